@@ -1,0 +1,96 @@
+# Nexus. `make up` starts it, `make test` checks it, `make help` lists the rest.
+SHELL := /bin/bash
+.DEFAULT_GOAL := help
+.PHONY: help setup up test lint fmt bench bench-logs soak demo wheel docs clean tools test-fast test-e2e test-ui test-rust
+
+PY     := .venv/bin/python
+STAMPS := .stamps
+RUST   := Cargo.toml Cargo.lock $(shell find crates -name '*.rs' -not -path '*/fuzz/*' 2>/dev/null) $(wildcard crates/*/Cargo.toml)
+UI     := ui/package-lock.json ui/index.html ui/vite.config.ts $(shell find ui/src -type f 2>/dev/null)
+
+help: ## list the targets
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 14
+
+tools:
+	@scripts/check-tools
+
+$(STAMPS)/python: requirements/runtime.txt requirements/build.txt | tools
+	@mkdir -p $(STAMPS)
+	@test -x $(PY) || $${PYTHON:-python3} -m venv .venv
+	$(PY) -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/runtime.txt -r requirements/build.txt
+	@touch $@
+
+$(STAMPS)/dev: requirements/dev.txt $(STAMPS)/python
+	$(PY) -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/dev.txt
+	@touch $@
+
+$(STAMPS)/native: $(RUST) pyproject.toml $(STAMPS)/python
+	VIRTUAL_ENV=$(CURDIR)/.venv .venv/bin/maturin develop --release --skip-install --quiet
+	$(PY) -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
+	@touch $@
+
+$(STAMPS)/ui-deps: ui/package-lock.json | tools
+	@mkdir -p $(STAMPS)
+	cd ui && npm ci --silent --no-audit --no-fund
+	@touch $@
+
+$(STAMPS)/ui: $(STAMPS)/ui-deps $(UI)
+	cd ui && npm run --silent build
+	@touch $@
+
+setup: $(STAMPS)/python $(STAMPS)/native $(STAMPS)/ui ## build everything: .venv, native module, web UI
+
+up: setup ## start Nexus and print its address and first login
+	.venv/bin/nexus up
+
+fmt: $(STAMPS)/dev ## format Python, Rust and TypeScript
+	.venv/bin/ruff format src tests benchmarks scripts
+	.venv/bin/ruff check --fix-only --quiet src tests benchmarks scripts
+	cargo fmt --all
+	cd ui/tools && npm install --no-package-lock --silent --no-audit --no-fund && cd .. && npm run --silent fmt
+
+lint: $(STAMPS)/dev $(STAMPS)/native $(STAMPS)/ui-deps ## types, style and import rules of all three languages
+	.venv/bin/ruff format --check --quiet src tests benchmarks scripts
+	.venv/bin/ruff check --quiet src tests benchmarks scripts
+	.venv/bin/mypy --no-error-summary
+	.venv/bin/lint-imports --no-cache
+	$(PY) scripts/generate_reference.py --check
+	cargo fmt --all --check
+	cargo clippy --workspace --all-targets --release --quiet -- -D warnings
+	cd ui/tools && npm install --no-package-lock --silent --no-audit --no-fund && cd .. && npm run --silent lint
+
+test: lint test-fast test-rust test-ui test-e2e ## lint, then every test
+
+test-fast: $(STAMPS)/dev $(STAMPS)/native
+	$(PY) -m pytest -n 2 --dist loadfile tests/unit tests/golden tests/conformance
+
+test-rust:
+	cargo test --workspace --release --quiet
+
+test-ui: $(STAMPS)/ui
+	cd ui && npm run --silent typecheck && npm test --silent && npm run --silent size
+
+test-e2e: $(STAMPS)/dev $(STAMPS)/native $(STAMPS)/ui
+	$(PY) -m pytest tests/e2e
+
+bench: bench-logs ## every benchmark, side by side with the rivals found
+
+bench-logs: setup $(STAMPS)/dev ## logs: ingest, size, queries, start, memory against VictoriaLogs
+	$(PY) benchmarks/bench_logs.py
+
+soak: setup $(STAMPS)/dev ## long fault and fuzz runs: kill -9 under load, fuzzers, overload
+	$(PY) benchmarks/soak_kill.py --rounds $${ROUNDS:-100}
+	cargo run --release --quiet -p nexus-core --example fuzz_decoders -- --seconds $${FUZZ_SECONDS:-600}
+
+demo: setup $(STAMPS)/dev ## believable traffic of a small shop into a running Nexus
+	$(PY) -m demo.shop
+
+wheel: $(STAMPS)/python $(STAMPS)/ui ## one wheel with the UI and the native module inside, in dist/
+	VIRTUAL_ENV=$(CURDIR)/.venv .venv/bin/maturin build --release --quiet --out dist
+	@ls dist/*.whl
+
+docs: $(STAMPS)/dev $(STAMPS)/native ## regenerate the configuration and API reference
+	$(PY) scripts/generate_reference.py
+
+clean: ## remove everything that was built, keep ./nexus-data
+	rm -rf .venv $(STAMPS) target dist ui/node_modules ui/tools/node_modules src/nexus/server/static src/nexus/_native*.so
