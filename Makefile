@@ -1,7 +1,7 @@
 # Nexus. `make up` starts it, `make test` checks it, `make help` lists the rest.
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
-.PHONY: help setup up test lint fmt bench bench-logs soak demo wheel docs clean tools test-fast test-e2e test-ui test-rust
+.PHONY: help setup up test lint fmt bench bench-logs soak demo wheel docs lock clean tools test-fast test-e2e test-ui test-rust
 
 PY     := .venv/bin/python
 STAMPS := .stamps
@@ -94,3 +94,6 @@ docs: $(STAMPS)/dev $(STAMPS)/native ## regenerate the configuration and API ref
 
 clean: ## remove everything that was built, keep ./nexus-data
 	rm -rf .venv $(STAMPS) target dist ui/node_modules ui/tools/node_modules src/nexus/server/static src/nexus/_native*.so
+
+lock: ## resolve requirements/*.in again, with hashes (needs pip-tools in .venv)
+	cd requirements && for f in build runtime dev; do ../.venv/bin/pip-compile --quiet --generate-hashes --no-emit-index-url --no-emit-trusted-host --no-emit-find-links --no-header --strip-extras --allow-unsafe --no-annotate $$f.in -o $$f.txt; done

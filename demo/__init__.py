@@ -1,0 +1,1 @@
+"""Believable traffic for a running Nexus: a small shop, sent through the OpenTelemetry SDK."""
