@@ -85,9 +85,8 @@ def buy(random: Random, *, incident: bool) -> Iterator[Line]:
         return
     duration = random.lognormvariate(4.6, 0.4)
     yield Line("payments", "info", f"captured {amount} EUR for order {order} in {duration:.0f} ms", 0.1, about)
-    yield Line(
-        "shipping", "info", f"parcel for order {order} handed to carrier {random.choice(('DHL', 'GLS', 'UPS'))}", 0.2
-    )
+    carrier = random.choice(("DHL", "GLS", "UPS"))
+    yield Line("shipping", "info", f"parcel for order {order} handed to carrier {carrier}", 0.2)
     yield _access(random, "POST", "/checkout", 200, duration)
 
 

@@ -124,7 +124,7 @@ def main() -> int:
     if not options.token:
         print("no API key: create one in the web UI (Get started) and run NEXUS_TOKEN=... make demo", file=sys.stderr)
         return 2
-    random = Random(options.seed)  # noqa: S311
+    random = Random(options.seed)
     shop = Shop(options.endpoint, options.token, random)
     try:
         sent = run(shop, random, rate=options.rate, seconds=options.seconds, incident_every=options.incident_every)
