@@ -1,0 +1,68 @@
+//! Edge coverage: the counters that LLVM put into the binary when it was built with the flags of `.cargo/config.toml`.
+//! Built without them there are none, and inputs are mutated blindly.
+
+use std::sync::atomic::{AtomicPtr, AtomicUsize, Ordering::Relaxed};
+
+static START: AtomicPtr<u8> = AtomicPtr::new(std::ptr::null_mut());
+static LENGTH: AtomicUsize = AtomicUsize::new(0);
+
+/// Called by the binary's constructors with the bounds of its counters.
+#[unsafe(no_mangle)]
+extern "C" fn __sanitizer_cov_8bit_counters_init(start: *mut u8, end: *mut u8) {
+    START.store(start, Relaxed);
+    LENGTH.store(end as usize - start as usize, Relaxed);
+}
+
+fn counters() -> &'static mut [u8] {
+    match START.load(Relaxed) {
+        start if start.is_null() => &mut [],
+        // SAFETY: a section of the binary, there as long as it runs; it is only borrowed here, on one thread, while no
+        // instrumented code of interest runs.
+        start => unsafe { std::slice::from_raw_parts_mut(start, LENGTH.load(Relaxed)) },
+    }
+}
+
+/// Which edges were taken how often, in powers of two, by any input so far.
+pub struct Coverage {
+    seen: Vec<u8>,
+    /// Edges taken by any input.
+    pub edges: usize,
+}
+
+impl Coverage {
+    /// Nothing seen.
+    pub fn new() -> Self {
+        Self { seen: vec![0; counters().len()], edges: 0 }
+    }
+
+    /// Begin to count an input.
+    pub fn reset(&self) {
+        counters().fill(0);
+    }
+
+    /// Add what the input took; true when some of it is new.
+    pub fn add(&mut self) -> bool {
+        let mut new = false;
+        for (counts, seen) in counters().chunks(8).zip(self.seen.chunks_mut(8)) {
+            if *counts == [0; 8] {
+                continue;
+            }
+            for (&count, seen) in counts.iter().zip(seen) {
+                // The highest bit of the count.
+                let bucket = count.checked_ilog2().map_or(0, |bit| 1_u8 << bit);
+                if bucket & !*seen != 0 {
+                    self.edges += usize::from(*seen == 0);
+                    *seen |= bucket;
+                    new = true;
+                }
+            }
+        }
+        new
+    }
+}
+
+impl Default for Coverage {
+    fn default() -> Self {
+        Self::new()
+    }
+}

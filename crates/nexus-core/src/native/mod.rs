@@ -1,0 +1,6 @@
+//! ClickHouse's Native format: blocks of columns, as `INSERT ... FORMAT Native` takes them.
+
+pub mod block;
+mod columns;
+pub mod logs;
+mod order;

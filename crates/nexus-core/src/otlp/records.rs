@@ -1,0 +1,199 @@
+//! What both OTLP decoders do with what they have read: resources, scopes and records into a batch, faults into rejections.
+
+use super::base64;
+use super::fault::Fault;
+use super::text::{Object, Scalar, write_scalar};
+use crate::batch::{KeyId, LogBatchBuilder};
+use crate::decode::{DecodeError, Decoded, Rejections};
+use crate::limits::MAX_INPUT_BYTES;
+use std::borrow::Cow;
+
+/// Service of resources that name none, as OpenTelemetry's SDKs call it.
+const UNKNOWN_SERVICE: &[u8] = b"unknown_service";
+const SERVICE_NAME: &[u8] = b"service.name";
+
+/// Refuse a body that is too large to decode.
+pub fn check_size(body: &[u8]) -> Result<(), DecodeError> {
+    if body.len() > MAX_INPUT_BYTES {
+        return Err(DecodeError(format!(
+            "request of {} bytes is larger than {MAX_INPUT_BYTES}: send smaller batches",
+            body.len()
+        )));
+    }
+    Ok(())
+}
+
+/// The batch in the making.
+pub struct Records {
+    /// The batch; its record is open between [`Self::begin`] and [`Self::end`].
+    pub builder: LogBatchBuilder,
+    rejections: Rejections,
+    number: u64,
+    resource_fault: Option<Fault>,
+    scope_fault: Option<Fault>,
+    text: Vec<u8>,
+}
+
+impl Records {
+    /// No records yet.
+    pub fn new(now_ns: i64) -> Self {
+        Self {
+            builder: LogBatchBuilder::new(now_ns),
+            rejections: Rejections::default(),
+            number: 0,
+            resource_fault: None,
+            scope_fault: None,
+            text: Vec::new(),
+        }
+    }
+
+    /// The answer.
+    pub fn finish(self) -> Decoded {
+        Decoded { batch: self.builder.finish(), rejections: self.rejections }
+    }
+
+    /// Resource of the records that follow; a fault rejects them.
+    pub fn set_resource(&mut self, resource: Result<&ResourceText, Fault>) {
+        self.resource_fault = resource.err();
+        if let Ok(resource) = resource {
+            self.builder.set_resource(utf8(resource.service()), utf8(&resource.json));
+        }
+    }
+
+    /// Scope of the records that follow; a fault rejects them.
+    pub fn set_scope(&mut self, scope: Result<&ScopeText, Fault>) {
+        self.scope_fault = scope.err();
+        if let Ok(scope) = scope {
+            self.builder.set_scope(utf8(&scope.name), utf8(&scope.version), utf8(&scope.attributes));
+        }
+    }
+
+    /// Start the next record. Some when it is rejected because of its resource or scope; it ends with [`Self::end`] too.
+    pub fn begin(&mut self) -> Option<Fault> {
+        self.number += 1;
+        self.builder.begin_record();
+        self.resource_fault.or(self.scope_fault)
+    }
+
+    /// Take the record, or reject it.
+    pub fn end(&mut self, record: Result<(), Fault>) {
+        match record {
+            Ok(()) => {
+                if let Err(error) = self.builder.commit_record() {
+                    self.rejections.push(self.number, || error.to_string());
+                }
+            }
+            Err(fault) => {
+                self.builder.abort_record();
+                self.rejections.push(self.number, || fault.to_string());
+            }
+        }
+    }
+
+    /// Times of the record, 0 when not given: the observed time stands in for the event's, now for both.
+    pub fn times(&mut self, time: u64, observed: u64) -> Result<(), Fault> {
+        let time = nanoseconds("time_unix_nano", time)?;
+        let observed = nanoseconds("observed_time_unix_nano", observed)?;
+        if let Some(time) = time.or(observed) {
+            self.builder.timestamp(time);
+        }
+        if let Some(observed) = observed {
+            self.builder.observed_timestamp(observed);
+        }
+        Ok(())
+    }
+
+    /// Body of the record.
+    pub fn body(&mut self, scalar: Scalar<'_>) {
+        match scalar {
+            Scalar::Empty => {}
+            Scalar::Text(text) => self.builder.body_bytes(text),
+            other => {
+                self.text.clear();
+                write_scalar(&mut self.text, other);
+                self.builder.body_bytes(&self.text);
+            }
+        }
+    }
+
+    /// Attribute of the record.
+    pub fn attribute(&mut self, key: KeyId, scalar: Scalar<'_>) {
+        match scalar {
+            Scalar::Empty => self.builder.add_json(key, b"null"),
+            Scalar::Text(text) => self.builder.add_string(key, text),
+            Scalar::Bool(value) => self.builder.add_bool(key, value),
+            Scalar::Int(value) => self.builder.add_int(key, value),
+            Scalar::Double(value) => self.builder.add_float(key, value),
+            Scalar::Bytes(bytes) => {
+                self.text.clear();
+                base64::encode(bytes, &mut self.text);
+                self.builder.add_string(key, &self.text);
+            }
+        }
+    }
+}
+
+/// A time as the builder takes it, None for 0.
+fn nanoseconds(field: &'static str, value: u64) -> Result<Option<i64>, Fault> {
+    match i64::try_from(value) {
+        Ok(0) => Ok(None),
+        Ok(value) => Ok(Some(value)),
+        Err(_) => Err(Fault::Time { field, value }),
+    }
+}
+
+/// Text that was checked when it was read.
+pub fn utf8(text: &[u8]) -> &str {
+    std::str::from_utf8(text).expect("decoders check text before they hand it on")
+}
+
+/// A resource as the batch keeps it.
+#[derive(Default)]
+pub struct ResourceText {
+    service: Vec<u8>,
+    /// Its attributes as a JSON object.
+    pub json: Vec<u8>,
+}
+
+impl ResourceText {
+    /// Begin with a new one.
+    pub fn open<'a>(&mut self) -> Object<'a> {
+        self.service.clear();
+        self.json.clear();
+        Object::open(&mut self.json)
+    }
+
+    /// Add an attribute whose value [`Self::json`] ends with, from `start` on. `text`: that value when it is a string.
+    pub fn add<'a>(&mut self, object: &mut Object<'a>, key: Cow<'a, [u8]>, start: usize, text: Option<&[u8]>) {
+        if *key == *SERVICE_NAME {
+            let value = text.unwrap_or(&self.json[start..]);
+            self.service.clear();
+            self.service.extend_from_slice(if value == b"null" && text.is_none() { b"" } else { value });
+        }
+        object.member(&mut self.json, start, key);
+    }
+
+    fn service(&self) -> &[u8] {
+        if self.service.is_empty() { UNKNOWN_SERVICE } else { &self.service }
+    }
+}
+
+/// An instrumentation scope as the batch keeps it.
+#[derive(Default)]
+pub struct ScopeText {
+    /// Name.
+    pub name: Vec<u8>,
+    /// Version.
+    pub version: Vec<u8>,
+    /// Its attributes as a JSON object, empty when it has none.
+    pub attributes: Vec<u8>,
+}
+
+impl ScopeText {
+    /// Begin with a new one.
+    pub fn clear(&mut self) {
+        self.name.clear();
+        self.version.clear();
+        self.attributes.clear();
+    }
+}

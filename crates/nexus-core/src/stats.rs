@@ -1,0 +1,87 @@
+//! What attributes a batch holds, for choosing the ones that deserve columns of their own.
+
+use crate::batch::LogBatch;
+use crate::native::logs::AttributeType;
+use foldhash::fast::FixedState;
+use std::collections::HashSet;
+use std::hash::BuildHasher;
+
+/// Values of a key that are looked at for [`AttributeStats::distinct`].
+const SAMPLED_VALUES: usize = 1000;
+
+/// Use of one attribute key with one type.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct AttributeStats {
+    /// Attribute key.
+    pub key: String,
+    /// Attribute type.
+    pub attribute_type: AttributeType,
+    /// Records that have it.
+    pub rows: u64,
+    /// Distinct values among its first 1,000.
+    pub distinct: u64,
+}
+
+/// Keys and types in use, by key id within a type. JSON attributes are not among them: they never get columns.
+pub fn attribute_stats(batch: &LogBatch) -> Vec<AttributeStats> {
+    let mut stats = Vec::new();
+    let state = FixedState::default();
+    let mut add = |attribute_type, keys: &[u32], hash: &dyn Fn(usize) -> u64| {
+        for (key, (rows, distinct)) in count(batch.keys.len(), keys, hash).into_iter().enumerate() {
+            if rows > 0 {
+                let key = String::from_utf8_lossy(batch.keys.get(key as u32, 0)).into_owned();
+                stats.push(AttributeStats { key, attribute_type, rows, distinct });
+            }
+        }
+    };
+    let (strings, ints, floats, bools) = (&batch.strings, &batch.ints, &batch.floats, &batch.bools);
+    add(AttributeType::String, &strings.keys, &|entry| state.hash_one(strings.values.get(entry)));
+    add(AttributeType::Int, &ints.keys, &|entry| state.hash_one(ints.values[entry]));
+    add(AttributeType::Float, &floats.keys, &|entry| state.hash_one(floats.values[entry].to_bits()));
+    add(AttributeType::Bool, &bools.keys, &|entry| u64::from(bools.values[entry]));
+    stats
+}
+
+/// For each key id its entries and the distinct values sampled.
+fn count(ids: usize, keys: &[u32], hash: &dyn Fn(usize) -> u64) -> Vec<(u64, u64)> {
+    let mut rows = vec![0_usize; ids];
+    let mut seen: Vec<HashSet<u64, FixedState>> = vec![HashSet::default(); ids];
+    for (entry, &key) in keys.iter().enumerate() {
+        let rows = &mut rows[key as usize];
+        if *rows < SAMPLED_VALUES {
+            seen[key as usize].insert(hash(entry));
+        }
+        *rows += 1;
+    }
+    rows.into_iter().zip(seen).map(|(rows, seen)| (rows as u64, seen.len() as u64)).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::batch::LogBatchBuilder;
+
+    #[test]
+    fn counts_by_key_and_type() {
+        let mut builder = LogBatchBuilder::new(0);
+        for i in 0..3000 {
+            builder.begin_record();
+            builder.attr_int("n", i % 7);
+            builder.attr_string("id", &i.to_string());
+            if i % 2 == 0 {
+                builder.attr_string("n", "x");
+            }
+            builder.commit_record().unwrap();
+        }
+        let stats = attribute_stats(&builder.finish());
+        let shown: Vec<_> = stats.iter().map(|s| (s.key.as_str(), s.attribute_type, s.rows, s.distinct)).collect();
+        assert_eq!(
+            shown,
+            [
+                ("n", AttributeType::String, 1500, 1),
+                ("id", AttributeType::String, 3000, 1000),
+                ("n", AttributeType::Int, 1500, 7)
+            ]
+        );
+    }
+}

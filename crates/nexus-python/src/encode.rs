@@ -1,0 +1,37 @@
+//! Encoders for Python.
+
+use crate::batch::LogBatch;
+use crate::error::detached;
+use nexus_core::native::logs::{AttributeType, LogBlockOptions, PromotedColumn, encode_logs};
+use pyo3::exceptions::PyValueError;
+use pyo3::prelude::*;
+use pyo3::types::PyBytes;
+
+/// A batch as one Native block of `nexus.logs`.
+#[pyfunction]
+#[pyo3(signature = (batch, *, tenant, commit_id, retention_days, now_ns, day=None, promoted=Vec::new()))]
+#[allow(clippy::too_many_arguments)]
+pub fn encode_native<'py>(
+    py: Python<'py>,
+    batch: &LogBatch,
+    tenant: &str,
+    commit_id: u64,
+    retention_days: u32,
+    now_ns: i64,
+    day: Option<u32>,
+    promoted: Vec<(String, String, String, String)>,
+) -> PyResult<Bound<'py, PyBytes>> {
+    let promoted = promoted.into_iter().map(promoted_column).collect::<PyResult<Vec<_>>>()?;
+    let options = LogBlockOptions { tenant, commit_id, retention_days, now_ns, day, promoted: &promoted };
+    let block = detached(py, || encode_logs(&batch.inner, &options))?;
+    Ok(PyBytes::new(py, &block))
+}
+
+fn promoted_column(
+    (key, letter, column_name, column_type): (String, String, String, String),
+) -> PyResult<PromotedColumn> {
+    let Some(attribute_type) = AttributeType::from_letter(&letter) else {
+        return Err(PyValueError::new_err(format!("attribute type {letter:?}: expected s, i, f or b")));
+    };
+    Ok(PromotedColumn { key, attribute_type, column_name, column_type })
+}

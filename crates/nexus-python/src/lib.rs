@@ -1,0 +1,32 @@
+//! The native module `nexus._native`: a thin layer over `nexus-core`. Each function takes its arguments out of Python,
+//! releases the interpreter, calls the core, and hands back the result. See `src/nexus/_native.pyi` for the surface.
+
+mod batch;
+mod decode;
+mod encode;
+mod error;
+
+use pyo3::prelude::*;
+
+#[pymodule]
+mod _native {
+    #[pymodule_export]
+    use crate::batch::LogBatch;
+    #[pymodule_export]
+    use crate::decode::{
+        Decoded, decode_json_lines, decode_otlp_logs_json, decode_otlp_logs_protobuf, decompress, fingerprint,
+        mask_template,
+    };
+    #[pymodule_export]
+    use crate::encode::encode_native;
+    #[pymodule_export]
+    use crate::error::{BadEncoding, DecodeError, TooLarge, UnknownEncoding};
+    #[pymodule_export]
+    use crate::version;
+}
+
+/// Version of the native module.
+#[pyfunction]
+fn version() -> &'static str {
+    env!("CARGO_PKG_VERSION")
+}

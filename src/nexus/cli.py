@@ -1,0 +1,231 @@
+"""The command `nexus`.
+
+Exit codes: 0 done; 1 it did not work; 2 the command line or the configuration is wrong; 3 done, but some records were
+refused; 130 interrupted. Errors go to standard error as one sentence that ends with the next step.
+"""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+
+from nexus import __version__
+from nexus.errors import ConfigError, InvalidRequest, NexusError
+
+if TYPE_CHECKING:
+    from cyclopts import App
+
+DONE, FAILED, WRONG_USE, PARTLY, INTERRUPTED = 0, 1, 2, 3, 130
+
+_EPILOGUE = (
+    "Exit codes: 0 done, 1 it did not work, 2 wrong command line or configuration, 3 some records were refused, "
+    "130 interrupted."
+)
+
+
+def main(arguments: list[str] | None = None) -> None:
+    """Run the command and exit with its code."""
+    words = sys.argv[1:] if arguments is None else arguments
+    sys.exit(run(words))
+
+
+def run(words: list[str]) -> int:
+    """Run the command; its exit code."""
+    if words == ["up"]:
+        # The usual way to start needs no command line parser, which takes a while to load.
+        return _guarded(up)
+    from cyclopts import CycloptsError
+
+    app = build()
+    try:
+        command, bound, _ = app.parse_args(words, exit_on_error=False, print_error=False)
+    except CycloptsError as error:
+        print(f"nexus: {' '.join(str(error).split())} `nexus --help` shows the commands.", file=sys.stderr)
+        return WRONG_USE
+    return _guarded(command, *bound.args, **bound.kwargs)
+
+
+def _guarded(command: Any, *args: Any, **kwargs: Any) -> int:
+    try:
+        code = command(*args, **kwargs)
+    except (ConfigError, InvalidRequest) as error:
+        print(f"nexus: {error}", file=sys.stderr)
+        return WRONG_USE
+    except NexusError as error:
+        print(f"nexus: {error}", file=sys.stderr)
+        return FAILED
+    except OSError as error:
+        print(f"nexus: {error.strerror or error}{f': {error.filename}' if error.filename else ''}.", file=sys.stderr)
+        return FAILED
+    except KeyboardInterrupt:
+        print("nexus: interrupted.", file=sys.stderr)
+        return INTERRUPTED
+    return code if isinstance(code, int) else DONE
+
+
+def build() -> App:
+    """The commands."""
+    from cyclopts import App
+
+    app = App("nexus", help="Open observability platform.", help_epilogue=_EPILOGUE, version=f"nexus {__version__}")
+    config = App("config", help="Look at the configuration.")
+    admin = App("admin", help="Manage this installation.")
+    for command in (up, ingest, doctor, migrate, version):
+        app.command(command)
+    config.command(config_show, "show")
+    config.command(config_check, "check")
+    admin.command(reset_password, "reset-password")
+    app.command(config)
+    app.command(admin)
+    return app
+
+
+def up(config: Path | None = None) -> int:
+    """Start Nexus in the foreground.
+
+    Parameters
+    ----------
+    config
+        Configuration file; without it NEXUS_CONFIG, or nexus.yaml when it exists.
+    """
+    from nexus import app
+
+    return app.up(config)
+
+
+def ingest(
+    source: str,
+    /,
+    *,
+    url: str = "",
+    token: str = "",
+    tenant: str = "",
+    format: Literal["auto", "json", "text"] = "auto",
+    service: str = "",
+    stream_fields: str = "",
+    batch_bytes: str = "4MiB",
+) -> int:
+    """Send a log file, or standard input, to a running Nexus.
+
+    Parameters
+    ----------
+    source
+        A file, or - for standard input.
+    url
+        Address of Nexus; without it NEXUS_URL, the Nexus running on the configured data directory, or
+        http://127.0.0.1:8080.
+    token
+        API key; without it NEXUS_TOKEN or NEXUS_BOOTSTRAP_TOKEN.
+    tenant
+        Tenant, for keys that may choose one; without it NEXUS_TENANT.
+    format
+        json: one JSON object a line. text: every line is a record. auto: whatever the first line looks like.
+    service
+        Service of text lines; without it the name of the file.
+    stream_fields
+        Fields of JSON lines that become resource attributes, comma-separated.
+    batch_bytes
+        Size of a request.
+    """
+    from nexus import ingest as command
+
+    return command.run(
+        source,
+        url=url,
+        token=token,
+        tenant=tenant,
+        style=format,
+        service=service,
+        stream_fields=stream_fields,
+        batch_bytes=batch_bytes,
+    )
+
+
+def doctor(config: Path | None = None, *, json: bool = False) -> int:
+    """Check this machine and its configuration, and say what to do.
+
+    Parameters
+    ----------
+    config
+        Configuration file.
+    json
+        Print the findings as JSON.
+    """
+    from nexus import doctor as command
+
+    return command.run(config, as_json=json)
+
+
+def migrate(config: Path | None = None, *, dry_run: bool = False) -> int:
+    """Bring the data directory to this version's format. `nexus up` does so by itself.
+
+    Parameters
+    ----------
+    config
+        Configuration file.
+    dry_run
+        Only print what would be run.
+    """
+    from nexus import app
+
+    return app.migrate(config, dry_run=dry_run)
+
+
+def version() -> int:
+    """Print the versions of Nexus and of its native module."""
+    print(f"nexus {__version__}")
+    try:
+        from nexus import _native
+    except ImportError as error:
+        print(f"native module missing: {error}. Run `make setup`.", file=sys.stderr)
+        return FAILED
+    print(f"native module {_native.version()}")
+    return DONE
+
+
+def config_show(config: Path | None = None) -> int:
+    """Print every setting, its value and where that came from.
+
+    Parameters
+    ----------
+    config
+        Configuration file.
+    """
+    from nexus.config import load, shown
+
+    rows = [(option.name, text, source, option.variable) for option, text, source in shown(load(file=config))]
+    widths = [max(len(row[column]) for row in rows) for column in range(3)]
+    for row in rows:
+        print("  ".join([*(row[column].ljust(widths[column]) for column in range(3)), row[3]]))
+    return DONE
+
+
+def config_check(config: Path | None = None) -> int:
+    """Say whether the configuration is right.
+
+    Parameters
+    ----------
+    config
+        Configuration file.
+    """
+    from nexus.config import load
+
+    loaded = load(file=config)
+    print(f"The configuration is right ({loaded.file or 'no file'}, {len(loaded.sources)} values set).")
+    return DONE
+
+
+def reset_password(config: Path | None = None, *, username: str = "admin") -> int:
+    """Give a user a new password and print it. Nexus must not be running on the data directory.
+
+    Parameters
+    ----------
+    config
+        Configuration file.
+    username
+        Whose password.
+    """
+    from nexus import app
+
+    return app.reset_password(config, username)

@@ -1,0 +1,435 @@
+"""Configuration: every value with its type, default and meaning; read from one YAML file and the environment.
+
+Order of precedence: environment, file, default. A value's environment name is its path in capitals (`http.port` is
+`NEXUS_HTTP_PORT`). The file is the one `NEXUS_CONFIG` names, or `nexus.yaml` in the working directory when it exists.
+Keys that do not exist are errors that name the nearest one. The reference page is generated from this module.
+"""
+
+from __future__ import annotations
+
+import difflib
+import os
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Annotated, Any, Final, Literal, get_args, get_origin, get_type_hints
+
+import msgspec
+from msgspec import Meta, Struct
+
+from nexus.errors import ConfigError
+from nexus.model.tenant import DEFAULT_TENANT
+from nexus.model.units import Duration, Size
+
+PREFIX: Final = "NEXUS_"
+DEFAULT_FILE: Final = "nexus.yaml"
+RELOADS: Final = {"reload": True}
+SECRET: Final = {"secret": True}
+
+Port = Annotated[int, Meta(ge=0, le=65535)]
+
+
+class HttpConfig(Struct, forbid_unknown_fields=True, frozen=True):
+    """The web UI and every HTTP API."""
+
+    host: Annotated[str, Meta(description="Address to listen on; 0.0.0.0 for all of them.")] = "127.0.0.1"
+    port: Annotated[Port, Meta(description="Port; 0 picks a free one and prints it.")] = 8080
+    trusted_proxies: Annotated[
+        list[str],
+        Meta(description="Addresses of reverse proxies whose X-Forwarded-For and X-Forwarded-Proto are believed."),
+    ] = []
+
+
+class OtlpConfig(Struct, forbid_unknown_fields=True, frozen=True):
+    """The OTLP receivers."""
+
+    host: Annotated[str, Meta(description="Address to listen on; empty means `http.host`.")] = ""
+    grpc_port: Annotated[Port, Meta(description="OTLP over gRPC; 0 picks a free port and prints it.")] = 4317
+    http_port: Annotated[Port, Meta(description="OTLP over HTTP; 0 picks a free port and prints it.")] = 4318
+
+
+class RetentionConfig(Struct, forbid_unknown_fields=True, frozen=True):
+    """How long records are kept, by signal. Applies to records written from then on."""
+
+    logs: Annotated[Duration, Meta(description="Logs; 0 keeps them for ever.", extra=RELOADS)] = Duration(30 * 86400)
+    metrics: Annotated[Duration, Meta(description="Metrics; 0 keeps them for ever.", extra=RELOADS)] = Duration(
+        30 * 86400
+    )
+    traces: Annotated[Duration, Meta(description="Traces; 0 keeps them for ever.", extra=RELOADS)] = Duration(
+        30 * 86400
+    )
+
+    def days(self) -> dict[str, int]:
+        """Whole days by signal; 0 is for ever."""
+        return {"logs": self.logs.days, "metrics": self.metrics.days, "traces": self.traces.days}
+
+
+class LogConfig(Struct, forbid_unknown_fields=True, frozen=True):
+    """What Nexus writes to standard error about itself."""
+
+    level: Annotated[
+        Literal["debug", "info", "warning", "error"], Meta(description="Least severe level.", extra=RELOADS)
+    ] = "info"
+    format: Annotated[
+        Literal["auto", "text", "json"], Meta(description="`auto` is text on a terminal and JSON otherwise.")
+    ] = "auto"
+    access: Annotated[bool, Meta(description="Also write a line for every HTTP request.", extra=RELOADS)] = False
+
+
+class BootstrapConfig(Struct, forbid_unknown_fields=True, frozen=True):
+    """The first credentials."""
+
+    admin_password: Annotated[
+        str,
+        Meta(
+            description="Password of the user `admin`, set at the first start; without one it is made up and printed "
+            "once.",
+            extra=SECRET,
+        ),
+    ] = ""
+    token: Annotated[
+        str, Meta(description="An API key with every right in every tenant, for automation.", extra=SECRET)
+    ] = ""
+
+
+class TenantsConfig(Struct, forbid_unknown_fields=True, frozen=True):
+    """Tenants."""
+
+    auto_create: Annotated[bool, Meta(description="Create a tenant with the first write to it.", extra=RELOADS)] = True
+    default: Annotated[str, Meta(description="Tenant of requests that name none.")] = DEFAULT_TENANT
+
+
+class IngestConfig(Struct, forbid_unknown_fields=True, frozen=True):
+    """Limits of what comes in. Beyond them senders get 413, 429 or 503, never a silent loss."""
+
+    max_body_bytes: Annotated[
+        Size, Meta(description="Largest body after decompression; beyond it 413.", extra=RELOADS)
+    ] = Size(64 << 20)
+    receiving_bytes: Annotated[
+        Size, Meta(description="Bodies being received at one time, in total; beyond it 503.", extra=RELOADS)
+    ] = Size(256 << 20)
+    queue_bytes: Annotated[Size, Meta(description="Decoded records waiting to be committed; beyond it 503.")] = Size(
+        64 << 20
+    )
+    body_idle_timeout: Annotated[
+        Duration, Meta(description="Longest silence within a body; beyond it 408.", extra=RELOADS)
+    ] = Duration(30)
+    body_timeout: Annotated[
+        Duration, Meta(description="Longest time for a whole body; beyond it 408.", extra=RELOADS)
+    ] = Duration(120)
+    decode_threads: Annotated[int, Meta(ge=0, le=64, description="Threads that decode; 0 is one per CPU.")] = 0
+
+
+class QueryConfig(Struct, forbid_unknown_fields=True, frozen=True):
+    """What one query may use, and how many run at a time."""
+
+    timeout: Annotated[Duration, Meta(description="Longest run time.", extra=RELOADS)] = Duration(30)
+    memory_bytes: Annotated[Size, Meta(description="Memory of one query.", extra=RELOADS)] = Size(4 << 30)
+    result_rows: Annotated[int, Meta(ge=1, description="Rows of one result.", extra=RELOADS)] = 100_000
+    result_bytes: Annotated[Size, Meta(description="Bytes of one result.", extra=RELOADS)] = Size(256 << 20)
+    threads: Annotated[int, Meta(ge=0, le=64, description="Queries that run at a time; 0 is one per CPU, 2 to 8.")] = 0
+
+
+class StorageConfig(Struct, forbid_unknown_fields=True, frozen=True):
+    """The embedded engine."""
+
+    memory_bytes: Annotated[Size, Meta(description="Memory cap of the engine; 0 is a quarter of the machine's.")] = (
+        Size(0)
+    )
+    disk_reserve_bytes: Annotated[
+        Size,
+        Meta(
+            description="Free disk space below which ingest stops with a 503 while queries go on; 0 is 1 % of the disk, "
+            "at least 512 MiB and at most 8 GiB."
+        ),
+    ] = Size(0)
+
+
+class SessionConfig(Struct, forbid_unknown_fields=True, frozen=True):
+    """Sessions of the web UI."""
+
+    idle_timeout: Annotated[
+        Duration, Meta(description="A session ends after this long without a request.", extra=RELOADS)
+    ] = Duration(24 * 3600)
+    lifetime: Annotated[Duration, Meta(description="A session ends after this long in any case.", extra=RELOADS)] = (
+        Duration(14 * 86400)
+    )
+
+
+class Config(Struct, forbid_unknown_fields=True, frozen=True):
+    """Everything that can be configured; all of it is optional."""
+
+    data_dir: Annotated[str, Meta(description="Directory of all data.")] = "./nexus-data"
+    durability: Annotated[
+        Literal["commit", "fsync"],
+        Meta(description="What an acknowledgement survives: `commit` a killed process, `fsync` also a power cut."),
+    ] = "commit"
+    self_telemetry: Annotated[
+        bool, Meta(description="Send Nexus' own logs and metrics through its pipeline into the tenant `_nexus`.")
+    ] = True
+    shutdown_timeout: Annotated[
+        Duration, Meta(description="Longest wait for running requests and queued records at a stop.")
+    ] = Duration(30)
+    http: HttpConfig = HttpConfig()
+    otlp: OtlpConfig = OtlpConfig()
+    retention: RetentionConfig = RetentionConfig()
+    log: LogConfig = LogConfig()
+    bootstrap: BootstrapConfig = BootstrapConfig()
+    tenants: TenantsConfig = TenantsConfig()
+    ingest: IngestConfig = IngestConfig()
+    query: QueryConfig = QueryConfig()
+    storage: StorageConfig = StorageConfig()
+    session: SessionConfig = SessionConfig()
+
+    @property
+    def otlp_host(self) -> str:
+        """Address of the OTLP receivers."""
+        return self.otlp.host or self.http.host
+
+    @property
+    def data_path(self) -> Path:
+        """The data directory, absolute."""
+        return Path(self.data_dir).expanduser().resolve()
+
+
+# ------------------------------------------------------------------------------------------------------------- fields
+
+
+@dataclass(frozen=True, slots=True)
+class Option:
+    """One configurable value, as found in the structs: what loading, showing and documenting work from."""
+
+    path: tuple[str, ...]
+    type: Any
+    default: Any
+    description: str
+    reloads: bool
+    secret: bool
+
+    @property
+    def name(self) -> str:
+        """Dotted path in the file."""
+        return ".".join(self.path)
+
+    @property
+    def variable(self) -> str:
+        """Name in the environment."""
+        return PREFIX + "_".join(self.path).upper()
+
+
+def options(struct: type[Struct] = Config, path: tuple[str, ...] = ()) -> Iterator[Option]:
+    """Every configurable value, in the order of the structs."""
+    hints = get_type_hints(struct, include_extras=True)
+    for info in msgspec.structs.fields(struct):
+        here = (*path, info.name)
+        annotated = hints[info.name]
+        if isinstance(annotated, type) and issubclass(annotated, Struct):
+            yield from options(annotated, here)
+            continue
+        metas = [meta for meta in get_args(annotated) if isinstance(meta, Meta)]
+        extra = {key: value for meta in metas for key, value in (meta.extra or {}).items()}
+        default = info.default if info.default is not msgspec.NODEFAULT else info.default_factory()
+        description = next((meta.description for meta in reversed(metas) if meta.description), "")
+        yield Option(here, annotated, default, description, bool(extra.get("reload")), bool(extra.get("secret")))
+
+
+def kind_of(annotated: Any) -> Any:
+    """The bare type beneath `Annotated`."""
+    while get_origin(annotated) is Annotated:
+        annotated = get_args(annotated)[0]
+    return annotated
+
+
+# ------------------------------------------------------------------------------------------------------------ loading
+
+
+@dataclass(frozen=True, slots=True)
+class Loaded:
+    """A configuration and where each value that is not a default came from (`http.port` -> `NEXUS_HTTP_PORT`)."""
+
+    config: Config
+    sources: dict[str, str] = field(default_factory=dict)
+    file: Path | None = None
+
+
+def load(environment: Mapping[str, str] | None = None, file: Path | None = None) -> Loaded:
+    """Read file and environment. `file` goes before `NEXUS_CONFIG`. Raises `ConfigError`."""
+    environment = os.environ if environment is None else environment
+    path = _find_file(environment, file)
+    raw = _read_file(path) if path else {}
+    sources: dict[str, str] = {}
+    for option in options():
+        if _lookup(raw, option.path) is not _MISSING:
+            sources[option.name] = str(path)
+    _overlay_environment(raw, sources, environment)
+    return Loaded(_convert(raw, sources), sources, path)
+
+
+def reloaded(current: Config, fresh: Config) -> tuple[Config, list[str], list[str]]:
+    """What of `fresh` can be taken over while running: the new configuration, the names taken, the names that wait."""
+    taken: list[str] = []
+    waiting: list[str] = []
+    merged = msgspec.to_builtins(current, enc_hook=_as_builtin)
+    for option in options():
+        old, new = _attribute(current, option.path), _attribute(fresh, option.path)
+        if old == new:
+            continue
+        (taken if option.reloads else waiting).append(option.name)
+        if option.reloads:
+            _store(merged, option.path, new)
+    return msgspec.convert(merged, Config, dec_hook=_custom), taken, waiting
+
+
+def shown(loaded: Loaded) -> Iterator[tuple[Option, str, str]]:
+    """Every value as (option, text, source), secrets masked: for `nexus config show`."""
+    for option in options():
+        value = _attribute(loaded.config, option.path)
+        text = "********" if option.secret and value else render(value)
+        yield option, text, loaded.sources.get(option.name, "default")
+
+
+def render(value: Any) -> str:
+    """A value as it would be written in the file."""
+    match value:
+        case bool():
+            return "true" if value else "false"
+        case list():
+            return "[" + ", ".join(map(str, value)) + "]"
+        case "":
+            return '""'
+        case _:
+            return str(value)
+
+
+_MISSING: Final = object()
+
+
+def _find_file(environment: Mapping[str, str], file: Path | None) -> Path | None:
+    named = file or (Path(environment["NEXUS_CONFIG"]) if environment.get("NEXUS_CONFIG") else None)
+    if named is None:
+        default = Path(DEFAULT_FILE)
+        return default if default.is_file() else None
+    if not named.is_file():
+        raise ConfigError(f"there is no configuration file {named}.", hint="Correct NEXUS_CONFIG or create the file.")
+    return named
+
+
+def _read_file(path: Path) -> dict[str, Any]:
+    import yaml
+
+    try:
+        document = yaml.safe_load(path.read_text("utf-8"))
+    except (OSError, UnicodeDecodeError) as error:
+        raise ConfigError(f"cannot read {path}: {error}.") from error
+    except yaml.YAMLError as error:
+        raise ConfigError(f"{path} is not YAML: {' '.join(str(error).split())}.") from error
+    if document is None:
+        return {}
+    if not isinstance(document, dict):
+        raise ConfigError(f"{path} must hold keys and values, such as `http: {{port: 8080}}`.")
+    _refuse_unknown_keys(document, Config, (), path)
+    return document
+
+
+def _refuse_unknown_keys(raw: dict[Any, Any], struct: type[Struct], path: tuple[str, ...], file: Path) -> None:
+    hints = get_type_hints(struct)
+    for key, value in list(raw.items()):
+        name = ".".join((*path, str(key)))
+        if key not in hints:
+            every = [option.name for option in options()] + list(get_type_hints(Config))
+            near = difflib.get_close_matches(str(key), list(hints), 1, 0.5)
+            guess = [".".join((*path, near[0]))] if near else difflib.get_close_matches(name, every, 1, 0.5)
+            guess = guess or [option for option in every if option.rpartition(".")[2] == key]
+            hint = f"Did you mean `{guess[0]}`?" if guess else "`nexus config show` lists every key."
+            raise ConfigError(f"{file}: there is no key `{name}`.", hint=hint)
+        inner = hints[key]
+        if isinstance(inner, type) and issubclass(inner, Struct):
+            if value is None:
+                raw[key] = {}
+            elif not isinstance(value, dict):
+                raise ConfigError(f"{file}: `{name}` holds keys of its own, not {value!r}.")
+            else:
+                _refuse_unknown_keys(value, inner, (*path, key), file)
+
+
+# Variables that are not configuration: the file's name, the client's side of `nexus ingest`, test and build harnesses,
+# and what Kubernetes puts into every container when a service is called "nexus".
+_NOT_OURS: Final = re.compile(
+    r"NEXUS_(CONFIG|URL|TOKEN|TENANT|BIN|(TEST|BENCH|SOAK|DEMO)_\w+|SERVICE_(HOST|PORT)(_\w+)?|PORT(_\d+_\w+)?)"
+)
+
+
+def _overlay_environment(raw: dict[str, Any], sources: dict[str, str], environment: Mapping[str, str]) -> None:
+    known = {option.variable: option for option in options()}
+    for variable in sorted(environment):
+        if not variable.startswith(PREFIX) or _NOT_OURS.fullmatch(variable):
+            continue
+        option = known.get(variable)
+        if option is None:
+            near = difflib.get_close_matches(variable, list(known), 1, 0.6)
+            hint = f"Did you mean {near[0]}?" if near else "`nexus config show` lists every name."
+            raise ConfigError(f"the environment variable {variable} is not a setting.", hint=hint)
+        _store(raw, option.path, _from_text(option, environment[variable]))
+        sources[option.name] = variable
+
+
+_BOOLEANS: Final = {"on": True, "true": True, "yes": True, "1": True, "off": False, "false": False, "no": False,
+                    "0": False}  # fmt: skip
+
+
+def _from_text(option: Option, text: str) -> Any:
+    kind = kind_of(option.type)
+    stripped = text.strip()
+    if kind is bool and stripped.lower() in _BOOLEANS:
+        return _BOOLEANS[stripped.lower()]
+    if kind is int and re.fullmatch(r"-?\d+", stripped):
+        return int(stripped)
+    if get_origin(kind) is list:
+        return [part.strip() for part in stripped.split(",") if part.strip()]
+    return text if option.secret else stripped
+
+
+def _convert(raw: dict[str, Any], sources: dict[str, str]) -> Config:
+    try:
+        return msgspec.convert(raw, Config, dec_hook=_custom)
+    except msgspec.ValidationError as error:
+        text = str(error)
+        place = re.search(r" - at `\$\.?([^`]*)`$", text)
+        name = place[1] if place else ""
+        reason = text[: place.start()] if place else text
+        option = next((option for option in options() if option.name == re.sub(r"\[.*", "", name)), None)
+        hint = f"It is: {option.description}" if option else ""
+        shown_name = sources.get(name, "")
+        where = f" (from {shown_name})" if shown_name else ""
+        raise ConfigError(f"`{name}`{where} is wrong: {reason[0].lower() + reason[1:]}.", hint=hint) from error
+
+
+def _custom(kind: type, value: Any) -> Any:
+    if kind is Duration or kind is Size:
+        return kind.parse(value)
+    raise NotImplementedError(kind)
+
+
+def _as_builtin(value: Any) -> Any:
+    return float(value) if isinstance(value, Duration) else int(value)
+
+
+def _lookup(raw: Any, path: tuple[str, ...]) -> Any:
+    for part in path:
+        if not isinstance(raw, dict) or part not in raw:
+            return _MISSING
+        raw = raw[part]
+    return raw
+
+
+def _store(raw: dict[str, Any], path: tuple[str, ...], value: Any) -> None:
+    for part in path[:-1]:
+        raw = raw.setdefault(part, {})
+    raw[path[-1]] = value
+
+
+def _attribute(value: Any, path: tuple[str, ...]) -> Any:
+    for part in path:
+        value = getattr(value, part)
+    return value

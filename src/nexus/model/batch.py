@@ -1,0 +1,47 @@
+"""The batches that travel from decoder to store: their shape as protocols. The native module implements them."""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+
+class LogBatch(Protocol):
+    """A columnar batch of log records, immutable once decoded."""
+
+    @property
+    def num_rows(self) -> int:
+        """Number of records."""
+        ...
+
+    @property
+    def num_bytes(self) -> int:
+        """Bytes held by the columns."""
+        ...
+
+    def services(self) -> list[tuple[str, int, int]]:
+        """Service, records, bytes."""
+        ...
+
+
+class Decoded(Protocol):
+    """What a decoder made of a body. `errors` are (line or record number from 1, sentence), the first 100."""
+
+    @property
+    def batch(self) -> LogBatch:
+        """The records that were understood."""
+        ...
+
+    @property
+    def accepted(self) -> int:
+        """Records in the batch."""
+        ...
+
+    @property
+    def rejected(self) -> int:
+        """Records that were not understood."""
+        ...
+
+    @property
+    def errors(self) -> list[tuple[int, str]]:
+        """Why, for the first 100 of them."""
+        ...

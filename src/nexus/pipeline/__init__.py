@@ -1,0 +1,1 @@
+"""Ingest: receiver -> decode -> processors -> store."""

@@ -1,0 +1,78 @@
+"""What an HTTP receiver is: paths, and functions from a delivery to a reply. The server puts it on the wire.
+
+The server authenticates, reads the body within its limits and calls `receive`; every refusal, its own included, goes
+through `refuse`, so that a client always gets errors in the shape of its protocol.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Protocol
+
+from msgspec import Struct
+
+from nexus.errors import NexusError, TooManyAttempts, Unavailable
+from nexus.pipeline.topology import Delivery
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """An HTTP answer."""
+
+    status: int
+    body: bytes
+    content_type: str
+    headers: dict[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """The part of an HTTP request that a receiver may look at. Header names are lower case; `query` in order."""
+
+    path: str
+    headers: Mapping[str, str]
+    query: tuple[tuple[str, str], ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Endpoint:
+    """A path of a receiver, with what the API description says about it."""
+
+    path: str
+    summary: str
+    media_types: tuple[str, ...]
+    described: bool = True
+    parameters: tuple[tuple[str, str], ...] = ()
+    """Query parameters, with what they mean."""
+    answer: type[Struct] | None = None
+    """Shape of a JSON answer."""
+
+
+class HttpReceiver(Protocol):
+    """A protocol over HTTP POST."""
+
+    @property
+    def name(self) -> str:
+        """Label of its counters."""
+        ...
+
+    @property
+    def endpoints(self) -> tuple[Endpoint, ...]:
+        """Where it listens."""
+        ...
+
+    async def receive(self, request: Request, delivery: Delivery) -> Reply:
+        """Take a delivery. Raises `NexusError`."""
+        ...
+
+    def refuse(self, request: Request, error: NexusError) -> Reply:
+        """The answer to a request that failed."""
+        ...
+
+
+def retry_headers(error: NexusError) -> dict[str, str]:
+    """`Retry-After` in whole seconds (at least 1) for errors that pass."""
+    if isinstance(error, Unavailable | TooManyAttempts):
+        return {"Retry-After": str(max(1, round(error.retry_after)))}
+    return {}

@@ -1,0 +1,146 @@
+"""OTLP over gRPC: `LogsService/Export` as generic handlers, request bytes straight to the native decoder.
+
+The method is served as a stream of requests of which one is read: on the wire that is the unary method, and it lets the
+caller be authenticated, and the shared budget be asked, before the message is received.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+from collections.abc import Awaitable, Callable, Mapping
+from functools import partial
+from typing import Any, Final
+
+import grpc
+import grpc.aio
+
+from nexus.errors import InvalidRequest, NexusError, NotFound
+from nexus.pipeline.body import BodyLimits, BodyTimeout, Budget, Lease
+from nexus.pipeline.decode import native_module
+from nexus.pipeline.otlp import PROTOBUF, export_response, retry_seconds, rpc_code, status
+from nexus.pipeline.topology import Delivery, Outcome, Topology
+
+NAME: Final = "otlp_grpc"
+_SERVICE: Final = "/opentelemetry.proto.collector.{0}.v1.{1}Service/Export"
+LOGS_METHOD: Final = _SERVICE.format("logs", "Logs")
+_OTHER_METHODS: Final = {
+    _SERVICE.format("trace", "Trace"): "traces",
+    _SERVICE.format("metrics", "Metrics"): "metrics",
+}
+_STATUS_CODES: Final = {code.value[0]: code for code in grpc.StatusCode}
+
+Enter = Callable[[Mapping[str, str]], Awaitable[str]]
+"""From call metadata to the tenant that is written to. Raises `Unauthenticated`, `PermissionDenied`."""
+
+log = logging.getLogger(__name__)
+
+
+class OtlpGrpc:
+    """Receiver of OTLP/gRPC, a server of its own."""
+
+    name = NAME
+
+    def __init__(self, topology: Topology, enter: Enter, limits: Callable[[], BodyLimits], budget: Budget) -> None:
+        """`enter` is the identity seam; `budget` is shared with the HTTP receivers."""
+        self._topology = topology
+        self._enter = enter
+        self._limits = limits
+        self._budget = budget
+        self._server: Any = None
+
+    async def start(self, host: str, port: int) -> int:
+        """Listen; the port that was bound. Raises `OSError` when it is taken."""
+        self._server = grpc.aio.server(
+            options=[
+                # Without this a second process could silently share the port.
+                ("grpc.so_reuseport", 0),
+                ("grpc.max_receive_message_length", self._limits().max_bytes),
+                ("grpc.max_concurrent_streams", 128),
+                ("grpc.max_metadata_size", 16 << 10),
+                ("grpc.http2.min_ping_interval_without_data_ms", 5_000),
+            ]
+        )
+        self._server.add_generic_rpc_handlers((_Methods(self._export),))
+        address = f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+        try:
+            bound = int(self._server.add_insecure_port(address))
+        except RuntimeError as error:
+            raise OSError(f"cannot listen on {address}: {error}") from error
+        await self._server.start()
+        return bound
+
+    async def stop(self, grace: float) -> None:
+        """Refuse new calls, wait for those in progress."""
+        if self._server is not None:
+            await self._server.stop(grace)
+
+    async def _export(self, _requests: Any, context: Any) -> bytes:
+        try:
+            return await self._serve(context)
+        except NexusError as error:
+            self._topology.statistics.refused(NAME, error.code)
+            await _abort(context, error)
+        except Exception:
+            # A defect: the sender may retry, since nothing says that the records were bad.
+            log.exception("an OTLP/gRPC export failed")
+            await context.abort(grpc.StatusCode.UNAVAILABLE, "the export failed; see the log of Nexus")
+        raise AssertionError("unreachable")
+
+    async def _serve(self, context: Any) -> bytes:
+        metadata = {key: value for key, value in context.invocation_metadata() if isinstance(value, str)}
+        tenant = await self._enter(metadata)
+        self._topology.check_open()
+        with Lease(self._budget) as lease:
+            body = await self._read(context)
+            lease.take(len(body))
+            delivery = Delivery(NAME, tenant, body, key=metadata.get("idempotency-key", ""), lease=lease)
+            del body
+            decoder = partial(native_module().decode_otlp_logs_protobuf, now_ns=time.time_ns())
+            outcome = await self._topology.deliver(delivery, decoder, _answer)
+            return outcome.reply
+
+    async def _read(self, context: Any) -> bytes:
+        try:
+            async with asyncio.timeout(self._limits().timeout):
+                message = await context.read()
+        except TimeoutError as error:
+            raise BodyTimeout("the message did not arrive in time.", hint="Send smaller messages.") from error
+        if not isinstance(message, bytes):
+            # The transport has refused the message and told the client why; or there was none.
+            raise InvalidRequest("the call carries no message.")
+        return message
+
+
+class _Methods(grpc.GenericRpcHandler):  # type: ignore[misc]
+    """Finds the handler of a method."""
+
+    def __init__(self, export: Callable[[Any, Any], Awaitable[bytes]]) -> None:
+        self._logs = grpc.stream_unary_rpc_method_handler(export)
+
+    def service(self, handler_call_details: Any) -> Any:
+        method = handler_call_details.method
+        if method == LOGS_METHOD:
+            return self._logs
+        if method in _OTHER_METHODS:
+            return grpc.stream_unary_rpc_method_handler(partial(_unimplemented, _OTHER_METHODS[method]))
+        return None
+
+
+async def _unimplemented(signal: str, _requests: Any, context: Any) -> bytes:
+    error = NotFound(f"OTLP {signal} are not accepted.", hint="Nexus accepts logs.")
+    await context.abort(grpc.StatusCode.UNIMPLEMENTED, str(error))
+    raise AssertionError("unreachable")
+
+
+def _answer(outcome: Outcome) -> bytes:
+    return export_response(outcome, PROTOBUF)
+
+
+async def _abort(context: Any, error: NexusError) -> None:
+    code = _STATUS_CODES.get(rpc_code(error), grpc.StatusCode.INTERNAL)
+    trailing = ()
+    if retry_seconds(error) is not None:
+        trailing = (("grpc-status-details-bin", status(error, PROTOBUF)),)
+    await context.abort(code, str(error), trailing)

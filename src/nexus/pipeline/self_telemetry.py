@@ -1,0 +1,188 @@
+"""Nexus watches itself: its own log records and metrics go through its own pipeline into the tenant `_nexus`.
+
+Log records wait in a bounded queue; what does not fit is dropped and counted. A snapshot of the metrics is sent every
+15 s as records with the event name `nexus.metrics`: what changed since the last one, and everything every five minutes.
+Nothing feeds on itself: records of this module are not taken, and after a failure the next attempt waits longer.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import time
+from collections import deque
+from collections.abc import Iterable
+from functools import partial
+from typing import Any, Final
+
+import msgspec
+
+from nexus.errors import NexusError
+from nexus.model.tenant import SELF_TENANT
+from nexus.pipeline.decode import native_module
+from nexus.pipeline.topology import Delivery, Topology
+from nexus.telemetry import Point, Registry
+
+RECEIVER: Final = "self"
+EVENT_NAME: Final = "nexus.metrics"
+MAX_WAITING: Final = 10_000
+MAX_TEXT: Final = 16_384
+METRICS_INTERVAL: Final = 15.0
+LOGS_INTERVAL: Final = 2.0
+FULL_EVERY: Final = 20
+LONGEST_PAUSE: Final = 60.0
+
+_SEVERITIES: Final = ((logging.CRITICAL, 21), (logging.ERROR, 17), (logging.WARNING, 13), (logging.INFO, 9),
+                      (logging.DEBUG, 5), (0, 1))  # fmt: skip
+
+log = logging.getLogger(__name__)
+
+
+class SelfTelemetry:
+    """Collects and sends. `take` may be called from any thread, the rest belongs to the event loop."""
+
+    def __init__(self, topology: Topology, registry: Registry, resource: dict[str, str]) -> None:
+        """`resource` describes this process: `service.name`, `service.version`, `service.instance.id`."""
+        self._topology = topology
+        self._registry = registry
+        self._resource = resource
+        self._waiting: deque[dict[str, Any]] = deque(maxlen=MAX_WAITING)
+        self._dropped = registry.counter(
+            "nexus_self_telemetry_dropped_total", "Own records that were not stored.", "reason"
+        )
+        self._last: dict[tuple[str, tuple[str, ...]], float] = {}
+        self._snapshots = 0
+        self._task: asyncio.Task[None] | None = None
+
+    def take(self, record: logging.LogRecord) -> None:
+        """Queue a log record: the sink of `nexus.telemetry.Logging`. Neither blocks nor raises."""
+        if record.name in (__name__, "nexus.access"):
+            return
+        if len(self._waiting) >= MAX_WAITING:
+            self._dropped.add(1, "queue_full")
+        with contextlib.suppress(Exception):
+            self._waiting.append(log_record(record))
+
+    def start(self) -> None:
+        """Send in the background."""
+        self._task = asyncio.create_task(self._run())
+
+    async def stop(self) -> None:
+        """Send what waits, once, and stop."""
+        if self._task is not None:
+            self._task.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await self._task
+        with contextlib.suppress(NexusError):
+            await self._send(self._taken())
+
+    async def _run(self) -> None:
+        pause = LOGS_INTERVAL
+        next_metrics = time.monotonic() + METRICS_INTERVAL
+        while True:
+            await asyncio.sleep(pause)
+            records = self._taken()
+            if time.monotonic() >= next_metrics:
+                next_metrics = time.monotonic() + METRICS_INTERVAL
+                records += self._metrics()
+            try:
+                await self._send(records)
+                pause = LOGS_INTERVAL
+            except NexusError as error:
+                self._dropped.add(len(records), error.code)
+                pause = min(pause * 2, LONGEST_PAUSE)
+            except Exception:
+                self._dropped.add(len(records), "internal")
+                log.exception("own telemetry could not be stored")
+                pause = LONGEST_PAUSE
+
+    def _taken(self) -> list[dict[str, Any]]:
+        taken = []
+        with contextlib.suppress(IndexError):
+            while len(taken) < MAX_WAITING:
+                taken.append(self._waiting.popleft())
+        return taken
+
+    def _metrics(self) -> list[dict[str, Any]]:
+        everything = self._snapshots % FULL_EVERY == 0
+        self._snapshots += 1
+        current = {
+            (point.name, tuple(point.labels.values())): point
+            for point in self._registry.points()
+            if "le" not in point.labels
+        }
+        changed = [point for key, point in current.items() if everything or self._last.get(key) != point.value]
+        self._last = {key: point.value for key, point in current.items()}
+        return metric_records(changed, time.time_ns())
+
+    async def _send(self, records: list[dict[str, Any]]) -> None:
+        if not records:
+            return
+        body = export_request(records, self._resource)
+        decoder = partial(native_module().decode_otlp_logs_json, now_ns=time.time_ns())
+        await self._topology.deliver(Delivery(RECEIVER, SELF_TENANT, body), decoder, lambda _: b"")
+
+
+def export_request(records: list[dict[str, Any]], resource: dict[str, str]) -> bytes:
+    """An OTLP/JSON request of these log records."""
+    return msgspec.json.encode(
+        {
+            "resourceLogs": [
+                {
+                    "resource": {"attributes": _attributes(resource.items())},
+                    "scopeLogs": [{"scope": {"name": "nexus"}, "logRecords": records}],
+                }
+            ]
+        }
+    )
+
+
+def log_record(record: logging.LogRecord) -> dict[str, Any]:
+    """A record of the standard library's logging as an OTLP/JSON log record."""
+    fields = dict(getattr(record, "fields", None) or {})
+    fields["logger.name"] = record.name
+    if record.exc_info and record.exc_info[0] is not None:
+        fields["exception.type"] = record.exc_info[0].__name__
+        fields["exception.message"] = str(record.exc_info[1])
+        fields["exception.stacktrace"] = logging.Formatter().formatException(record.exc_info)
+    number = next(severity for level, severity in _SEVERITIES if record.levelno >= level)
+    return {
+        "timeUnixNano": str(int(record.created * 1e6) * 1000),
+        "severityNumber": number,
+        "severityText": record.levelname,
+        "body": {"stringValue": record.getMessage()[:MAX_TEXT]},
+        "attributes": _attributes(fields.items()),
+    }
+
+
+def metric_records(points: Iterable[Point], now_ns: int) -> list[dict[str, Any]]:
+    """Numbers as log records: the name, kind and value are attributes, and so is each label as `label.<name>`."""
+    records = []
+    for point in points:
+        labels = [(f"label.{name}", value) for name, value in point.labels.items()]
+        facts = [("metric.name", point.name), ("metric.kind", point.kind), ("metric.value", float(point.value))]
+        records.append(
+            {
+                "timeUnixNano": str(now_ns),
+                "severityNumber": 5,
+                "eventName": EVENT_NAME,
+                "body": {"stringValue": f"{point.name} {point.value:g}"},
+                "attributes": _attributes([*facts, *labels]),
+            }
+        )
+    return records
+
+
+def _attributes(pairs: Iterable[tuple[str, Any]]) -> list[dict[str, Any]]:
+    return [{"key": key, "value": _value(value)} for key, value in pairs]
+
+
+def _value(value: Any) -> dict[str, Any]:
+    if isinstance(value, bool):
+        return {"boolValue": value}
+    if isinstance(value, int) and -(2**63) <= value < 2**63:
+        return {"intValue": str(value)}
+    if isinstance(value, float):
+        return {"doubleValue": value}
+    return {"stringValue": str(value)[:MAX_TEXT]}

@@ -1,0 +1,128 @@
+"""Counting what comes in: by tenant, service, receiver and reason, and the rate of the last ten seconds."""
+
+from __future__ import annotations
+
+import time
+from collections import OrderedDict
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Final
+
+from nexus.model.batch import LogBatch
+from nexus.telemetry import Registry
+
+WINDOW_SECONDS: Final = 10
+MAX_TENANTS: Final = 1000
+MAX_SERVICES: Final = 200
+
+
+@dataclass(slots=True)
+class TenantIngest:
+    """What one tenant sent since the start. Times are Unix seconds."""
+
+    records: int = 0
+    rejected: int = 0
+    last_received: float = 0.0
+    _buckets: list[int] = field(default_factory=lambda: [0] * (WINDOW_SECONDS + 1))
+    _second: int = 0
+
+    def add(self, records: int, rejected: int, now: float) -> None:
+        """Count a delivery."""
+        self._turn(int(now))
+        self.records += records
+        self.rejected += rejected
+        self._buckets[self._second % len(self._buckets)] += records
+        if records:
+            self.last_received = now
+
+    def rate(self, now: float) -> float:
+        """Records a second over the last ten whole seconds and the running one."""
+        self._turn(int(now))
+        return sum(self._buckets) / (WINDOW_SECONDS + now % 1)
+
+    def _turn(self, second: int) -> None:
+        for passed in range(max(self._second + 1, second - len(self._buckets) + 1), second + 1):
+            self._buckets[passed % len(self._buckets)] = 0
+        self._second = max(second, self._second)
+
+
+class IngestStatistics:
+    """Counters of the pipeline. The clock gives Unix seconds."""
+
+    def __init__(self, registry: Registry, clock: Callable[[], float] = time.time) -> None:
+        """Register the counters."""
+        self._clock = clock
+        self._tenants: OrderedDict[str, TenantIngest] = OrderedDict()
+        self._services: dict[str, set[str]] = {}
+        counter = registry.counter
+        self._records = counter(
+            "nexus_ingest_records_total", "Records stored, by tenant and receiver.", "tenant", "receiver"
+        )
+        self._bytes = counter(
+            "nexus_ingest_bytes_total", "Body bytes taken in after decompression.", "tenant", "receiver"
+        )
+        self._service_records = counter(
+            "nexus_ingest_service_records_total", "Records stored, by tenant and service.", "tenant", "service"
+        )
+        self._service_bytes = counter(
+            "nexus_ingest_service_bytes_total", "Decoded bytes stored, by tenant and service.", "tenant", "service"
+        )
+        self._rejected = counter(
+            "nexus_ingest_rejected_records_total", "Records that were refused.", "tenant", "receiver", "reason"
+        )
+        self._refused = counter(
+            "nexus_ingest_refused_requests_total", "Requests that were refused as a whole.", "receiver", "reason"
+        )
+        self._replayed = counter(
+            "nexus_ingest_replayed_requests_total",
+            "Requests answered from their idempotency key.",
+            "tenant",
+            "receiver",
+        )
+        self.seconds = registry.histogram(
+            "nexus_ingest_seconds", "Seconds from the body's last byte until durable and visible.", "receiver"
+        )
+
+    def stored(self, tenant: str, receiver: str, size: int, batch: LogBatch, rejected: int) -> None:
+        """A delivery was stored, all of it or the good part."""
+        self._bytes.add(size, tenant, receiver)
+        if batch.num_rows:
+            self._records.add(batch.num_rows, tenant, receiver)
+            for service, records, octets in batch.services():
+                name = self._bounded(tenant, service)
+                self._service_records.add(records, tenant, name)
+                self._service_bytes.add(octets, tenant, name)
+        self._count(tenant, receiver, batch.num_rows, rejected)
+
+    def rejected(self, tenant: str, receiver: str, records: int) -> None:
+        """A delivery held no good record."""
+        self._count(tenant, receiver, 0, records)
+
+    def refused(self, receiver: str, reason: str) -> None:
+        """A request was refused as a whole; `reason` is an error code."""
+        self._refused.add(1, receiver, reason)
+
+    def replayed(self, tenant: str, receiver: str) -> None:
+        """A request was a repetition."""
+        self._replayed.add(1, tenant, receiver)
+
+    def of(self, tenant: str) -> tuple[TenantIngest, float]:
+        """What the tenant sent, and its rate now."""
+        found = self._tenants.get(tenant) or TenantIngest()
+        return found, found.rate(self._clock())
+
+    def _count(self, tenant: str, receiver: str, records: int, rejected: int) -> None:
+        if rejected:
+            self._rejected.add(rejected, tenant, receiver, "invalid_record")
+        found = self._tenants.pop(tenant, None) or TenantIngest()
+        found.add(records, rejected, self._clock())
+        self._tenants[tenant] = found
+        if len(self._tenants) > MAX_TENANTS:
+            self._tenants.popitem(last=False)
+
+    def _bounded(self, tenant: str, service: str) -> str:
+        known = self._services.setdefault(tenant if len(self._services) < MAX_TENANTS else "", set())
+        if service not in known and len(known) >= MAX_SERVICES:
+            return "other"
+        known.add(service)
+        return service

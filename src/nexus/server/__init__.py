@@ -1,0 +1,1 @@
+"""The doors: HTTP server, routes, native API, web UI."""

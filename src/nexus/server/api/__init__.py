@@ -1,0 +1,1 @@
+"""Protocols spoken over HTTP, one package or module each."""

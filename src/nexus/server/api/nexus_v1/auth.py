@@ -1,0 +1,60 @@
+"""Logging in and out of the web UI, and who is logged in."""
+
+from __future__ import annotations
+
+from starlette.responses import Response
+
+from nexus.security.identity import COOKIE_GUARD, SESSION_COOKIE, Principal, session_token
+from nexus.security.permissions import EVERYTHING
+from nexus.server.api.nexus_v1.schema import LoginRequest, Session
+from nexus.server.call import Call
+from nexus.server.errors import Forbidden, json_response
+from nexus.server.routes import BASE, PUBLIC, Route
+
+
+async def session(call: Call) -> Response:
+    """Who is asking; `authenticated` is false for nobody known."""
+    return json_response(_session(call, call.principal))
+
+
+async def login(call: Call) -> Response:
+    """Start a session; its token is in a cookie that scripts cannot read."""
+    accounts = call.services.accounts
+    token, principal = await accounts.login(call.payload.username, call.payload.password, call.address)
+    response = json_response(_session(call, principal))
+    _set_cookie(response, call, token, int(call.services.config().session.lifetime))
+    return response
+
+
+async def logout(call: Call) -> Response:
+    """End the session of the cookie; no error when there is none."""
+    token = session_token(call.headers)
+    if token:
+        if call.headers.get(COOKIE_GUARD) != "1":
+            raise Forbidden("logging out needs the header X-Nexus-Request: 1.")
+        await call.services.accounts.logout(token)
+    response = json_response(Session(False))
+    _set_cookie(response, call, "", 0)
+    return response
+
+
+def _session(call: Call, principal: Principal) -> Session:
+    if principal.anonymous:
+        return Session(False)
+    role = "admin" if principal.permissions >= EVERYTHING else principal.kind
+    tenants = call.services.accounts.list_tenants(principal)
+    return Session(True, principal.name, role, sorted(principal.permissions), principal.tenant, tenants)
+
+
+def _set_cookie(response: Response, call: Call, token: str, max_age: int) -> None:
+    secure = call.scope.get("scheme") == "https"
+    response.set_cookie(
+        SESSION_COOKIE, token, max_age=max_age, path="/", secure=secure, httponly=True, samesite="strict"
+    )
+
+
+ROUTES = (
+    Route("GET", f"{BASE}/auth/session", PUBLIC, session, "Who is asking", answer=Session, tag="auth"),
+    Route("POST", f"{BASE}/auth/login", PUBLIC, login, "Log in", request=LoginRequest, answer=Session, tag="auth"),
+    Route("POST", f"{BASE}/auth/logout", PUBLIC, logout, "Log out", answer=Session, tag="auth"),
+)

@@ -1,0 +1,26 @@
+"""Is data arriving? For the first run, which waits for it."""
+
+from __future__ import annotations
+
+from starlette.responses import Response
+
+from nexus.model.time import format_time
+from nexus.security.permissions import Permission
+from nexus.server.api.nexus_v1.schema import IngestStatus
+from nexus.server.call import Call
+from nexus.server.errors import json_response
+from nexus.server.routes import BASE, Route
+
+
+async def status(call: Call) -> Response:
+    """What came in for the tenant since the process started."""
+    counted, rate = call.services.topology.statistics.of(call.tenant)
+    last = format_time(int(counted.last_received * 1e6) * 1000) if counted.last_received else ""
+    return json_response(IngestStatus(counted.records, counted.rejected, round(rate, 3), last))
+
+
+ROUTES = (
+    Route(
+        "GET", f"{BASE}/ingest/status", Permission.LOGS_READ, status, "Is data arriving?", answer=IngestStatus, tag="ingest"
+    ),
+)

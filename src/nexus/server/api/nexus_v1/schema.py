@@ -1,0 +1,315 @@
+"""Request and answer shapes of the native API. The OpenAPI description and the TypeScript client are generated from it.
+
+Nanosecond times are decimal strings on the wire, because JavaScript numbers cannot hold them; times named `..._at` are
+RFC 3339 in UTC, empty when there is none. `from` and `to` accept
+epoch numbers (seconds, ms, us, ns by magnitude), RFC 3339, or relative forms such as `now-15m`; the range is half-open.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal
+
+from msgspec import Meta, Struct, field
+
+from nexus.pipeline.answers import IngestAnswer as IngestAnswer
+from nexus.pipeline.answers import LineError as LineError
+
+Time = str | int | float
+Limit = Annotated[int, Meta(ge=1, le=5000)]
+
+
+class ErrorBody(Struct, omit_defaults=True):
+    """What went wrong. `position` points into the query text (characters); `hint` is the next step."""
+
+    code: str
+    message: str
+    hint: str = ""
+    position: Position | None = None
+    query_id: str = ""
+
+
+class Position(Struct):
+    offset: int
+    length: int
+
+
+class ErrorAnswer(Struct):
+    error: ErrorBody
+
+
+# ------------------------------------------------------------------------------------------------------------ session
+
+
+class LoginRequest(Struct, forbid_unknown_fields=True):
+    username: str
+    password: str
+
+
+class Session(Struct):
+    """Who is asking. `tenant` is the tenant that requests without `X-Scope-OrgID` go to."""
+
+    authenticated: bool
+    username: str = ""
+    role: str = ""
+    permissions: list[str] = []
+    tenant: str = ""
+    tenants: list[str] = []
+
+
+class ServerInfo(Struct):
+    """Version and listening addresses, for snippets. Hosts are as configured."""
+
+    version: str
+    http_port: int
+    otlp_http_port: int
+    otlp_grpc_port: int
+    started_at: str
+    retention_days: dict[str, int]
+
+
+class ApiKey(Struct):
+    id: str
+    name: str
+    prefix: str
+    tenant: str
+    permissions: list[str]
+    created_at: str
+    last_used_at: str = ""
+
+
+class CreateKeyRequest(Struct, forbid_unknown_fields=True):
+    """No `tenant` means the one of the request; `*` makes a key that may choose with `X-Scope-OrgID`."""
+
+    name: str
+    tenant: str = ""
+    permissions: list[str] = ["logs:write"]
+
+
+class CreatedKey(Struct):
+    """`secret` is shown this once."""
+
+    key: ApiKey
+    secret: str
+
+
+class KeyList(Struct):
+    keys: list[ApiKey]
+
+
+class RevokedKey(Struct):
+    """`id` is useless from now on."""
+
+    id: str
+
+
+class TenantInfo(Struct):
+    name: str
+
+
+class TenantList(Struct):
+    """The tenants that the caller may read, by name."""
+
+    tenants: list[TenantInfo]
+
+
+# ------------------------------------------------------------------------------------------------------------- ingest
+
+
+class IngestStatus(Struct):
+    """Is data arriving? Counts since start and over the last 10 s, for this tenant."""
+
+    records_total: int
+    rejected_total: int
+    records_per_second: float
+    last_received_at: str = ""
+
+
+# --------------------------------------------------------------------------------------------------------------- logs
+
+
+class Statistics(Struct):
+    query_id: str
+    elapsed_ms: float
+    rows_read: int
+    bytes_read: int
+
+
+class LogsQuery(Struct, forbid_unknown_fields=True):
+    """Common part of every logs request."""
+
+    query: str = ""
+    from_: Time | None = field(name="from", default=None)
+    to: Time | None = None
+    query_id: str = ""
+
+
+class SearchRequest(LogsQuery):
+    """`Accept: application/x-ndjson` streams the records, one a line."""
+
+    limit: Limit = 100
+    order: Literal["desc", "asc"] = "desc"
+    cursor: str = ""
+
+
+class LogRecord(Struct):
+    """`id` finds the record again. Ids are hex, empty when absent. Attribute values keep their types."""
+
+    id: str
+    timestamp: str
+    observed_timestamp: str
+    service: str
+    severity: str
+    severity_number: int
+    body: str
+    trace_id: str
+    span_id: str
+    event_name: str
+    template_id: str
+    attributes: dict[str, Any]
+    resource: dict[str, Any]
+    scope_name: str
+    scope_version: str
+
+
+class SearchAnswer(Struct):
+    records: list[LogRecord]
+    next_cursor: str
+    statistics: Statistics
+
+
+class HistogramRequest(LogsQuery):
+    """`buckets` is a wish; the step is rounded to a pleasant one. `by` is any field name, empty for none."""
+
+    buckets: Annotated[int, Meta(ge=1, le=2000)] = 60
+    by: str = "severity"
+
+
+class HistogramSeries(Struct):
+    key: str
+    counts: list[int]
+
+
+class HistogramAnswer(Struct):
+    """`start` and `step` in ns; `counts[i]` is the bucket that begins at start + i * step."""
+
+    start: str
+    step: str
+    buckets: int
+    total: int
+    series: list[HistogramSeries]
+    statistics: Statistics
+
+
+class FacetsRequest(LogsQuery):
+    """No `fields` means the hot ones."""
+
+    fields: list[str] = []
+    limit: Annotated[int, Meta(ge=1, le=100)] = 10
+
+
+class FacetValue(Struct):
+    value: str
+    count: int
+
+
+class Facet(Struct):
+    """`name` is what the search language calls the field. `records` carry it; `more` says that values were left out."""
+
+    name: str
+    kind: Literal["column", "attribute", "resource"]
+    type: str
+    records: int
+    more: bool
+    values: list[FacetValue]
+
+
+class FacetsAnswer(Struct):
+    facets: list[Facet]
+    statistics: Statistics
+
+
+class CountAnswer(Struct):
+    count: int
+    statistics: Statistics
+
+
+class FieldInfo(Struct):
+    name: str
+    kind: Literal["column", "attribute", "resource"]
+    type: str
+    records: int
+
+
+class FieldsAnswer(Struct):
+    fields: list[FieldInfo]
+    statistics: Statistics
+
+
+class BoundsAnswer(Struct):
+    """First and last record of the tenant that match the query, whatever the range; empty when there are none."""
+
+    first: str
+    last: str
+    count: int
+    statistics: Statistics
+
+
+class ExplainRequest(LogsQuery):
+    language: Literal["search", "sql"] = "search"
+
+
+class ExplainAnswer(Struct):
+    """The query as understood (printed from its syntax tree) and the SQL that runs."""
+
+    canonical: str
+    sql: list[str]
+    terms: list[Term]
+
+
+class Term(Struct):
+    """A top-level part of the conjunction, for chips: removing it from the text gives the query without it."""
+
+    text: str
+    offset: int
+    length: int
+    field: str = ""
+    negated: bool = False
+
+
+# ---------------------------------------------------------------------------------------------------------------- sql
+
+
+class SqlRequest(Struct, forbid_unknown_fields=True):
+    query: str
+    limit: Annotated[int, Meta(ge=1, le=100_000)] = 10_000
+    query_id: str = ""
+
+
+class SqlColumn(Struct):
+    name: str
+    type: str
+
+
+class SqlAnswer(Struct):
+    columns: list[SqlColumn]
+    rows: list[list[Any]]
+    statistics: Statistics
+
+
+# ------------------------------------------------------------------------------------------------------------ queries
+
+
+class QueryInfo(Struct):
+    query_id: str
+    elapsed_ms: float
+    rows_read: int
+    bytes_read: int
+    memory_bytes: int
+
+
+class QueryList(Struct):
+    queries: list[QueryInfo]
+
+
+class CancelAnswer(Struct):
+    cancelled: bool

@@ -1,0 +1,221 @@
+"""The ASGI application: finds the route, lets the caller in, reads the body, runs the handler, puts errors on the wire.
+
+The order is fixed: route, identity, permission, forgery check, body, handler. Nothing before the identity reads a byte
+of a body. Every answer gets the security headers and is counted; defects are logged and answered without details.
+"""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Awaitable, Callable
+from typing import Any, Final
+
+from starlette.responses import Response
+
+from nexus.errors import InvalidRequest, NexusError, NotFound, Unavailable
+from nexus.pipeline.body import BodyLimits, ClientGone, Lease, read_body
+from nexus.pipeline.http import Reply, Request
+from nexus.pipeline.topology import Delivery
+from nexus.security.identity import COOKIE_GUARD, Principal
+from nexus.server.call import Call, parse_payload, query_pairs
+from nexus.server.errors import Forbidden, MethodNotAllowed, error_response
+from nexus.server.routes import Match, Route, Router
+from nexus.server.services import Services
+from nexus.server.static import UI_PATHS, StaticFiles, wants_html
+
+MAX_JSON_BODY: Final = 1 << 20
+SAFE_METHODS: Final = frozenset({"GET", "HEAD", "OPTIONS"})
+
+_HEADERS: Final = [
+    (b"x-content-type-options", b"nosniff"),
+    (b"referrer-policy", b"no-referrer"),
+    (b"permissions-policy", b"camera=(), geolocation=(), microphone=(), payment=(), usb=()"),
+    (b"cross-origin-opener-policy", b"same-origin"),
+    (b"cross-origin-resource-policy", b"same-origin"),
+]
+_CLOSED_POLICY: Final = (b"content-security-policy", b"default-src 'none'; frame-ancestors 'none'")
+
+Send = Callable[[Any], Awaitable[None]]
+
+log = logging.getLogger(__name__)
+access = logging.getLogger("nexus.access")
+
+
+class Dispatcher:
+    """One ASGI application over a route table; `static` is the web UI, if this door has one."""
+
+    def __init__(self, router: Router, services: Services, static: StaticFiles | None = None) -> None:
+        """The routes were checked when the router was made."""
+        self._router = router
+        self._services = services
+        self._static = static
+        self._requests = services.registry.counter(
+            "nexus_http_requests_total", "HTTP requests, by route and status.", "method", "route", "status"
+        )
+        self._seconds = services.registry.histogram("nexus_http_request_seconds", "Seconds per HTTP request.", "route")
+
+    async def __call__(self, scope: dict[str, Any], receive: Any, send: Send) -> None:
+        """Serve one request."""
+        if scope["type"] != "http":
+            return
+        began = time.perf_counter()
+        status = 0
+
+        async def sending(message: Any) -> None:
+            nonlocal status
+            if message["type"] == "http.response.start":
+                status = message["status"]
+                message["headers"] = _with_security(message.get("headers", ()))
+            await send(message)
+
+        match = self._router.find(scope["method"], scope["path"])
+        route = match.route if isinstance(match, Match) else None
+        try:
+            response = await self._answer(match, scope, receive)
+            await response(scope, receive, sending)
+        except ClientGone:
+            status = 499
+        except Exception:
+            log.exception("a request failed", extra={"fields": {"path": scope["path"][:200]}})
+            if not status:
+                await error_response(NexusError("the request failed; the log of Nexus says why."))(
+                    scope, receive, sending
+                )
+        finally:
+            name = route.path if route else "other"
+            self._requests.add(1, scope["method"] if route else "other", name, str(status))
+            self._seconds.observe(time.perf_counter() - began, name)
+            if self._services.config().log.access:
+                self._log_access(scope, status, began)
+
+    async def _answer(self, match: Any, scope: dict[str, Any], receive: Any) -> Response:
+        try:
+            headers = header_map(scope)
+        except NexusError as error:
+            return error_response(error)
+        if not isinstance(match, Match):
+            return await self._no_route(match, scope, headers)
+        route = match.route
+        if route.receiver is not None:
+            return await self._deliver(route, scope, receive, headers)
+        query_id = ""
+        try:
+            principal, tenant = await self._enter(route, scope, headers)
+            payload = None
+            if route.request is not None:
+                with Lease(self._services.budget) as lease:
+                    body = await read_body(receive, headers, self._limits(MAX_JSON_BODY), lease)
+                payload = parse_payload(body, route.request)
+                query_id = getattr(payload, "query_id", "")
+            call = Call(scope, receive, headers, self._services, principal, tenant, match.parameters, payload)
+            assert route.handler is not None
+            return await route.handler(call)
+        except NexusError as error:
+            return error_response(error, query_id)
+
+    async def _enter(self, route: Route, scope: dict[str, Any], headers: dict[str, str]) -> tuple[Principal, str]:
+        authenticator = self._services.authenticator
+        if route.public:
+            return await authenticator.recognise(headers)
+        principal, tenant = await authenticator.enter(headers, route.permission)
+        if principal.by_cookie and scope["method"] not in SAFE_METHODS and headers.get(COOKIE_GUARD) != "1":
+            raise Forbidden(
+                "a request with a session cookie that changes something needs the header X-Nexus-Request: 1.",
+                hint="Add the header, or use an API key.",
+            )
+        return principal, tenant
+
+    async def _deliver(self, route: Route, scope: dict[str, Any], receive: Any, headers: dict[str, str]) -> Response:
+        receiver = route.receiver
+        assert receiver is not None
+        request = Request(scope["path"], headers)
+        services = self._services
+        try:
+            _, tenant = await self._enter(route, scope, headers)
+            services.topology.check_open()
+            request = Request(scope["path"], headers, query_pairs(scope))
+            with Lease(services.budget) as lease:
+                delivery = Delivery(
+                    receiver.name,
+                    tenant,
+                    await read_body(receive, headers, self._limits(services.config().ingest.max_body_bytes), lease),
+                    headers.get("content-encoding", ""),
+                    headers.get("idempotency-key", ""),
+                    lease,
+                )
+                return _response(await receiver.receive(request, delivery))
+        except ClientGone:
+            services.topology.statistics.refused(receiver.name, "client_gone")
+            raise
+        except Exception as error:
+            if not isinstance(error, NexusError):
+                # A defect of ours. 503, because a sender must not drop records that nobody has called bad.
+                log.exception("a delivery failed", extra={"fields": {"receiver": receiver.name}})
+                error = Unavailable("the delivery failed; the log of Nexus says why.", retry_after=5.0)
+            services.topology.statistics.refused(receiver.name, error.code)
+            return _response(receiver.refuse(request, error))
+
+    def _limits(self, max_bytes: int) -> BodyLimits:
+        ingest = self._services.config().ingest
+        return BodyLimits(max_bytes, ingest.body_idle_timeout, ingest.body_timeout)
+
+    async def _no_route(self, allowed: Any, scope: dict[str, Any], headers: dict[str, str]) -> Response:
+        path = scope["path"]
+        if allowed is not None:
+            response = error_response(
+                MethodNotAllowed(f"{path} does not answer to {scope['method']}.", hint=f"Use {' or '.join(allowed)}.")
+            )
+            response.headers["Allow"] = ", ".join(allowed)
+            return response
+        if self._static is not None and scope["method"] in ("GET", "HEAD"):
+            if file := await self._static.file(path, headers):
+                return file
+            if UI_PATHS.fullmatch(path) and wants_html(headers):
+                if index := self._static.index():
+                    return index
+                return error_response(NotFound("the web UI is not built.", hint="Run `make setup`."))
+        return error_response(NotFound(f"there is nothing at {path[:200]}.", hint="See /api/nexus/v1/openapi.json."))
+
+    def _log_access(self, scope: dict[str, Any], status: int, began: float) -> None:
+        client = scope.get("client")
+        access.info(
+            "%s %s",
+            scope["method"],
+            scope["path"][:500],
+            extra={
+                "fields": {
+                    "status": status,
+                    "milliseconds": round((time.perf_counter() - began) * 1000, 2),
+                    "client": client[0] if client else "",
+                }
+            },
+        )
+
+
+def header_map(scope: dict[str, Any]) -> dict[str, str]:
+    """Headers by lower-case name. Raises `InvalidRequest` when one that decides about access comes twice."""
+    headers: dict[str, str] = {}
+    for raw_name, raw_value in scope["headers"]:
+        name = raw_name.decode("latin-1")
+        value = raw_value.decode("latin-1")
+        if name in headers:
+            if name in ("authorization", "x-scope-orgid", "idempotency-key", "content-encoding"):
+                raise InvalidRequest(f"the header {name} comes twice.")
+            value = f"{headers[name]}{'; ' if name == 'cookie' else ', '}{value}"
+        headers[name] = value
+    return headers
+
+
+def _with_security(headers: Any) -> list[tuple[bytes, bytes]]:
+    given = list(headers)
+    names = {name for name, _ in given}
+    if b"content-security-policy" not in names:
+        given.append(_CLOSED_POLICY)
+    if b"cache-control" not in names:
+        given.append((b"cache-control", b"no-store"))
+    return given + _HEADERS
+
+
+def _response(reply: Reply) -> Response:
+    return Response(reply.body, reply.status, reply.headers, reply.content_type)

@@ -1,0 +1,159 @@
+"""The route table: every door of the server as one row, with the permission it asks for.
+
+A row that names no permission and is not one of the public paths does not start. The dispatcher, the API description
+and the tests (credentials, tenants, documentation) all read this table.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Awaitable, Callable, Iterable, Sequence
+from dataclasses import dataclass, field
+from enum import Enum
+from typing import TYPE_CHECKING, Any, Final
+
+from msgspec import Struct
+from starlette.responses import Response
+
+from nexus.errors import ConfigError
+from nexus.pipeline.http import HttpReceiver
+from nexus.security.permissions import Permission
+
+if TYPE_CHECKING:
+    from nexus.server.call import Call
+
+BASE: Final = "/api/nexus/v1"
+
+
+class Access(Enum):
+    """Doors that ask for no permission."""
+
+    PUBLIC = "public"
+
+
+PUBLIC: Final = Access.PUBLIC
+
+_PUBLIC_PATHS: Final = re.compile(
+    rf"/-/healthy|/-/ready|{BASE}/(auth|public)/.+|/(login|logs|start|query|settings/.+)?"
+)
+"""The only paths that may be public (and the static files, which are found by name)."""
+
+Handler = Callable[["Call"], Awaitable[Response]]
+
+
+@dataclass(frozen=True, slots=True)
+class Parameter:
+    """A query parameter, header, or path part for the API description."""
+
+    name: str
+    description: str
+    place: str = "query"
+    required: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Route:
+    """A door: how it is reached, what it asks for, what goes in and comes out.
+
+    `request` and `answer` are the JSON shapes. A route with a `receiver` takes any body and hands it over.
+    `media` lists content types of the request other than JSON, `answer_media` those of the answer.
+    """
+
+    method: str
+    path: str
+    permission: Permission | Access
+    handler: Handler | None
+    summary: str
+    request: type[Struct] | None = None
+    answer: type[Struct] | None = None
+    parameters: tuple[Parameter, ...] = ()
+    media: tuple[str, ...] = ()
+    answer_media: tuple[str, ...] = ("application/json",)
+    receiver: HttpReceiver | None = None
+    described: bool = True
+    tag: str = ""
+
+    @property
+    def public(self) -> bool:
+        """Does it serve anybody?"""
+        return self.permission is PUBLIC
+
+    @property
+    def path_parameters(self) -> tuple[str, ...]:
+        """Names in braces."""
+        return tuple(re.findall(r"{(\w+)}", self.path))
+
+
+@dataclass(frozen=True, slots=True)
+class Match:
+    """A route found, with the parts of the path that it names."""
+
+    route: Route
+    parameters: dict[str, str] = field(default_factory=dict)
+
+
+class Router:
+    """Finds the route of a request. Exact paths by hash, paths with names in order."""
+
+    def __init__(self, routes: Iterable[Route]) -> None:
+        """Check and index the table. Raises `ConfigError` for a row that must not exist."""
+        self.routes: tuple[Route, ...] = tuple(routes)
+        self._exact: dict[str, dict[str, Route]] = {}
+        self._patterns: list[tuple[re.Pattern[str], dict[str, Route]]] = []
+        by_pattern: dict[str, dict[str, Route]] = {}
+        for route in self.routes:
+            check(route)
+            table = by_pattern if route.path_parameters else self._exact
+            methods = table.setdefault(route.path, {})
+            if route.method in methods:
+                raise ConfigError(f"{route.method} {route.path} is in the route table twice.")
+            methods[route.method] = route
+        for path, methods in by_pattern.items():
+            expression = re.sub(r"{(\w+)}", r"(?P<\1>[^/]+)", re.sub(r"[.+*?^$()\[\]|\\]", r"\\\g<0>", path))
+            self._patterns.append((re.compile(expression), methods))
+
+    def find(self, method: str, path: str) -> Match | Sequence[str] | None:
+        """The route; or the methods that the path has instead; or None for a path that is not there."""
+        methods = self._exact.get(path)
+        named: dict[str, str] = {}
+        if methods is None:
+            for pattern, candidates in self._patterns:
+                if found := pattern.fullmatch(path):
+                    methods, named = candidates, found.groupdict()
+                    break
+            else:
+                return None
+        route = methods.get(method) or (methods.get("GET") if method == "HEAD" else None)
+        return Match(route, named) if route else sorted(methods)
+
+
+def check(route: Route) -> None:
+    """Raise `ConfigError` for a route without a permission, or a public one where none may be."""
+    permission: Any = route.permission
+    if not isinstance(permission, Permission | Access):
+        raise ConfigError(f"the route {route.method} {route.path} asks for no permission.")
+    if route.public and not _PUBLIC_PATHS.fullmatch(route.path):
+        raise ConfigError(f"the route {route.method} {route.path} may not be public.")
+    if (route.handler is None) == (route.receiver is None):
+        raise ConfigError(f"the route {route.method} {route.path} must have either a handler or a receiver.")
+
+
+def receiver_routes(receivers: Iterable[HttpReceiver]) -> list[Route]:
+    """The doors of HTTP receivers."""
+    return [
+        Route(
+            "POST",
+            endpoint.path,
+            Permission.LOGS_WRITE,
+            None,
+            endpoint.summary,
+            answer=endpoint.answer,
+            parameters=tuple(Parameter(name, text) for name, text in endpoint.parameters),
+            media=endpoint.media_types,
+            receiver=receiver,
+            described=endpoint.described,
+            tag="ingest",
+        )
+        for receiver in receivers
+        for endpoint in receiver.endpoints
+    ]

@@ -1,0 +1,62 @@
+"""The parts of the process that handlers use, put together once by `nexus.app`."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from nexus.config import Config
+from nexus.telemetry import Registry
+
+if TYPE_CHECKING:
+    from nexus.pipeline.body import Budget
+    from nexus.pipeline.topology import Topology
+    from nexus.security.accounts import Accounts
+    from nexus.security.identity import Authenticator
+    from nexus.server.queries import RunningQueries
+    from nexus.storage.api import LogStore
+
+
+@dataclass(slots=True)
+class Addresses:
+    """Where the process listens; ports are the bound ones."""
+
+    http_host: str = ""
+    http_port: int = 0
+    otlp_host: str = ""
+    otlp_http_port: int = 0
+    otlp_grpc_port: int = 0
+
+
+@dataclass(slots=True)
+class Readiness:
+    """Why the process is not ready, by part; ready when nothing is left."""
+
+    waiting: dict[str, str] = field(default_factory=dict)
+
+    @property
+    def ready(self) -> bool:
+        """Can requests be served?"""
+        return not self.waiting
+
+
+@dataclass(slots=True)
+class Services:
+    """Everything a handler may need. `config` gives the current configuration, which a reload replaces."""
+
+    config: Callable[[], Config]
+    registry: Registry
+    store: LogStore
+    accounts: Accounts
+    authenticator: Authenticator
+    topology: Topology
+    budget: Budget
+    queries: RunningQueries
+    readiness: Readiness
+    addresses: Addresses
+    started_ns: int
+    version: str
+    openapi: Callable[[], bytes]
+    now_ns: Callable[[], int]
+    environment: Mapping[str, str] = field(default_factory=dict)

@@ -1,0 +1,82 @@
+"""A streamed answer: encoded records as they are found, cancelled when the client goes away or stops reading."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+from collections.abc import AsyncIterator, Callable, Coroutine
+from typing import Any, Final
+
+import msgspec
+from starlette.responses import Response
+
+from nexus.errors import NexusError
+from nexus.pipeline.body import ClientGone
+from nexus.server.api.nexus_v1.schema import ErrorAnswer
+from nexus.server.errors import error_body
+
+NDJSON: Final = "application/x-ndjson"
+READ_TIMEOUT: Final = 60.0
+"""Seconds that a client may leave a piece of the answer unread."""
+
+Run = Callable[[Coroutine[Any, Any, None]], Coroutine[Any, Any, None]]
+
+log = logging.getLogger(__name__)
+
+
+class StreamedAnswer(Response):
+    """Sends pieces one by one. The first one is awaited by the handler, so that early errors have a status."""
+
+    media_type = NDJSON
+
+    def __init__(self, first: bytes | None, rest: AsyncIterator[bytes], run: Run, query_id: str) -> None:
+        """`run` runs the sending as a query that can be listed and cancelled."""
+        super().__init__(headers={"X-Nexus-Query-Id": query_id})
+        del self.headers["content-length"]
+        self._first = first
+        self._rest = rest
+        self._run = run
+        self._query_id = query_id
+
+    async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
+        """Send until the end, the client's end, or an error; an error is the last line."""
+        sending = asyncio.ensure_future(self._run(self._send(send)))
+        gone = asyncio.ensure_future(_gone(receive))
+        try:
+            await asyncio.wait((sending, gone), return_when=asyncio.FIRST_COMPLETED)
+            if not sending.done():
+                raise ClientGone
+            with contextlib.suppress(NexusError):
+                # Cancelled by id: the stream ends without its last piece, which a client sees.
+                await sending
+        finally:
+            gone.cancel()
+            sending.cancel()
+            await asyncio.wait((sending,))
+            close = getattr(self._rest, "aclose", None)
+            if close is not None:
+                await close()
+
+    async def _send(self, send: Any) -> None:
+        await send({"type": "http.response.start", "status": 200, "headers": self.raw_headers})
+        if self._first is not None:
+            await self._piece(send, self._first)
+        try:
+            async for piece in self._rest:
+                await self._piece(send, piece)
+        except NexusError as error:
+            await self._piece(send, msgspec.json.encode(ErrorAnswer(error_body(error, self._query_id))) + b"\n")
+        await send({"type": "http.response.body", "body": b"", "more_body": False})
+
+    async def _piece(self, send: Any, piece: bytes) -> None:
+        try:
+            async with asyncio.timeout(READ_TIMEOUT):
+                await send({"type": "http.response.body", "body": piece, "more_body": True})
+        except TimeoutError:
+            raise ClientGone from None
+
+
+async def _gone(receive: Any) -> None:
+    while (await receive())["type"] != "http.disconnect":
+        pass

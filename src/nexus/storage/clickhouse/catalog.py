@@ -1,0 +1,52 @@
+"""What a query must know of the stored data: learned attribute columns, kinds of attributes in the maps, partitions."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Final
+
+from nexus.storage.clickhouse.attributes import LearnedColumn
+
+TYPES: Final = "sifbj"
+"""Letters of attribute types: string, int, float, bool, json."""
+
+PARTITIONS_SQL: Final = (
+    "SELECT _partition_id, toUnixTimestamp64Nano(min(timestamp)), toUnixTimestamp64Nano(max(timestamp)), count() "
+    "FROM nexus.logs GROUP BY _partition_id"
+)
+"""Answered from metadata in about a millisecond."""
+
+
+@dataclass(frozen=True, slots=True)
+class Partition:
+    """One UTC day of records of all tenants: first and last timestamp (ns, both included) and number of rows."""
+
+    id: str
+    first: int
+    last: int
+    rows: int
+
+
+@dataclass(frozen=True, slots=True)
+class Catalog:
+    """A snapshot. `in_maps` are the (key, type) pairs that were ever stored in a map; None when that is not known."""
+
+    columns: tuple[LearnedColumn, ...] = ()
+    partitions: tuple[Partition, ...] = ()
+    in_maps: frozenset[tuple[str, str]] | None = None
+
+    def column(self, key: str, type: str) -> LearnedColumn | None:
+        """The learned column of an attribute of this type."""
+        return next((c for c in self.columns if c.key == key and c.type == type), None)
+
+    def may_be_in_maps(self, key: str, type: str) -> bool:
+        """Whether rows may hold the attribute in the map of this type, and no learned column covers them."""
+        if self.column(key, type) is not None:
+            return False
+        return self.in_maps is None or (key, type) in self.in_maps
+
+
+def read_partitions(rows: Iterable[tuple[str, int, int, int]]) -> tuple[Partition, ...]:
+    """Partitions from rows of `PARTITIONS_SQL`, oldest first."""
+    return tuple(sorted((Partition(*row) for row in rows), key=lambda partition: partition.first))

@@ -1,0 +1,93 @@
+"""What the embedded store can be told, with its defaults. Sizes are bytes, times are seconds."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Final
+
+MIB: Final = 1 << 20
+GIB: Final = 1 << 30
+_CGROUP_LIMITS: Final = ("/sys/fs/cgroup/memory.max", "/sys/fs/cgroup/memory/memory.limit_in_bytes")
+
+
+def machine_memory() -> int:
+    """Bytes of memory that this process may use: the machine's, or its control group's when that is less."""
+    total = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    for path in _CGROUP_LIMITS:
+        try:
+            total = min(total, int(Path(path).read_text().strip()))
+        except (OSError, ValueError):
+            continue
+    return total
+
+
+def default_memory() -> int:
+    """A quarter of the machine, but at least 600 MiB."""
+    return max(600 * MIB, machine_memory() // 4)
+
+
+def disk_reserve(total: int) -> int:
+    """Free space below which writing stops when nothing is configured: 1 % of the disk, 512 MiB to 8 GiB."""
+    return min(max(512 * MIB, total // 100), 8 * GIB)
+
+
+@dataclass(frozen=True, slots=True)
+class WriterOptions:
+    """How batches become commits."""
+
+    queue_bytes: int = 64 * MIB
+    """Batches waiting to be committed, in total."""
+    commit_rows: int = 200_000
+    """Rows of one commit at most (a single larger batch is a commit of its own)."""
+    commit_bytes: int = 64 * MIB
+    target_rows: int = 100_000
+    """From this many waiting rows on, a commit starts at once."""
+    interval: float = 0.1
+    """From one commit's start to the next one's when less than `target_rows` wait."""
+    busy_interval: float = 0.25
+    """The same while records come in faster than `busy_rate`: fewer, larger parts cost less to merge."""
+    busy_rate: float = 50_000.0
+    """Rows a second."""
+    committers: int = 1
+
+
+@dataclass(frozen=True, slots=True)
+class ReaderOptions:
+    """How queries are run."""
+
+    threads: int = 0
+    """Queries at one time; 0 is one per CPU, at least 2, at most 8."""
+    waiting: int = 64
+    """Queries that may wait for their turn."""
+
+    @property
+    def workers(self) -> int:
+        """`threads` with its default filled in."""
+        return self.threads or min(max(os.cpu_count() or 2, 2), 8)
+
+
+@dataclass(frozen=True, slots=True)
+class StoreOptions:
+    """The embedded store."""
+
+    data_dir: Path
+    memory_bytes: int = 0
+    """Cap of the engine's memory; 0 is `default_memory()`."""
+    fsync: bool = False
+    """Acknowledged data survives a power cut, not only a killed process."""
+    disk_reserve_bytes: int = 0
+    """Free space below which writing stops; 0 is `disk_reserve()` of the disk."""
+    retention_days: int = 30
+    """How long records are kept; 0 is for ever."""
+    token_hours: int = 24
+    max_tokens: int = 5_000_000
+    max_learned_columns: int = 192
+    writer: WriterOptions = field(default_factory=WriterOptions)
+    reader: ReaderOptions = field(default_factory=ReaderOptions)
+
+    @property
+    def engine_memory(self) -> int:
+        """`memory_bytes` with its default filled in."""
+        return self.memory_bytes or default_memory()

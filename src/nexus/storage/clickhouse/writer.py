@@ -1,0 +1,417 @@
+"""The log writer: batches in, one insert per commit out, and everybody who waits told at once.
+
+`append` runs on an event loop; committer threads take what waits (`commit` says when and how much), encode it in native
+code and insert it. A failed insert fails its waiters only; when several batches shared it and the data may be at fault,
+each is tried again alone. Tokens are written down around the insert (`tokens`).
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import sqlite3
+import threading
+import time
+from collections import defaultdict
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any, Final, Protocol
+
+from nexus.errors import DiskFull, NexusError, Overloaded, StorageError, TokenReused
+from nexus.storage.api import Receipt, Token
+from nexus.storage.clickhouse.commit import CommitQueue, Pace, Waiting
+from nexus.storage.clickhouse.connection import Connection, quote
+from nexus.storage.clickhouse.disk import DiskGuard
+from nexus.storage.clickhouse.errors import EngineError
+from nexus.storage.clickhouse.learned import LearnedColumns
+from nexus.storage.clickhouse.options import WriterOptions
+from nexus.storage.clickhouse.tokens import Entry, Known, TokenLedger, digest_of
+
+log = logging.getLogger(__name__)
+
+INSERT: Final = (
+    "INSERT INTO nexus.logs SETTINGS async_insert = 0, materialize_skip_indexes_on_insert = 0, optimize_on_insert = 0, "
+    "max_insert_threads = 1, max_partitions_per_insert_block = 0, input_format_parallel_parsing = 0, "
+    # All blocks of a commit become one block, hence one part per day.
+    "min_insert_block_size_rows = 1000000000, min_insert_block_size_bytes = 1000000000000"
+)
+Encode = Callable[..., bytes]
+"""`nexus._native.encode_native`."""
+
+
+class Connect(Protocol):
+    """Opens and closes connections: the engine."""
+
+    def connect(self) -> Connection: ...
+    def release(self, connection: Connection) -> None: ...
+
+
+class EncodeFailed(Exception):
+    """A batch could not be encoded."""
+
+
+@dataclass(slots=True)
+class WriterStatistics:
+    """Counters since the start, and what waits now."""
+
+    commits: int = 0
+    rows: int = 0
+    parts: int = 0
+    failed_commits: int = 0
+    refused_batches: int = 0
+    replayed_batches: int = 0
+    encode_seconds: float = 0.0
+    insert_seconds: float = 0.0
+    waiting_rows: int = 0
+    waiting_bytes: int = 0
+
+
+class LogWriter:
+    """See the module text. `committed` is called after each commit, from the committer's thread."""
+
+    def __init__(
+        self,
+        engine: Connect,
+        encode: Encode,
+        ledger: TokenLedger,
+        learned: LearnedColumns,
+        disk: DiskGuard,
+        options: WriterOptions,
+        retention_days: Callable[[], int],
+        committed: Callable[[], None],
+    ) -> None:
+        self._engine = engine
+        self._encode = encode
+        self._ledger = ledger
+        self._learned = learned
+        self._disk = disk
+        self._options = options
+        self._retention_days = retention_days
+        self._committed = committed
+        self._queue = CommitQueue(options)
+        self._pace = Pace(options)
+        self._work = threading.Condition()
+        self._stopping = False
+        self._in_flight: dict[bytes, Waiting] = {}
+        self._doubtful: dict[int, list[int]] = {}
+        self._last_commit_id = 0
+        self.statistics = WriterStatistics()
+        self._threads = [
+            threading.Thread(target=self._run, name=f"committer-{number}", daemon=True)
+            for number in range(options.committers)
+        ]
+
+    def start(self) -> None:
+        """Start the committers."""
+        for thread in self._threads:
+            thread.start()
+
+    def stop(self) -> None:
+        """Commit what waits, then end the committers. Blocks; `append` raises from now on."""
+        with self._work:
+            self._stopping = True
+            self._work.notify_all()
+        for thread in self._threads:
+            if thread.ident is not None:
+                thread.join()
+
+    # ---------------------------------------------------------------------------------------- on the event loop
+
+    async def append(self, tenant: str, batch: Any, token: Token | None, reply: bytes) -> Receipt:
+        """See `LogStore.append`."""
+        records = int(batch.num_rows)
+        waiting = Waiting(
+            tenant, batch, records, int(batch.num_bytes), tuple(day for day, _ in batch.days()), time.monotonic(),
+            asyncio.get_running_loop().create_future(), Receipt(records, reply=reply),
+        )  # fmt: skip
+        if token is None:
+            self._enqueue(waiting)
+            return await waiting.future
+        waiting.digest = digest = digest_of(tenant, token)
+        waiting.fingerprint = token.fingerprint
+        if (first := self._in_flight.get(digest)) is not None:
+            return await self._attach(first, token)
+        known = self._ledger.find(digest)
+        if known is None:
+            waiting.entry = Entry(digest, token.fingerprint, records, reply, waiting.days)
+        elif (receipt := self._replay(known, token)) is not None:
+            return receipt
+        else:
+            waiting.only_days = _days_left(waiting.days, known)
+            waiting.receipt = Receipt(known.records, reply=known.reply)
+        self._enqueue(waiting)
+        self._in_flight[digest] = waiting
+        # A sender that goes away must not take along others that wait for the same batch.
+        waiting.future.add_done_callback(lambda future: self._landed(digest, waiting, future))
+        return await asyncio.shield(waiting.future)
+
+    async def replayed(self, tenant: str, token: Token) -> Receipt | None:
+        """See `LogStore.replayed`. Waits for an equal batch that is being stored."""
+        digest = digest_of(tenant, token)
+        if (first := self._in_flight.get(digest)) is not None:
+            return await self._attach(first, token)
+        known = self._ledger.find(digest)
+        return self._replay(known, token) if known else None
+
+    def _replay(self, known: Known, token: Token) -> Receipt | None:
+        """The receipt of a token seen before; None when days of its batch are missing."""
+        if known.fingerprint != token.fingerprint:
+            raise _reused(token)
+        if not known.commits.isdisjoint(self._doubtful):
+            raise Overloaded("it is not known yet whether this batch is stored.", retry_after=2.0)
+        if known.missing:
+            return None
+        self.statistics.replayed_batches += 1
+        return Receipt(known.records, True, known.reply)
+
+    async def _attach(self, first: Waiting, token: Token) -> Receipt:
+        """Share the fate of an equal batch that is under way."""
+        if first.fingerprint != token.fingerprint:
+            raise _reused(token)
+        receipt = await asyncio.shield(first.future)
+        self.statistics.replayed_batches += 1
+        return Receipt(receipt.records, True, receipt.reply)
+
+    def _enqueue(self, waiting: Waiting) -> None:
+        if waiting.rows == 0 or not waiting.stored_days:
+            waiting.future.set_result(waiting.receipt)
+            return
+        self._disk.check()
+        with self._work:
+            if self._stopping:
+                raise Overloaded("the store is stopping.", retry_after=5.0)
+            if not self._queue.room_for(waiting.size):
+                self.statistics.refused_batches += 1
+                raise Overloaded(
+                    f"{self._queue.size + self._queue.in_commit:,} bytes of records wait to be stored; there is no room "
+                    f"for {waiting.size:,} more.",
+                    retry_after=1.0,
+                    hint="Retry after the time in Retry-After; send larger batches over fewer connections.",
+                )
+            self._queue.put(waiting)
+            self._work.notify()
+
+    def _landed(self, digest: bytes, waiting: Waiting, future: asyncio.Future[Receipt]) -> None:
+        if self._in_flight.get(digest) is waiting:
+            del self._in_flight[digest]
+        if not future.cancelled():
+            future.exception()  # Seen, also when nobody waits any more.
+
+    # -------------------------------------------------------------------------------------- in committer threads
+
+    def _run(self) -> None:
+        connection = self._engine.connect()
+        try:
+            while (taken := self._next()) is not None:
+                if taken:
+                    try:
+                        self._commit(connection, taken)
+                    except BaseException as error:  # noqa: BLE001 - waiters must hear of it, whatever it is
+                        log.exception("a commit failed in an unexpected way")
+                        self._answer([(w, StorageError(f"the commit failed: {error!r}.")) for w in taken])
+                    finally:
+                        with self._work:
+                            self._queue.done(taken)
+        finally:
+            self._engine.release(connection)
+
+    def _next(self) -> list[Waiting] | None:
+        """Wait for the next commit's batches; None when there is nothing left to do for good."""
+        with self._work:
+            while True:
+                if not self._queue.batches:
+                    if self._stopping:
+                        return None
+                    self._work.wait()
+                    continue
+                now = time.monotonic()
+                delay = 0.0 if self._stopping else self._pace.delay(self._queue, now)
+                if delay <= 0:
+                    taken = self._queue.take()
+                    self._pace.started(sum(waiting.rows for waiting in taken), now)
+                    if self._queue.batches:
+                        self._work.notify()
+                    return taken
+                self._work.wait(delay)
+
+    def _commit(self, connection: Connection, taken: list[Waiting]) -> None:
+        try:
+            self._disk.check()
+        except DiskFull as error:
+            self._answer([(waiting, error) for waiting in taken])
+            return
+        outcome = self._insert_all(connection, taken)
+        if outcome and len(taken) > 1 and not any(_is_environment(error) for error in outcome.values()):
+            # Some batch may be at fault: those that are not stored are tried one by one.
+            for waiting in list(outcome):
+                outcome.pop(waiting)
+                outcome |= self._insert_all(connection, [waiting])
+        self._answer([(waiting, outcome.get(waiting)) for waiting in taken])
+
+    def _insert_all(self, connection: Connection, taken: Sequence[Waiting]) -> dict[Waiting, NexusError]:
+        """Insert batches as one commit. Returns those that are not stored (as a whole), with why."""
+        entries = [waiting.entry for waiting in taken if waiting.entry]
+        retries = [waiting.digest for waiting in taken if waiting.digest and not waiting.entry]
+        days = {day for waiting in taken for day in waiting.stored_days}
+        # Without tokens and within one day nobody will ask what of the commit is stored.
+        commit_id = self._new_commit_id() if entries or retries or len(days) > 1 else 0
+        try:
+            self._settle_doubtful(connection)
+            promoted = self._learned.prepare(connection, [waiting.batch for waiting in taken])
+            if entries or retries:
+                self._ledger.begin(commit_id, entries, retries)
+            self._insert(connection, taken, commit_id, promoted)
+        except Exception as error:  # noqa: BLE001 - every failure is told to the waiters
+            return self._after_failure(connection, taken, commit_id, sorted(days), error)
+        if entries or retries:
+            try:
+                self._ledger.complete(commit_id)
+            except sqlite3.Error as error:
+                log.error("cannot strike off commit %d in the token ledger, trying again later: %s", commit_id, error)
+                self._doubtful[commit_id] = sorted(days)
+        self.statistics.commits += 1
+        self.statistics.parts += len(days)
+        self._committed()
+        return {}
+
+    def _insert(
+        self, connection: Connection, taken: Sequence[Waiting], commit_id: int, promoted: list[tuple[str, str, str, str]]
+    ) -> None:
+        now_ns = time.time_ns()
+        expected = 0
+        encoding = 0.0
+
+        def blocks() -> Iterator[bytes]:
+            nonlocal expected, encoding
+            for waiting in taken:
+                counts = dict(waiting.batch.days()) if waiting.only_days is not None else {}
+                for day in (None,) if waiting.only_days is None else waiting.only_days:
+                    began = time.perf_counter()
+                    try:
+                        block = self._encode(
+                            waiting.batch, tenant=waiting.tenant, commit_id=commit_id, now_ns=now_ns, day=day,
+                            retention_days=self._retention_days(), promoted=promoted,
+                        )  # fmt: skip
+                    except Exception as error:
+                        raise EncodeFailed(f"a batch could not be encoded: {error}") from error
+                    encoding += time.perf_counter() - began
+                    expected += waiting.rows if day is None else counts[day]
+                    yield block
+
+        began = time.perf_counter()
+        written = connection.insert(INSERT, blocks())
+        if written != expected:
+            raise EngineError(0, "", f"{written} of {expected} records were written")
+        self.statistics.rows += written
+        self.statistics.encode_seconds += encoding
+        self.statistics.insert_seconds += time.perf_counter() - began - encoding
+
+    def _after_failure(
+        self, connection: Connection, taken: Sequence[Waiting], commit_id: int, days: list[int], error: Exception
+    ) -> dict[Waiting, NexusError]:
+        """Find out what is stored all the same, and say why the rest is not."""
+        self.statistics.failed_commits += 1
+        failure = self._explain(error)
+        log.error("a commit of %d batches failed: %s", len(taken), error)
+        if not commit_id:
+            return dict.fromkeys(taken, failure)
+        try:
+            stored = stored_days(connection, [commit_id], days)
+            self._ledger.settle([commit_id], stored)
+        except (EngineError, sqlite3.Error) as again:
+            log.error("cannot find out yet what of commit %d is stored: %s", commit_id, again)
+            self._doubtful[commit_id] = days
+            return dict.fromkeys(taken, failure)
+        there = {day for _, day in stored}
+        if there:
+            self._committed()
+        for waiting in taken:
+            waiting.keep_rest(there)
+        return {waiting: failure for waiting in taken if waiting.stored_days}
+
+    def _settle_doubtful(self, connection: Connection) -> None:
+        """Settle commits whose outcome could not be found out or written down."""
+        for commit_id, days in list(self._doubtful.items()):
+            self._ledger.settle([commit_id], stored_days(connection, [commit_id], days))
+            del self._doubtful[commit_id]
+
+    def _explain(self, error: Exception) -> NexusError:
+        if isinstance(error, NexusError):
+            return error
+        if isinstance(error, EngineError):
+            if error.no_space:
+                return self._disk.report_full(error.message)
+            if error.busy:
+                return Overloaded(f"the engine cannot take more records now: {error.message}", retry_after=2.0)
+        return StorageError(f"the records could not be stored: {error}", hint="Retry; the server's log has more.")
+
+    def _new_commit_id(self) -> int:
+        with self._work:
+            self._last_commit_id = max(time.time_ns() // 1000, self._last_commit_id + 1)
+            return self._last_commit_id
+
+    def _answer(self, outcomes: list[tuple[Waiting, NexusError | None]]) -> None:
+        """Resolve futures, one wake-up per event loop."""
+        loops: dict[asyncio.AbstractEventLoop, list[tuple[Waiting, NexusError | None]]] = defaultdict(list)
+        for waiting, error in outcomes:
+            loops[waiting.future.get_loop()].append((waiting, error))
+        for loop, group in loops.items():
+            try:
+                loop.call_soon_threadsafe(_resolve, group)
+            except RuntimeError:
+                log.warning("%d senders were gone before their records were stored", len(group))
+
+    def refresh_statistics(self) -> WriterStatistics:
+        """The counters, with what waits now."""
+        with self._work:
+            self.statistics.waiting_rows = self._queue.rows
+            self.statistics.waiting_bytes = self._queue.size + self._queue.in_commit
+        return self.statistics
+
+
+def stored_days(connection: Connection, commit_ids: list[int], days: list[int]) -> set[tuple[int, int]]:
+    """Which (commit id, UTC day) of these commits and days are in the table."""
+    ids = ", ".join(str(commit_id) for commit_id in commit_ids)
+    partitions = ", ".join(quote(partition_id(day)) for day in days)
+    rows = connection.rows(
+        "SELECT commit_id, intDiv(hour, 24) AS day FROM nexus.logs "
+        f"WHERE commit_id IN ({ids}) AND _partition_id IN ({partitions}) GROUP BY commit_id, day"
+    )
+    return {(int(commit_id), int(day)) for commit_id, day in rows}
+
+
+def partition_id(day: int) -> str:
+    """The engine's name for the partition of a UTC day (days since the epoch)."""
+    return str(day)
+
+
+def _resolve(group: list[tuple[Waiting, NexusError | None]]) -> None:
+    for waiting, error in group:
+        if waiting.future.done():
+            continue
+        if error is None:
+            waiting.future.set_result(waiting.receipt)
+        else:
+            waiting.future.set_exception(error)
+
+
+def _days_left(days: tuple[int, ...], known: Known) -> tuple[int, ...]:
+    """Days of a repeated batch to store. Records without a time of their own got the day of their arrival, which may be
+    another one now: days after the first attempt's are those records, stored if that day was."""
+    left = known.missing.intersection(days)
+    if known.first_day in known.missing:
+        left |= {day for day in days if day > known.first_day}
+    return tuple(sorted(left))
+
+
+def _is_environment(error: NexusError) -> bool:
+    """Whether trying the batches one by one is pointless: disk and memory are no matter of data."""
+    return isinstance(error, DiskFull | Overloaded)
+
+
+def _reused(token: Token) -> TokenReused:
+    shown = token.key if len(token.key) <= 80 else token.key[:80] + "..."
+    return TokenReused(
+        f"the idempotency key {shown!r} was used before for another payload.",
+        hint="Use a new key for each new batch, and the same one only to repeat it unchanged.",
+    )

@@ -1,0 +1,1 @@
+"""Metadata: users, sessions, API keys, tenants, settings. Contract in `api`, SQLite in `sqlite`."""

@@ -1,0 +1,44 @@
+/** What both editors share: base extensions and a React-free way to mount CodeMirror. */
+import { defaultKeymap, history, historyKeymap } from "@codemirror/commands";
+import { type Extension, StateEffect, type StateEffectType, StateField } from "@codemirror/state";
+import { Decoration, type DecorationSet, EditorView, keymap } from "@codemirror/view";
+import { styleNonce } from "../../core/nonce.ts";
+
+export interface Mark {
+  from: number;
+  to: number;
+}
+
+export const setProblem: StateEffectType<Mark | null> = StateEffect.define<Mark | null>();
+
+/** A wavy line under the place that an error points at; gone with the next edit there. */
+export const problemField: StateField<DecorationSet> = StateField.define<DecorationSet>({
+  create: () => Decoration.none,
+  update(marks, transaction) {
+    let next = marks.map(transaction.changes);
+    for (const effect of transaction.effects) {
+      if (!effect.is(setProblem)) continue;
+      if (!effect.value) next = Decoration.none;
+      else {
+        const end = transaction.state.doc.length;
+        const from = Math.min(effect.value.from, Math.max(0, end - 1));
+        const to = Math.min(Math.max(effect.value.to, from + 1), end);
+        next = to > from ? Decoration.set([Decoration.mark({ class: "cm-problem" }).range(from, to)]) : Decoration.none;
+      }
+    }
+    return next;
+  },
+  provide: (field) => EditorView.decorations.from(field),
+});
+
+export function baseExtensions(label: string): Extension[] {
+  const nonce = styleNonce();
+  return [
+    history(),
+    keymap.of([...defaultKeymap.filter((binding) => binding.key !== "Mod-Enter"), ...historyKeymap]),
+    EditorView.lineWrapping,
+    EditorView.contentAttributes.of({ "aria-label": label, spellcheck: "false", autocapitalize: "off", autocorrect: "off" }),
+    problemField,
+    nonce ? EditorView.cspNonce.of(nonce) : [],
+  ];
+}

@@ -1,0 +1,116 @@
+/** The command palette: pages, actions, searches, pasted trace ids. */
+import { useComputedColorScheme, useMantineColorScheme } from "@mantine/core";
+import { Spotlight, spotlight } from "@mantine/spotlight";
+import { IconArrowRight, IconBolt, IconRoute, IconSearch } from "@tabler/icons-react";
+import { type ReactNode, useEffect, useState, useSyncExternalStore } from "react";
+import { useNavigate } from "react-router";
+import { BINDINGS, keyCaps } from "../../core/keys.ts";
+import { pastedId } from "../../core/query/history.ts";
+import { rank } from "../../core/query/complete.ts";
+import { t } from "../../core/text.ts";
+import { stepRange, zoomOut } from "../../core/time/range.ts";
+import { usePagePath } from "../../hooks/usePagePath.ts";
+import { IS_MAC } from "../../hooks/usePlatform.ts";
+import { usePrefs, useSetPrefs } from "../../hooks/usePrefs.ts";
+import { useSignOut } from "../../hooks/useSession.ts";
+import { useTime } from "../../hooks/useTime.tsx";
+import { useVisiblePages } from "../../hooks/useVisiblePages.ts";
+import { keyHelp, palette } from "./openStore.ts";
+
+interface Entry {
+  id: string;
+  label: string;
+  keys?: string;
+  run(): void;
+}
+
+function useEntries(): { pages: Entry[]; actions: Entry[] } {
+  const navigate = useNavigate();
+  const to = usePagePath();
+  const visible = useVisiblePages();
+  const { refresh, range, span, setRange } = useTime();
+  const { zone, wrap, singleKeys } = usePrefs();
+  const setPrefs = useSetPrefs();
+  const { setColorScheme } = useMantineColorScheme();
+  const shown = useComputedColorScheme("light");
+  const signOut = useSignOut();
+  const keysOf = (action: string): string | undefined => BINDINGS.find((binding) => binding.action === action)?.keys;
+  const pages = visible.map((page) => ({
+    id: page.path,
+    label: page.title,
+    keys: keysOf(page.action),
+    run: () => void navigate(to(page.path)),
+  }));
+  const actions: Entry[] = [
+    { id: "refresh", label: t.keys.actions.refresh, keys: "r", run: refresh },
+    { id: "theme", label: t.keys.actions.theme, keys: "shift+d", run: () => setColorScheme(shown === "dark" ? "light" : "dark") },
+    { id: "zone", label: t.keys.actions.zone, keys: "u", run: () => setPrefs({ zone: zone === "UTC" ? "local" : "UTC" }) },
+    { id: "zoomOut", label: t.keys.actions.zoomOut, keys: "z", run: () => setRange(zoomOut(range, span)) },
+    { id: "stepBack", label: t.keys.actions.stepBack, keys: "[", run: () => setRange(stepRange(span, -1)) },
+    { id: "stepForward", label: t.keys.actions.stepForward, keys: "]", run: () => setRange(stepRange(span, 1)) },
+    { id: "wrap", label: t.keys.actions.wrap, keys: "w", run: () => setPrefs({ wrap: !wrap }) },
+    { id: "single", label: t.top.singleKeys, run: () => setPrefs({ singleKeys: !singleKeys }) },
+    { id: "help", label: t.top.keyboard, keys: "?", run: keyHelp.open },
+    { id: "signOut", label: t.top.signOut, run: () => void signOut() },
+  ];
+  return { pages, actions };
+}
+
+function matching(entries: Entry[], typed: string): Entry[] {
+  if (typed === "") return entries;
+  const names = rank(entries.map((entry) => entry.label), typed);
+  return names.flatMap((name) => entries.find((entry) => entry.label === name) ?? []);
+}
+
+export default function Palette(): ReactNode {
+  const [typed, setTyped] = useState("");
+  const navigate = useNavigate();
+  const to = usePagePath();
+  const { pages, actions } = useEntries();
+  const open = useSyncExternalStore(palette.subscribe, palette.get);
+  useEffect(() => (open ? spotlight.open() : spotlight.close()), [open]);
+  const text = typed.trim();
+  const id = pastedId(text);
+  const shownPages = matching(pages, text);
+  const shownActions = matching(actions, text);
+  const item = (entry: Entry, icon: ReactNode): ReactNode => (
+    <Spotlight.Action
+      key={entry.id}
+      label={entry.label}
+      leftSection={icon}
+      rightSection={entry.keys && <kbd>{keyCaps(entry.keys, IS_MAC).join(" ")}</kbd>}
+      onClick={entry.run}
+    />
+  );
+  return (
+      <Spotlight.Root onSpotlightClose={palette.close} query={typed} onQueryChange={setTyped} shortcut={null} clearQueryOnClose maxHeight={440} scrollable>
+        <Spotlight.Search placeholder={t.palette.placeholder} aria-label={t.palette.placeholder} leftSection={<IconSearch size={18} />} />
+        <Spotlight.ActionsList>
+          {id && (
+            <Spotlight.Action
+              label={id.field === "trace_id" ? t.palette.trace(id.id) : t.palette.span(id.id)}
+              leftSection={<IconRoute size={18} />}
+              onClick={() => void navigate(to("/logs", { q: `${id.field}:${id.id}` }))}
+            />
+          )}
+          {shownPages.length > 0 && (
+            <Spotlight.ActionsGroup label={t.palette.pages}>
+              {shownPages.map((entry) => item(entry, <IconArrowRight size={16} />))}
+            </Spotlight.ActionsGroup>
+          )}
+          {shownActions.length > 0 && (
+            <Spotlight.ActionsGroup label={t.palette.actions}>
+              {shownActions.map((entry) => item(entry, <IconBolt size={16} />))}
+            </Spotlight.ActionsGroup>
+          )}
+          {text !== "" && !id && (
+            <Spotlight.Action
+              label={t.palette.search(text)}
+              leftSection={<IconSearch size={16} />}
+              onClick={() => void navigate(to("/logs", { q: text }))}
+            />
+          )}
+        </Spotlight.ActionsList>
+      </Spotlight.Root>
+  );
+}

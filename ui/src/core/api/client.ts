@@ -1,0 +1,124 @@
+/** The server's API as typed functions. Every call carries the session cookie, the tenant and a header that forms cannot send. */
+import createClient, { type Client, type Middleware } from "openapi-fetch";
+import { errorFrom, isCancelled, unreachable } from "./errors.ts";
+import type { paths } from "./schema.d.ts";
+import type * as api from "./types.ts";
+
+export interface Connection {
+  /** Called with every answer's status; 0 means unreachable. */
+  onStatus(status: number): void;
+  /** Tenant to ask for; "" leaves it to the server. */
+  tenant(): string;
+}
+
+type Result<T> = Promise<{ data?: unknown; error?: unknown; response: Response } & { data?: T | unknown }>;
+
+export class Api {
+  private readonly client: Client<paths>;
+  private skewMs = 0;
+
+  constructor(
+    private readonly connection: Connection,
+    baseUrl: string = location.origin,
+  ) {
+    this.client = createClient<paths>({ baseUrl, credentials: "same-origin" });
+    const headers: Middleware = {
+      onRequest: ({ request }) => {
+        request.headers.set("X-Nexus-Request", "1");
+        const tenant = connection.tenant();
+        if (tenant) request.headers.set("X-Scope-OrgID", tenant);
+        return request;
+      },
+    };
+    this.client.use(headers);
+  }
+
+  /** The server's clock, estimated from its answers, in ms. */
+  now(): number {
+    return Date.now() + this.skewMs;
+  }
+
+  private async take<T>(call: Result<T>): Promise<T> {
+    let result: Awaited<Result<T>>;
+    try {
+      result = await call;
+    } catch (error) {
+      if (isCancelled(error)) throw error;
+      this.connection.onStatus(0);
+      throw unreachable();
+    }
+    this.connection.onStatus(result.response.status);
+    this.noteClock(result.response.headers.get("Date"));
+    if (!result.response.ok) throw errorFrom(result.response.status, result.error);
+    return result.data as T;
+  }
+
+  /** The Date header has whole seconds and answers take time, so small differences are ignored. */
+  private noteClock(date: string | null): void {
+    const server = Date.parse(date ?? "");
+    if (Number.isNaN(server)) return;
+    const skew = server + 500 - Date.now();
+    this.skewMs = Math.abs(skew) > 2000 ? skew : 0;
+  }
+
+  session(): Promise<api.Session> {
+    return this.take(this.client.GET("/api/nexus/v1/auth/session"));
+  }
+  login(username: string, password: string): Promise<api.Session> {
+    return this.take(this.client.POST("/api/nexus/v1/auth/login", { body: { username, password } }));
+  }
+  logout(): Promise<unknown> {
+    return this.take(this.client.POST("/api/nexus/v1/auth/logout"));
+  }
+  info(signal?: AbortSignal): Promise<api.ServerInfo> {
+    return this.take(this.client.GET("/api/nexus/v1/info", { signal }));
+  }
+  ingestStatus(signal?: AbortSignal): Promise<api.IngestStatus> {
+    return this.take(this.client.GET("/api/nexus/v1/ingest/status", { signal }));
+  }
+  search(body: api.SearchRequest, signal?: AbortSignal): Promise<api.SearchAnswer> {
+    return this.take(this.client.POST("/api/nexus/v1/logs/search", { body, signal }));
+  }
+  histogram(body: api.HistogramRequest, signal?: AbortSignal): Promise<api.HistogramAnswer> {
+    return this.take(this.client.POST("/api/nexus/v1/logs/histogram", { body, signal }));
+  }
+  facets(body: api.FacetsRequest, signal?: AbortSignal): Promise<api.FacetsAnswer> {
+    return this.take(this.client.POST("/api/nexus/v1/logs/facets", { body, signal }));
+  }
+  count(body: api.LogsQuery, signal?: AbortSignal): Promise<api.CountAnswer> {
+    return this.take(this.client.POST("/api/nexus/v1/logs/count", { body, signal }));
+  }
+  fields(body: api.LogsQuery, signal?: AbortSignal): Promise<api.FieldsAnswer> {
+    return this.take(this.client.POST("/api/nexus/v1/logs/fields", { body, signal }));
+  }
+  bounds(body: api.LogsQuery, signal?: AbortSignal): Promise<api.BoundsAnswer> {
+    return this.take(this.client.POST("/api/nexus/v1/logs/bounds", { body, signal }));
+  }
+  explain(body: api.ExplainRequest, signal?: AbortSignal): Promise<api.ExplainAnswer> {
+    return this.take(this.client.POST("/api/nexus/v1/logs/explain", { body, signal }));
+  }
+  record(id: string, signal?: AbortSignal): Promise<api.LogRecord> {
+    return this.take(this.client.GET("/api/nexus/v1/logs/record", { params: { query: { id } }, signal }));
+  }
+  sql(body: api.SqlRequest, signal?: AbortSignal): Promise<api.SqlAnswer> {
+    return this.take(this.client.POST("/api/nexus/v1/sql", { body, signal }));
+  }
+  cancel(id: string): Promise<unknown> {
+    return this.take(this.client.DELETE("/api/nexus/v1/queries/{id}", { params: { path: { id } } }));
+  }
+  keys(signal?: AbortSignal): Promise<{ keys: api.ApiKey[] }> {
+    return this.take(this.client.GET("/api/nexus/v1/keys", { signal }));
+  }
+  createKey(body: api.CreateKeyRequest): Promise<api.CreatedKey> {
+    return this.take(this.client.POST("/api/nexus/v1/keys", { body }));
+  }
+  revokeKey(id: string): Promise<unknown> {
+    return this.take(this.client.DELETE("/api/nexus/v1/keys/{id}", { params: { path: { id } } }));
+  }
+}
+
+/** A query id of our own, so that a running query can be cancelled. Works without a secure context. */
+export function newQueryId(): string {
+  const bytes = crypto.getRandomValues(new Uint8Array(16));
+  return `ui-${Array.from(bytes, (byte) => byte.toString(16).padStart(2, "0")).join("")}`;
+}

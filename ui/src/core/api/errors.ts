@@ -1,0 +1,41 @@
+/** One error type for everything that can go wrong between the browser and the server. */
+import type { ErrorBody } from "./types.ts";
+
+export class ApiError extends Error {
+  /** HTTP status; 0 when the server could not be reached. */
+  readonly status: number;
+  readonly code: string;
+  readonly hint: string;
+  readonly position: { offset: number; length: number } | null;
+  readonly queryId: string;
+
+  constructor(status: number, body: Partial<ErrorBody> & { message: string }) {
+    super(body.message);
+    this.name = "ApiError";
+    this.status = status;
+    this.code = body.code ?? "";
+    this.hint = body.hint ?? "";
+    this.position = body.position ?? null;
+    this.queryId = body.query_id ?? "";
+  }
+}
+
+/** Reads an error answer; anything unexpected still becomes a sentence. */
+export function errorFrom(status: number, body: unknown): ApiError {
+  const error = (body as { error?: Partial<ErrorBody> } | null)?.error;
+  if (error && typeof error.message === "string") return new ApiError(status, { ...error, message: error.message });
+  return new ApiError(status, { code: "unexpected", message: `The server answered ${status} without saying why.` });
+}
+
+export function unreachable(): ApiError {
+  return new ApiError(0, {
+    code: "unreachable",
+    message: "The server cannot be reached.",
+    hint: "Check that `nexus up` runs and that the network is there, then try again.",
+  });
+}
+
+/** Errors of cancelled requests are not shown. */
+export function isCancelled(error: unknown): boolean {
+  return error instanceof DOMException && error.name === "AbortError";
+}

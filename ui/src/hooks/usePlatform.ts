@@ -1,0 +1,1 @@
+export const IS_MAC: boolean = /Mac|iPhone|iPad/.test(navigator.userAgent);

@@ -1,0 +1,13 @@
+/** Pages that the account may see; the rest is hidden, not greyed. */
+import { useMemo } from "react";
+import { PAGES, type Page } from "../pages/registry.tsx";
+import { useSession } from "./useSession.ts";
+
+export function useVisiblePages(): Page[] {
+  const permissions = useSession().data?.permissions;
+  return useMemo(() => {
+    const held = new Set(permissions ?? []);
+    const all = held.has("admin") || held.has("*");
+    return PAGES.filter((page) => !page.permission || all || held.has(page.permission));
+  }, [permissions]);
+}

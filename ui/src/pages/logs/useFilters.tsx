@@ -1,0 +1,57 @@
+/** The one set of verbs for values: filter, exclude, only, column, copy. They edit the text of the query. */
+import { createContext, type ReactNode, use, useMemo } from "react";
+import type { AttributeValue } from "../../core/logs/records.ts";
+import { fieldTerm, filterTerm, type FilterValue, negated, onlyTerm, type Part, removeTerm } from "../../core/query/edit.ts";
+
+export interface Filters {
+  parts: Part[];
+  columns: string[];
+  filter(field: string, value: FilterValue): void;
+  exclude(field: string, value: FilterValue): void;
+  only(field: string, value: FilterValue): void;
+  /** The term of the query that says this, if there is one. */
+  find(field: string, value: FilterValue): Part | undefined;
+  remove(part: Part): void;
+  toggleColumn(field: string): void;
+}
+
+const FiltersContext = createContext<Filters | null>(null);
+
+interface Props {
+  query: string;
+  parts: Part[];
+  columns: string[];
+  onQuery(query: string): void;
+  onColumns(columns: string[]): void;
+  children: ReactNode;
+}
+
+export function FiltersProvider({ query, parts, columns, onQuery, onColumns, children }: Props): ReactNode {
+  const value = useMemo<Filters>(
+    () => ({
+      parts,
+      columns,
+      filter: (field, wanted) => onQuery(filterTerm(query, parts, fieldTerm(field, wanted))),
+      exclude: (field, wanted) => onQuery(filterTerm(query, parts, negated(fieldTerm(field, wanted)))),
+      only: (field, wanted) => onQuery(onlyTerm(query, parts, field, fieldTerm(field, wanted))),
+      find: (field, wanted) => parts.find((part) => part.text === fieldTerm(field, wanted)),
+      remove: (part) => onQuery(removeTerm(query, part)),
+      toggleColumn: (field) =>
+        onColumns(columns.includes(field) ? columns.filter((name) => name !== field) : [...columns, field]),
+    }),
+    [query, parts, columns, onQuery, onColumns],
+  );
+  return <FiltersContext value={value}>{children}</FiltersContext>;
+}
+
+export function useFilters(): Filters {
+  const filters = use(FiltersContext);
+  if (!filters) throw new Error("useFilters needs a FiltersProvider above it");
+  return filters;
+}
+
+/** Objects and lists cannot be filtered by; everything else can. */
+export function asFilterValue(value: AttributeValue | undefined): FilterValue | null {
+  return typeof value === "string" || typeof value === "number" || typeof value === "boolean" ? value : null;
+}
+

@@ -1,0 +1,136 @@
+/** First run: choose a source, make a key, run the snippet, watch data arrive. */
+import { Button, TextInput } from "@mantine/core";
+import { useMutation, useQuery, useQueryClient } from "@tanstack/react-query";
+import { type FormEvent, type ReactNode, useState } from "react";
+import { CopyTextButton } from "../../components/common/CopyButton.tsx";
+import { ApiError } from "../../core/api/errors.ts";
+import { SOURCES, type SourceId, type Step, targetFrom } from "../../core/snippets.ts";
+import { t } from "../../core/text.ts";
+import { useApi, useBackend } from "../../hooks/useApi.tsx";
+import { usePermission } from "../../hooks/useSession.ts";
+import { Probe, useArrival } from "./Probe.tsx";
+import styles from "./StartPage.module.css";
+
+function Numbered({ number, done, title, children }: { number: number; done: boolean; title: string; children: ReactNode }): ReactNode {
+  return (
+    <section className={styles.step}>
+      <span className={styles.number} data-done={done || undefined} aria-hidden>
+        {done ? "✓" : number}
+      </span>
+      <div>
+        <h2>{title}</h2>
+        <div className={styles.content}>{children}</div>
+      </div>
+    </section>
+  );
+}
+
+function Snippet({ step }: { step: Step }): ReactNode {
+  return (
+    <div className={styles.snippet}>
+      <div className={styles.snippetHead}>
+        <span>{step.caption}</span>
+        <CopyTextButton text={step.code} />
+      </div>
+      {/* biome-ignore lint/a11y/noNoninteractiveTabindex: scrollable with the keyboard */}
+      <pre className={styles.code} tabIndex={0} data-testid="snippet">
+        {step.code}
+      </pre>
+    </div>
+  );
+}
+
+function KeyStep({ secret, source, onSecret }: { secret: string; source: SourceId; onSecret(secret: string): void }): ReactNode {
+  const api = useApi();
+  const client = useQueryClient();
+  const allowed = usePermission("keys:write");
+  const { tenant } = useBackend();
+  const [name, setName] = useState("");
+  const make = useMutation({
+    mutationFn: () => api.createKey({ name: name.trim() || `${source}-logs`, tenant: tenant.current, permissions: ["logs:write"] }),
+    onSuccess: (created) => {
+      onSecret(created.secret);
+      void client.invalidateQueries({ queryKey: ["keys"] });
+    },
+  });
+  if (!allowed) return <p className={styles.muted}>{t.start.noPermission}</p>;
+  if (secret) {
+    return (
+      <>
+        <p>{t.start.keyMade}</p>
+        <div className={styles.secret}>
+          <code data-testid="secret">{secret}</code>
+          <CopyTextButton text={secret} />
+        </div>
+      </>
+    );
+  }
+  const submit = (event: FormEvent): void => {
+    event.preventDefault();
+    make.mutate();
+  };
+  return (
+    <>
+      <p className={styles.muted}>{t.start.keyHelp}</p>
+      <form className={styles.row} onSubmit={submit}>
+        <TextInput
+          label={t.start.keyName}
+          placeholder={`${source}-logs`}
+          value={name}
+          onChange={(event) => setName(event.currentTarget.value)}
+          error={make.error instanceof ApiError ? `${make.error.message} ${make.error.hint}` : undefined}
+        />
+        <Button type="submit" loading={make.isPending}>
+          {t.start.createKey}
+        </Button>
+      </form>
+    </>
+  );
+}
+
+export function GetStarted(): ReactNode {
+  const api = useApi();
+  const [id, setId] = useState<SourceId>("python");
+  const [secret, setSecret] = useState("");
+  const info = useQuery({ queryKey: ["info"], queryFn: ({ signal }) => api.info(signal), staleTime: Number.POSITIVE_INFINITY });
+  const arrival = useArrival();
+  const source = SOURCES.find((entry) => entry.id === id) ?? SOURCES[0];
+  const target = targetFrom(location, info.data, secret || t.start.placeholderKey);
+  return (
+    <>
+      <Numbered number={1} done={secret !== ""} title={t.start.source}>
+        <div className={styles.sources} role="radiogroup" aria-label={t.start.source}>
+          {SOURCES.map((entry) => (
+            // biome-ignore lint/a11y/useSemanticElements: a card, not a dot
+            <button key={entry.id} type="button" role="radio" aria-checked={entry.id === id} className={styles.source} onClick={() => setId(entry.id)}>
+              <b>{entry.title}</b>
+              <span>{entry.summary}</span>
+            </button>
+          ))}
+        </div>
+      </Numbered>
+      <Numbered number={2} done={secret !== ""} title={t.start.key}>
+        <KeyStep secret={secret} source={id} onSecret={setSecret} />
+      </Numbered>
+      <Numbered number={3} done={arrival.arrived > 0} title={t.start.snippet}>
+        {source?.steps(target).map((step) => (
+          <Snippet key={step.caption} step={step} />
+        ))}
+      </Numbered>
+      <Numbered number={4} done={arrival.arrived > 0} title={t.start.wait}>
+        <Probe arrival={arrival} />
+      </Numbered>
+    </>
+  );
+}
+
+export function StartPage(): ReactNode {
+  return (
+    <div className={styles.page}>
+      <p className={styles.lead}>{t.start.lead}</p>
+      <GetStarted />
+    </div>
+  );
+}
+
+export { StartPage as Component };
