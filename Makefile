@@ -25,8 +25,7 @@ $(STAMPS)/dev: requirements/dev.txt $(STAMPS)/python
 	@touch $@
 
 $(STAMPS)/native: $(RUST) pyproject.toml $(STAMPS)/python
-	VIRTUAL_ENV=$(CURDIR)/.venv .venv/bin/maturin develop --release --skip-install --quiet
-	$(PY) -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
+	PATH="$(CURDIR)/.venv/bin:$$PATH" $(PY) -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
 	@touch $@
 
 $(STAMPS)/ui-deps: ui/package-lock.json | tools

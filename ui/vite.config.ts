@@ -18,7 +18,10 @@ export default defineConfig({
     rollupOptions: {
       output: {
         manualChunks(id: string): string | undefined {
-          if (/node_modules\/(react|react-dom|scheduler|react-router|nuqs|@tanstack\/(react-query|query-core))\//.test(id)) return "react";
+          if (
+            /node_modules\/(react|react-dom|scheduler|react-router|nuqs|@tanstack\/(react-query|query-core))\//.test(id)
+          )
+            return "react";
           if (/node_modules\/(@codemirror|@lezer|style-mod|crelt|w3c-keyname|@marijn)/.test(id))
             return id.includes("lang-sql") ? "sql" : "editor";
           return undefined;

@@ -51,9 +51,7 @@ _LEADING_TIME: Final = re.compile(
 _APACHE_TIME: Final = re.compile(r"\[\w{3} (\w{3}) (\d\d?) (\d\d:\d\d:\d\d)(\.\d{1,9})? (\d{4})\]")
 _MONTHS: Final = {
     name: number
-    for number, name in enumerate(
-        ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"), 1
-    )
+    for number, name in enumerate(("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"), 1)
 }
 _SEVERITY: Final = re.compile(
     r"(?<![\w.-])(?:(TRACE|DEBUG|INFO|NOTICE|WARN|WARNING|ERROR|CRITICAL|FATAL)"

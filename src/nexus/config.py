@@ -53,12 +53,8 @@ class RetentionConfig(Struct, forbid_unknown_fields=True, frozen=True):
     """How long records are kept, by signal. Applies to records written from then on."""
 
     logs: Annotated[Duration, Meta(description="Logs; 0 keeps them for ever.", extra=RELOADS)] = Duration(30 * 86400)
-    metrics: Annotated[Duration, Meta(description="Metrics; 0 keeps them for ever.", extra=RELOADS)] = Duration(
-        30 * 86400
-    )
-    traces: Annotated[Duration, Meta(description="Traces; 0 keeps them for ever.", extra=RELOADS)] = Duration(
-        30 * 86400
-    )
+    metrics: Annotated[Duration, Meta(description="Metrics; 0 keeps them for ever.", extra=RELOADS)] = Duration(30 * 86400)
+    traces: Annotated[Duration, Meta(description="Traces; 0 keeps them for ever.", extra=RELOADS)] = Duration(30 * 86400)
 
     def days(self) -> dict[str, int]:
         """Whole days by signal; 0 is for ever."""
@@ -83,14 +79,13 @@ class BootstrapConfig(Struct, forbid_unknown_fields=True, frozen=True):
     admin_password: Annotated[
         str,
         Meta(
-            description="Password of the user `admin`, set at the first start; without one it is made up and printed "
-            "once.",
+            description="Password of the user `admin`, set at the first start; without one it is made up and printed once.",
             extra=SECRET,
         ),
     ] = ""
-    token: Annotated[
-        str, Meta(description="An API key with every right in every tenant, for automation.", extra=SECRET)
-    ] = ""
+    token: Annotated[str, Meta(description="An API key with every right in every tenant, for automation.", extra=SECRET)] = (
+        ""
+    )
 
 
 class TenantsConfig(Struct, forbid_unknown_fields=True, frozen=True):
@@ -103,9 +98,9 @@ class TenantsConfig(Struct, forbid_unknown_fields=True, frozen=True):
 class IngestConfig(Struct, forbid_unknown_fields=True, frozen=True):
     """Limits of what comes in. Beyond them senders get 413, 429 or 503, never a silent loss."""
 
-    max_body_bytes: Annotated[
-        Size, Meta(description="Largest body after decompression; beyond it 413.", extra=RELOADS)
-    ] = Size(64 << 20)
+    max_body_bytes: Annotated[Size, Meta(description="Largest body after decompression; beyond it 413.", extra=RELOADS)] = (
+        Size(64 << 20)
+    )
     receiving_bytes: Annotated[
         Size, Meta(description="Bodies being received at one time, in total; beyond it 503.", extra=RELOADS)
     ] = Size(256 << 20)
@@ -115,9 +110,9 @@ class IngestConfig(Struct, forbid_unknown_fields=True, frozen=True):
     body_idle_timeout: Annotated[
         Duration, Meta(description="Longest silence within a body; beyond it 408.", extra=RELOADS)
     ] = Duration(30)
-    body_timeout: Annotated[
-        Duration, Meta(description="Longest time for a whole body; beyond it 408.", extra=RELOADS)
-    ] = Duration(120)
+    body_timeout: Annotated[Duration, Meta(description="Longest time for a whole body; beyond it 408.", extra=RELOADS)] = (
+        Duration(120)
+    )
     decode_threads: Annotated[int, Meta(ge=0, le=64, description="Threads that decode; 0 is one per CPU.")] = 0
 
 
@@ -134,9 +129,7 @@ class QueryConfig(Struct, forbid_unknown_fields=True, frozen=True):
 class StorageConfig(Struct, forbid_unknown_fields=True, frozen=True):
     """The embedded engine."""
 
-    memory_bytes: Annotated[Size, Meta(description="Memory cap of the engine; 0 is a quarter of the machine's.")] = (
-        Size(0)
-    )
+    memory_bytes: Annotated[Size, Meta(description="Memory cap of the engine; 0 is a quarter of the machine's.")] = Size(0)
     disk_reserve_bytes: Annotated[
         Size,
         Meta(
@@ -152,8 +145,8 @@ class SessionConfig(Struct, forbid_unknown_fields=True, frozen=True):
     idle_timeout: Annotated[
         Duration, Meta(description="A session ends after this long without a request.", extra=RELOADS)
     ] = Duration(24 * 3600)
-    lifetime: Annotated[Duration, Meta(description="A session ends after this long in any case.", extra=RELOADS)] = (
-        Duration(14 * 86400)
+    lifetime: Annotated[Duration, Meta(description="A session ends after this long in any case.", extra=RELOADS)] = Duration(
+        14 * 86400
     )
 
 
@@ -338,9 +331,10 @@ def _refuse_unknown_keys(raw: dict[Any, Any], struct: type[Struct], path: tuple[
         name = ".".join((*path, str(key)))
         if key not in hints:
             every = [option.name for option in options()] + list(get_type_hints(Config))
-            near = difflib.get_close_matches(str(key), list(hints), 1, 0.5)
-            guess = [".".join((*path, near[0]))] if near else difflib.get_close_matches(name, every, 1, 0.5)
-            guess = guess or [option for option in every if option.rpartition(".")[2] == key]
+            guess = [option for option in every if option.rpartition(".")[2] == key]
+            if not guess and (near := difflib.get_close_matches(str(key), list(hints), 1, 0.5)):
+                guess = [".".join((*path, near[0]))]
+            guess = guess or difflib.get_close_matches(name, every, 1, 0.5)
             hint = f"Did you mean `{guess[0]}`?" if guess else "`nexus config show` lists every key."
             raise ConfigError(f"{file}: there is no key `{name}`.", hint=hint)
         inner = hints[key]

@@ -33,6 +33,7 @@ def read(data_dir: Path) -> dict[str, Any] | None:
 
 
 def remove(data_dir: Path) -> None:
-    """Remove it; no error when it is gone."""
-    with contextlib.suppress(OSError):
-        (data_dir / FILE).unlink()
+    """Remove it, when it is this process' own; no error when it is gone."""
+    with contextlib.suppress(OSError, ValueError, KeyError, TypeError):
+        if json.loads((data_dir / FILE).read_text())["pid"] == os.getpid():
+            (data_dir / FILE).unlink()

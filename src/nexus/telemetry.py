@@ -124,9 +124,7 @@ class Histogram(_Instrument):
 
     kind = "histogram"
 
-    def __init__(
-        self, name: str, help_text: str, labels: Sequence[str] = (), buckets: Sequence[float] = SECONDS
-    ) -> None:
+    def __init__(self, name: str, help_text: str, labels: Sequence[str] = (), buckets: Sequence[float] = SECONDS) -> None:
         """`buckets` are upper bounds, ascending; the one without a bound is added."""
         super().__init__(name, help_text, labels)
         self.buckets = tuple(buckets)

@@ -10,7 +10,13 @@ import { extname } from "node:path";
 
 const root = new URL("../../src/nexus/server/static", import.meta.url).pathname;
 const port = Number(process.argv[2] ?? 8099);
-const TYPES = { ".js": "text/javascript", ".css": "text/css", ".svg": "image/svg+xml", ".woff2": "font/woff2", ".html": "text/html" };
+const TYPES = {
+  ".js": "text/javascript",
+  ".css": "text/css",
+  ".svg": "image/svg+xml",
+  ".woff2": "font/woff2",
+  ".html": "text/html",
+};
 const SERVICES = ["checkout", "frontend", "payment", "cart", "inventory", "mailer"];
 const LINES = [
   ["info", "GET /api/products/{n} 200 in {n} ms"],
@@ -26,13 +32,19 @@ const random = () => {
   seed = (seed * 1103515245 + 12345) % 2147483648;
   return seed / 2147483648;
 };
-const hex = (bytes) => Array.from({ length: bytes }, () => Math.floor(random() * 256).toString(16).padStart(2, "0")).join("");
+const hex = (bytes) =>
+  Array.from({ length: bytes }, () =>
+    Math.floor(random() * 256)
+      .toString(16)
+      .padStart(2, "0"),
+  ).join("");
 const now = Date.now();
 const records = Array.from({ length: 30_000 }, (_, index) => {
   const burst = index % 50 === 0;
   const ms = now - Math.floor(random() * (burst ? 600_000 : 7_000_000));
   const kind = random();
-  const line = LINES[kind < 0.35 ? 0 : kind < 0.6 ? 1 : kind < 0.8 ? 2 : kind < 0.87 ? 3 : kind < 0.95 ? 4 : kind < 0.995 ? 5 : 6];
+  const line =
+    LINES[kind < 0.35 ? 0 : kind < 0.6 ? 1 : kind < 0.8 ? 2 : kind < 0.87 ? 3 : kind < 0.95 ? 4 : kind < 0.995 ? 5 : 6];
   const service = SERVICES[Math.floor(random() * random() * SERVICES.length)];
   return {
     id: `r${index}`,
@@ -46,8 +58,16 @@ const records = Array.from({ length: 30_000 }, (_, index) => {
     span_id: "",
     event_name: "",
     template_id: String(LINES.indexOf(line) + 100),
-    attributes: { "http.method": random() < 0.7 ? "GET" : "POST", "http.status_code": [200, 200, 200, 404, 500][Math.floor(random() * 5)], "user.id": Math.floor(random() * 500) },
-    resource: { "service.name": service, "k8s.namespace.name": "shop", "host.name": `node-${Math.floor(random() * 4)}` },
+    attributes: {
+      "http.method": random() < 0.7 ? "GET" : "POST",
+      "http.status_code": [200, 200, 200, 404, 500][Math.floor(random() * 5)],
+      "user.id": Math.floor(random() * 500),
+    },
+    resource: {
+      "service.name": service,
+      "k8s.namespace.name": "shop",
+      "host.name": `node-${Math.floor(random() * 4)}`,
+    },
     scope_name: "shop.logger",
     scope_version: "1.2.0",
   };
@@ -56,13 +76,21 @@ const records = Array.from({ length: 30_000 }, (_, index) => {
 const keys = [];
 let loggedIn = process.env.MOCK_OPEN === "1";
 const empty = process.env.MOCK_EMPTY === "1";
-const value = (record, field) => record[field] ?? record.attributes[field] ?? record.resource[field.replace(/^resource\./, "")] ?? "";
+const value = (record, field) =>
+  record[field] ?? record.attributes[field] ?? record.resource[field.replace(/^resource\./, "")] ?? "";
 
 function terms(query) {
   const found = [];
   for (const match of query.matchAll(/(NOT\s+|-)?(?:([\w.]+):)?("[^"]*"|[^\s"]+)/g)) {
     if (match[0] === "AND") continue;
-    found.push({ text: match[0], offset: match.index, length: match[0].length, field: match[2] ?? "", negated: Boolean(match[1]), raw: match[3].replaceAll('"', "") });
+    found.push({
+      text: match[0],
+      offset: match.index,
+      length: match[0].length,
+      field: match[2] ?? "",
+      negated: Boolean(match[1]),
+      raw: match[3].replaceAll('"', ""),
+    });
   }
   return found;
 }
@@ -80,21 +108,42 @@ const ns = (text, fallback) => (text ? BigInt(Date.parse(text)) * 1_000_000n : f
 function select(body) {
   const list = terms(body.query ?? "");
   const [from, to] = [ns(body.from, 0n), ns(body.to, 1n << 62n)];
-  return (empty ? [] : records).filter((record) => BigInt(record.timestamp) >= from && BigInt(record.timestamp) < to && matches(record, list));
+  return (empty ? [] : records).filter(
+    (record) => BigInt(record.timestamp) >= from && BigInt(record.timestamp) < to && matches(record, list),
+  );
 }
 const statistics = (rows) => ({ query_id: "q-mock", elapsed_ms: 12.4, rows_read: rows, bytes_read: rows * 120 });
 function facet(list, name, limit) {
   const counts = new Map();
-  for (const record of list) counts.set(String(value(record, name)), (counts.get(String(value(record, name))) ?? 0) + 1);
+  for (const record of list)
+    counts.set(String(value(record, name)), (counts.get(String(value(record, name))) ?? 0) + 1);
   const values = [...counts].sort((a, b) => b[1] - a[1]).map(([text, count]) => ({ value: text, count }));
-  return { name, kind: "attribute", type: name.includes("code") ? "int" : "string", records: list.length, more: values.length > limit, values: values.slice(0, limit) };
+  return {
+    name,
+    kind: "attribute",
+    type: name.includes("code") ? "int" : "string",
+    records: list.length,
+    more: values.length > limit,
+    values: values.slice(0, limit),
+  };
 }
-const HOT = ["severity", "service", "http.method", "http.status_code", "resource.host.name", "resource.k8s.namespace.name"];
+const HOT = [
+  "severity",
+  "service",
+  "http.method",
+  "http.status_code",
+  "resource.host.name",
+  "resource.k8s.namespace.name",
+];
 
 const handlers = {
   "GET auth/session": () => session(),
   "POST auth/login": (body) => {
-    if (body.password !== "nexus") return [401, { error: { code: "unauthenticated", message: "The user name or password is wrong.", hint: "Try again." } }];
+    if (body.password !== "nexus")
+      return [
+        401,
+        { error: { code: "unauthenticated", message: "The user name or password is wrong.", hint: "Try again." } },
+      ];
     loggedIn = true;
     return session();
   },
@@ -102,14 +151,30 @@ const handlers = {
     loggedIn = false;
     return {};
   },
-  "GET info": () => ({ version: "0.1.0", http_port: port, otlp_http_port: 4318, otlp_grpc_port: 4317, started_at: new Date(now).toISOString(), retention_days: { logs: 30 } }),
-  "GET ingest/status": () => ({ records_total: empty ? 0 : records.length + Math.floor((Date.now() - now) / 10), rejected_total: 0, records_per_second: empty ? 0 : 120.4, last_received_at: "" }),
+  "GET info": () => ({
+    version: "0.1.0",
+    http_port: port,
+    otlp_http_port: 4318,
+    otlp_grpc_port: 4317,
+    started_at: new Date(now).toISOString(),
+    retention_days: { logs: 30 },
+  }),
+  "GET ingest/status": () => ({
+    records_total: empty ? 0 : records.length + Math.floor((Date.now() - now) / 10),
+    rejected_total: 0,
+    records_per_second: empty ? 0 : 120.4,
+    last_received_at: "",
+  }),
   "POST logs/search": (body) => {
     const list = select(body);
     if (body.order === "asc") list.reverse();
     const at = Number(body.cursor || 0);
     const page = list.slice(at, at + body.limit);
-    return { records: page, next_cursor: at + body.limit < list.length ? String(at + body.limit) : "", statistics: statistics(list.length) };
+    return {
+      records: page,
+      next_cursor: at + body.limit < list.length ? String(at + body.limit) : "",
+      statistics: statistics(list.length),
+    };
   },
   "POST logs/histogram": (body) => {
     const list = select(body);
@@ -121,38 +186,115 @@ const handlers = {
       if (!series.has(key)) series.set(key, new Array(body.buckets + 1).fill(0));
       series.get(key)[Number((BigInt(record.timestamp) - from) / step)] += 1;
     }
-    return { start: String(from), step: String(step), buckets: body.buckets + 1, total: list.length, series: [...series].map(([key, counts]) => ({ key, counts })), statistics: statistics(list.length) };
+    return {
+      start: String(from),
+      step: String(step),
+      buckets: body.buckets + 1,
+      total: list.length,
+      series: [...series].map(([key, counts]) => ({ key, counts })),
+      statistics: statistics(list.length),
+    };
   },
   "POST logs/facets": (body) => {
     const list = select(body);
-    return { facets: (body.fields?.length ? body.fields : HOT).map((name) => facet(list, name, body.limit ?? 10)), statistics: statistics(list.length) };
+    return {
+      facets: (body.fields?.length ? body.fields : HOT).map((name) => facet(list, name, body.limit ?? 10)),
+      statistics: statistics(list.length),
+    };
   },
   "POST logs/count": (body) => ({ count: select(body).length, statistics: statistics(1) }),
-  "POST logs/fields": () => ({ fields: [...HOT, "user.id", "body", "trace_id"].map((name) => ({ name, kind: "attribute", type: "string", records: 100 })), statistics: statistics(1) }),
+  "POST logs/fields": () => ({
+    fields: [...HOT, "user.id", "body", "trace_id"].map((name) => ({
+      name,
+      kind: "attribute",
+      type: "string",
+      records: 100,
+    })),
+    statistics: statistics(1),
+  }),
   "POST logs/bounds": (body) => {
     const list = select({ query: body.query });
-    return { first: list.at(-1)?.timestamp ?? "", last: list[0]?.timestamp ?? "", count: list.length, statistics: statistics(1) };
+    return {
+      first: list.at(-1)?.timestamp ?? "",
+      last: list[0]?.timestamp ?? "",
+      count: list.length,
+      statistics: statistics(1),
+    };
   },
   "POST logs/explain": (body) => {
     const open = (body.query.match(/"/g) ?? []).length % 2;
-    if (open) return [400, { error: { code: "query_syntax", message: "the quote is not closed.", hint: 'Add a closing ".', position: { offset: body.query.lastIndexOf('"'), length: 1 } } }];
-    return { canonical: body.query, sql: ["SELECT * FROM logs WHERE …\nORDER BY timestamp DESC\nLIMIT 250"], terms: terms(body.query) };
+    if (open)
+      return [
+        400,
+        {
+          error: {
+            code: "query_syntax",
+            message: "the quote is not closed.",
+            hint: 'Add a closing ".',
+            position: { offset: body.query.lastIndexOf('"'), length: 1 },
+          },
+        },
+      ];
+    return {
+      canonical: body.query,
+      sql: ["SELECT * FROM logs WHERE …\nORDER BY timestamp DESC\nLIMIT 250"],
+      terms: terms(body.query),
+    };
   },
   "POST sql": (body) => {
-    if (body.query.includes("FORM")) return [400, { error: { code: "query_syntax", message: "FROM was expected.", position: { offset: body.query.indexOf("FORM"), length: 4 }, hint: "" } }];
-    const rows = Array.from({ length: 500 }, (_, index) => [SERVICES[index % 6], "info", index * 7, index % 9 ? "text" : null]);
-    return { columns: [["service", "String"], ["severity", "String"], ["records", "UInt64"], ["note", "Nullable(String)"]].map(([name, type]) => ({ name, type })), rows, statistics: statistics(30000) };
+    if (body.query.includes("FORM"))
+      return [
+        400,
+        {
+          error: {
+            code: "query_syntax",
+            message: "FROM was expected.",
+            position: { offset: body.query.indexOf("FORM"), length: 4 },
+            hint: "",
+          },
+        },
+      ];
+    const rows = Array.from({ length: 500 }, (_, index) => [
+      SERVICES[index % 6],
+      "info",
+      index * 7,
+      index % 9 ? "text" : null,
+    ]);
+    return {
+      columns: [
+        ["service", "String"],
+        ["severity", "String"],
+        ["records", "UInt64"],
+        ["note", "Nullable(String)"],
+      ].map(([name, type]) => ({ name, type })),
+      rows,
+      statistics: statistics(30000),
+    };
   },
   "GET keys": () => ({ keys }),
   "POST keys": (body) => {
     const secret = `nx_${hex(20)}`;
-    const key = { id: hex(4), prefix: secret.slice(0, 8), created_at: new Date().toISOString(), last_used_at: "", ...body, tenant: body.tenant || "default" };
+    const key = {
+      id: hex(4),
+      prefix: secret.slice(0, 8),
+      created_at: new Date().toISOString(),
+      last_used_at: "",
+      ...body,
+      tenant: body.tenant || "default",
+    };
     keys.push(key);
     return { key, secret };
   },
 };
 function session() {
-  return { authenticated: loggedIn, username: loggedIn ? "admin" : "", role: "admin", permissions: loggedIn ? ["admin"] : [], tenant: "default", tenants: ["default", "_nexus"] };
+  return {
+    authenticated: loggedIn,
+    username: loggedIn ? "admin" : "",
+    role: "admin",
+    permissions: loggedIn ? ["admin"] : [],
+    tenant: "default",
+    tenants: ["default", "_nexus"],
+  };
 }
 
 createServer((request, response) => {
@@ -167,14 +309,20 @@ createServer((request, response) => {
         response.writeHead(status, { "Content-Type": "application/json" });
         response.end(JSON.stringify(body));
       };
-      if (!loggedIn && !name.includes("auth/")) return send(401, { error: { code: "unauthenticated", message: "Sign in first." } });
+      if (!loggedIn && !name.includes("auth/"))
+        return send(401, { error: { code: "unauthenticated", message: "Sign in first." } });
       if (name.startsWith("DELETE keys/")) {
-        keys.splice(keys.findIndex((key) => name.endsWith(key.id)), 1);
+        keys.splice(
+          keys.findIndex((key) => name.endsWith(key.id)),
+          1,
+        );
         return send(200, {});
       }
       if (name.startsWith("GET logs/record")) {
         const record = records.find((entry) => entry.id === url.searchParams.get("id"));
-        return record ? send(200, record) : send(404, { error: { code: "not_found", message: "There is no such record." } });
+        return record
+          ? send(200, record)
+          : send(404, { error: { code: "not_found", message: "There is no such record." } });
       }
       const handler = handlers[name];
       if (!handler) return send(404, { error: { code: "not_found", message: name } });

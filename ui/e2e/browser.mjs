@@ -7,21 +7,34 @@ export const PASSWORD = process.env.NEXUS_PASSWORD ?? "";
 export async function launch() {
   return chromium.launch({
     executablePath: process.env.CHROMIUM ?? "/usr/bin/chromium",
-    args: ["--no-sandbox", "--disable-background-networking", "--disable-component-update", "--disable-sync", "--no-first-run"],
+    args: [
+      "--no-sandbox",
+      "--disable-background-networking",
+      "--disable-component-update",
+      "--disable-sync",
+      "--no-first-run",
+    ],
   });
 }
 
 /** A page that records what must not happen: console errors, refused content, requests to anyone else. */
 export async function open(browser, { width = 1280, height = 800, theme = "light", storage } = {}) {
-  const context = await browser.newContext({ viewport: { width, height }, colorScheme: theme, storageState: storage, permissions: ["clipboard-read", "clipboard-write"] });
+  const context = await browser.newContext({
+    viewport: { width, height },
+    colorScheme: theme,
+    storageState: storage,
+    permissions: ["clipboard-read", "clipboard-write"],
+  });
   const page = await context.newPage();
   const faults = [];
   page.on("console", (message) => {
-    if (message.type() === "error" && !/status of (400|401|403|404|422|503)/.test(message.text())) faults.push(message.text());
+    if (message.type() === "error" && !/status of (400|401|403|404|422|503)/.test(message.text()))
+      faults.push(message.text());
   });
   page.on("pageerror", (error) => faults.push(String(error)));
   page.on("request", (request) => {
-    if (!request.url().startsWith(BASE) && !/^(data|blob):/.test(request.url())) faults.push(`third-party request: ${request.url()}`);
+    if (!request.url().startsWith(BASE) && !/^(data|blob):/.test(request.url()))
+      faults.push(`third-party request: ${request.url()}`);
   });
   return { context, page, faults };
 }

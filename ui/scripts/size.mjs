@@ -12,19 +12,28 @@ const reach = (key, seen = new Set()) => {
   for (const next of manifest[key].imports ?? []) reach(next, seen);
   return seen;
 };
-const sum = (keys) => [...keys].filter((key) => manifest[key].file.endsWith(".js")).reduce((total, key) => total + size(manifest[key].file), 0);
+const sum = (keys) =>
+  [...keys]
+    .filter((key) => manifest[key].file.endsWith(".js"))
+    .reduce((total, key) => total + size(manifest[key].file), 0);
 
 const entry = Object.keys(manifest).find((key) => manifest[key].isEntry);
 const shell = reach(entry);
 const lines = [["shell", sum(shell), 230 * KB]];
 for (const key of manifest[entry].dynamicImports ?? []) {
-  lines.push([key.replace(/^src\/(pages|components)\//, ""), sum([...reach(key)].filter((part) => !shell.has(part))), 180 * KB]);
+  lines.push([
+    key.replace(/^src\/(pages|components)\//, ""),
+    sum([...reach(key)].filter((part) => !shell.has(part))),
+    180 * KB,
+  ]);
 }
 const all = readdirSync(`${root}assets`).filter((name) => name.endsWith(".js"));
 lines.push(["total", all.reduce((total, name) => total + size(`assets/${name}`), 0), 700 * KB]);
 let failed = false;
 for (const [name, bytes, budget] of lines) {
   failed ||= bytes > budget;
-  console.log(`${bytes > budget ? "OVER" : "ok  "} ${name.padEnd(24)} ${(bytes / KB).toFixed(1).padStart(7)} of ${budget / KB} KB`);
+  console.log(
+    `${bytes > budget ? "OVER" : "ok  "} ${name.padEnd(24)} ${(bytes / KB).toFixed(1).padStart(7)} of ${budget / KB} KB`,
+  );
 }
 process.exit(failed ? 1 : 0);

@@ -8,6 +8,7 @@ use nexus_core::batch::LogBatch;
 use nexus_core::json::fields::FieldMapping;
 use nexus_core::json::lines::decode_json_lines;
 use nexus_core::native::logs::{LogBlockOptions, encode_logs};
+use nexus_core::native::memory::SkeletonMemory;
 use nexus_core::template::{Skeletons, Templater};
 use std::fmt::Write as _;
 use std::hint::black_box;
@@ -48,6 +49,7 @@ fn encode(batch: &LogBatch) -> Vec<u8> {
         now_ns: NOW_NS,
         day: None,
         promoted: &[],
+        skeletons: &SkeletonMemory::default(),
     };
     encode_logs(batch, &options).expect("known column types")
 }
@@ -88,7 +90,12 @@ fn made_up(lines: usize) -> String {
         let service = services[random(5) as usize];
         let message = match random(4) {
             0 => format!("GET /api/v1/orders/{} 200 {}B {}ms", random(1000), random(100_000), random(500)),
-            1 => format!("connected to postgres primary at 10.0.{}.{}:5432, pool size {}", random(256), random(256), random(50)),
+            1 => format!(
+                "connected to postgres primary at 10.0.{}.{}:5432, pool size {}",
+                random(256),
+                random(256),
+                random(50)
+            ),
             2 => format!("cache hit for key {:012x}, ttl {} s", random(1 << 31) << 16, random(900)),
             _ => format!("batch {} completed: {} items written, {} skipped", random(99_999), random(999), random(99)),
         };

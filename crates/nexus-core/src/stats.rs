@@ -22,7 +22,7 @@ pub struct AttributeStats {
     pub distinct: u64,
 }
 
-/// Keys and types in use, by key id within a type. JSON attributes are not among them: they never get columns.
+/// Keys and types in use, by key id within a type.
 pub fn attribute_stats(batch: &LogBatch) -> Vec<AttributeStats> {
     let mut stats = Vec::new();
     let state = FixedState::default();
@@ -39,6 +39,7 @@ pub fn attribute_stats(batch: &LogBatch) -> Vec<AttributeStats> {
     add(AttributeType::Int, &ints.keys, &|entry| state.hash_one(ints.values[entry]));
     add(AttributeType::Float, &floats.keys, &|entry| state.hash_one(floats.values[entry].to_bits()));
     add(AttributeType::Bool, &bools.keys, &|entry| u64::from(bools.values[entry]));
+    add(AttributeType::Json, &batch.jsons.keys, &|_| 0);
     stats
 }
 

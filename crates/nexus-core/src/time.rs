@@ -31,6 +31,9 @@ pub fn parse(text: &[u8]) -> Result<i64, TimeError> {
 /// Read a decimal number of seconds, milliseconds, microseconds or nanoseconds: the largest of these units in which it
 /// lies before 2262-04-11. Fractions and exponents are exact; digits below a nanosecond are cut.
 pub fn epoch(text: &[u8]) -> Result<i64, TimeError> {
+    if let Some(number) = small_integer(text) {
+        return Ok(number * unit_of(number));
+    }
     let (negative, unsigned) = match text {
         [b'-', rest @ ..] => (true, rest),
         [b'+', rest @ ..] => (false, rest),
@@ -68,6 +71,20 @@ pub fn epoch(text: &[u8]) -> Result<i64, TimeError> {
         return Err(TimeError::OutOfRange);
     }
     scaled(digits, scale)
+}
+
+/// An integer of up to 18 digits without sign.
+fn small_integer(text: &[u8]) -> Option<i64> {
+    if text.is_empty() || text.len() > 18 || !text.iter().all(u8::is_ascii_digit) {
+        return None;
+    }
+    Some(text.iter().fold(0, |sum, digit| sum * 10 + i64::from(digit - b'0')))
+}
+
+/// Nanoseconds of the largest unit in which `number` can be stored.
+fn unit_of(number: i64) -> i64 {
+    const BILLION: i64 = 1_000_000_000;
+    [BILLION, 1_000_000, 1000].into_iter().find(|unit| number <= i64::MAX / unit).unwrap_or(1)
 }
 
 fn exponent(text: &[u8]) -> Option<i32> {

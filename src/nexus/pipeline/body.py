@@ -132,9 +132,7 @@ async def _read(receive: Receive, limits: BodyLimits, lease: Lease, declared: in
 
 def too_large(limit: int) -> PayloadTooLarge:
     """The refusal of a body beyond the limit."""
-    return PayloadTooLarge(
-        f"the body is larger than {limit} bytes (after decompression).", hint="Send it in smaller parts."
-    )
+    return PayloadTooLarge(f"the body is larger than {limit} bytes (after decompression).", hint="Send it in smaller parts.")
 
 
 def _content_length(headers: Mapping[str, str]) -> int | None:

@@ -48,9 +48,7 @@ class SelfTelemetry:
         self._registry = registry
         self._resource = resource
         self._waiting: deque[dict[str, Any]] = deque(maxlen=MAX_WAITING)
-        self._dropped = registry.counter(
-            "nexus_self_telemetry_dropped_total", "Own records that were not stored.", "reason"
-        )
+        self._dropped = registry.counter("nexus_self_telemetry_dropped_total", "Own records that were not stored.", "reason")
         self._last: dict[tuple[str, tuple[str, ...]], float] = {}
         self._snapshots = 0
         self._task: asyncio.Task[None] | None = None
@@ -98,7 +96,7 @@ class SelfTelemetry:
                 pause = LONGEST_PAUSE
 
     def _taken(self) -> list[dict[str, Any]]:
-        taken = []
+        taken: list[dict[str, Any]] = []
         with contextlib.suppress(IndexError):
             while len(taken) < MAX_WAITING:
                 taken.append(self._waiting.popleft())

@@ -58,9 +58,7 @@ class IngestStatistics:
         self._records = counter(
             "nexus_ingest_records_total", "Records stored, by tenant and receiver.", "tenant", "receiver"
         )
-        self._bytes = counter(
-            "nexus_ingest_bytes_total", "Body bytes taken in after decompression.", "tenant", "receiver"
-        )
+        self._bytes = counter("nexus_ingest_bytes_total", "Body bytes taken in after decompression.", "tenant", "receiver")
         self._service_records = counter(
             "nexus_ingest_service_records_total", "Records stored, by tenant and service.", "tenant", "service"
         )

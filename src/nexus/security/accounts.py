@@ -102,15 +102,6 @@ class Accounts:
 
     # --------------------------------------------------------------------------------------------------------- users
 
-    def bootstrap(self) -> str | None:
-        """Make the user `admin` when there are no users yet. The password, when it was made up here. Slow: hashes."""
-        if self._metadata.list_users():
-            return None
-        configured = self._config().bootstrap.admin_password
-        password = configured or secrets.new_password()
-        self._metadata.put_user(User(ADMIN, secrets.hash_password(password), (Permission.ADMIN.value,), self._now_ns()))
-        return None if configured else password
-
     def reset_password(self, name: str) -> str:
         """Give a user a new password and end every session. Raises `NotFound`. Slow: hashes."""
         user = self._metadata.get_user(name)
@@ -235,3 +226,12 @@ class Accounts:
         for key_id, used in touched.items():
             self._metadata.touch_key(key_id, used)
         self._metadata.purge_sessions(self._now_ns())
+
+
+def bootstrap_admin(metadata: MetadataStore, configured: str, now_ns: int) -> str | None:
+    """Make the user `admin` when there are no users yet. The password, when it was made up here. Slow: hashes."""
+    if metadata.list_users():
+        return None
+    password = configured or secrets.new_password()
+    metadata.put_user(User(ADMIN, secrets.hash_password(password), (Permission.ADMIN.value,), now_ns))
+    return None if configured else password

@@ -18,6 +18,7 @@ from nexus.pipeline.body import BodyLimits, ClientGone, Lease, read_body
 from nexus.pipeline.http import Reply, Request
 from nexus.pipeline.topology import Delivery
 from nexus.security.identity import COOKIE_GUARD, Principal
+from nexus.security.permissions import Permission
 from nexus.server.call import Call, parse_payload, query_pairs
 from nexus.server.errors import Forbidden, MethodNotAllowed, error_response
 from nexus.server.routes import Match, Route, Router
@@ -79,9 +80,7 @@ class Dispatcher:
         except Exception:
             log.exception("a request failed", extra={"fields": {"path": scope["path"][:200]}})
             if not status:
-                await error_response(NexusError("the request failed; the log of Nexus says why."))(
-                    scope, receive, sending
-                )
+                await error_response(NexusError("the request failed; the log of Nexus says why."))(scope, receive, sending)
         finally:
             name = route.path if route else "other"
             self._requests.add(1, scope["method"] if route else "other", name, str(status))
@@ -116,7 +115,7 @@ class Dispatcher:
 
     async def _enter(self, route: Route, scope: dict[str, Any], headers: dict[str, str]) -> tuple[Principal, str]:
         authenticator = self._services.authenticator
-        if route.public:
+        if not isinstance(route.permission, Permission):
             return await authenticator.recognise(headers)
         principal, tenant = await authenticator.enter(headers, route.permission)
         if principal.by_cookie and scope["method"] not in SAFE_METHODS and headers.get(COOKIE_GUARD) != "1":

@@ -188,7 +188,7 @@ class HttpServer:
                 await asyncio.wait(late, timeout=1.0)
         for connection in list(self._state.connections):
             with contextlib.suppress(Exception):
-                connection.transport.close()  # type: ignore[union-attr]
+                connection.transport.close()
         if self._clock:
             self._clock.cancel()
 

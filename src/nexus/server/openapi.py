@@ -62,9 +62,7 @@ def describe(routes: Iterable[Route], version: str) -> dict[str, Any]:
 def operation_id(route: Route) -> str:
     """A stable name: method and path without the base."""
     path = route.path.removeprefix("/api/nexus/v1").strip("/")
-    words = (
-        path.replace("{", "").replace("}", "").replace("/-", "").replace("-", "").replace("/", "_").replace(".", "_")
-    )
+    words = path.replace("{", "").replace("}", "").replace("/-", "").replace("-", "").replace("/", "_").replace(".", "_")
     return f"{route.method.lower()}_{words.strip('_') or 'index'}"
 
 

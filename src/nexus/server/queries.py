@@ -67,9 +67,7 @@ class RunningQueries:
         """Milliseconds that each running query of a tenant has taken so far, by id."""
         now = time.monotonic()
         return {
-            query_id: (now - entry.began) * 1000
-            for (owner, query_id), entry in self._running.items()
-            if owner == tenant
+            query_id: (now - entry.began) * 1000 for (owner, query_id), entry in self._running.items() if owner == tenant
         }
 
     def cancel(self, tenant: str, query_id: str) -> None:

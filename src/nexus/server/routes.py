@@ -33,9 +33,7 @@ class Access(Enum):
 
 PUBLIC: Final = Access.PUBLIC
 
-_PUBLIC_PATHS: Final = re.compile(
-    rf"/-/healthy|/-/ready|{BASE}/(auth|public)/.+|/(login|logs|start|query|settings/.+)?"
-)
+_PUBLIC_PATHS: Final = re.compile(rf"/-/healthy|/-/ready|{BASE}/(auth|public)/.+|/(login|logs|start|query|settings/.+)?")
 """The only paths that may be public (and the static files, which are found by name)."""
 
 Handler = Callable[["Call"], Awaitable[Response]]

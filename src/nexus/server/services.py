@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from nexus.security.accounts import Accounts
     from nexus.security.identity import Authenticator
     from nexus.server.queries import RunningQueries
-    from nexus.storage.api import LogStore
+    from nexus.storage.api import LogStore, RunningQuery
 
 
 @dataclass(slots=True)
@@ -57,6 +57,7 @@ class Services:
     addresses: Addresses
     started_ns: int
     version: str
-    openapi: Callable[[], bytes]
     now_ns: Callable[[], int]
-    environment: Mapping[str, str] = field(default_factory=dict)
+    running: Callable[[str], Sequence[RunningQuery]] = lambda tenant: ()
+    """What the engine says of a tenant's running queries."""
+    openapi: Callable[[], bytes] = lambda: b"{}"

@@ -86,9 +86,7 @@ class StaticFiles:
             return None
         nonce = secrets.token_urlsafe(18)
         headers = {"Cache-Control": "no-store", "Content-Security-Policy": ui_policy(nonce)}
-        return Response(
-            self._index.replace(NONCE_PLACEHOLDER, nonce.encode()), 200, headers, "text/html; charset=utf-8"
-        )
+        return Response(self._index.replace(NONCE_PLACEHOLDER, nonce.encode()), 200, headers, "text/html; charset=utf-8")
 
 
 def ui_policy(nonce: str) -> str:

@@ -1,9 +1,35 @@
 /** The keyboard map: what each key does, in one table that the help shows and the handlers use. */
 
 export type Action =
-  | "help" | "palette" | "goHome" | "goLogs" | "goQuery" | "goStart" | "goSettings" | "query" | "run" | "time"
-  | "stepBack" | "stepForward" | "zoomOut" | "rowDown" | "rowUp" | "rowToggle" | "rowPanel" | "cellLeft" | "cellRight"
-  | "filter" | "exclude" | "wrap" | "live" | "share" | "zone" | "rail" | "theme" | "refresh" | "escape";
+  | "help"
+  | "palette"
+  | "goHome"
+  | "goLogs"
+  | "goQuery"
+  | "goStart"
+  | "goSettings"
+  | "query"
+  | "run"
+  | "time"
+  | "stepBack"
+  | "stepForward"
+  | "zoomOut"
+  | "rowDown"
+  | "rowUp"
+  | "rowToggle"
+  | "rowPanel"
+  | "cellLeft"
+  | "cellRight"
+  | "filter"
+  | "exclude"
+  | "wrap"
+  | "live"
+  | "share"
+  | "zone"
+  | "rail"
+  | "theme"
+  | "refresh"
+  | "escape";
 
 export interface Binding {
   action: Action;
@@ -80,14 +106,21 @@ export class KeyMatcher {
     if (sequence) return sequence.action;
     const direct = BINDINGS.find((binding) => binding.keys === name && allowed(binding));
     if (direct) return direct.action;
-    if (!typing && singleKeys && BINDINGS.some((binding) => binding.keys.startsWith(`${name} `))) this.pending = { key: name, at };
+    if (!typing && singleKeys && BINDINGS.some((binding) => binding.keys.startsWith(`${name} `)))
+      this.pending = { key: name, at };
     return null;
   }
 }
 
 export function keyCaps(keys: string, mac: boolean): string[] {
   const caps: Record<string, string> = {
-    mod: mac ? "⌘" : "Ctrl", shift: "⇧", enter: "⏎", escape: "Esc", space: "Space", arrowleft: "←", arrowright: "→",
+    mod: mac ? "⌘" : "Ctrl",
+    shift: "⇧",
+    enter: "⏎",
+    escape: "Esc",
+    space: "Space",
+    arrowleft: "←",
+    arrowright: "→",
   };
   return keys.split(/[ +]/).map((key) => caps[key] ?? (key.length === 1 ? key.toUpperCase() : key));
 }

@@ -28,7 +28,11 @@ export interface Source {
 }
 
 const python = (target: Target): Step[] => [
-  { caption: "Install", language: "bash", code: "pip install opentelemetry-sdk opentelemetry-exporter-otlp-proto-http" },
+  {
+    caption: "Install",
+    language: "bash",
+    code: "pip install opentelemetry-sdk opentelemetry-exporter-otlp-proto-http",
+  },
   {
     caption: "demo.py",
     language: "python",

@@ -121,7 +121,7 @@ export const en = {
   logs: {
     title: "Logs",
     queryLabel: "Search query",
-    placeholder: "Search logs: words, \"a phrase\", service:checkout, http.status_code:>=500 …",
+    placeholder: 'Search logs: words, "a phrase", service:checkout, http.status_code:>=500 …',
     run: "Run",
     cancel: "Cancel",
     cancelled: "The query was cancelled.",
@@ -250,7 +250,7 @@ export const en = {
   },
   start: {
     title: "Get started",
-    lead: "Three steps to your first logs: choose a source, give it a key, run the snippet.",
+    lead: "Choose a source, give it a key, run the snippet, and watch the first logs arrive.",
     source: "Choose a source",
     key: "Give it a key",
     keyHelp: "A key lets a program write logs. It is shown once, so keep it where the program finds it.",

@@ -12,7 +12,11 @@ class ActionRegistry {
   add(action: Action, handler: { current: Handler }): () => void {
     const stack = this.handlers.get(action) ?? [];
     this.handlers.set(action, [...stack, handler]);
-    return () => this.handlers.set(action, (this.handlers.get(action) ?? []).filter((entry) => entry !== handler));
+    return () =>
+      this.handlers.set(
+        action,
+        (this.handlers.get(action) ?? []).filter((entry) => entry !== handler),
+      );
   }
 
   /** True when someone took it. */
@@ -35,7 +39,11 @@ function isTyping(target: EventTarget | null): boolean {
 /** Controls keep Enter, Space and the arrows for themselves. */
 function belongsToControl(target: EventTarget | null, key: string): boolean {
   if (!(target instanceof HTMLElement) || !["Enter", " ", "ArrowLeft", "ArrowRight"].includes(key)) return false;
-  return target.closest("button, a, summary, [role=menuitem], [role=option], [role=separator], [role=slider], [role=tab]") !== null;
+  return (
+    target.closest(
+      "button, a, summary, [role=menuitem], [role=option], [role=separator], [role=slider], [role=tab]",
+    ) !== null
+  );
 }
 
 export function ActionProvider({ children }: { children: ReactNode }): ReactNode {

@@ -49,7 +49,9 @@ export function createBackend(): Backend {
     onStatus: (status) => {
       connection.set(status !== 0);
       if (status === 401) {
-        client.setQueryData<Session>(["session"], (session) => (session ? { ...session, authenticated: false } : session));
+        client.setQueryData<Session>(["session"], (session) =>
+          session ? { ...session, authenticated: false } : session,
+        );
       }
     },
   });

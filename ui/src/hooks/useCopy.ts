@@ -23,7 +23,12 @@ async function writeText(text: string): Promise<boolean> {
 export function useCopy(): (text: string, said?: string) => Promise<boolean> {
   return useCallback(async (text, said) => {
     const copied = await writeText(text);
-    if (said) notifications.show({ message: copied ? said : t.top.copyFailed, color: copied ? "nexus" : "red", autoClose: 2500 });
+    if (said)
+      notifications.show({
+        message: copied ? said : t.top.copyFailed,
+        color: copied ? "nexus" : "red",
+        autoClose: 2500,
+      });
     return copied;
   }, []);
 }

@@ -92,7 +92,11 @@ export function useLogRows(scope: Scope, order: Order): UseInfiniteQueryResult<I
   });
 }
 
-export function useHistogram(scope: Scope, by: string, buckets: number): UseQueryResult<Histogram & { ms: number; rowsRead: number }> {
+export function useHistogram(
+  scope: Scope,
+  by: string,
+  buckets: number,
+): UseQueryResult<Histogram & { ms: number; rowsRead: number }> {
   const { api } = useBackend();
   return useQuery({
     queryKey: useKey("histogram", scope, by, buckets),
@@ -123,7 +127,8 @@ export function useFacetSearch(scope: Scope, field: string, typed: string): UseQ
     queryKey: useKey("facet-search", scope, field, typed),
     enabled: typed !== "",
     placeholderData: keepPreviousData,
-    queryFn: ({ signal }) => tracked((query_id) => api.facets({ ...wire(scope), query_id, fields: [field], limit: 50 }, signal)),
+    queryFn: ({ signal }) =>
+      tracked((query_id) => api.facets({ ...wire(scope), query_id, fields: [field], limit: 50 }, signal)),
   });
 }
 
@@ -210,7 +215,11 @@ export interface EmptyCause {
 export function useEmptyCause(scope: Scope, parts: Part[], enabled: boolean): UseQueryResult<EmptyCause> {
   const { api } = useBackend();
   return useQuery({
-    queryKey: useKey("empty", scope, parts.map((part) => part.text)),
+    queryKey: useKey(
+      "empty",
+      scope,
+      parts.map((part) => part.text),
+    ),
     enabled,
     retry: false,
     queryFn: async ({ signal }) => {
@@ -228,7 +237,10 @@ export function useEmptyCause(scope: Scope, parts: Part[], enabled: boolean): Us
 }
 
 /** Completion sources for the query editor; answers are cached for half a minute. */
-export function useCompletions(span: Span): { fields(): Promise<string[]>; values(field: string): Promise<{ value: string; count: number }[]> } {
+export function useCompletions(span: Span): {
+  fields(): Promise<string[]>;
+  values(field: string): Promise<{ value: string; count: number }[]>;
+} {
   const { api, client, tenant } = useBackend();
   const latest = useRef(span);
   latest.current = span;

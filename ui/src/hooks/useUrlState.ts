@@ -1,8 +1,15 @@
 /** Everything the address holds, one hook per concern. Running, zooming and pivoting push history; the rest replaces it. */
 import { createParser, parseAsString, useQueryState, useQueryStates } from "nuqs";
 import { useMemo } from "react";
-import { type Order, parseColumns, parseExpression, parseOrder, parseRefresh, printColumns } from "../core/url/codecs.ts";
 import { DEFAULT_RANGE, type Range } from "../core/time/range.ts";
+import {
+  type Order,
+  parseColumns,
+  parseExpression,
+  parseOrder,
+  parseRefresh,
+  printColumns,
+} from "../core/url/codecs.ts";
 
 const expression = createParser<string>({ parse: parseExpression, serialize: (value) => value });
 const columns = createParser<string[]>({
@@ -58,6 +65,9 @@ export function useLogsUrl(): [LogsUrl, (change: Partial<LogsUrl>) => void] {
 }
 
 export function useUrlStatement(): [string, (statement: string) => void] {
-  const [statement, setStatement] = useQueryState("sql", parseAsString.withDefault("").withOptions({ history: "push" }));
+  const [statement, setStatement] = useQueryState(
+    "sql",
+    parseAsString.withDefault("").withOptions({ history: "push" }),
+  );
   return [statement, (next) => void setStatement(next === "" ? null : next)];
 }

@@ -19,11 +19,53 @@ export interface Page {
 }
 
 export const PAGES: readonly Page[] = [
-  { path: "/", title: t.nav.home, group: "main", icon: IconHome, action: "goHome", timed: true, load: () => import("./home/HomePage.tsx") },
-  { path: "/start", title: t.nav.start, group: "main", icon: IconRocket, action: "goStart", timed: false, load: () => import("./start/StartPage.tsx") },
-  { path: "/logs", title: t.nav.logs, group: "investigate", icon: IconLogs, action: "goLogs", timed: true, load: () => import("./logs/LogsPage.tsx") },
-  { path: "/query", title: t.nav.query, group: "build", icon: IconDatabaseSearch, action: "goQuery", permission: "sql:read", timed: false, load: () => import("./query/QueryPage.tsx") },
-  { path: "/settings/keys", title: t.nav.keys, group: "admin", icon: IconKey, action: "goSettings", permission: "keys:read", timed: false, load: () => import("./keys/KeysPage.tsx") },
+  {
+    path: "/",
+    title: t.nav.home,
+    group: "main",
+    icon: IconHome,
+    action: "goHome",
+    timed: true,
+    load: () => import("./home/HomePage.tsx"),
+  },
+  {
+    path: "/start",
+    title: t.nav.start,
+    group: "main",
+    icon: IconRocket,
+    action: "goStart",
+    timed: false,
+    load: () => import("./start/StartPage.tsx"),
+  },
+  {
+    path: "/logs",
+    title: t.nav.logs,
+    group: "investigate",
+    icon: IconLogs,
+    action: "goLogs",
+    timed: true,
+    load: () => import("./logs/LogsPage.tsx"),
+  },
+  {
+    path: "/query",
+    title: t.nav.query,
+    group: "build",
+    icon: IconDatabaseSearch,
+    action: "goQuery",
+    permission: "sql:read",
+    timed: false,
+    load: () => import("./query/QueryPage.tsx"),
+  },
+  {
+    path: "/settings/keys",
+    title: t.nav.keys,
+    group: "admin",
+    icon: IconKey,
+    action: "goSettings",
+    permission: "keys:read",
+    timed: false,
+    load: () => import("./keys/KeysPage.tsx"),
+  },
 ];
 
 export function pageAt(pathname: string): Page | undefined {

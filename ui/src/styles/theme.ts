@@ -1,13 +1,40 @@
 /** Mantine made to follow the tokens. */
-import { type CSSVariablesResolver, createTheme, type MantineColorsTuple, type MantineThemeOverride } from "@mantine/core";
+import {
+  type CSSVariablesResolver,
+  createTheme,
+  type MantineColorsTuple,
+  type MantineThemeOverride,
+} from "@mantine/core";
 
 const blue: MantineColorsTuple = [
-  "#eaf3ff", "#d3e4fb", "#a6c7f5", "#7ab8ff", "#5aa7ff", "#367fe7", "#2877e6", "#1d6fd1", "#165fb6", "#0d4a93",
+  "#eaf3ff",
+  "#d3e4fb",
+  "#a6c7f5",
+  "#7ab8ff",
+  "#5aa7ff",
+  "#367fe7",
+  "#2877e6",
+  "#1d6fd1",
+  "#165fb6",
+  "#0d4a93",
+];
+
+const ink: MantineColorsTuple = [
+  "#e6eaf0",
+  "#c3ccd6",
+  "#a3aebb",
+  "#929dac",
+  "#2a323d",
+  "#222934",
+  "#1c222b",
+  "#181d25",
+  "#11151b",
+  "#0b0e12",
 ];
 
 export const theme: MantineThemeOverride = createTheme({
   primaryColor: "nexus",
-  colors: { nexus: blue },
+  colors: { nexus: blue, dark: ink },
   primaryShade: 7,
   defaultRadius: 4,
   fontFamily: "var(--font-ui)",

@@ -7,6 +7,7 @@ use nexus_core::decompress::{Encoding, decompress};
 use nexus_core::envelope::{from_ipc, to_ipc, to_record_batch};
 use nexus_core::json::fields::FieldMapping;
 use nexus_core::json::lines::decode_json_lines;
+use nexus_core::native::memory::SkeletonMemory;
 use nexus_core::native::logs::{AttributeType, LogBlockOptions, PromotedColumn, encode_logs};
 use nexus_core::otlp::{decode_logs_json, decode_logs_protobuf};
 use nexus_core::template::mask_template;
@@ -140,9 +141,17 @@ fn batch(batch: &LogBatch) {
         promotion("a", AttributeType::String, "LowCardinality(Nullable(String))"),
         promotion("n", AttributeType::Int, "Nullable(Int64)"),
     ];
+    let skeletons = SkeletonMemory::default();
     for day in [None, batch.days().first().map(|day| day.0)] {
-        let options =
-            LogBlockOptions { tenant: "t", commit_id: 1, retention_days: 30, now_ns: NOW, day, promoted: &promoted };
+        let options = LogBlockOptions {
+            tenant: "t",
+            commit_id: 1,
+            retention_days: 30,
+            now_ns: NOW,
+            day,
+            promoted: &promoted,
+            skeletons: &skeletons,
+        };
         encode_logs(batch, &options).expect("the columns have types that fit");
     }
 }

@@ -1,5 +1,6 @@
 //! Which fields of a JSON record mean what: the defaults, and a sender's own mapping.
 
+use super::reader::KeyGuess;
 use crate::batch::KeyId;
 use crate::dictionary::Dictionary;
 use crate::limits::{MAX_BATCH_KEYS, MAX_KEY_BYTES};
@@ -69,6 +70,10 @@ pub(crate) enum Class {
 pub(crate) struct Fields {
     names: Dictionary<1>,
     classes: Vec<Class>,
+    guesses: Vec<KeyGuess>,
+    /// For each field the one that followed it in the last record that had it, and last the first field of a record.
+    followers: Vec<u32>,
+    first: u32,
     ignored_prefixes: Vec<Vec<u8>>,
 }
 
@@ -78,7 +83,14 @@ pub(crate) struct FieldId(u32);
 
 impl Fields {
     pub(crate) fn new(mapping: &FieldMapping) -> Self {
-        let mut fields = Self { names: Dictionary::default(), classes: Vec::new(), ignored_prefixes: Vec::new() };
+        let mut fields = Self {
+            names: Dictionary::default(),
+            classes: Vec::new(),
+            guesses: Vec::new(),
+            followers: Vec::new(),
+            first: 0,
+            ignored_prefixes: Vec::new(),
+        };
         let given = [
             (Kind::Time, mapping.time_fields.as_deref().unwrap_or_default()),
             (Kind::Message, mapping.message_fields.as_deref().unwrap_or_default()),
@@ -125,14 +137,45 @@ impl Fields {
 
     fn set(&mut self, name: &str, class: Class) {
         let id = self.names.intern([name.as_bytes()]) as usize;
-        self.classes.resize(self.classes.len().max(id + 1), class);
+        if id == self.classes.len() {
+            self.push(name.as_bytes(), class);
+        }
         self.classes[id] = class;
+    }
+
+    fn push(&mut self, name: &[u8], class: Class) {
+        self.classes.push(class);
+        self.guesses.push(KeyGuess::new(name));
+        self.followers.push(0);
+    }
+
+    /// The field that is likely to follow `previous` (None: to be a record's first), and how to recognise it.
+    #[inline]
+    pub(crate) fn guess(&self, previous: Option<FieldId>) -> (FieldId, &KeyGuess) {
+        let id = previous.map_or(self.first, |previous| self.followers[previous.0 as usize]);
+        (FieldId(id), &self.guesses[id as usize])
+    }
+
+    /// Remember that `field` followed `previous`.
+    #[inline]
+    pub(crate) fn follows(&mut self, previous: Option<FieldId>, field: FieldId) {
+        match previous {
+            Some(previous) => self.followers[previous.0 as usize] = field.0,
+            None => self.first = field.0,
+        }
+    }
+
+    #[inline]
+    pub(crate) fn class(&self, id: FieldId) -> Class {
+        self.classes[id.0 as usize]
     }
 
     /// Id and class of a field name; the id is None when the class is `Refused`.
     #[inline]
     pub(crate) fn classify(&mut self, name: &[u8]) -> (Option<FieldId>, Class) {
-        if let Some(id) = self.names.find([name]) {
+        if name.len() <= MAX_KEY_BYTES
+            && let Some(id) = self.names.find([name])
+        {
             return (Some(FieldId(id)), self.classes[id as usize]);
         }
         self.classify_new(name)
@@ -147,7 +190,7 @@ impl Fields {
             return (None, Class::Refused);
         }
         let id = self.names.intern([name]);
-        self.classes.push(Class::Attribute(None));
+        self.push(name, Class::Attribute(None));
         (Some(FieldId(id)), Class::Attribute(None))
     }
 

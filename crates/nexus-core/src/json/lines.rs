@@ -5,8 +5,8 @@
 //! integers. A bad line costs that line only.
 
 use super::fields::{Class, FieldId, FieldMapping, Fields, KINDS, Kind};
-use super::reader::{JsonError, Number, Reader, Text, Token, number};
-use super::writer::{CopyError, copy_rest, write_string};
+use super::reader::{JsonError, Number, RawToken, Reader, TokenKind, number};
+use super::writer::{CopyError, copy_raw, is_no_json_number, write_string};
 use crate::batch::{KeyId, LogBatchBuilder, RecordError};
 use crate::decode::{DecodeError, Decoded, Rejections};
 use crate::dictionary::Dictionary;
@@ -93,7 +93,7 @@ impl Reject {
 struct Candidate<'a> {
     field: FieldId,
     rank: u8,
-    token: Token<'a>,
+    token: RawToken<'a>,
 }
 
 /// What was found of a record besides its attributes.
@@ -204,24 +204,24 @@ impl<'a> Decoder<'a> {
 
     /// Read an object into the builder's open record.
     fn record(&mut self, reader: &mut Reader<'a>) -> Result<(), Reject> {
-        match reader.value()? {
-            Token::Object => {}
-            Token::Array => return Err(Reject::NotAnObject("an array")),
-            Token::Text(_) => return Err(Reject::NotAnObject("a string")),
-            Token::Number { .. } => return Err(Reject::NotAnObject("a number")),
-            Token::Bool(_) => return Err(Reject::NotAnObject("a boolean")),
-            Token::Null => return Err(Reject::NotAnObject("null")),
+        match reader.raw_value()?.kind {
+            TokenKind::Object => {}
+            TokenKind::Array => return Err(Reject::NotAnObject("an array")),
+            TokenKind::Text | TokenKind::EscapedText => return Err(Reject::NotAnObject("a string")),
+            TokenKind::Integer | TokenKind::Decimal => return Err(Reject::NotAnObject("a number")),
+            TokenKind::True | TokenKind::False => return Err(Reject::NotAnObject("a boolean")),
+            TokenKind::Null => return Err(Reject::NotAnObject("null")),
         }
         self.builder.begin_record();
         self.resources.begin();
         self.path.clear();
         let mut slots = Slots { candidates: [None; KINDS], any: false };
-        self.object(reader, 1, &mut slots)?;
+        self.members(reader, &mut slots)?;
         if !slots.any {
             return Err(Reject::Empty);
         }
         for (name, value) in self.extra_fields {
-            let token = Token::Text(Text { raw: value.as_bytes(), escaped: false });
+            let token = RawToken::text(value.as_bytes());
             let field = match self.fields.classify(name.as_bytes()) {
                 (id, Class::Special { kind, .. }) => (id, Class::Special { kind, rank: 0 }),
                 field => field,
@@ -231,38 +231,85 @@ impl<'a> Decoder<'a> {
         self.finish_slots(&slots)
     }
 
-    /// Members of an object whose brace has been read; `self.path` holds the dotted prefix. `depth` counts objects.
-    fn object(&mut self, reader: &mut Reader<'a>, depth: usize, slots: &mut Slots<'a>) -> Result<(), Reject> {
+    /// Members of the record, whose brace has been read. Records of one kind have their fields in one order, so the next
+    /// key is guessed from the one before it.
+    fn members(&mut self, reader: &mut Reader<'a>, slots: &mut Slots<'a>) -> Result<(), Reject> {
+        let mut previous = None;
+        let mut first = true;
+        loop {
+            let (guessed, guess) = self.fields.guess(previous);
+            if reader.guessed_key(first, guess) {
+                let token = reader.raw_value()?;
+                previous = Some(guessed);
+                match token.kind {
+                    TokenKind::Null => {}
+                    TokenKind::Object => {
+                        self.path.extend_from_slice(self.fields.name(guessed));
+                        self.nested(reader, 1, slots)?;
+                        self.path.clear();
+                    }
+                    _ => {
+                        slots.any = true;
+                        let class = self.fields.class(guessed);
+                        self.leaf(reader, (Some(guessed), class), token, 1, slots)?;
+                    }
+                }
+            } else {
+                let Some(key) = reader.raw_key(first)? else { return Ok(()) };
+                let field = self.fields.classify(key.resolve(&mut self.text));
+                if let (Some(id), _) = field {
+                    self.fields.follows(previous, id);
+                    previous = Some(id);
+                }
+                self.member(reader, key, field, 1, slots)?;
+            }
+            first = false;
+        }
+    }
+
+    /// Members of a nested object whose brace has been read; `self.path` holds its dotted name, the caller cuts it back.
+    /// `depth` is the depth of the object that holds it.
+    fn nested(&mut self, reader: &mut Reader<'a>, depth: usize, slots: &mut Slots<'a>) -> Result<(), Reject> {
+        if depth >= MAX_DEPTH {
+            return Err(Reject::TooDeep);
+        }
+        self.path.push(b'.');
         let prefix = self.path.len();
         let mut first = true;
-        while let Some(key) = reader.key(first)? {
+        while let Some(key) = reader.raw_key(first)? {
             first = false;
-            let token = reader.value()?;
-            if token == Token::Null {
-                continue;
-            }
-            if token == Token::Object {
-                if depth >= MAX_DEPTH {
-                    return Err(Reject::TooDeep);
-                }
-                self.path.extend_from_slice(key.resolve(&mut self.text));
-                self.path.push(b'.');
-                self.object(reader, depth + 1, slots)?;
-                self.path.truncate(prefix);
-                continue;
-            }
-            slots.any = true;
-            let field = if prefix == 0 {
-                self.fields.classify(key.resolve(&mut self.text))
-            } else {
-                self.path.extend_from_slice(key.resolve(&mut self.text));
-                let found = self.fields.classify(&self.path);
-                self.path.truncate(prefix);
-                found
-            };
-            self.leaf(reader, field, token, depth, slots)?;
+            self.path.extend_from_slice(key.resolve(&mut self.text));
+            let field = self.fields.classify(&self.path);
+            self.path.truncate(prefix);
+            self.member(reader, key, field, depth + 1, slots)?;
         }
         Ok(())
+    }
+
+    /// A member whose key has been read; `depth` is the depth of the object that holds it.
+    fn member(
+        &mut self,
+        reader: &mut Reader<'a>,
+        key: RawToken<'a>,
+        field: (Option<FieldId>, Class),
+        depth: usize,
+        slots: &mut Slots<'a>,
+    ) -> Result<(), Reject> {
+        let token = reader.raw_value()?;
+        match token.kind {
+            TokenKind::Null => Ok(()),
+            TokenKind::Object => {
+                let prefix = self.path.len();
+                self.path.extend_from_slice(key.resolve(&mut self.text));
+                self.nested(reader, depth, slots)?;
+                self.path.truncate(prefix);
+                Ok(())
+            }
+            _ => {
+                slots.any = true;
+                self.leaf(reader, field, token, depth, slots)
+            }
+        }
     }
 
     /// A field with a value that is neither null nor an object.
@@ -271,13 +318,13 @@ impl<'a> Decoder<'a> {
         &mut self,
         reader: &mut Reader<'a>,
         (field, class): (Option<FieldId>, Class),
-        token: Token<'a>,
+        token: RawToken<'a>,
         depth: usize,
         slots: &mut Slots<'a>,
     ) -> Result<(), Reject> {
-        if token == Token::Array {
+        if token.kind == TokenKind::Array {
             self.json.clear();
-            copy_rest(reader, token, depth, &mut self.json)?;
+            copy_raw(reader, token, depth, &mut self.json)?;
         }
         match (class, field) {
             (Class::Attribute(Some(key)), _) => self.add(key, token),
@@ -293,7 +340,7 @@ impl<'a> Decoder<'a> {
     }
 
     /// Any field as an attribute.
-    fn attribute(&mut self, field: FieldId, token: Token<'_>) {
+    fn attribute(&mut self, field: FieldId, token: RawToken<'_>) {
         if let Some(key) = self.builder.key_id(self.fields.name(field)) {
             self.fields.set_key(field, key);
             self.add(key, token);
@@ -301,32 +348,36 @@ impl<'a> Decoder<'a> {
     }
 
     #[inline]
-    fn add(&mut self, key: KeyId, token: Token<'_>) {
-        match token {
-            Token::Text(text) => self.builder.add_string(key, text.resolve(&mut self.text)),
-            Token::Number { raw, integer } => match number(raw, integer) {
+    fn add(&mut self, key: KeyId, token: RawToken<'_>) {
+        match token.kind {
+            TokenKind::Text | TokenKind::EscapedText => self.builder.add_string(key, token.resolve(&mut self.text)),
+            TokenKind::Integer | TokenKind::Decimal => match number(token.raw, token.kind == TokenKind::Integer) {
                 Number::Int(value) => self.builder.add_int(key, value),
                 Number::Float(value) => self.builder.add_float(key, value),
             },
-            Token::Bool(value) => self.builder.add_bool(key, value),
-            Token::Array => self.builder.add_json(key, &self.json),
-            Token::Null | Token::Object => {}
+            TokenKind::False | TokenKind::True => self.builder.add_bool(key, token.kind == TokenKind::True),
+            TokenKind::Array => self.builder.add_json(key, &self.json),
+            TokenKind::Null | TokenKind::Object => {}
         }
     }
 
     /// A field with a meaning: the best one of its kind waits in its slot, others become attributes.
     fn special(&mut self, kind: Kind, new: Candidate<'a>, slots: &mut Slots<'a>) -> Result<(), Reject> {
-        let fits = match (kind, new.token) {
-            (_, Token::Text(Text { raw: b"", .. })) => return Ok(()),
-            (Kind::Time, Token::Bool(_) | Token::Array) => {
-                return Err(Reject::Time { value: self.shown(new.token), error: TimeError::Unreadable });
-            }
-            (Kind::SeverityNumber, token) => small_number(token).is_some_and(|number| number <= 24),
-            (Kind::SyslogSeverity, token) => small_number(token).is_some_and(|number| number <= 7),
-            (Kind::TraceId, token) => hex_id::<16>(token).is_some(),
-            (Kind::SpanId, token) => hex_id::<8>(token).is_some(),
-            (Kind::Level, token) => matches!(token, Token::Text(_) | Token::Number { .. }),
-            (Kind::Time | Kind::Message | Kind::Service, token) => token != Token::Array,
+        let token = new.token;
+        if token.is_text() && token.raw.is_empty() {
+            return Ok(());
+        }
+        let scalar = token.is_text() || token.is_number();
+        if kind == Kind::Time && !scalar {
+            return Err(Reject::Time { value: self.shown(token), error: TimeError::Unreadable });
+        }
+        let fits = match kind {
+            Kind::SeverityNumber => small_number(token).is_some_and(|number| number <= 24),
+            Kind::SyslogSeverity => small_number(token).is_some_and(|number| number <= 7),
+            Kind::TraceId => hex_id::<16>(token).is_some(),
+            Kind::SpanId => hex_id::<8>(token).is_some(),
+            Kind::Time | Kind::Level => scalar,
+            Kind::Message | Kind::Service => token.kind != TokenKind::Array,
         };
         if !fits {
             self.attribute(new.field, new.token);
@@ -349,9 +400,9 @@ impl<'a> Decoder<'a> {
     fn finish_slots(&mut self, slots: &Slots<'_>) -> Result<(), Reject> {
         let slot = |kind: Kind| slots.candidates[kind as usize];
         if let Some(Candidate { token, .. }) = slot(Kind::Time) {
-            let time = match token {
-                Token::Number { raw, .. } => time::epoch(raw),
-                token => time::parse(plain(token, &mut self.text)),
+            let time = match token.kind {
+                TokenKind::Integer | TokenKind::Decimal => time::epoch(token.raw),
+                _ => time::parse(token.resolve(&mut self.text)),
             };
             match time {
                 Ok(ns) => self.builder.timestamp(ns),
@@ -359,7 +410,7 @@ impl<'a> Decoder<'a> {
             }
         }
         if let Some(Candidate { token, .. }) = slot(Kind::Message) {
-            self.builder.body_bytes(plain(token, &mut self.text));
+            self.builder.body_bytes(token.resolve(&mut self.text));
         }
         self.severity(slot(Kind::Level), slot(Kind::SeverityNumber), slot(Kind::SyslogSeverity));
         if let Some(id) = slot(Kind::TraceId).and_then(|candidate| hex_id(candidate.token)) {
@@ -368,7 +419,7 @@ impl<'a> Decoder<'a> {
         if let Some(id) = slot(Kind::SpanId).and_then(|candidate| hex_id(candidate.token)) {
             self.builder.span_id(id);
         }
-        let service = slot(Kind::Service).map_or(&b""[..], |candidate| plain(candidate.token, &mut self.text));
+        let service = slot(Kind::Service).map_or(&b""[..], |candidate| candidate.token.resolve(&mut self.text));
         self.resources.select(service, &mut self.builder);
         Ok(())
     }
@@ -381,12 +432,12 @@ impl<'a> Decoder<'a> {
                     self.attribute(syslog.field, syslog.token);
                 }
                 let pino = small_number(level.token).map_or(0, severity::number_of_pino);
-                let text = plain(level.token, &mut self.text);
+                let text = level.token.resolve(&mut self.text);
                 self.builder.severity_bytes(given.map_or(pino, |number| number as u8), text);
             }
             (None, Some(syslog)) => {
                 let code = small_number(syslog.token).map_or(0, severity::number_of_syslog);
-                let text = plain(syslog.token, &mut self.text);
+                let text = syslog.token.resolve(&mut self.text);
                 self.builder.severity_bytes(given.map_or(code, |number| number as u8), text);
             }
             (None, None) => {
@@ -398,18 +449,15 @@ impl<'a> Decoder<'a> {
     }
 
     /// A value for an error message: as written, shortened.
-    fn shown(&mut self, token: Token<'_>) -> String {
-        let text = match token {
-            Token::Array => &self.json,
-            token => plain(token, &mut self.text),
+    fn shown(&mut self, token: RawToken<'_>) -> String {
+        let text = match token.kind {
+            TokenKind::Array => &self.json,
+            _ => token.resolve(&mut self.text),
         };
         let text = String::from_utf8_lossy(text);
         let short: String = text.chars().take(64).collect();
         let dots = if short.len() < text.len() { "..." } else { "" };
-        match token {
-            Token::Text(_) => format!("{short:?}{dots}"),
-            _ => format!("{short}{dots}"),
-        }
+        if token.is_text() { format!("{short:?}{dots}") } else { format!("{short}{dots}") }
     }
 }
 
@@ -417,31 +465,20 @@ fn check_utf8(bytes: &[u8]) -> Result<(), Reject> {
     simdutf8::compat::from_utf8(bytes).map(|_| ()).map_err(|error| Reject::InvalidUtf8(error.valid_up_to() + 1))
 }
 
-/// A scalar as text: strings unescaped, numbers as written.
-fn plain<'a>(token: Token<'a>, scratch: &'a mut Vec<u8>) -> &'a [u8] {
-    match token {
-        Token::Text(text) => text.resolve(scratch),
-        Token::Number { raw, .. } => raw,
-        Token::Bool(true) => b"true",
-        Token::Bool(false) => b"false",
-        Token::Null | Token::Object | Token::Array => b"",
-    }
-}
-
 /// A number of up to three digits, as number or as text.
-fn small_number(token: Token<'_>) -> Option<i64> {
-    let (Token::Text(Text { raw: digits, escaped: false }) | Token::Number { raw: digits, integer: true }) = token
-    else {
+fn small_number(token: RawToken<'_>) -> Option<i64> {
+    if !matches!(token.kind, TokenKind::Text | TokenKind::Integer) {
         return None;
-    };
+    }
+    let digits = token.raw;
     let plain = (1..=3).contains(&digits.len()) && digits.iter().all(u8::is_ascii_digit);
     plain.then(|| digits.iter().fold(0, |sum, digit| sum * 10 + i64::from(digit - b'0')))
 }
 
 /// An id of `N` bytes written as hex digits.
-fn hex_id<const N: usize>(token: Token<'_>) -> Option<[u8; N]> {
-    let Token::Text(Text { raw, escaped: false }) = token else { return None };
-    if raw.len() != 2 * N {
+fn hex_id<const N: usize>(token: RawToken<'_>) -> Option<[u8; N]> {
+    let raw = token.raw;
+    if token.kind != TokenKind::Text || raw.len() != 2 * N {
         return None;
     }
     let mut id = [0; N];
@@ -492,14 +529,14 @@ impl Resources {
     }
 
     /// Note a stream field; `array` is the text of an array value.
-    fn set(&mut self, number: u16, token: Token<'_>, scratch: &mut Vec<u8>, array: &[u8]) {
+    fn set(&mut self, number: u16, token: RawToken<'_>, scratch: &mut Vec<u8>, array: &[u8]) {
         let value = &mut self.values[usize::from(number)];
         value.clear();
-        match token {
-            Token::Text(text) => write_string(value, text.resolve(scratch)),
-            Token::Array => value.extend_from_slice(array),
-            Token::Number { raw, .. } if raw.ends_with(b"N") || raw.ends_with(b"y") => write_string(value, raw),
-            token => value.extend_from_slice(plain(token, scratch)),
+        match token.kind {
+            TokenKind::Text | TokenKind::EscapedText => write_string(value, token.resolve(scratch)),
+            TokenKind::Array => value.extend_from_slice(array),
+            TokenKind::Decimal if is_no_json_number(token.raw) => write_string(value, token.raw),
+            _ => value.extend_from_slice(token.raw),
         }
     }
 

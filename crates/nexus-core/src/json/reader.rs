@@ -23,6 +23,71 @@ impl fmt::Display for JsonError {
 
 impl std::error::Error for JsonError {}
 
+/// What kind of value a raw token begins.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum TokenKind {
+    /// `null`
+    Null,
+    /// `false`
+    False,
+    /// `true`
+    True,
+    /// A number without fraction and exponent.
+    Integer,
+    /// Any other number.
+    Decimal,
+    /// A string without backslashes.
+    Text,
+    /// A string with backslashes; its escapes have been checked.
+    EscapedText,
+    /// `{` has been read.
+    Object,
+    /// `[` has been read.
+    Array,
+}
+
+/// The first token of a value, or a key, as three words: in hot loops an enum with payloads is copied byte by byte.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct RawToken<'a> {
+    /// Its kind.
+    pub kind: TokenKind,
+    /// As written; of a string what is between its quotes.
+    pub raw: &'a [u8],
+}
+
+impl<'a> RawToken<'a> {
+    /// A string that needs no escapes.
+    pub(crate) fn text(raw: &'a [u8]) -> Self {
+        Self { kind: TokenKind::Text, raw }
+    }
+
+    /// Is it a string?
+    pub(crate) fn is_text(self) -> bool {
+        matches!(self.kind, TokenKind::Text | TokenKind::EscapedText)
+    }
+
+    /// Is it a number?
+    pub(crate) fn is_number(self) -> bool {
+        matches!(self.kind, TokenKind::Integer | TokenKind::Decimal)
+    }
+
+    /// The string itself, or a scalar as written; `scratch` is overwritten when there are escapes.
+    ///
+    /// Lone surrogates become U+FFFD.
+    #[inline]
+    pub(crate) fn resolve<'s>(self, scratch: &'s mut Vec<u8>) -> &'s [u8]
+    where
+        'a: 's,
+    {
+        if self.kind != TokenKind::EscapedText {
+            return self.raw;
+        }
+        scratch.clear();
+        unescape(self.raw, scratch);
+        scratch
+    }
+}
+
 /// A string token: the bytes between its quotes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Text<'a> {
@@ -33,6 +98,10 @@ pub struct Text<'a> {
 }
 
 impl<'a> Text<'a> {
+    fn of(token: RawToken<'a>) -> Self {
+        Self { raw: token.raw, escaped: token.kind == TokenKind::EscapedText }
+    }
+
     /// The string itself; `scratch` is overwritten when there are escapes.
     ///
     /// Lone surrogates become U+FFFD. Escapes were checked when the token was read.
@@ -40,12 +109,8 @@ impl<'a> Text<'a> {
     where
         'a: 's,
     {
-        if !self.escaped {
-            return self.raw;
-        }
-        scratch.clear();
-        unescape(self.raw, scratch);
-        scratch
+        let kind = if self.escaped { TokenKind::EscapedText } else { TokenKind::Text };
+        RawToken { kind, raw: self.raw }.resolve(scratch)
     }
 }
 
@@ -71,12 +136,58 @@ pub enum Token<'a> {
     Array,
 }
 
+impl<'a> From<RawToken<'a>> for Token<'a> {
+    fn from(token: RawToken<'a>) -> Self {
+        match token.kind {
+            TokenKind::Null => Self::Null,
+            TokenKind::False => Self::Bool(false),
+            TokenKind::True => Self::Bool(true),
+            TokenKind::Integer => Self::Number { raw: token.raw, integer: true },
+            TokenKind::Decimal => Self::Number { raw: token.raw, integer: false },
+            TokenKind::Text | TokenKind::EscapedText => Self::Text(Text::of(token)),
+            TokenKind::Object => Self::Object,
+            TokenKind::Array => Self::Array,
+        }
+    }
+}
+
 /// The reader; `position` is the offset of the next byte.
 #[derive(Debug, Clone)]
 pub struct Reader<'a> {
     input: &'a [u8],
     /// Offset of the next byte to read.
     pub position: usize,
+}
+
+/// A key in its quotes, of up to 16 bytes, ready to be compared at once.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct KeyGuess {
+    word: u128,
+    mask: u128,
+    length: usize,
+}
+
+impl KeyGuess {
+    /// A guess that matches nothing when the key is too long or needs escapes.
+    pub(crate) fn new(key: &[u8]) -> Self {
+        let length = key.len() + 2;
+        if length > 16 || key.iter().any(|byte| matches!(byte, b'"' | b'\\')) {
+            return Self::default();
+        }
+        let mut quoted = [0; 16];
+        quoted[0] = b'"';
+        quoted[1..length - 1].copy_from_slice(key);
+        quoted[length - 1] = b'"';
+        Self { word: u128::from_le_bytes(quoted), mask: u128::MAX >> (8 * (16 - length)), length }
+    }
+
+    #[inline]
+    fn matches(&self, text: &[u8]) -> bool {
+        match text.first_chunk::<16>() {
+            Some(chunk) => self.length > 0 && u128::from_le_bytes(*chunk) & self.mask == self.word,
+            None => false,
+        }
+    }
 }
 
 type Result<T> = std::result::Result<T, JsonError>;
@@ -92,7 +203,7 @@ fn matches(word: u64, pattern: u64) -> u64 {
 }
 
 /// Distance to the first quote or backslash.
-#[inline]
+#[inline(always)]
 fn quote_or_backslash(bytes: &[u8]) -> Option<usize> {
     const QUOTES: u64 = ONES * b'"' as u64;
     const BACKSLASHES: u64 = ONES * b'\\' as u64;
@@ -129,8 +240,15 @@ impl<'a> Reader<'a> {
     }
 
     /// Next byte after white space, not consumed; None at the end.
-    #[inline]
+    #[inline(always)]
     pub fn peek(&mut self) -> Option<u8> {
+        match self.input.get(self.position) {
+            Some(&byte) if byte > b' ' => Some(byte),
+            _ => self.peek_far(),
+        }
+    }
+
+    fn peek_far(&mut self) -> Option<u8> {
         loop {
             match self.input.get(self.position) {
                 Some(b' ' | b'\t' | b'\n' | b'\r') => self.position += 1,
@@ -148,42 +266,54 @@ impl<'a> Reader<'a> {
     /// First token of the next value.
     #[inline]
     pub fn value(&mut self) -> Result<Token<'a>> {
+        self.raw_value().map(Token::from)
+    }
+
+    /// First token of the next value.
+    #[inline(always)]
+    pub(crate) fn raw_value(&mut self) -> Result<RawToken<'a>> {
         match self.peek() {
             Some(b'"') => {
                 self.position += 1;
-                self.text_rest().map(Token::Text)
-            }
-            Some(b'{') => {
-                self.position += 1;
-                Ok(Token::Object)
+                self.text_rest()
             }
             Some(b'-' | b'0'..=b'9') => self.number(),
-            Some(b'[') => {
-                self.position += 1;
-                Ok(Token::Array)
-            }
-            Some(b't') => self.literal(b"true", Token::Bool(true)),
-            Some(b'f') => self.literal(b"false", Token::Bool(false)),
-            Some(b'n') => self.literal(b"null", Token::Null),
-            Some(b'N') => self.literal(b"NaN", Token::Number { raw: b"NaN", integer: false }),
-            Some(b'I') => self.literal(b"Infinity", Token::Number { raw: b"Infinity", integer: false }),
-            Some(_) => Err(self.error("expected a value")),
+            Some(byte) => self.other_value(byte),
             None => Err(self.error("input ends where a value was expected")),
         }
     }
 
-    fn literal(&mut self, word: &'static [u8], token: Token<'a>) -> Result<Token<'a>> {
-        if self.input[self.position..].starts_with(word) {
-            self.position += word.len();
-            Ok(token)
-        } else {
-            Err(self.error("expected a value"))
+    fn other_value(&mut self, byte: u8) -> Result<RawToken<'a>> {
+        match byte {
+            b'{' => self.literal(b"{", TokenKind::Object),
+            b'[' => self.literal(b"[", TokenKind::Array),
+            b't' => self.literal(b"true", TokenKind::True),
+            b'f' => self.literal(b"false", TokenKind::False),
+            b'n' => self.literal(b"null", TokenKind::Null),
+            b'N' => self.literal(b"NaN", TokenKind::Decimal),
+            b'I' => self.literal(b"Infinity", TokenKind::Decimal),
+            _ => Err(self.error("expected a value")),
         }
+    }
+
+    fn literal(&mut self, word: &[u8], kind: TokenKind) -> Result<RawToken<'a>> {
+        let rest = &self.input[self.position..];
+        if !rest.starts_with(word) {
+            return Err(self.error("expected a value"));
+        }
+        self.position += word.len();
+        Ok(RawToken { kind, raw: &rest[..word.len()] })
     }
 
     /// After `{` (`first`) or a member's value: the next key, its colon consumed; None after `}`.
     #[inline]
     pub fn key(&mut self, first: bool) -> Result<Option<Text<'a>>> {
+        Ok(self.raw_key(first)?.map(Text::of))
+    }
+
+    /// As [`Self::key`].
+    #[inline]
+    pub(crate) fn raw_key(&mut self, first: bool) -> Result<Option<RawToken<'a>>> {
         let mut next = self.peek();
         if next == Some(b'}') {
             self.position += 1;
@@ -225,20 +355,42 @@ impl<'a> Reader<'a> {
         }
     }
 
+    /// As [`Self::key`] when the next key is the one guessed; false, and nothing read, when it is another one.
+    #[inline]
+    pub(crate) fn guessed_key(&mut self, first: bool, guess: &KeyGuess) -> bool {
+        let start = self.position;
+        if !first {
+            if self.peek() != Some(b',') {
+                return false;
+            }
+            self.position += 1;
+        }
+        self.peek();
+        if guess.matches(&self.input[self.position..]) {
+            self.position += guess.length;
+            if self.peek() == Some(b':') {
+                self.position += 1;
+                return true;
+            }
+        }
+        self.position = start;
+        false
+    }
+
     #[cold]
     fn unexpected(&self, what: &'static str) -> JsonError {
         if self.position >= self.input.len() { self.error("input ends inside of a value") } else { self.error(what) }
     }
 
     /// A string whose opening quote has been read.
-    #[inline]
-    fn text_rest(&mut self) -> Result<Text<'a>> {
+    #[inline(always)]
+    fn text_rest(&mut self) -> Result<RawToken<'a>> {
         let start = self.position;
         let rest = &self.input[start..];
         match quote_or_backslash(rest) {
             Some(end) if rest[end] == b'"' => {
                 self.position = start + end + 1;
-                Ok(Text { raw: &rest[..end], escaped: false })
+                Ok(RawToken { kind: TokenKind::Text, raw: &rest[..end] })
             }
             Some(end) => self.escaped_rest(start, start + end),
             None => Err(JsonError { offset: start - 1, what: "string is not closed" }),
@@ -246,13 +398,13 @@ impl<'a> Reader<'a> {
     }
 
     /// A string with a backslash at `at`.
-    fn escaped_rest(&mut self, start: usize, mut at: usize) -> Result<Text<'a>> {
+    fn escaped_rest(&mut self, start: usize, mut at: usize) -> Result<RawToken<'a>> {
         let unclosed = JsonError { offset: start - 1, what: "string is not closed" };
         loop {
             match self.input[at] {
                 b'"' => {
                     self.position = at + 1;
-                    return Ok(Text { raw: &self.input[start..at], escaped: true });
+                    return Ok(RawToken { kind: TokenKind::EscapedText, raw: &self.input[start..at] });
                 }
                 _ => match self.input.get(at + 1) {
                     Some(b'"' | b'\\' | b'/' | b'b' | b'f' | b'n' | b'r' | b't') => at += 2,
@@ -270,7 +422,7 @@ impl<'a> Reader<'a> {
     }
 
     #[inline]
-    fn number(&mut self) -> Result<Token<'a>> {
+    fn number(&mut self) -> Result<RawToken<'a>> {
         let start = self.position;
         let rest = &self.input[start..];
         let mut at = usize::from(rest[0] == b'-');
@@ -279,7 +431,7 @@ impl<'a> Reader<'a> {
         if whole == 0 {
             if rest[at..].starts_with(b"Infinity") {
                 self.position += at + 8;
-                return Ok(Token::Number { raw: &rest[..at + 8], integer: false });
+                return Ok(RawToken { kind: TokenKind::Decimal, raw: &rest[..at + 8] });
             }
             return Err(self.error("expected a value"));
         }
@@ -287,9 +439,9 @@ impl<'a> Reader<'a> {
             return Err(self.error("number with a leading zero"));
         }
         at += whole;
-        let mut integer = true;
+        let mut kind = TokenKind::Integer;
         if rest.get(at) == Some(&b'.') {
-            integer = false;
+            kind = TokenKind::Decimal;
             let fraction = digits(at + 1);
             if fraction == 0 {
                 return Err(self.error("number without digits after its point"));
@@ -297,7 +449,7 @@ impl<'a> Reader<'a> {
             at += 1 + fraction;
         }
         if let Some(b'e' | b'E') = rest.get(at) {
-            integer = false;
+            kind = TokenKind::Decimal;
             at += 1;
             at += usize::from(matches!(rest.get(at), Some(b'+' | b'-')));
             let exponent = digits(at);
@@ -307,11 +459,11 @@ impl<'a> Reader<'a> {
             at += exponent;
         }
         self.position = start + at;
-        Ok(Token::Number { raw: &rest[..at], integer })
+        Ok(RawToken { kind, raw: &rest[..at] })
     }
 
     /// Pass over the rest of a value whose first token has been read, at any depth, without recursion.
-    pub fn skip_rest(&mut self, token: Token<'a>) -> Result<()> {
+    pub fn skip_rest(&mut self, token: Token<'_>) -> Result<()> {
         let mut open = match token {
             Token::Object => vec![true],
             Token::Array => vec![false],
@@ -319,12 +471,12 @@ impl<'a> Reader<'a> {
         };
         let mut first = true;
         while let Some(&object) = open.last() {
-            let more = if object { self.key(first)?.is_some() } else { self.element(first)? };
+            let more = if object { self.raw_key(first)?.is_some() } else { self.element(first)? };
             first = false;
             if more {
-                match self.value()? {
-                    Token::Object => open.push(true),
-                    Token::Array => open.push(false),
+                match self.raw_value()?.kind {
+                    TokenKind::Object => open.push(true),
+                    TokenKind::Array => open.push(false),
                     _ => continue,
                 }
                 first = true;
@@ -402,6 +554,9 @@ pub fn number(raw: &[u8], integer: bool) -> Number {
             return Number::Int(value);
         }
     }
+    if let Some(value) = small_decimal(raw) {
+        return Number::Float(value);
+    }
     Number::Float(std::str::from_utf8(raw).ok().and_then(|text| text.parse().ok()).unwrap_or(f64::NAN))
 }
 
@@ -416,6 +571,29 @@ fn small_integer(raw: &[u8]) -> Option<i64> {
         return None;
     }
     let value = digits.iter().fold(0_i64, |sum, digit| sum * 10 + i64::from(digit - b'0'));
+    Some(if negative { -value } else { value })
+}
+
+/// Decimals that are exact in one step: digits below 2^53, divided by a power of ten that a double holds exactly.
+#[inline]
+fn small_decimal(raw: &[u8]) -> Option<f64> {
+    const POWERS: [f64; 16] = [1e0, 1e1, 1e2, 1e3, 1e4, 1e5, 1e6, 1e7, 1e8, 1e9, 1e10, 1e11, 1e12, 1e13, 1e14, 1e15];
+    let (negative, digits) = match raw {
+        [b'-', digits @ ..] => (true, digits),
+        digits => (false, digits),
+    };
+    if digits.len() > 16 {
+        return None;
+    }
+    let (mut mantissa, mut point) = (0_u64, digits.len());
+    for (at, &byte) in digits.iter().enumerate() {
+        match byte {
+            b'0'..=b'9' => mantissa = mantissa * 10 + u64::from(byte - b'0'),
+            b'.' => point = at + 1,
+            _ => return None,
+        }
+    }
+    let value = mantissa as f64 / POWERS[digits.len() - point];
     Some(if negative { -value } else { value })
 }
 
@@ -489,7 +667,7 @@ mod tests {
             (r#""\u0000""#, "\0"),
             (&format!("\"{long}\\n{long}\""), &format!("{long}\n{long}")),
         ] {
-            let Ok(Token::Text(token)) = Reader::new(text.as_bytes()).value() else { panic!("{text}") };
+            let token = Reader::new(text.as_bytes()).raw_value().unwrap();
             assert_eq!(token.resolve(&mut Vec::new()), expected.as_bytes(), "{text}");
         }
     }
@@ -503,6 +681,9 @@ mod tests {
             ("-9223372036854775808", Number::Int(i64::MIN)),
             ("9223372036854775808", Number::Float(9_223_372_036_854_775_808.0)),
             ("1.5", Number::Float(1.5)),
+            ("-0.1", Number::Float(-0.1)),
+            ("123456789.012345", Number::Float(123_456_789.012_345)),
+            ("9007199254740993.0", Number::Float(9_007_199_254_740_992.0)),
             ("1e3", Number::Float(1000.0)),
         ] {
             let Ok(Token::Number { raw, integer }) = Reader::new(text.as_bytes()).value() else { panic!("{text}") };

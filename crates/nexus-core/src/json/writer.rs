@@ -1,6 +1,6 @@
 //! Writing JSON into a byte buffer.
 
-use super::reader::{JsonError, Reader, Token, unicode_escape};
+use super::reader::{JsonError, RawToken, Reader, Text, Token, TokenKind, unicode_escape};
 use crate::limits::MAX_DEPTH;
 
 /// Append a JSON string. `text` must be valid UTF-8; control characters are escaped.
@@ -60,30 +60,46 @@ impl From<JsonError> for CopyError {
 /// Append the rest of a value whose first token has been read: compact, strings with lone surrogates mended, and `NaN`
 /// and infinities as `null`. `depth` is how deep the value itself lies.
 pub fn copy_rest(reader: &mut Reader<'_>, token: Token<'_>, depth: usize, out: &mut Vec<u8>) -> Result<(), CopyError> {
-    match token {
-        Token::Null => out.extend_from_slice(b"null"),
-        Token::Bool(value) => out.extend_from_slice(if value { b"true" } else { b"false" }),
-        Token::Number { raw, .. } => {
-            out.extend_from_slice(if raw.ends_with(b"N") || raw.ends_with(b"y") { b"null" } else { raw });
-        }
-        Token::Text(text) => write_raw_string(out, text.raw, text.escaped),
-        Token::Object | Token::Array if depth >= MAX_DEPTH => return Err(CopyError::TooDeep),
-        Token::Object => {
+    let (kind, raw) = match token {
+        Token::Null => (TokenKind::Null, &b"null"[..]),
+        Token::Bool(false) => (TokenKind::False, &b"false"[..]),
+        Token::Bool(true) => (TokenKind::True, &b"true"[..]),
+        Token::Number { raw, .. } => (TokenKind::Decimal, raw),
+        Token::Text(Text { raw, escaped: false }) => (TokenKind::Text, raw),
+        Token::Text(Text { raw, escaped: true }) => (TokenKind::EscapedText, raw),
+        Token::Object => (TokenKind::Object, &b"{"[..]),
+        Token::Array => (TokenKind::Array, &b"["[..]),
+    };
+    copy_raw(reader, RawToken { kind, raw }, depth, out)
+}
+
+/// As [`copy_rest`].
+pub(crate) fn copy_raw(
+    reader: &mut Reader<'_>,
+    token: RawToken<'_>,
+    depth: usize,
+    out: &mut Vec<u8>,
+) -> Result<(), CopyError> {
+    match token.kind {
+        TokenKind::Decimal if is_no_json_number(token.raw) => out.extend_from_slice(b"null"),
+        TokenKind::Text | TokenKind::EscapedText => write_token(out, token),
+        TokenKind::Object | TokenKind::Array if depth >= MAX_DEPTH => return Err(CopyError::TooDeep),
+        TokenKind::Object => {
             out.push(b'{');
             let mut first = true;
-            while let Some(key) = reader.key(first)? {
+            while let Some(key) = reader.raw_key(first)? {
                 if !first {
                     out.push(b',');
                 }
                 first = false;
-                write_raw_string(out, key.raw, key.escaped);
+                write_token(out, key);
                 out.push(b':');
-                let value = reader.value()?;
-                copy_rest(reader, value, depth + 1, out)?;
+                let value = reader.raw_value()?;
+                copy_raw(reader, value, depth + 1, out)?;
             }
             out.push(b'}');
         }
-        Token::Array => {
+        TokenKind::Array => {
             out.push(b'[');
             let mut first = true;
             while reader.element(first)? {
@@ -91,25 +107,31 @@ pub fn copy_rest(reader: &mut Reader<'_>, token: Token<'_>, depth: usize, out: &
                     out.push(b',');
                 }
                 first = false;
-                let value = reader.value()?;
-                copy_rest(reader, value, depth + 1, out)?;
+                let value = reader.raw_value()?;
+                copy_raw(reader, value, depth + 1, out)?;
             }
             out.push(b']');
         }
+        _ => out.extend_from_slice(token.raw),
     }
     Ok(())
 }
 
+/// `NaN` and the infinities, which the reader takes for numbers.
+pub(crate) fn is_no_json_number(raw: &[u8]) -> bool {
+    raw.ends_with(b"N") || raw.ends_with(b"y")
+}
+
 /// Append a string token as a JSON string.
-fn write_raw_string(out: &mut Vec<u8>, raw: &[u8], escaped: bool) {
-    if !raw.iter().any(|&byte| byte < 32) && (!escaped || !has_surrogate_escape(raw)) {
+fn write_token(out: &mut Vec<u8>, token: RawToken<'_>) {
+    let escaped = token.kind == TokenKind::EscapedText;
+    if token.raw.iter().any(|&byte| byte < 32) || (escaped && has_surrogate_escape(token.raw)) {
+        write_string(out, token.resolve(&mut Vec::new()));
+    } else {
         out.push(b'"');
-        out.extend_from_slice(raw);
+        out.extend_from_slice(token.raw);
         out.push(b'"');
-        return;
     }
-    let text = super::reader::Text { raw, escaped };
-    write_string(out, text.resolve(&mut Vec::new()));
 }
 
 /// May `raw` hold `\ud800` to `\udfff`?

@@ -2,6 +2,7 @@
 
 use super::block::Block;
 use super::columns::{Promotion, constant, low_cardinality, map};
+use super::memory::SkeletonMemory;
 use super::order::sorted_rows;
 use crate::batch::{DAY_NS, HOUR_NS, LogBatch};
 use crate::columns::{MapColumn, Strings};
@@ -20,6 +21,8 @@ pub enum AttributeType {
     Float,
     /// `attributes_bool`
     Bool,
+    /// `attributes_json`; never has a column of its own.
+    Json,
 }
 
 impl AttributeType {
@@ -30,6 +33,7 @@ impl AttributeType {
             Self::Int => "i",
             Self::Float => "f",
             Self::Bool => "b",
+            Self::Json => "j",
         }
     }
 
@@ -73,6 +77,8 @@ pub struct LogBlockOptions<'a> {
     pub day: Option<u32>,
     /// Attributes with columns of their own.
     pub promoted: &'a [PromotedColumn],
+    /// What earlier blocks of the store held.
+    pub skeletons: &'a SkeletonMemory,
 }
 
 /// A promoted column has a type that its attribute cannot fill.
@@ -86,10 +92,6 @@ impl fmt::Display for UnknownColumnType {
 }
 
 impl std::error::Error for UnknownColumnType {}
-
-/// Fewer rows of a block than this with the same skeleton are written without it, so that the column's dictionary stays
-/// small.
-pub const MIN_SKELETON_ROWS: u32 = 4;
 
 /// Columns beside the promoted ones.
 const COLUMNS: usize = 26;
@@ -118,6 +120,7 @@ fn check_type(column: &PromotedColumn) -> Result<(), UnknownColumnType> {
         AttributeType::Int => column.column_type == "Nullable(Int64)",
         AttributeType::Float => column.column_type == "Nullable(Float64)",
         AttributeType::Bool => column.column_type == "Nullable(Bool)",
+        AttributeType::Json => false,
     };
     if fits { Ok(()) } else { Err(UnknownColumnType(column.column_type.clone())) }
 }
@@ -145,7 +148,7 @@ fn scalars(block: &mut Block, batch: &LogBatch, options: &LogBlockOptions<'_>, r
     low_cardinality(block, "severity_text", texts.len(), severity_texts, |id| texts.get(id, 0));
     block.column("body", "String");
     each().for_each(|row| block.string(batch.bodies.get(row)));
-    skeletons(block, batch, rows);
+    skeletons(block, batch, rows, options.skeletons);
     block.column("template_id", "UInt64");
     block.values(each().map(|row| batch.template_ids[row].to_le_bytes()));
     block.column("trace_id", "FixedString(16)");
@@ -176,17 +179,20 @@ fn expiry(timestamp: i64, options: &LogBlockOptions<'_>) -> u16 {
     (last_seen + i64::from(options.retention_days)).min(i64::from(FOREVER)) as u16
 }
 
-/// Skeletons that enough rows of the block share; empty for the others.
-fn skeletons(block: &mut Block, batch: &LogBatch, rows: &[u32]) {
+/// Skeletons that are common in the store; empty for the others.
+fn skeletons(block: &mut Block, batch: &LogBatch, rows: &[u32], memory: &SkeletonMemory) {
     let skeletons = &batch.skeletons;
     let mut counts = vec![0_u32; skeletons.len()];
     for &row in rows {
         counts[batch.skeleton_ids[row as usize] as usize] += 1;
     }
-    let ids = rows.iter().map(|&row| {
-        let id = batch.skeleton_ids[row as usize];
-        if counts[id as usize] < MIN_SKELETON_ROWS { 0 } else { id }
-    });
+    let written: Vec<u32> = (0..skeletons.len() as u32)
+        .map(|id| {
+            let rows = counts[id as usize];
+            if rows > 0 && memory.is_common(skeletons.get(id), rows) { id } else { 0 }
+        })
+        .collect();
+    let ids = rows.iter().map(|&row| written[batch.skeleton_ids[row as usize] as usize]);
     low_cardinality(block, "skeleton", skeletons.len(), ids, |id| skeletons.get(id));
 }
 

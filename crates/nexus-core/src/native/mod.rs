@@ -3,4 +3,5 @@
 pub mod block;
 mod columns;
 pub mod logs;
+pub mod memory;
 mod order;

@@ -1,5 +1,6 @@
 //! What can be wrong with one record, resource or scope of an otherwise readable request.
 
+use super::records::MAX_RECORDS;
 use super::wire::WireError;
 use crate::json::reader::JsonError;
 use crate::limits::MAX_DEPTH;
@@ -27,6 +28,8 @@ pub enum Fault {
         /// Nanoseconds since the epoch.
         value: u64,
     },
+    /// More than [`MAX_RECORDS`] came before it.
+    TooManyRecords,
     /// JSON of another type, or outside of the range.
     Unexpected {
         /// Name of the field.
@@ -45,6 +48,9 @@ impl fmt::Display for Fault {
             Self::TooDeep { offset } => write!(f, "value at byte {offset} is nested more than {MAX_DEPTH} deep"),
             Self::Time { field, value } => {
                 write!(f, "{field} {value} is after 2262-04-11T23:47:16.854775807Z, the last nanosecond kept")
+            }
+            Self::TooManyRecords => {
+                write!(f, "the request has more than {MAX_RECORDS} records: send smaller batches")
             }
             Self::Unexpected { field, expected, offset } => {
                 write!(f, "{field} at byte {offset}: expected {expected}")

@@ -12,6 +12,10 @@ use std::borrow::Cow;
 const UNKNOWN_SERVICE: &[u8] = b"unknown_service";
 const SERVICE_NAME: &[u8] = b"service.name";
 
+/// Records taken of one request. An empty record is two bytes on the wire and some seventy in a batch: without a limit a
+/// request of 64 MiB could ask for gigabytes.
+pub const MAX_RECORDS: u64 = 2 << 20;
+
 /// Refuse a body that is too large to decode.
 pub fn check_size(body: &[u8]) -> Result<(), DecodeError> {
     if body.len() > MAX_INPUT_BYTES {
@@ -68,11 +72,12 @@ impl Records {
         }
     }
 
-    /// Start the next record. Some when it is rejected because of its resource or scope; it ends with [`Self::end`] too.
+    /// Start the next record. Some when it is rejected without a look at it; it ends with [`Self::end`] too.
     pub fn begin(&mut self) -> Option<Fault> {
         self.number += 1;
         self.builder.begin_record();
-        self.resource_fault.or(self.scope_fault)
+        let beyond = (self.number > MAX_RECORDS).then_some(Fault::TooManyRecords);
+        self.resource_fault.or(self.scope_fault).or(beyond)
     }
 
     /// Take the record, or reject it.

@@ -188,3 +188,11 @@ fn attributes_beyond_the_limit_are_dropped_not_the_record() {
     assert_eq!(decoded.accepted(), 1);
     assert_eq!(decoded.batch.ints.row(0).len(), MAX_ATTRIBUTES + 1);
 }
+
+#[test]
+fn records_are_bounded_in_number() {
+    let most = 2 << 20;
+    let decoded = protobuf(&field(1, field(2, b"\x12\x00".repeat(most + 3))));
+    assert_eq!((decoded.accepted(), decoded.rejections.count()), (most, 3));
+    assert_eq!(errors(&decoded)[0].1, "the request has more than 2097152 records: send smaller batches");
+}

@@ -104,9 +104,7 @@ def _pairs(text: str) -> dict[str, str]:
     for part in _names(text):
         name, equals, value = part.partition("=")
         if not equals or not name:
-            raise InvalidRequest(
-                f"extra_fields holds {part[:60]!r}.", hint="Write extra_fields=name=value,other=value."
-            )
+            raise InvalidRequest(f"extra_fields holds {part[:60]!r}.", hint="Write extra_fields=name=value,other=value.")
         pairs[name] = value
     return pairs
 

@@ -140,7 +140,7 @@ def _answer(outcome: Outcome) -> bytes:
 
 async def _abort(context: Any, error: NexusError) -> None:
     code = _STATUS_CODES.get(rpc_code(error), grpc.StatusCode.INTERNAL)
-    trailing = ()
+    trailing: tuple[tuple[str, bytes], ...] = ()
     if retry_seconds(error) is not None:
         trailing = (("grpc-status-details-bin", status(error, PROTOBUF)),)
     await context.abort(code, str(error), trailing)

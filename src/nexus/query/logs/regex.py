@@ -18,7 +18,7 @@ _FLAGS: Final = re.compile(r"[imsU]*(?:-[imsU]+)?(?=[:)])")
 _NAME: Final = re.compile(r"<(\w+)>", re.ASCII)
 _HEX: Final = re.compile(r"x(?:[0-9A-Fa-f]{2}|\{([0-9A-Fa-f]+)\})")
 _PROPERTY: Final = re.compile(r"[pP](?:([A-Z])|\{\^?([A-Za-z_]+)\})")
-_POSIX: Final = re.compile(r"\[:(\^?\w*):\]")
+_POSIX: Final = re.compile(r"\[:(.*?):\]", re.S)
 _POSIX_NAMES: Final = frozenset(
     {"alnum", "alpha", "ascii", "blank", "cntrl", "digit", "graph", "lower", "print", "punct", "space", "upper", "word"}
     | {"xdigit"}
@@ -154,6 +154,7 @@ class _Checker:
         if flags is None:
             raise self._problem("unknown flags; i, m, s and U are known.", start, 2)
         self.at = flags.end() + 1
+        self.repeated = False
         return self.pattern[flags.end()] == ")"
 
     def _close(self) -> None:
@@ -263,7 +264,7 @@ class _Checker:
 
     def _class_member(self, start: int) -> None:
         if match := _POSIX.match(self.pattern, self.at):
-            if match[1].lstrip("^") not in _POSIX_NAMES:
+            if match[1].removeprefix("^") not in _POSIX_NAMES:
                 raise self._problem(f"unknown class {match[0]}.", match.start(), len(match[0]))
             self.at = match.end()
             return

@@ -29,7 +29,12 @@ export function CopyIcon({ text, label = t.copy }: { text: string; label?: strin
 export function CopyTextButton({ text, label = t.copy }: { text: string; label?: string }): ReactNode {
   const [copied, copy] = useCopied(text);
   return (
-    <Button size="compact-xs" variant="default" onClick={copy} leftSection={copied ? <IconCheck size={14} /> : <IconCopy size={14} />}>
+    <Button
+      size="compact-xs"
+      variant="default"
+      onClick={copy}
+      leftSection={copied ? <IconCheck size={14} /> : <IconCopy size={14} />}
+    >
       {copied ? t.copiedShort : label}
     </Button>
   );

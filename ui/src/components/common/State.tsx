@@ -29,7 +29,15 @@ export function State({ icon, tone = "plain", title, children, actions }: Props)
   );
 }
 
-export function ErrorState({ error, title, onRetry }: { error: unknown; title?: string; onRetry?: () => void }): ReactNode {
+export function ErrorState({
+  error,
+  title,
+  onRetry,
+}: {
+  error: unknown;
+  title?: string;
+  onRetry?: () => void;
+}): ReactNode {
   const known = error instanceof ApiError ? error : null;
   return (
     <State

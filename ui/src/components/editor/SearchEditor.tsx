@@ -1,5 +1,12 @@
 /** The query box: coloured, completing, marking errors where they are. Enter runs, Shift+Enter breaks the line. */
-import { acceptCompletion, autocompletion, completionKeymap, completionStatus, moveCompletionSelection, selectedCompletion } from "@codemirror/autocomplete";
+import {
+  acceptCompletion,
+  autocompletion,
+  completionKeymap,
+  completionStatus,
+  moveCompletionSelection,
+  selectedCompletion,
+} from "@codemirror/autocomplete";
 import { EditorState, Prec } from "@codemirror/state";
 import { EditorView, keymap, placeholder } from "@codemirror/view";
 import { type ReactNode, type Ref, useEffect, useImperativeHandle, useLayoutEffect, useRef } from "react";
@@ -22,7 +29,16 @@ interface Props {
   ref?: Ref<EditorHandle>;
 }
 
-export default function SearchEditor({ value, label, hint, problem, completions, onChange, onRun, ref }: Props): ReactNode {
+export default function SearchEditor({
+  value,
+  label,
+  hint,
+  problem,
+  completions,
+  onChange,
+  onRun,
+  ref,
+}: Props): ReactNode {
   const host = useRef<HTMLDivElement>(null);
   const view = useRef<EditorView | null>(null);
   const latest = useRef({ onChange, onRun, completions });
@@ -91,7 +107,10 @@ export default function SearchEditor({ value, label, hint, problem, completions,
   useEffect(() => {
     const current = view.current;
     if (current && current.state.doc.toString() !== value) {
-      current.dispatch({ changes: { from: 0, to: current.state.doc.length, insert: value }, selection: { anchor: value.length } });
+      current.dispatch({
+        changes: { from: 0, to: current.state.doc.length, insert: value },
+        selection: { anchor: value.length },
+      });
     }
   }, [value]);
 

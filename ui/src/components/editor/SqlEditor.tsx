@@ -1,7 +1,7 @@
 /** The SQL box. Mod+Enter runs. */
 import { acceptCompletion, autocompletion, completionKeymap } from "@codemirror/autocomplete";
 import { indentWithTab } from "@codemirror/commands";
-import { type SQLNamespace, SQLDialect, sql } from "@codemirror/lang-sql";
+import { SQLDialect, type SQLNamespace, sql } from "@codemirror/lang-sql";
 import { HighlightStyle, syntaxHighlighting } from "@codemirror/language";
 import { EditorState, Prec } from "@codemirror/state";
 import { EditorView, keymap, lineNumbers } from "@codemirror/view";
@@ -61,7 +61,12 @@ export default function SqlEditor({ value, label, schema, problem, onChange, onR
       state: EditorState.create({
         doc: initial.current,
         extensions: [
-          Prec.highest(keymap.of([{ key: "Mod-Enter", run }, { key: "Tab", run: acceptCompletion }])),
+          Prec.highest(
+            keymap.of([
+              { key: "Mod-Enter", run },
+              { key: "Tab", run: acceptCompletion },
+            ]),
+          ),
           autocompletion({ icons: false, defaultKeymap: false }),
           keymap.of([...completionKeymap, indentWithTab, { key: "Escape", run: leave }]),
           baseExtensions(label),

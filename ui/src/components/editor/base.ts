@@ -37,7 +37,12 @@ export function baseExtensions(label: string): Extension[] {
     history(),
     keymap.of([...defaultKeymap.filter((binding) => binding.key !== "Mod-Enter"), ...historyKeymap]),
     EditorView.lineWrapping,
-    EditorView.contentAttributes.of({ "aria-label": label, spellcheck: "false", autocapitalize: "off", autocorrect: "off" }),
+    EditorView.contentAttributes.of({
+      "aria-label": label,
+      spellcheck: "false",
+      autocapitalize: "off",
+      autocorrect: "off",
+    }),
     problemField,
     nonce ? EditorView.cspNonce.of(nonce) : [],
   ];

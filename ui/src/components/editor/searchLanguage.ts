@@ -1,5 +1,10 @@
 /** Colours and completion of the search language. */
-import { type Completion, type CompletionContext, type CompletionResult, insertCompletionText } from "@codemirror/autocomplete";
+import {
+  type Completion,
+  type CompletionContext,
+  type CompletionResult,
+  insertCompletionText,
+} from "@codemirror/autocomplete";
 import type { Extension } from "@codemirror/state";
 import { Decoration, type DecorationSet, type EditorView, ViewPlugin, type ViewUpdate } from "@codemirror/view";
 import { formatShort } from "../../core/format.ts";
@@ -41,13 +46,18 @@ export interface CompletionSource {
   values(field: string): Promise<{ value: string; count: number }[]>;
 }
 
-export function searchCompletion(source: () => CompletionSource): (context: CompletionContext) => Promise<CompletionResult | null> {
+export function searchCompletion(
+  source: () => CompletionSource,
+): (context: CompletionContext) => Promise<CompletionResult | null> {
   return async (context) => {
     const query = context.state.doc.toString();
     const spot = spotAt(query, context.pos);
     if (!context.explicit && spot.kind === "field" && spot.prefix === "") return null;
     try {
-      const options = spot.kind === "field" ? await fieldOptions(source(), spot.prefix) : await valueOptions(source(), spot.field, spot.prefix);
+      const options =
+        spot.kind === "field"
+          ? await fieldOptions(source(), spot.prefix)
+          : await valueOptions(source(), spot.field, spot.prefix);
       return options.length === 0 ? null : { from: spot.from, to: spot.to, options, filter: false };
     } catch {
       // Completion is a convenience; the search itself reports what is wrong.
@@ -70,7 +80,11 @@ async function fieldOptions(source: CompletionSource, prefix: string): Promise<C
 async function valueOptions(source: CompletionSource, field: string, prefix: string): Promise<Completion[]> {
   const values = await source.values(field);
   const counts = new Map(values.map((entry) => [entry.value, entry.count]));
-  return rank([...counts.keys()].filter((value) => value !== ""), prefix, 30).map((value) => ({
+  return rank(
+    [...counts.keys()].filter((value) => value !== ""),
+    prefix,
+    30,
+  ).map((value) => ({
     label: value.slice(0, 120),
     detail: formatShort(counts.get(value) ?? 0),
     type: "constant",

@@ -13,7 +13,13 @@ export default function KeyHelp(): ReactNode {
   const { singleKeys } = usePrefs();
   const setPrefs = useSetPrefs();
   return (
-    <Modal opened={shown} onClose={keyHelp.close} title={t.keys.title} size="lg" closeButtonProps={{ "aria-label": t.close }}>
+    <Modal
+      opened={shown}
+      onClose={keyHelp.close}
+      title={t.keys.title}
+      size="lg"
+      closeButtonProps={{ "aria-label": t.close }}
+    >
       <div className={styles.columns}>
         {(["general", "time", "rows"] as const).map((group) => (
           <section key={group} className={styles.group}>

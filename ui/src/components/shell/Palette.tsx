@@ -5,8 +5,8 @@ import { IconArrowRight, IconBolt, IconRoute, IconSearch } from "@tabler/icons-r
 import { type ReactNode, useEffect, useState, useSyncExternalStore } from "react";
 import { useNavigate } from "react-router";
 import { BINDINGS, keyCaps } from "../../core/keys.ts";
-import { pastedId } from "../../core/query/history.ts";
 import { rank } from "../../core/query/complete.ts";
+import { pastedId } from "../../core/query/history.ts";
 import { t } from "../../core/text.ts";
 import { stepRange, zoomOut } from "../../core/time/range.ts";
 import { usePagePath } from "../../hooks/usePagePath.ts";
@@ -43,8 +43,18 @@ function useEntries(): { pages: Entry[]; actions: Entry[] } {
   }));
   const actions: Entry[] = [
     { id: "refresh", label: t.keys.actions.refresh, keys: "r", run: refresh },
-    { id: "theme", label: t.keys.actions.theme, keys: "shift+d", run: () => setColorScheme(shown === "dark" ? "light" : "dark") },
-    { id: "zone", label: t.keys.actions.zone, keys: "u", run: () => setPrefs({ zone: zone === "UTC" ? "local" : "UTC" }) },
+    {
+      id: "theme",
+      label: t.keys.actions.theme,
+      keys: "shift+d",
+      run: () => setColorScheme(shown === "dark" ? "light" : "dark"),
+    },
+    {
+      id: "zone",
+      label: t.keys.actions.zone,
+      keys: "u",
+      run: () => setPrefs({ zone: zone === "UTC" ? "local" : "UTC" }),
+    },
     { id: "zoomOut", label: t.keys.actions.zoomOut, keys: "z", run: () => setRange(zoomOut(range, span)) },
     { id: "stepBack", label: t.keys.actions.stepBack, keys: "[", run: () => setRange(stepRange(span, -1)) },
     { id: "stepForward", label: t.keys.actions.stepForward, keys: "]", run: () => setRange(stepRange(span, 1)) },
@@ -58,7 +68,10 @@ function useEntries(): { pages: Entry[]; actions: Entry[] } {
 
 function matching(entries: Entry[], typed: string): Entry[] {
   if (typed === "") return entries;
-  const names = rank(entries.map((entry) => entry.label), typed);
+  const names = rank(
+    entries.map((entry) => entry.label),
+    typed,
+  );
   return names.flatMap((name) => entries.find((entry) => entry.label === name) ?? []);
 }
 
@@ -83,34 +96,48 @@ export default function Palette(): ReactNode {
     />
   );
   return (
-      <Spotlight.Root onSpotlightClose={palette.close} query={typed} onQueryChange={setTyped} shortcut={null} clearQueryOnClose maxHeight={440} scrollable>
-        <Spotlight.Search placeholder={t.palette.placeholder} aria-label={t.palette.placeholder} leftSection={<IconSearch size={18} />} />
-        <Spotlight.ActionsList>
-          {id && (
-            <Spotlight.Action
-              label={id.field === "trace_id" ? t.palette.trace(id.id) : t.palette.span(id.id)}
-              leftSection={<IconRoute size={18} />}
-              onClick={() => void navigate(to("/logs", { q: `${id.field}:${id.id}` }))}
-            />
-          )}
-          {shownPages.length > 0 && (
-            <Spotlight.ActionsGroup label={t.palette.pages}>
-              {shownPages.map((entry) => item(entry, <IconArrowRight size={16} />))}
-            </Spotlight.ActionsGroup>
-          )}
-          {shownActions.length > 0 && (
-            <Spotlight.ActionsGroup label={t.palette.actions}>
-              {shownActions.map((entry) => item(entry, <IconBolt size={16} />))}
-            </Spotlight.ActionsGroup>
-          )}
-          {text !== "" && !id && (
-            <Spotlight.Action
-              label={t.palette.search(text)}
-              leftSection={<IconSearch size={16} />}
-              onClick={() => void navigate(to("/logs", { q: text }))}
-            />
-          )}
-        </Spotlight.ActionsList>
-      </Spotlight.Root>
+    <Spotlight.Root
+      overlayProps={{ backgroundOpacity: 0.45, blur: 0 }}
+      transitionProps={{ duration: 100 }}
+      onSpotlightClose={palette.close}
+      query={typed}
+      onQueryChange={setTyped}
+      shortcut={null}
+      clearQueryOnClose
+      maxHeight={440}
+      scrollable
+    >
+      <Spotlight.Search
+        placeholder={t.palette.placeholder}
+        aria-label={t.palette.placeholder}
+        leftSection={<IconSearch size={18} />}
+      />
+      <Spotlight.ActionsList>
+        {id && (
+          <Spotlight.Action
+            label={id.field === "trace_id" ? t.palette.trace(id.id) : t.palette.span(id.id)}
+            leftSection={<IconRoute size={18} />}
+            onClick={() => void navigate(to("/logs", { q: `${id.field}:${id.id}` }))}
+          />
+        )}
+        {shownPages.length > 0 && (
+          <Spotlight.ActionsGroup label={t.palette.pages}>
+            {shownPages.map((entry) => item(entry, <IconArrowRight size={16} />))}
+          </Spotlight.ActionsGroup>
+        )}
+        {shownActions.length > 0 && (
+          <Spotlight.ActionsGroup label={t.palette.actions}>
+            {shownActions.map((entry) => item(entry, <IconBolt size={16} />))}
+          </Spotlight.ActionsGroup>
+        )}
+        {text !== "" && !id && (
+          <Spotlight.Action
+            label={t.palette.search(text)}
+            leftSection={<IconSearch size={16} />}
+            onClick={() => void navigate(to("/logs", { q: text }))}
+          />
+        )}
+      </Spotlight.ActionsList>
+    </Spotlight.Root>
   );
 }

@@ -22,7 +22,13 @@ export function RefreshControl(): ReactNode {
   return (
     <div className={styles.cluster}>
       <Tooltip label={`${t.top.refresh} (R)`}>
-        <button type="button" className={styles.clusterButton} onClick={refresh} aria-label={t.top.refresh} aria-busy={busy}>
+        <button
+          type="button"
+          className={styles.clusterButton}
+          onClick={refresh}
+          aria-label={t.top.refresh}
+          aria-busy={busy}
+        >
           <IconRefresh size={16} stroke={1.6} />
         </button>
       </Tooltip>
@@ -34,7 +40,12 @@ export function RefreshControl(): ReactNode {
             data-active={every > 0 || undefined}
             aria-label={every > 0 ? `${t.top.auto}: ${t.top.every(every)}` : `${t.top.auto}: ${t.top.off}`}
           >
-            {every > 0 && (held ? <IconPlayerPauseFilled size={12} /> : <span className={`${styles.dot} ${styles.live}`} data-state="up" />)}
+            {every > 0 &&
+              (held ? (
+                <IconPlayerPauseFilled size={12} />
+              ) : (
+                <span className={`${styles.dot} ${styles.live}`} data-state="up" />
+              ))}
             {every > 0 ? `${every} s` : ""}
             <IconChevronDown size={14} stroke={1.6} />
           </button>

@@ -45,7 +45,6 @@ export function SidePanel({ title, tools, children, onClose }: Props): ReactNode
   };
   return (
     <aside className={styles.panel} style={{ width }} aria-label={title} data-testid="side-panel">
-      {/* biome-ignore lint/a11y/useSemanticElements: hr cannot be dragged */}
       <div
         className={styles.grip}
         role="separator"

@@ -1,19 +1,36 @@
 /** Inside of the time picker. */
 import { Button, SegmentedControl, Select, TextInput } from "@mantine/core";
 import { type FormEvent, type ReactNode, useMemo, useState } from "react";
+import { t } from "../../core/text.ts";
 import { formatInstant, formatRange } from "../../core/time/format.ts";
 import { fromMs, toMs } from "../../core/time/instant.ts";
 import { parseRange } from "../../core/time/parse.ts";
 import { absolute, type Range, resolveRange } from "../../core/time/range.ts";
 import { fromRecent } from "../../core/time/recents.ts";
 import { resolveZone, wallAt, wallToUtc, type Zone } from "../../core/time/zone.ts";
-import { t } from "../../core/text.ts";
 import { useApi } from "../../hooks/useApi.tsx";
 import { usePrefs, useSetPrefs } from "../../hooks/usePrefs.ts";
 import { useTime } from "../../hooks/useTime.tsx";
 import styles from "./TimePicker.module.css";
 
-const QUICK = ["5m", "15m", "30m", "1h", "3h", "6h", "12h", "24h", "2d", "7d", "30d", "today", "yesterday", "this week", "last week", "this month"];
+const QUICK = [
+  "5m",
+  "15m",
+  "30m",
+  "1h",
+  "3h",
+  "6h",
+  "12h",
+  "24h",
+  "2d",
+  "7d",
+  "30d",
+  "today",
+  "yesterday",
+  "this week",
+  "last week",
+  "this month",
+];
 
 const two = (value: number): string => String(value).padStart(2, "0");
 
@@ -27,7 +44,10 @@ function fieldMs(text: string, zone: Zone): number | null {
   const match = /^(\d{4})-(\d\d)-(\d\d)T(\d\d):(\d\d)(?::(\d\d))?/.exec(text);
   if (!match) return null;
   const [year, month, day, hour, minute, second] = match.slice(1).map((part) => Number(part ?? 0));
-  return wallToUtc({ year: year ?? 0, month: month ?? 1, day: day ?? 1, hour: hour ?? 0, minute: minute ?? 0, second: second || 0 }, zone);
+  return wallToUtc(
+    { year: year ?? 0, month: month ?? 1, day: day ?? 1, hour: hour ?? 0, minute: minute ?? 0, second: second || 0 },
+    zone,
+  );
 }
 
 function ZoneChoice(): ReactNode {
@@ -83,7 +103,9 @@ export default function TimeForm({ onDone }: { onDone(): void }): ReactNode {
   const quick = useMemo(() => {
     return QUICK.flatMap((name) => {
       const result = parseRange(name, { now, zone });
-      return result.ok ? [{ name, range: result.range, label: formatRange(result.range, resolveRange(result.range, now, zone), zone) }] : [];
+      return result.ok
+        ? [{ name, range: result.range, label: formatRange(result.range, resolveRange(result.range, now, zone), zone) }]
+        : [];
     });
   }, [now, zone]);
   const setEdge = (edge: "from" | "to", value: string): void => {

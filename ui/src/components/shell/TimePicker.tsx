@@ -2,11 +2,11 @@
 import { Popover, Tooltip } from "@mantine/core";
 import { IconChevronLeft, IconChevronRight, IconClock, IconZoomOut } from "@tabler/icons-react";
 import { lazy, type ReactNode, Suspense, useState } from "react";
-import { formatRange } from "../../core/time/format.ts";
-import { stepRange, zoomOut } from "../../core/time/range.ts";
-import { toMs } from "../../core/time/instant.ts";
-import { offsetLabel } from "../../core/time/zone.ts";
 import { t } from "../../core/text.ts";
+import { formatRange } from "../../core/time/format.ts";
+import { toMs } from "../../core/time/instant.ts";
+import { stepRange, zoomOut } from "../../core/time/range.ts";
+import { offsetLabel } from "../../core/time/zone.ts";
 import { useAction } from "../../hooks/useActions.tsx";
 import { usePrefs, useSetPrefs } from "../../hooks/usePrefs.ts";
 import { useTime } from "../../hooks/useTime.tsx";

@@ -27,7 +27,11 @@ interface Answer {
 
 /** Severities in their order, other keys by size. */
 export function shapeHistogram(answer: Answer): Histogram {
-  const series = answer.series.map(({ key, counts }) => ({ key, counts, total: counts.reduce((sum, count) => sum + count, 0) }));
+  const series = answer.series.map(({ key, counts }) => ({
+    key,
+    counts,
+    total: counts.reduce((sum, count) => sum + count, 0),
+  }));
   const rank = (key: string): number => (SEVERITIES as readonly string[]).indexOf(key);
   series.sort((a, b) => {
     const [left, right] = [rank(a.key), rank(b.key)];
@@ -65,7 +69,13 @@ export function niceMax(max: number): number {
 }
 
 /** Stacked bars; the first series lies at the bottom, so that errors share a base line. */
-export function stackBars(histogram: Histogram, hidden: ReadonlySet<string>, span: Span, width: number, height: number): Bars {
+export function stackBars(
+  histogram: Histogram,
+  hidden: ReadonlySet<string>,
+  span: Span,
+  width: number,
+  height: number,
+): Bars {
   const shown = histogram.series.filter((series) => !hidden.has(series.key));
   const totals = Array.from({ length: histogram.buckets }, (_, index) =>
     shown.reduce((sum, series) => sum + (series.counts[index] ?? 0), 0),

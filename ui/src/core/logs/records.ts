@@ -29,8 +29,18 @@ export const LINE_CHARACTERS = 600;
 export const TREE_CHARACTERS = 262_144;
 
 const COLUMNS = new Set([
-  "service", "severity", "severity_number", "body", "trace_id", "span_id", "event_name", "template_id", "scope_name",
-  "scope_version", "timestamp", "observed_timestamp",
+  "service",
+  "severity",
+  "severity_number",
+  "body",
+  "trace_id",
+  "span_id",
+  "event_name",
+  "template_id",
+  "scope_name",
+  "scope_version",
+  "timestamp",
+  "observed_timestamp",
 ]);
 
 /** The value that the search language would find under this name; undefined when the record does not carry it. */

@@ -19,12 +19,18 @@ export function spotAt(query: string, caret: number): Spot {
     return { kind: "value", from: caret, to: caret, prefix: "", field: fieldName(index) ?? "" };
   }
   const before = tokens[index - 1];
-  const behind = before && before.to === token.from ? (before.type === "operator" ? fieldName(index - 2) : fieldName(index - 1)) : null;
+  const behind =
+    before && before.to === token.from
+      ? before.type === "operator"
+        ? fieldName(index - 2)
+        : fieldName(index - 1)
+      : null;
   if (token.type === "operator" && fieldName(index - 1) !== null) {
     return { kind: "value", from: caret, to: caret, prefix: "", field: fieldName(index - 1) ?? "" };
   }
   const prefix = query.slice(token.from, caret);
-  if (behind !== null) return { kind: "value", from: token.from, to: token.to, prefix: prefix.replace(/^"/, ""), field: behind };
+  if (behind !== null)
+    return { kind: "value", from: token.from, to: token.to, prefix: prefix.replace(/^"/, ""), field: behind };
   if (token.type === "keyword") return { kind: "field", from: caret, to: caret, prefix: "" };
   return { kind: "field", from: token.from, to: token.to, prefix };
 }

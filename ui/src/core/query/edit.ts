@@ -59,7 +59,13 @@ export function appendTerm(query: string, term: string): string {
 }
 
 function containsTerm(query: string, term: string): boolean {
-  return query === term || (!hasTopLevelOr(query) && !query.includes("(") && ` ${query} `.includes(` ${term} `) && !` ${query} `.includes(` NOT ${term} `));
+  return (
+    query === term ||
+    (!hasTopLevelOr(query) &&
+      !query.includes("(") &&
+      ` ${query} `.includes(` ${term} `) &&
+      !` ${query} `.includes(` NOT ${term} `))
+  );
 }
 
 /** The query without the text between `offset` and `offset + length`, and without an AND that joined it. */

@@ -3,7 +3,16 @@
  * Offsets are UTF-16 units, as in JavaScript strings.
  */
 
-export type TokenType = "keyword" | "paren" | "field" | "operator" | "string" | "regex" | "number" | "wildcard" | "word";
+export type TokenType =
+  | "keyword"
+  | "paren"
+  | "field"
+  | "operator"
+  | "string"
+  | "regex"
+  | "number"
+  | "wildcard"
+  | "word";
 
 export interface Token {
   type: TokenType;
@@ -39,7 +48,9 @@ function readValue(text: string, at: number): Token {
   if (char === '"') return { type: "string", from: at, to: quotedEnd(text, at, '"') };
   if (char === "/") {
     const end = quotedEnd(text, at, "/");
-    if (text[end - 1] === "/" && end > at + 1) return { type: "regex", from: at, to: end };
+    // A path like /api/v1 is none: behind the closing slash the word has to end.
+    if (text[end - 1] === "/" && end > at + 2 && (end === text.length || /[\s)]/.test(text[end] ?? "")))
+      return { type: "regex", from: at, to: end };
   }
   const to = bareEnd(text, at);
   return { type: wordType(text.slice(at, to)), from: at, to };

@@ -45,7 +45,9 @@ const NAMED: Record<string, string> = {
 };
 
 function trimmedClock(ns: Instant, zone: Zone): string {
-  return formatClock(ns, zone, 3).replace(/\.000$/, "").replace(/^(\d\d:\d\d):00$/, "$1");
+  return formatClock(ns, zone, 3)
+    .replace(/\.000$/, "")
+    .replace(/^(\d\d:\d\d):00$/, "$1");
 }
 
 /** "Last 15 minutes", "Yesterday", "2026-11-20 14:00 – 15:30". */
@@ -74,10 +76,13 @@ export function formatAge(ns: Instant, now: Instant): string {
   const size = Math.abs(seconds);
   if (size < 5) return "just now";
   const [count, unit] =
-    size < 60 ? [size, "s"]
-    : size < 3600 ? [Math.floor(size / 60), "min"]
-    : size < 86_400 * 2 ? [Math.floor(size / 3600), "h"]
-    : [Math.floor(size / 86_400), "d"];
+    size < 60
+      ? [size, "s"]
+      : size < 3600
+        ? [Math.floor(size / 60), "min"]
+        : size < 86_400 * 2
+          ? [Math.floor(size / 3600), "h"]
+          : [Math.floor(size / 86_400), "d"];
   return seconds < 0 ? `in ${count} ${unit}` : `${count} ${unit} ago`;
 }
 
@@ -87,7 +92,12 @@ export function formatSpan(ns: bigint): string {
   if (ms < 1000) return `${Math.round(ms * 1000) / 1000} ms`;
   const parts: string[] = [];
   let seconds = Math.round(ms / 1000);
-  for (const [size, unit] of [[86_400, "d"], [3600, "h"], [60, "min"], [1, "s"]] as const) {
+  for (const [size, unit] of [
+    [86_400, "d"],
+    [3600, "h"],
+    [60, "min"],
+    [1, "s"],
+  ] as const) {
     const count = Math.floor(seconds / size);
     if (count > 0 && parts.length < 2) parts.push(`${count} ${unit}`);
     seconds -= count * size;
@@ -105,12 +115,14 @@ export function timeTicks(span: Span, count: number, zone: Zone): { at: Instant;
   const [from, to] = [toMs(span.from), toMs(span.to)];
   const step = STEPS_MS.find((size) => (to - from) / size <= count) ?? 31536e6;
   const wall = wallAt(from, zone);
-  const offset = Date.UTC(wall.year, wall.month - 1, wall.day, wall.hour, wall.minute, wall.second) - Math.floor(from / 1000) * 1000;
+  const offset =
+    Date.UTC(wall.year, wall.month - 1, wall.day, wall.hour, wall.minute, wall.second) - Math.floor(from / 1000) * 1000;
   const ticks: { at: Instant; label: string }[] = [];
   for (let ms = Math.ceil((from + offset) / step) * step - offset; ms < to; ms += step) {
     const at = BigInt(Math.round(ms)) * 1_000_000n;
     const clock = formatClock(at, zone, step < 1000 ? 3 : 0);
-    const label = step >= 864e5 || clock === "00:00:00" ? formatDate(at, zone).slice(5) : step >= 6e4 ? clock.slice(0, 5) : clock;
+    const label =
+      step >= 864e5 || clock === "00:00:00" ? formatDate(at, zone).slice(5) : step >= 6e4 ? clock.slice(0, 5) : clock;
     ticks.push({ at, label });
   }
   return ticks;

@@ -83,7 +83,8 @@ function parseTime(text: string): Extract<Piece, { kind: "time" }> | null {
   const match = TIME.exec(text);
   if (!match) return null;
   const wall = { hour: Number(match[1]), minute: Number(match[2]), second: Number(match[3] ?? 0) };
-  if (wall.hour > 24 || wall.minute > 59 || wall.second > 59 || (wall.hour === 24 && wall.minute + wall.second > 0)) return null;
+  if (wall.hour > 24 || wall.minute > 59 || wall.second > 59 || (wall.hour === 24 && wall.minute + wall.second > 0))
+    return null;
   return { kind: "time", wall, ns: match[4] ? fractionToNs(match[4]) : 0n };
 }
 
@@ -94,7 +95,10 @@ function parseDate(text: string, zone: Zone): Piece | null {
   if (!validDay(year, month, day ?? 1)) return null;
   const midnight = { hour: 0, minute: 0, second: 0 };
   const from = wallToUtc({ year, month, day: day ?? 1, ...midnight }, zone);
-  const to = wallToUtc(day ? { year, month, day: day + 1, ...midnight } : { year, month: month + 1, day: 1, ...midnight }, zone);
+  const to = wallToUtc(
+    day ? { year, month, day: day + 1, ...midnight } : { year, month: month + 1, day: 1, ...midnight },
+    zone,
+  );
   return { kind: "span", from: fromMs(from), to: fromMs(to) };
 }
 

@@ -1,5 +1,5 @@
 /** What the address holds: one codec per parameter, total functions from text. */
-import { isExpression, type Range, type Span, absolute } from "../time/range.ts";
+import { absolute, isExpression, type Range, type Span } from "../time/range.ts";
 
 export type Order = "desc" | "asc";
 

@@ -20,7 +20,17 @@ import { HistogramChart } from "../logs/HistogramChart.tsx";
 import { StartPage } from "../start/StartPage.tsx";
 import styles from "./HomePage.module.css";
 
-function Tile({ label, value, note, tone }: { label: string; value: ReactNode; note?: string; tone?: string }): ReactNode {
+function Tile({
+  label,
+  value,
+  note,
+  tone,
+}: {
+  label: string;
+  value: ReactNode;
+  note?: string;
+  tone?: string;
+}): ReactNode {
   return (
     <div className={styles.tile}>
       <dt>{label}</dt>
@@ -40,9 +50,19 @@ function Overview({ stored, last }: { stored: number; last: string }): ReactNode
   const scope = { query: "", span: time.span };
   const histogram = useHistogram(scope, "severity", width === 0 ? 0 : Math.min(200, Math.floor(width / 90) * 10));
   const services = useFacets(scope, ["service"], true);
-  const status = useQuery({ queryKey: ["ingest-status"], queryFn: ({ signal }) => api.ingestStatus(signal), refetchInterval: 10_000 });
-  const info = useQuery({ queryKey: ["info"], queryFn: ({ signal }) => api.info(signal), staleTime: Number.POSITIVE_INFINITY });
-  const bad = histogram.data?.series.filter((series) => series.key === "error" || series.key === "fatal").reduce((sum, series) => sum + series.total, 0);
+  const status = useQuery({
+    queryKey: ["ingest-status"],
+    queryFn: ({ signal }) => api.ingestStatus(signal),
+    refetchInterval: 10_000,
+  });
+  const info = useQuery({
+    queryKey: ["info"],
+    queryFn: ({ signal }) => api.info(signal),
+    staleTime: Number.POSITIVE_INFINITY,
+  });
+  const bad = histogram.data?.series
+    .filter((series) => series.key === "error" || series.key === "fatal")
+    .reduce((sum, series) => sum + series.total, 0);
   const values = services.data?.facets[0]?.values ?? [];
   const most = Math.max(1, ...values.map((value) => value.count));
   const retention = info.data?.retention_days.logs;
@@ -50,8 +70,16 @@ function Overview({ stored, last }: { stored: number; last: string }): ReactNode
     <div className={styles.page} ref={box}>
       <dl className={styles.tiles}>
         <Tile label={t.home.rate} value={formatRate(status.data?.records_per_second ?? 0)} />
-        <Tile label={t.home.stored} value={formatShort(stored)} note={retention === undefined ? undefined : t.home.retention(retention)} />
-        <Tile label={t.home.errors} value={bad === undefined ? "…" : formatShort(bad)} tone={bad ? "error" : undefined} />
+        <Tile
+          label={t.home.stored}
+          value={formatShort(stored)}
+          note={retention === undefined ? undefined : t.home.retention(retention)}
+        />
+        <Tile
+          label={t.home.errors}
+          value={bad === undefined ? "…" : formatShort(bad)}
+          tone={bad ? "error" : undefined}
+        />
         <Tile label={t.home.last} value={last === "" ? t.home.never : formatAge(fromNsText(last), fromMs(api.now()))} />
         <Tile label={t.home.rejected} value={formatCount(status.data?.rejected_total ?? 0)} />
       </dl>

@@ -76,7 +76,12 @@ export function KeysPage(): ReactNode {
                   </td>
                   <td>
                     {mayWrite && (
-                      <Button size="compact-xs" variant="default" onClick={() => setRevoking(key)} aria-label={t.apiKeys.revokeTitle(key.name)}>
+                      <Button
+                        size="compact-xs"
+                        variant="default"
+                        onClick={() => setRevoking(key)}
+                        aria-label={t.apiKeys.revokeTitle(key.name)}
+                      >
                         {t.apiKeys.revoke}
                       </Button>
                     )}

@@ -28,7 +28,13 @@ function RevokeForm({ apiKey, onClose }: { apiKey: ApiKey; onClose(): void }): R
   return (
     <form className={styles.form} onSubmit={submit}>
       <p>{t.apiKeys.revokeHelp}</p>
-      <TextInput data-autofocus label={t.apiKeys.typeName(apiKey.name)} value={typed} onChange={(event) => setTyped(event.currentTarget.value)} autoComplete="off" />
+      <TextInput
+        data-autofocus
+        label={t.apiKeys.typeName(apiKey.name)}
+        value={typed}
+        onChange={(event) => setTyped(event.currentTarget.value)}
+        autoComplete="off"
+      />
       {revoke.error instanceof ApiError && (
         <p className={styles.error} role="alert">
           {revoke.error.message} {revoke.error.hint}

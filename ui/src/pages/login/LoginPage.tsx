@@ -2,8 +2,8 @@
 import { Button, PasswordInput, TextInput } from "@mantine/core";
 import { type FormEvent, type ReactNode, useState } from "react";
 import { Navigate, useLocation } from "react-router";
-import { Logo } from "../../components/shell/Logo.tsx";
 import { ErrorState } from "../../components/common/State.tsx";
+import { Logo } from "../../components/shell/Logo.tsx";
 import { ApiError } from "../../core/api/errors.ts";
 import { t } from "../../core/text.ts";
 import { safeNext } from "../../core/url/codecs.ts";
@@ -48,7 +48,13 @@ export function LoginPage(): ReactNode {
           <h1>{t.login.title}</h1>
         </div>
         {next && !error && <p className={styles.help}>{t.login.expired}</p>}
-        <TextInput label={t.login.username} value={username} onChange={(event) => setUsername(event.currentTarget.value)} autoComplete="username" name="username" />
+        <TextInput
+          label={t.login.username}
+          value={username}
+          onChange={(event) => setUsername(event.currentTarget.value)}
+          autoComplete="username"
+          name="username"
+        />
         <PasswordInput
           label={t.login.password}
           value={password}

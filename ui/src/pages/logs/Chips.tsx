@@ -5,7 +5,15 @@ import { type Part, removeTerm, toggleNegation } from "../../core/query/edit.ts"
 import { t } from "../../core/text.ts";
 import styles from "./QueryBar.module.css";
 
-export function Chips({ query, parts, onQuery }: { query: string; parts: Part[]; onQuery(query: string): void }): ReactNode {
+export function Chips({
+  query,
+  parts,
+  onQuery,
+}: {
+  query: string;
+  parts: Part[];
+  onQuery(query: string): void;
+}): ReactNode {
   if (parts.length === 0) return null;
   return (
     <ul className={styles.chips} aria-label={t.logs.terms}>

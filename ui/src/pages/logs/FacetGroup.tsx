@@ -1,13 +1,23 @@
 /** One field of the sidebar: its values with counts, and the verbs on the value in focus. */
 import { TextInput } from "@mantine/core";
 import { useDebouncedValue } from "@mantine/hooks";
-import { IconChevronDown, IconChevronRight, IconColumns3, IconEqual, IconMinus, IconPin, IconPinFilled, IconPlus, IconSearch } from "@tabler/icons-react";
+import {
+  IconChevronDown,
+  IconChevronRight,
+  IconColumns3,
+  IconEqual,
+  IconMinus,
+  IconPin,
+  IconPinFilled,
+  IconPlus,
+  IconSearch,
+} from "@tabler/icons-react";
 import { type KeyboardEvent, type ReactNode, useState } from "react";
 import { IconButton } from "../../components/common/IconButton.tsx";
 import type { Facet, FacetValue } from "../../core/api/types.ts";
 import { formatShort } from "../../core/format.ts";
 import { isSeverity } from "../../core/logs/severity.ts";
-import { appendTerm, fieldTerm, type FilterValue, negated, quoteField } from "../../core/query/edit.ts";
+import { appendTerm, type FilterValue, fieldTerm, negated, quoteField } from "../../core/query/edit.ts";
 import { t } from "../../core/text.ts";
 import { type Scope, useFacetSearch } from "../../hooks/useLogs.ts";
 import { usePrefs, useSetPrefs } from "../../hooks/usePrefs.ts";
@@ -16,7 +26,13 @@ import { useFilters } from "./useFilters.tsx";
 
 /** Values arrive as text; the type of the field says what they are. */
 export function typedValue(facet: Facet, text: string): FilterValue {
-  if (/^(int|float|i|f)/i.test(facet.type) && text !== "" && Number.isFinite(Number(text)) && String(Number(text)) === text) return Number(text);
+  if (
+    /^(int|float|i|f)/i.test(facet.type) &&
+    text !== "" &&
+    Number.isFinite(Number(text)) &&
+    String(Number(text)) === text
+  )
+    return Number(text);
   if (/^b/i.test(facet.type) && (text === "true" || text === "false")) return text === "true";
   return text;
 }
@@ -39,11 +55,17 @@ export function FacetGroup({ facet, scope, pinned, onPin }: Props): ReactNode {
   const [searching, setSearching] = useState(false);
   const [typed, setTyped] = useState("");
   const [settled] = useDebouncedValue(typed.trim(), 250);
-  const search = useFacetSearch({ ...scope, query: appendTerm(scope.query, wildcardTerm(facet.name, settled)) }, facet.name, searching ? settled : "");
+  const search = useFacetSearch(
+    { ...scope, query: appendTerm(scope.query, wildcardTerm(facet.name, settled)) },
+    facet.name,
+    searching ? settled : "",
+  );
   const [active, setActive] = useState<string | null>(null);
   const closed = closedFacets.includes(facet.name);
   const setClosed = (): void =>
-    setPrefs({ closedFacets: closed ? closedFacets.filter((name) => name !== facet.name) : [...closedFacets, facet.name] });
+    setPrefs({
+      closedFacets: closed ? closedFacets.filter((name) => name !== facet.name) : [...closedFacets, facet.name],
+    });
   const needle = settled.toLowerCase();
   const found = (search.data?.facets[0]?.values ?? []).filter((entry) => entry.value.toLowerCase().includes(needle));
   const values = searching && settled !== "" ? found : facet.values;
@@ -52,13 +74,24 @@ export function FacetGroup({ facet, scope, pinned, onPin }: Props): ReactNode {
   return (
     <section className={styles.facet} aria-label={facet.name}>
       <div className={styles.name}>
-        <button type="button" className={styles.nameButton} aria-expanded={!closed} onClick={setClosed} title={`${facet.name} · ${facet.kind} · ${facet.type}`}>
+        <button
+          type="button"
+          className={styles.nameButton}
+          aria-expanded={!closed}
+          onClick={setClosed}
+          title={`${facet.name} · ${facet.kind} · ${facet.type}`}
+        >
           <Chevron size={14} />
           <span className={styles.nameText}>{facet.name}</span>
         </button>
         {!closed && (
           <div className={styles.tools}>
-            <IconButton label={t.logs.searchFacet(facet.name)} size={24} aria-pressed={searching} onClick={() => setSearching(!searching)}>
+            <IconButton
+              label={t.logs.searchFacet(facet.name)}
+              size={24}
+              aria-pressed={searching}
+              onClick={() => setSearching(!searching)}
+            >
               <IconSearch size={13} />
             </IconButton>
             <IconButton
@@ -90,10 +123,19 @@ export function FacetGroup({ facet, scope, pinned, onPin }: Props): ReactNode {
           )}
           <ul className={styles.values} onMouseLeave={() => setActive(null)}>
             {values.map((entry) => (
-              <Value key={entry.value} facet={facet} entry={entry} most={most} active={active === entry.value} onActive={() => setActive(entry.value)} />
+              <Value
+                key={entry.value}
+                facet={facet}
+                entry={entry}
+                most={most}
+                active={active === entry.value}
+                onActive={() => setActive(entry.value)}
+              />
             ))}
           </ul>
-          {searching && settled !== "" && search.isSuccess && values.length === 0 && <p className={styles.note}>{t.logs.noValues}</p>}
+          {searching && settled !== "" && search.isSuccess && values.length === 0 && (
+            <p className={styles.note}>{t.logs.noValues}</p>
+          )}
           {facet.more && !searching && <p className={styles.note}>{t.logs.moreValues}</p>}
         </>
       )}
@@ -121,7 +163,13 @@ function Value({ facet, entry, most, active, onActive }: ValueProps): ReactNode 
     event.preventDefault();
   };
   return (
-    <li className={styles.value} data-active={active || undefined} onMouseEnter={onActive} onFocus={onActive} onKeyDown={onKey}>
+    <li
+      className={styles.value}
+      data-active={active || undefined}
+      onMouseEnter={onActive}
+      onFocus={onActive}
+      onKeyDown={onKey}
+    >
       <button
         type="button"
         className={styles.pick}

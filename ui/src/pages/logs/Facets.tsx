@@ -23,12 +23,20 @@ export function Facets({ scope, ready }: { scope: Scope; ready: boolean }): Reac
   const [typed, setTyped] = useState("");
   const facets = useFacets(scope, [], ready);
   const hot = useMemo(() => facets.data?.facets ?? [], [facets.data]);
-  const missing = useMemo(() => pinnedFacets.filter((name) => !hot.some((facet) => facet.name === name)), [pinnedFacets, hot]);
+  const missing = useMemo(
+    () => pinnedFacets.filter((name) => !hot.some((facet) => facet.name === name)),
+    [pinnedFacets, hot],
+  );
   const extra = useFacets(scope, missing, ready && facets.isSuccess && missing.length > 0);
   const fields = useFields(scope, ready && typed !== "");
-  const all = useMemo(() => [...hot, ...(missing.length > 0 ? (extra.data?.facets ?? []) : [])], [hot, extra.data, missing]);
+  const all = useMemo(
+    () => [...hot, ...(missing.length > 0 ? (extra.data?.facets ?? []) : [])],
+    [hot, extra.data, missing],
+  );
   const pinned = pinnedFacets.map((name) => all.find((facet) => facet.name === name) ?? emptyFacet(name));
-  const others = all.filter((facet) => !pinnedFacets.includes(facet.name) && (facet.records > 0 || facet.values.length > 0));
+  const others = all.filter(
+    (facet) => !pinnedFacets.includes(facet.name) && (facet.records > 0 || facet.values.length > 0),
+  );
   const needle = typed.trim().toLowerCase();
   const shown = [...pinned, ...others].filter((facet) => facet.name.toLowerCase().includes(needle));
   const found = useMemo(() => {
@@ -38,7 +46,11 @@ export function Facets({ scope, ready }: { scope: Scope; ready: boolean }): Reac
     return rank(names, needle, 20);
   }, [fields.data, all, needle]);
   const pin = (name: string): void => {
-    setPrefs({ pinnedFacets: pinnedFacets.includes(name) ? pinnedFacets.filter((other) => other !== name) : [...pinnedFacets, name] });
+    setPrefs({
+      pinnedFacets: pinnedFacets.includes(name)
+        ? pinnedFacets.filter((other) => other !== name)
+        : [...pinnedFacets, name],
+    });
   };
   return (
     <aside className={styles.side} aria-label={t.logs.facets}>
@@ -61,9 +73,17 @@ export function Facets({ scope, ready }: { scope: Scope; ready: boolean }): Reac
       <div className={styles.list}>
         {facets.isPending && <Skeleton rows={10} />}
         {facets.isError && <ErrorState error={facets.error} onRetry={() => void facets.refetch()} />}
-        {facets.isSuccess && shown.length === 0 && found.length === 0 && <p className={styles.note}>{t.logs.noFacets}</p>}
+        {facets.isSuccess && shown.length === 0 && found.length === 0 && (
+          <p className={styles.note}>{t.logs.noFacets}</p>
+        )}
         {shown.map((facet) => (
-          <FacetGroup key={facet.name} facet={facet} scope={scope} pinned={pinnedFacets.includes(facet.name)} onPin={() => pin(facet.name)} />
+          <FacetGroup
+            key={facet.name}
+            facet={facet}
+            scope={scope}
+            pinned={pinnedFacets.includes(facet.name)}
+            onPin={() => pin(facet.name)}
+          />
         ))}
         {found.map((name) => {
           const field = fields.data?.fields.find((entry) => entry.name === name);

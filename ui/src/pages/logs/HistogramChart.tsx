@@ -3,7 +3,15 @@ import { IconTable } from "@tabler/icons-react";
 import { type KeyboardEvent, type PointerEvent, type ReactNode, useId, useMemo, useRef, useState } from "react";
 import { IconButton } from "../../components/common/IconButton.tsx";
 import { formatShort } from "../../core/format.ts";
-import { bucketAt, bucketSpan, type Histogram, instantAt, stackBars, summarize, xOf } from "../../core/logs/histogram.ts";
+import {
+  bucketAt,
+  bucketSpan,
+  type Histogram,
+  instantAt,
+  stackBars,
+  summarize,
+  xOf,
+} from "../../core/logs/histogram.ts";
 import { seriesColors } from "../../core/logs/severity.ts";
 import { t } from "../../core/text.ts";
 import { timeTicks } from "../../core/time/format.ts";
@@ -72,7 +80,10 @@ function Plot({ histogram, span, zone, stale, hidden, colors, onZoom, onZoomOut 
     () => (histogram && inner > 0 ? stackBars(histogram, hidden, span, inner, HEIGHT) : null),
     [histogram, hidden, span, inner],
   );
-  const ticks = useMemo(() => (inner > 0 ? timeTicks(span, Math.max(2, Math.floor(inner / 110)), zone) : []), [span, inner, zone]);
+  const ticks = useMemo(
+    () => (inner > 0 ? timeTicks(span, Math.max(2, Math.floor(inner / 110)), zone) : []),
+    [span, inner, zone],
+  );
 
   const xIn = (event: PointerEvent): number => {
     const left = box.current?.getBoundingClientRect().left ?? 0;
@@ -122,27 +133,31 @@ function Plot({ histogram, span, zone, stale, hidden, colors, onZoom, onZoomOut 
     event.stopPropagation();
   };
 
-  const shownBucket = histogram && (cursor ? cursor.end : hover !== null && !brush ? bucketAt(histogram, instantAt(hover, span, inner)) : null);
+  const shownBucket =
+    histogram &&
+    (cursor ? cursor.end : hover !== null && !brush ? bucketAt(histogram, instantAt(hover, span, inner)) : null);
   const marked =
     histogram && shownBucket !== null && shownBucket !== undefined
       ? cursor
-        ? { from: bucketSpan(histogram, Math.min(cursor.start, cursor.end)).from, to: bucketSpan(histogram, Math.max(cursor.start, cursor.end)).to }
+        ? {
+            from: bucketSpan(histogram, Math.min(cursor.start, cursor.end)).from,
+            to: bucketSpan(histogram, Math.max(cursor.start, cursor.end)).to,
+          }
         : bucketSpan(histogram, shownBucket)
       : null;
   const left = marked ? Math.max(0, xOf(marked.from, span, inner)) : 0;
   const right = marked ? Math.min(inner, xOf(marked.to, span, inner)) : 0;
 
   return (
-    // biome-ignore lint/a11y/noNoninteractiveTabindex: the chart is operated with the arrow keys
     <div
       ref={box}
       className={styles.plot}
       data-stale={stale || undefined}
       data-testid="histogram"
-      // biome-ignore lint/a11y/noNoninteractiveElementToInteractiveRole: keys go to the chart itself
       role="application"
       aria-label={t.logs.histogram}
       aria-describedby={help}
+      // biome-ignore lint/a11y/noNoninteractiveTabindex: the chart is operated with the arrow keys
       tabIndex={0}
       onPointerDown={onDown}
       onPointerMove={onMove}
@@ -162,7 +177,14 @@ function Plot({ histogram, span, zone, stale, hidden, colors, onZoom, onZoomOut 
       {width > 0 && (
         <svg width={width} height={HEIGHT + 20} aria-hidden="true">
           {[0, 0.5, 1].map((share) => (
-            <line key={share} className={styles.grid} x1={LEFT} x2={width} y1={HEIGHT * share + 0.5} y2={HEIGHT * share + 0.5} />
+            <line
+              key={share}
+              className={styles.grid}
+              x1={LEFT}
+              x2={width}
+              y1={HEIGHT * share + 0.5}
+              y2={HEIGHT * share + 0.5}
+            />
           ))}
           {bars && bars.max > 0 && (
             <>
@@ -186,7 +208,13 @@ function Plot({ histogram, span, zone, stale, hidden, colors, onZoom, onZoomOut 
             {ticks.map((tick) => {
               const x = xOf(tick.at, span, inner);
               return (
-                <text key={String(tick.at)} className={styles.axis} x={Math.min(inner - 14, Math.max(14, x))} y={HEIGHT + 15} textAnchor="middle">
+                <text
+                  key={String(tick.at)}
+                  className={styles.axis}
+                  x={Math.min(inner - 14, Math.max(14, x))}
+                  y={HEIGHT + 15}
+                  textAnchor="middle"
+                >
                   {tick.label}
                 </text>
               );
@@ -194,7 +222,9 @@ function Plot({ histogram, span, zone, stale, hidden, colors, onZoom, onZoomOut 
           </g>
         </svg>
       )}
-      {marked && !brush && <div className={styles.cursor} style={{ left: LEFT + left, width: Math.max(1, right - left) }} />}
+      {marked && !brush && (
+        <div className={styles.cursor} style={{ left: LEFT + left, width: Math.max(1, right - left) }} />
+      )}
       {brush && (
         <div
           className={styles.brush}
@@ -202,7 +232,15 @@ function Plot({ histogram, span, zone, stale, hidden, colors, onZoom, onZoomOut 
         />
       )}
       {histogram && shownBucket !== null && shownBucket !== undefined && marked && !brush && (
-        <HistogramTip histogram={histogram} bucket={shownBucket} hidden={hidden} colors={colors} zone={zone} left={LEFT + left} width={width} />
+        <HistogramTip
+          histogram={histogram}
+          bucket={shownBucket}
+          hidden={hidden}
+          colors={colors}
+          zone={zone}
+          left={LEFT + left}
+          width={width}
+        />
       )}
       <div className="visually-hidden" aria-live="polite">
         {cursor && histogram ? <HistogramSaid histogram={histogram} bucket={cursor.end} zone={zone} /> : null}

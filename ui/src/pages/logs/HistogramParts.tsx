@@ -54,7 +54,9 @@ export function HistogramTip({ histogram, bucket, hidden, colors, zone, left, wi
   const side = left > width / 2 ? { right: width - left } : { left };
   return (
     <div className={styles.tip} style={side}>
-      <div className={styles.tipHead}>{formatInstant(bucketSpan(histogram, bucket).from, zone, histogram.step < 1_000_000_000n ? 3 : 0)}</div>
+      <div className={styles.tipHead}>
+        {formatInstant(bucketSpan(histogram, bucket).from, zone, histogram.step < 1_000_000_000n ? 3 : 0)}
+      </div>
       {rows.length === 0 && <div>{t.logs.matched(0)}</div>}
       {rows.map((row) => (
         <div key={row.key} className={styles.tipRow}>
@@ -68,7 +70,15 @@ export function HistogramTip({ histogram, bucket, hidden, colors, zone, left, wi
 }
 
 /** The same as a sentence, for the live region. */
-export function HistogramSaid({ histogram, bucket, zone }: { histogram: Histogram; bucket: number; zone: string }): ReactNode {
+export function HistogramSaid({
+  histogram,
+  bucket,
+  zone,
+}: {
+  histogram: Histogram;
+  bucket: number;
+  zone: string;
+}): ReactNode {
   const parts = histogram.series
     .filter((series) => (series.counts[bucket] ?? 0) > 0)
     .map((series) => `${series.key || t.logs.empty} ${series.counts[bucket]}`);

@@ -13,7 +13,8 @@ function isContainer(value: AttributeValue): value is AttributeValue[] | { [key:
 }
 
 function Scalar({ value }: { value: AttributeValue }): ReactNode {
-  if (typeof value === "string") return <span className={styles.string}>"{value.length > SHOWN ? `${value.slice(0, SHOWN)}…` : value}"</span>;
+  if (typeof value === "string")
+    return <span className={styles.string}>"{value.length > SHOWN ? `${value.slice(0, SHOWN)}…` : value}"</span>;
   if (typeof value === "number") return <span className={styles.number}>{String(value)}</span>;
   return <span className={styles.word}>{String(value)}</span>;
 }
@@ -32,11 +33,16 @@ function Node({ name, value, depth }: { name: string; value: AttributeValue; dep
       </li>
     );
   }
-  const entries: [string, AttributeValue][] = open ? (Array.isArray(value) ? value.map((item, index) => [String(index), item]) : Object.entries(value)) : [];
+  const entries: [string, AttributeValue][] = open
+    ? Array.isArray(value)
+      ? value.map((item, index) => [String(index), item])
+      : Object.entries(value)
+    : [];
   return (
     <li>
       <button type="button" className={styles.toggle} aria-expanded={open} onClick={() => setOpen(!open)}>
-        {open ? <IconChevronDown size={12} /> : <IconChevronRight size={12} />} <span className={styles.key}>{name}</span> {summary(value)}
+        {open ? <IconChevronDown size={12} /> : <IconChevronRight size={12} />}{" "}
+        <span className={styles.key}>{name}</span> {summary(value)}
       </button>
       {open && (
         <ul>
@@ -58,7 +64,9 @@ function Node({ name, value, depth }: { name: string; value: AttributeValue; dep
 
 export function JsonTree({ value }: { value: AttributeValue }): ReactNode {
   if (!isContainer(value)) return <Scalar value={value} />;
-  const entries: [string, AttributeValue][] = Array.isArray(value) ? value.map((item, index) => [String(index), item]) : Object.entries(value);
+  const entries: [string, AttributeValue][] = Array.isArray(value)
+    ? value.map((item, index) => [String(index), item])
+    : Object.entries(value);
   return (
     <ul className={styles.tree}>
       {entries.slice(0, STEP).map(([key, item]) => (

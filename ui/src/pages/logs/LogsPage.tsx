@@ -1,5 +1,6 @@
 /** Search: query, histogram, facets, rows and the record in the panel. Everything shown follows from the address. */
 import { Button } from "@mantine/core";
+import { useMediaQuery } from "@mantine/hooks";
 import { type ReactNode, useCallback, useEffect, useMemo, useRef, useState } from "react";
 import { ErrorState, Skeleton, State } from "../../components/common/State.tsx";
 import { ApiError } from "../../core/api/errors.ts";
@@ -40,6 +41,7 @@ export function LogsPage(): ReactNode {
   const time = useTime();
   const { facetsShown } = usePrefs();
   const setPrefs = useSetPrefs();
+  const roomy = useMediaQuery("(width >= 1500px)", true, { getInitialValueInEffect: false });
   const [center, { width }] = useSize<HTMLDivElement>();
   const [cancelled, setCancelled] = useState(false);
   const scope = useMemo(() => ({ query: url.q, span: time.span }), [url.q, time.span]);
@@ -122,7 +124,7 @@ export function LogsPage(): ReactNode {
           }}
         />
         <div className={styles.split}>
-          {facetsShown && <Facets scope={scope} ready={!rows.isPending} />}
+          {facetsShown && (url.sel === "" || roomy) && <Facets scope={scope} ready={!rows.isPending} />}
           <div className={styles.center} ref={center}>
             <Chips query={url.q} parts={parts} onQuery={onQuery} />
             <HistogramChart
@@ -133,7 +135,12 @@ export function LogsPage(): ReactNode {
               onZoom={(span) => setRange(absolute(span))}
               onZoomOut={() => setRange(zoomOut(time.range, time.span))}
             >
-              <select className={styles.by} aria-label={t.logs.by} value={url.by} onChange={(event) => setUrl({ by: event.target.value })}>
+              <select
+                className={styles.by}
+                aria-label={t.logs.by}
+                value={url.by}
+                onChange={(event) => setUrl({ by: event.target.value })}
+              >
                 {by.map((name) => (
                   <option key={name} value={name}>
                     {t.logs.by}: {name === "" ? t.logs.byNone : name}
@@ -141,7 +148,13 @@ export function LogsPage(): ReactNode {
                 ))}
               </select>
             </HistogramChart>
-            <StatusLine scope={scope} matched={matched} total={total.data?.count} statistics={pages?.[0]?.statistics} running={running} />
+            <StatusLine
+              scope={scope}
+              matched={matched}
+              total={total.data?.count}
+              statistics={pages?.[0]?.statistics}
+              running={running}
+            />
             {time.every > 0 && time.held && (
               <div className={status.banner} role="status">
                 {t.logs.refreshPaused}
@@ -182,7 +195,9 @@ export function LogsPage(): ReactNode {
               />
             )}
           </div>
-          {url.sel !== "" && <RecordPanel id={url.sel} known={known} zone={time.zone} words={words} onClose={() => onSelect("")} />}
+          {url.sel !== "" && (
+            <RecordPanel id={url.sel} known={known} zone={time.zone} words={words} onClose={() => onSelect("")} />
+          )}
         </div>
       </div>
     </FiltersProvider>

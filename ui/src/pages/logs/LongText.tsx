@@ -26,7 +26,12 @@ export function LongText({ text, words = [] }: { text: string; words?: string[] 
   const [all, setAll] = useState(false);
   const long = text.length > SHOWN_CHARACTERS;
   const shown = useMemo(() => {
-    if (all && long) return blocks(withoutAnsi(text)).map((block, index) => <div key={index} className={styles.chunk}>{block}</div>);
+    if (all && long)
+      return blocks(withoutAnsi(text)).map((block, index) => (
+        <div key={index} className={styles.chunk}>
+          {block}
+        </div>
+      ));
     const head = withoutAnsi(long ? text.slice(0, SHOWN_CHARACTERS) : text);
     return highlight(head, words).map((part, index) => (part.hit ? <mark key={index}>{part.text}</mark> : part.text));
   }, [text, words, all, long]);

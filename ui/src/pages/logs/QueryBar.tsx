@@ -78,7 +78,14 @@ export function QueryBar({ query, span, running, onRun, onCancel }: Props): Reac
           </div>
         </div>
         {running ? (
-          <Button size="xs" h={32} w={92} variant="default" onClick={onCancel} leftSection={<IconPlayerStopFilled size={14} />}>
+          <Button
+            size="xs"
+            h={32}
+            w={92}
+            variant="default"
+            onClick={onCancel}
+            leftSection={<IconPlayerStopFilled size={14} />}
+          >
             {t.logs.cancel}
           </Button>
         ) : (

@@ -34,7 +34,13 @@ function FieldRow({ entry, active, onActive }: { entry: DetailField; active: boo
         </button>
       </th>
       <td>
-        {container ? <JsonTree value={entry.value} /> : text.length > SHOWN_CHARACTERS ? <LongText text={text} /> : text}
+        {container ? (
+          <JsonTree value={entry.value} />
+        ) : text.length > SHOWN_CHARACTERS ? (
+          <LongText text={text} />
+        ) : (
+          text
+        )}
         {active && (
           <span className={styles.tools}>
             {value !== null && (
@@ -107,11 +113,13 @@ export function RecordDetail({ record, zone, words }: { record: LogRecord; zone:
         </span>
         <b>{record.service || t.logs.empty}</b>
         <span>{formatInstant(fromNsText(record.timestamp), zone, 9)}</span>
-        {record.observed_timestamp !== "" && record.observed_timestamp !== "0" && record.observed_timestamp !== record.timestamp && (
-          <span>
-            {t.logs.observed} {formatInstant(fromNsText(record.observed_timestamp), zone, 9)}
-          </span>
-        )}
+        {record.observed_timestamp !== "" &&
+          record.observed_timestamp !== "0" &&
+          record.observed_timestamp !== record.timestamp && (
+            <span>
+              {t.logs.observed} {formatInstant(fromNsText(record.observed_timestamp), zone, 9)}
+            </span>
+          )}
         <CopyTextButton text={recordJson(record)} label={t.logs.copyRecord} />
       </div>
       <Body body={record.body} words={words} />
@@ -121,7 +129,12 @@ export function RecordDetail({ record, zone, words }: { record: LogRecord; zone:
           <table className={styles.fields} onMouseLeave={() => setActive(null)}>
             <tbody>
               {group.fields.map((entry) => (
-                <FieldRow key={entry.field} entry={entry} active={active === entry.field} onActive={() => setActive(entry.field)} />
+                <FieldRow
+                  key={entry.field}
+                  entry={entry}
+                  active={active === entry.field}
+                  onActive={() => setActive(entry.field)}
+                />
               ))}
             </tbody>
           </table>

@@ -27,7 +27,11 @@ export function RecordPanel({ id, known, zone, words, onClose }: Props): ReactNo
       {!record && fetched.isPending && <Skeleton rows={8} />}
       {!record && fetched.isError && (
         <ErrorState
-          error={fetched.error instanceof ApiError && fetched.error.status === 404 ? new Error(t.logs.recordGone) : fetched.error}
+          error={
+            fetched.error instanceof ApiError && fetched.error.status === 404
+              ? new Error(t.logs.recordGone)
+              : fetched.error
+          }
           onRetry={() => void client.invalidateQueries({ queryKey: ["logs", "record"] })}
         />
       )}

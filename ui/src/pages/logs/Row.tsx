@@ -2,7 +2,14 @@
 import { IconChevronDown, IconChevronRight } from "@tabler/icons-react";
 import { memo, type ReactNode, useMemo } from "react";
 import type { LogRecord } from "../../core/api/types.ts";
-import { cellText, highlight, LINE_CHARACTERS, oneLine, SHOWN_CHARACTERS, withoutAnsi } from "../../core/logs/records.ts";
+import {
+  cellText,
+  highlight,
+  LINE_CHARACTERS,
+  oneLine,
+  SHOWN_CHARACTERS,
+  withoutAnsi,
+} from "../../core/logs/records.ts";
 import { asSeverity, SEVERITY_LETTER } from "../../core/logs/severity.ts";
 import { t } from "../../core/text.ts";
 import { formatClock, formatDate } from "../../core/time/format.ts";
@@ -14,7 +21,8 @@ export interface RowProps {
   record: LogRecord;
   index: number;
   start: number;
-  /** Column with the keyboard focus, -1 when the row is not active. */
+  active: boolean;
+  /** Column with the keyboard focus, -1 for none. */
   focused: number;
   expanded: boolean;
   selected: boolean;
@@ -57,7 +65,7 @@ export const Row: (props: RowProps) => ReactNode = memo(function Row(props: RowP
       aria-rowindex={index + 2}
       aria-selected={selected}
       data-index={index}
-      data-active={focused >= 0 || undefined}
+      data-active={props.active || undefined}
       data-testid="log-row"
     >
       <div className={styles.line} role="presentation">
@@ -73,7 +81,12 @@ export const Row: (props: RowProps) => ReactNode = memo(function Row(props: RowP
             {expanded ? <IconChevronDown size={14} /> : <IconChevronRight size={14} />}
           </button>
         </div>
-        <div role="gridcell" className={`${styles.cell} ${styles.mark}`} style={{ color: `var(--severity-${severity})` }} data-cell="severity">
+        <div
+          role="gridcell"
+          className={`${styles.cell} ${styles.mark}`}
+          style={{ color: `var(--severity-${severity})` }}
+          data-cell="severity"
+        >
           <span aria-hidden>{SEVERITY_LETTER[severity]}</span>
           <span className="visually-hidden">{severity}</span>
         </div>

@@ -2,9 +2,19 @@
  * The virtual grid of log lines: a window of at most 5,000 records, pages fetched at both ends, one set of delegated
  * listeners, keys of the rows, and verbs for the one row under the pointer.
  */
-import { useVirtualizer } from "@tanstack/react-virtual";
+
 import { IconArrowDown, IconArrowUp, IconX } from "@tabler/icons-react";
-import { type KeyboardEvent, type MouseEvent, type ReactNode, useCallback, useEffect, useLayoutEffect, useMemo, useState } from "react";
+import { useVirtualizer } from "@tanstack/react-virtual";
+import {
+  type KeyboardEvent,
+  type MouseEvent,
+  type ReactNode,
+  useCallback,
+  useEffect,
+  useLayoutEffect,
+  useMemo,
+  useState,
+} from "react";
 import type { LogRecord } from "../../core/api/types.ts";
 import { fieldValue } from "../../core/logs/records.ts";
 import { ROW_HEIGHT } from "../../core/prefs.ts";
@@ -43,13 +53,28 @@ export interface RowsProps {
 const NEAR = 30;
 
 export function Rows(props: RowsProps): ReactNode {
-  const { records, before, hasMore, columns, words, zone, dated, selectedId, identity, onSelect, onNeedNext, onNeedPrevious, onReading } = props;
+  const {
+    records,
+    before,
+    hasMore,
+    columns,
+    words,
+    zone,
+    dated,
+    selectedId,
+    identity,
+    onSelect,
+    onNeedNext,
+    onNeedPrevious,
+    onReading,
+  } = props;
   const { density, wrap } = usePrefs();
   const setPrefs = useSetPrefs();
   const { filter, exclude } = useFilters();
   const [scroller, { width }] = useSize<HTMLDivElement>();
   const [active, setActive] = useState(-1);
   const [cell, setCell] = useState(0);
+  const [keyed, setKeyed] = useState(false);
   const [expanded, setExpanded] = useState<ReadonlySet<string>>(new Set());
   const [hovered, setHovered] = useState<{ index: number; field: string } | null>(null);
   const height = ROW_HEIGHT[density];
@@ -100,6 +125,7 @@ export function Rows(props: RowsProps): ReactNode {
     const next = Math.min(end - 1, Math.max(0, to));
     if (next < 0) return true;
     setActive(next);
+    setKeyed(true);
     virtual.scrollToIndex(next, { align: "auto" });
     const record = recordAt(next);
     if (selectedId !== "" && record) onSelect(record.id);
@@ -118,12 +144,30 @@ export function Rows(props: RowsProps): ReactNode {
   };
   useAction("rowDown", () => move(active + 1));
   useAction("rowUp", () => move(active < 0 ? 0 : active - 1));
-  useAction("rowToggle", withActive((record) => toggle(active, record.id)));
-  useAction("rowPanel", withActive((record) => onSelect(record.id)));
-  useAction("cellLeft", withActive(() => setCell(Math.max(0, cell - 1))));
-  useAction("cellRight", withActive(() => setCell(Math.min(cells.length - 1, cell + 1))));
-  useAction("filter", withActive((record) => verb(record, cells[cell] ?? "service", filter)));
-  useAction("exclude", withActive((record) => verb(record, cells[cell] ?? "service", exclude)));
+  useAction(
+    "rowToggle",
+    withActive((record) => toggle(active, record.id)),
+  );
+  useAction(
+    "rowPanel",
+    withActive((record) => onSelect(record.id)),
+  );
+  useAction(
+    "cellLeft",
+    withActive(() => setCell(Math.max(0, cell - 1))),
+  );
+  useAction(
+    "cellRight",
+    withActive(() => setCell(Math.min(cells.length - 1, cell + 1))),
+  );
+  useAction(
+    "filter",
+    withActive((record) => verb(record, cells[cell] ?? "service", filter)),
+  );
+  useAction(
+    "exclude",
+    withActive((record) => verb(record, cells[cell] ?? "service", exclude)),
+  );
   useAction("wrap", () => setPrefs({ wrap: !wrap }) as undefined);
 
   const rowOf = (event: MouseEvent): number => {
@@ -136,6 +180,7 @@ export function Rows(props: RowsProps): ReactNode {
     const target = event.target as Element;
     if (!record || target.closest(`.${styles.expansion}`)) return;
     setActive(index);
+    setKeyed(false);
     if (target.closest("[data-act=toggle]")) toggle(index, record.id);
     else if (window.getSelection()?.isCollapsed !== false) onSelect(record.id === selectedId ? "" : record.id);
   };
@@ -150,7 +195,14 @@ export function Rows(props: RowsProps): ReactNode {
   const onKey = (event: KeyboardEvent): void => {
     if (event.target !== event.currentTarget) return;
     const page = Math.max(1, Math.floor((scroller.current?.clientHeight ?? 400) / height) - 2);
-    const moves: Record<string, number> = { ArrowDown: active + 1, ArrowUp: active - 1, PageDown: active + page, PageUp: active - page, Home: 0, End: end - 1 };
+    const moves: Record<string, number> = {
+      ArrowDown: active + 1,
+      ArrowUp: active - 1,
+      PageDown: active + page,
+      PageUp: active - page,
+      Home: 0,
+      End: end - 1,
+    };
     const to = moves[event.key];
     if (to === undefined) return;
     event.preventDefault();
@@ -193,7 +245,8 @@ export function Rows(props: RowsProps): ReactNode {
               record={record}
               index={item.index}
               start={item.start}
-              focused={item.index === active ? cell : -1}
+              active={item.index === active}
+              focused={keyed && item.index === active ? cell : -1}
               expanded={open}
               selected={record.id === selectedId}
               columns={columns}
@@ -227,13 +280,25 @@ function Tail({ start, end, more }: { start: number; end: boolean; more: boolean
   return (
     <div className={styles.row} style={{ transform: `translateY(${start}px)` }} role="row">
       <div role="gridcell">
-        {end && !more ? <div className={styles.tail}>{t.logs.endOfRows}</div> : <div className={`skeleton ${styles.placeholder}`} />}
+        {end && !more ? (
+          <div className={styles.tail}>{t.logs.endOfRows}</div>
+        ) : (
+          <div className={`skeleton ${styles.placeholder}`} />
+        )}
       </div>
     </div>
   );
 }
 
-function RowsHeader({ columns, order, onOrder }: { columns: string[]; order: Order; onOrder(order: Order): void }): ReactNode {
+function RowsHeader({
+  columns,
+  order,
+  onOrder,
+}: {
+  columns: string[];
+  order: Order;
+  onOrder(order: Order): void;
+}): ReactNode {
   const { toggleColumn } = useFilters();
   const Arrow = order === "desc" ? IconArrowDown : IconArrowUp;
   return (
@@ -255,7 +320,12 @@ function RowsHeader({ columns, order, onOrder }: { columns: string[]; order: Ord
         {columns.map((name) => (
           <div key={name} role="columnheader" title={name}>
             {name}
-            <button type="button" className={styles.drop} aria-label={`${t.logs.removeColumn}: ${name}`} onClick={() => toggleColumn(name)}>
+            <button
+              type="button"
+              className={styles.drop}
+              aria-label={`${t.logs.removeColumn}: ${name}`}
+              onClick={() => toggleColumn(name)}
+            >
               <IconX size={12} />
             </button>
           </div>

@@ -103,7 +103,9 @@ export function StatusLine({ scope, matched, total, statistics, running }: Props
       )}
       <span className={styles.count} data-testid="matched">
         {matched === undefined
-          ? running ? `${t.logs.running} …` : ""
+          ? running
+            ? `${t.logs.running} …`
+            : ""
           : total !== undefined && total >= matched && scope.query !== ""
             ? t.logs.shownOf(matched, formatShort(total))
             : t.logs.matched(matched)}
@@ -112,7 +114,8 @@ export function StatusLine({ scope, matched, total, statistics, running }: Props
         <Popover position="bottom-start" width={640} withinPortal trapFocus>
           <Popover.Target>
             <button type="button" className={styles.stats} title={t.logs.statistics}>
-              {formatDuration(statistics.elapsed_ms)} · {formatShort(statistics.rows_read)} {t.logs.rowsRead.toLowerCase()}
+              {formatDuration(statistics.elapsed_ms)} · {formatShort(statistics.rows_read)}{" "}
+              {t.logs.rowsRead.toLowerCase()}
             </button>
           </Popover.Target>
           <Popover.Dropdown aria-label={t.logs.statistics}>
@@ -121,7 +124,9 @@ export function StatusLine({ scope, matched, total, statistics, running }: Props
         </Popover>
       )}
       <span className="visually-hidden" aria-live="polite">
-        {!running && matched !== undefined && statistics ? t.logs.result(matched, formatDuration(statistics.elapsed_ms)) : ""}
+        {!running && matched !== undefined && statistics
+          ? t.logs.result(matched, formatDuration(statistics.elapsed_ms))
+          : ""}
       </span>
       <span className={styles.space} />
       <IconButton

@@ -1,7 +1,15 @@
 /** The one set of verbs for values: filter, exclude, only, column, copy. They edit the text of the query. */
 import { createContext, type ReactNode, use, useMemo } from "react";
 import type { AttributeValue } from "../../core/logs/records.ts";
-import { fieldTerm, filterTerm, type FilterValue, negated, onlyTerm, type Part, removeTerm } from "../../core/query/edit.ts";
+import {
+  type FilterValue,
+  fieldTerm,
+  filterTerm,
+  negated,
+  onlyTerm,
+  type Part,
+  removeTerm,
+} from "../../core/query/edit.ts";
 
 export interface Filters {
   parts: Part[];
@@ -54,4 +62,3 @@ export function useFilters(): Filters {
 export function asFilterValue(value: AttributeValue | undefined): FilterValue | null {
   return typeof value === "string" || typeof value === "number" || typeof value === "boolean" ? value : null;
 }
-

@@ -68,7 +68,8 @@ function download(name: string, type: string, text: string): void {
 
 function DownloadMenu({ answer }: { answer: SqlAnswer }): ReactNode {
   const names = answer.columns.map((column) => column.name);
-  const objects = (): Record<string, unknown>[] => answer.rows.map((row) => Object.fromEntries(names.map((name, index) => [name, row[index]])));
+  const objects = (): Record<string, unknown>[] =>
+    answer.rows.map((row) => Object.fromEntries(names.map((name, index) => [name, row[index]])));
   return (
     <Menu position="bottom-end">
       <Menu.Target>
@@ -77,8 +78,12 @@ function DownloadMenu({ answer }: { answer: SqlAnswer }): ReactNode {
         </IconButton>
       </Menu.Target>
       <Menu.Dropdown>
-        <Menu.Item onClick={() => download("result.csv", "text/csv", toCsv(names, answer.rows))}>{t.query.csv}</Menu.Item>
-        <Menu.Item onClick={() => download("result.json", "application/json", JSON.stringify(objects(), null, 2))}>{t.query.json}</Menu.Item>
+        <Menu.Item onClick={() => download("result.csv", "text/csv", toCsv(names, answer.rows))}>
+          {t.query.csv}
+        </Menu.Item>
+        <Menu.Item onClick={() => download("result.json", "application/json", JSON.stringify(objects(), null, 2))}>
+          {t.query.json}
+        </Menu.Item>
       </Menu.Dropdown>
     </Menu>
   );
@@ -129,7 +134,10 @@ export function QueryPage(): ReactNode {
     void run(text);
   };
   useAction("run", () => start(draft) as undefined);
-  const error = outcome.kind === "failed" && outcome.error instanceof ApiError && outcome.statement === draft ? outcome.error : null;
+  const error =
+    outcome.kind === "failed" && outcome.error instanceof ApiError && outcome.statement === draft
+      ? outcome.error
+      : null;
   const problem = useMemo(() => {
     if (!error?.position) return null;
     const from = fromCodePoints(draft, error.position.offset);
@@ -140,7 +148,14 @@ export function QueryPage(): ReactNode {
     <div className={styles.page}>
       <div className={styles.top}>
         <div className={styles.editor}>
-          <SqlEditor value={draft} label={t.query.label} schema={SCHEMA} problem={problem} onChange={setDraft} onRun={start} />
+          <SqlEditor
+            value={draft}
+            label={t.query.label}
+            schema={SCHEMA}
+            problem={problem}
+            onChange={setDraft}
+            onRun={start}
+          />
         </div>
         <aside className={styles.columns} aria-label={t.query.columns}>
           <h2>{t.query.columns}</h2>

@@ -28,8 +28,19 @@ export function isNumeric(type: string): boolean {
 
 export function ResultTable({ answer }: { answer: SqlAnswer }): ReactNode {
   const scroller = useRef<HTMLDivElement>(null);
-  const template = useMemo(() => columnWidths(answer).map((width) => `${width}ch`).join(" "), [answer]);
-  const virtual = useVirtualizer({ count: answer.rows.length, getScrollElement: () => scroller.current, estimateSize: () => 24, overscan: 20 });
+  const template = useMemo(
+    () =>
+      columnWidths(answer)
+        .map((width) => `${width}ch`)
+        .join(" "),
+    [answer],
+  );
+  const virtual = useVirtualizer({
+    count: answer.rows.length,
+    getScrollElement: () => scroller.current,
+    estimateSize: () => 24,
+    overscan: 20,
+  });
   return (
     <div
       ref={scroller}
@@ -54,7 +65,13 @@ export function ResultTable({ answer }: { answer: SqlAnswer }): ReactNode {
       </div>
       <div role="rowgroup" style={{ height: virtual.getTotalSize(), position: "relative" }}>
         {virtual.getVirtualItems().map((item) => (
-          <div key={item.key} className={styles.row} style={{ transform: `translateY(${item.start}px)` }} role="row" aria-rowindex={item.index + 2}>
+          <div
+            key={item.key}
+            className={styles.row}
+            style={{ transform: `translateY(${item.start}px)` }}
+            role="row"
+            aria-rowindex={item.index + 2}
+          >
             {answer.columns.map((column, index) => {
               const value = answer.rows[item.index]?.[index];
               return (

@@ -41,12 +41,20 @@ export function Probe({ arrival }: { arrival: Arrival }): ReactNode {
   const to = usePagePath();
   const there = arrival.arrived > 0;
   return (
-    <div className={styles.probe} data-arrived={there || undefined} data-testid="probe" role="status" aria-live="polite">
+    <div
+      className={styles.probe}
+      data-arrived={there || undefined}
+      data-testid="probe"
+      role="status"
+      aria-live="polite"
+    >
       <span className={styles.pulse} aria-hidden />
       <div>
         <b>{there ? t.start.arrived(formatCount(arrival.arrived), formatRate(arrival.rate)) : t.start.waiting}</b>
         {!there && <div className={styles.muted}>{t.start.waitingHelp}</div>}
-        {arrival.rejected > 0 && <div className={styles.rejected}>{t.start.rejected(formatCount(arrival.rejected))}</div>}
+        {arrival.rejected > 0 && (
+          <div className={styles.rejected}>{t.start.rejected(formatCount(arrival.rejected))}</div>
+        )}
       </div>
       {there && (
         <Button size="xs" component={Link} to={to("/logs", { from: "now-15m", to: "now" })}>

@@ -11,7 +11,17 @@ import { usePermission } from "../../hooks/useSession.ts";
 import { Probe, useArrival } from "./Probe.tsx";
 import styles from "./StartPage.module.css";
 
-function Numbered({ number, done, title, children }: { number: number; done: boolean; title: string; children: ReactNode }): ReactNode {
+function Numbered({
+  number,
+  done,
+  title,
+  children,
+}: {
+  number: number;
+  done: boolean;
+  title: string;
+  children: ReactNode;
+}): ReactNode {
   return (
     <section className={styles.step}>
       <span className={styles.number} data-done={done || undefined} aria-hidden>
@@ -40,14 +50,23 @@ function Snippet({ step }: { step: Step }): ReactNode {
   );
 }
 
-function KeyStep({ secret, source, onSecret }: { secret: string; source: SourceId; onSecret(secret: string): void }): ReactNode {
+function KeyStep({
+  secret,
+  source,
+  onSecret,
+}: {
+  secret: string;
+  source: SourceId;
+  onSecret(secret: string): void;
+}): ReactNode {
   const api = useApi();
   const client = useQueryClient();
   const allowed = usePermission("keys:write");
   const { tenant } = useBackend();
   const [name, setName] = useState("");
   const make = useMutation({
-    mutationFn: () => api.createKey({ name: name.trim() || `${source}-logs`, tenant: tenant.current, permissions: ["logs:write"] }),
+    mutationFn: () =>
+      api.createKey({ name: name.trim() || `${source}-logs`, tenant: tenant.current, permissions: ["logs:write"] }),
     onSuccess: (created) => {
       onSecret(created.secret);
       void client.invalidateQueries({ queryKey: ["keys"] });
@@ -92,7 +111,11 @@ export function GetStarted(): ReactNode {
   const api = useApi();
   const [id, setId] = useState<SourceId>("python");
   const [secret, setSecret] = useState("");
-  const info = useQuery({ queryKey: ["info"], queryFn: ({ signal }) => api.info(signal), staleTime: Number.POSITIVE_INFINITY });
+  const info = useQuery({
+    queryKey: ["info"],
+    queryFn: ({ signal }) => api.info(signal),
+    staleTime: Number.POSITIVE_INFINITY,
+  });
   const arrival = useArrival();
   const source = SOURCES.find((entry) => entry.id === id) ?? SOURCES[0];
   const target = targetFrom(location, info.data, secret || t.start.placeholderKey);
@@ -101,8 +124,14 @@ export function GetStarted(): ReactNode {
       <Numbered number={1} done={secret !== ""} title={t.start.source}>
         <div className={styles.sources} role="radiogroup" aria-label={t.start.source}>
           {SOURCES.map((entry) => (
-            // biome-ignore lint/a11y/useSemanticElements: a card, not a dot
-            <button key={entry.id} type="button" role="radio" aria-checked={entry.id === id} className={styles.source} onClick={() => setId(entry.id)}>
+            <button
+              key={entry.id}
+              type="button"
+              role="radio"
+              aria-checked={entry.id === id}
+              className={styles.source}
+              onClick={() => setId(entry.id)}
+            >
               <b>{entry.title}</b>
               <span>{entry.summary}</span>
             </button>

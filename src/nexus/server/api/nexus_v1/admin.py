@@ -105,9 +105,7 @@ ROUTES = (
         parameters=_ID,
         tag="keys",
     ),
-    Route(
-        "GET", f"{BASE}/tenants", Permission.TENANTS_READ, list_tenants, "List tenants", answer=TenantList, tag="tenants"
-    ),
+    Route("GET", f"{BASE}/tenants", Permission.TENANTS_READ, list_tenants, "List tenants", answer=TenantList, tag="tenants"),
     Route("GET", f"{BASE}/info", Permission.API_READ, info, "About this server", answer=ServerInfo, tag="server"),
     Route("GET", f"{BASE}/openapi.json", Permission.API_READ, openapi, "This description", tag="server"),
 )

@@ -48,9 +48,7 @@ def _session(call: Call, principal: Principal) -> Session:
 
 def _set_cookie(response: Response, call: Call, token: str, max_age: int) -> None:
     secure = call.scope.get("scheme") == "https"
-    response.set_cookie(
-        SESSION_COOKIE, token, max_age=max_age, path="/", secure=secure, httponly=True, samesite="strict"
-    )
+    response.set_cookie(SESSION_COOKIE, token, max_age=max_age, path="/", secure=secure, httponly=True, samesite="strict")
 
 
 ROUTES = (

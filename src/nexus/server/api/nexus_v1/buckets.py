@@ -10,7 +10,7 @@ from nexus.server.api.nexus_v1.schema import HistogramSeries
 
 _SECOND, _MINUTE, _HOUR, _DAY = NS_PER_SECOND, 60 * NS_PER_SECOND, NS_PER_HOUR, NS_PER_DAY
 
-STEPS: Final = tuple(
+STEPS: Final[tuple[int, ...]] = tuple(
     sorted(
         [factor * 10**power for power in range(9) for factor in (1, 2, 5)]
         + [factor * _SECOND for factor in (1, 2, 5, 10, 15, 30)]

@@ -112,9 +112,7 @@ async def _stream(call: Call, scoped: Scoped, query_id: str) -> Response:
         return await anext(pieces, None)
 
     first = await ask(call, query_id, first_piece())
-    return StreamedAnswer(
-        first, pieces, lambda work: call.services.queries.run(call.tenant, query_id, work), query_id
-    )
+    return StreamedAnswer(first, pieces, lambda work: call.services.queries.run(call.tenant, query_id, work), query_id)
 
 
 async def record(call: Call) -> Response:

@@ -82,7 +82,7 @@ class CreateKeyRequest(Struct, forbid_unknown_fields=True):
 
     name: str
     tenant: str = ""
-    permissions: list[str] = ["logs:write"]
+    permissions: list[str] = field(default_factory=lambda: ["logs:write"])
 
 
 class CreatedKey(Struct):

@@ -1,0 +1,404 @@
+"""The one place where the concrete parts become a process: start, serve, reload, drain, stop.
+
+Order of the start: configuration, data directory and engine with its migrations, metadata, receivers, HTTP. The engine
+opens in a thread while the rest is imported; the HTTP port answers from then on, with 503 until everything is ready.
+Order of the stop: refuse new records, store those handed over, finish requests, close the engine.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import os
+import secrets
+import signal
+import sys
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+from nexus import __version__, runtime
+from nexus.config import Config, Loaded, load, reloaded
+from nexus.errors import ConfigError, NexusError
+from nexus.telemetry import Logging, Registry, process_metrics
+
+if TYPE_CHECKING:
+    from nexus.pipeline.decode import DecodePool
+    from nexus.pipeline.self_telemetry import SelfTelemetry
+    from nexus.server.http import HttpServer
+    from nexus.server.services import Services
+
+TIDY_INTERVAL: Final = 60.0
+QUERY_GRACE: Final = 3.0
+
+log = logging.getLogger("nexus.app")
+
+
+def up(file: Path | None = None) -> int:
+    """Run in the foreground until a signal; the exit code. Raises `NexusError` when it cannot start."""
+    began = time.perf_counter()
+    loaded = load(file=file)
+    logs = Logging(loaded.config.log.level, loaded.config.log.format)
+    try:
+        import uvloop
+
+        with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+            return runner.run(Process(loaded, logs, file, began).run())
+    finally:
+        logs.close()
+
+
+def migrate(file: Path | None, *, dry_run: bool) -> int:
+    """Bring the data directory to this version's format, or print what that would run. Raises `NexusError`."""
+    from nexus import components
+
+    config = load(file=file).config
+    Logging(config.log.level, config.log.format)
+    statements = components.migrate(config, dry_run=dry_run)
+    for statement in statements:
+        print(f"{statement};\n" if dry_run else statement)
+    if not statements:
+        print(f"{config.data_path} is up to date.")
+    return 0
+
+
+def reset_password(file: Path | None, username: str) -> int:
+    """Give a user a new password, print it. Raises `NexusError`."""
+    from nexus import components
+    from nexus.security.accounts import Accounts
+
+    config = load(file=file).config
+    if running := runtime.read(config.data_path):
+        raise ConfigError(
+            f"Nexus is running on {config.data_path} as pid {running['pid']}.", hint="Stop it, then try again."
+        )
+    metadata = components.open_metadata(config)
+    try:
+        password = Accounts(metadata, lambda: config, time.time_ns).reset_password(username)
+    finally:
+        metadata.close()
+    print(f"The new password of {username} is {password}")
+    return 0
+
+
+class Process:
+    """A running Nexus. Lives on one event loop, from `run` to its end."""
+
+    def __init__(self, loaded: Loaded, logs: Logging, file: Path | None, began: float) -> None:
+        """Nothing happens yet. `began` is the `perf_counter` of the process' start."""
+        self._loaded = loaded
+        self._config = loaded.config
+        self._logs = logs
+        self._file = file
+        self._began = began
+        self._stop = asyncio.Event()
+        self._registry = Registry()
+        self._exits = contextlib.AsyncExitStack()
+
+    def config(self) -> Config:
+        """The configuration in force."""
+        return self._config
+
+    async def run(self) -> int:
+        """Start, serve until a signal, stop."""
+        self._handle_signals()
+        async with self._exits:
+            await self._start()
+            await self._stop.wait()
+            log.info("stopping")
+        log.info("stopped")
+        return 0
+
+    # --------------------------------------------------------------------------------------------------------- start
+
+    async def _start(self) -> None:
+        # What is pushed first is stopped last.
+        self._exits.callback(runtime.remove, self._config.data_path)
+        with _working("opening the data directory"):
+            opening = asyncio.ensure_future(asyncio.to_thread(self._open_storage))
+            self._exits.push_async_callback(_close_storage, opening)
+            # Imported while the engine opens.
+            from nexus import components
+            from nexus.pipeline.decode import DecodePool
+            from nexus.server import app as server_app
+            from nexus.server.services import Addresses, Readiness
+
+            readiness = Readiness({"storage": "the engine is opening"})
+            addresses = Addresses(self._config.http.host, 0, self._config.otlp_host)
+            pool = DecodePool(self._config.ingest.decode_threads)
+            self._exits.callback(pool.close)
+            await asyncio.sleep(0)
+            if opening.done():
+                opening.result()
+            door, otlp_door = await self._open_doors(readiness, addresses)
+            store, metadata, password = await opening
+        services = self._services(store, metadata, pool, readiness, addresses)
+        door.app = server_app.main_app(services, components.http_receivers(services.topology))
+        otlp_door.app = server_app.otlp_app(services, components.otlp_receivers(services.topology))
+        await self._start_grpc(services)
+        self._exits.push_async_callback(self._drain, services)
+        if self._config.self_telemetry:
+            self._start_self_telemetry(services)
+        self._background(services)
+        readiness.waiting.clear()
+        self._exits.callback(readiness.waiting.__setitem__, "process", "Nexus is stopping")
+        self._announce(services, password)
+
+    def _open_storage(self) -> tuple[Any, Any, str | None]:
+        """Engine, metadata, and the first password when it was made up. Runs in a thread."""
+        from nexus import components
+        from nexus.security.accounts import bootstrap_admin
+
+        store = components.open_store(self._config, self._registry)
+        try:
+            metadata = components.open_metadata(self._config)
+            password = bootstrap_admin(metadata, self._config.bootstrap.admin_password, time.time_ns())
+        except BaseException:
+            store.close()
+            raise
+        return store, metadata, password
+
+    async def _open_doors(self, readiness: Any, addresses: Any) -> tuple[_Door, _Door]:
+        from nexus.server.http import HttpServer, bind
+
+        http, otlp = self._config.http, self._config.otlp
+        doors = []
+        for name, host, port in (("http", http.host, http.port), ("otlp_http", self._config.otlp_host, otlp.http_port)):
+            try:
+                sock = bind(host, port)
+            except OSError as error:
+                setting = "http.port (NEXUS_HTTP_PORT)" if name == "http" else "otlp.http_port (NEXUS_OTLP_HTTP_PORT)"
+                raise ConfigError(
+                    f"{error.strerror}.", hint=f"Stop what uses it, or choose another port with {setting}."
+                ) from error
+            door = _Door(readiness)
+            server = HttpServer(door, sock, http.trusted_proxies)
+            await server.start()
+            self._exits.push_async_callback(self._stop_server, server)
+            setattr(addresses, f"{name}_port", server.port)
+            self._registry.gauge(f"nexus_{name}_connections", "Open connections.", read=_count_of(server))
+            doors.append(door)
+        return doors[0], doors[1]
+
+    def _services(self, store: Any, metadata: Any, pool: DecodePool, readiness: Any, addresses: Any) -> Services:
+        from nexus import components
+        from nexus.pipeline.body import Budget
+        from nexus.pipeline.statistics import IngestStatistics
+        from nexus.pipeline.topology import Topology
+        from nexus.security.accounts import Accounts
+        from nexus.security.identity import Authenticator
+        from nexus.server.queries import RunningQueries
+        from nexus.server.services import Services
+
+        accounts = Accounts(metadata, self.config, time.time_ns)
+        topology = Topology(
+            store,
+            IngestStatistics(self._registry),
+            pool,
+            accounts.ensure_tenant,
+            components.PROCESSORS,
+            lambda: self._config.ingest.max_body_bytes,
+        )
+        budget = Budget(self._config.ingest.receiving_bytes, "bodies being received")
+        queries = RunningQueries()
+        process_metrics(self._registry)
+        self._registry.gauge("nexus_receiving_bytes", "Body bytes being received.", read=lambda: budget.used)
+        self._registry.gauge("nexus_queries_running", "Queries in progress.", read=lambda: len(queries))
+        self._registry.gauge("nexus_log_lines_dropped", "Own log lines not written.", read=lambda: self._logs.dropped)
+        self._registry.gauge("nexus_build_info", "Always 1.", "version").set(1, __version__)
+        return Services(
+            config=self.config,
+            registry=self._registry,
+            store=store,
+            accounts=accounts,
+            authenticator=Authenticator(accounts),
+            topology=topology,
+            budget=budget,
+            queries=queries,
+            readiness=readiness,
+            addresses=addresses,
+            started_ns=time.time_ns(),
+            version=__version__,
+            now_ns=time.time_ns,
+            running=getattr(store, "running", lambda tenant: ()),
+        )
+
+    async def _start_grpc(self, services: Services) -> None:
+        from nexus import components
+
+        receiver = components.grpc_receiver(services)
+        try:
+            port = await receiver.start(self._config.otlp_host, self._config.otlp.grpc_port)
+        except OSError as error:
+            raise ConfigError(
+                f"cannot listen on {self._config.otlp_host}:{self._config.otlp.grpc_port} for OTLP over gRPC.",
+                hint="Stop what uses it, or choose another port with otlp.grpc_port (NEXUS_OTLP_GRPC_PORT).",
+            ) from error
+        services.addresses.otlp_grpc_port = port
+        self._exits.push_async_callback(receiver.stop, QUERY_GRACE)
+
+    def _start_self_telemetry(self, services: Services) -> None:
+        from nexus.pipeline.self_telemetry import SelfTelemetry
+
+        resource = {
+            "service.name": "nexus",
+            "service.version": __version__,
+            "service.instance.id": secrets.token_hex(8),
+        }
+        own = SelfTelemetry(services.topology, self._registry, resource)
+        self._logs.attach(own.take)
+        own.start()
+        self._exits.push_async_callback(self._stop_self_telemetry, own)
+
+    def _background(self, services: Services) -> None:
+        async def tidy() -> None:
+            while True:
+                await asyncio.sleep(TIDY_INTERVAL)
+                try:
+                    await asyncio.to_thread(services.accounts.tidy)
+                except NexusError as error:
+                    log.warning("housekeeping failed: %s", error)
+
+        async def warm() -> None:
+            # The SQL parser takes a while to load: before its first use, but after the start.
+            await asyncio.sleep(1.0)
+            await asyncio.to_thread(_import_sql)
+
+        for work in (tidy(), warm()):
+            task = asyncio.create_task(work)
+            self._exits.push_async_callback(_cancelled, task)
+
+    def _announce(self, services: Services, password: str | None) -> None:
+        addresses = services.addresses
+        seconds = time.perf_counter() - self._began
+        host = _shown_host(addresses.http_host)
+        otlp = _shown_host(addresses.otlp_host)
+        url = f"http://{host}:{addresses.http_port}"
+        runtime.write(
+            self._config.data_path,
+            {
+                "url": url,
+                "version": __version__,
+                "http_port": addresses.http_port,
+                "otlp_http_port": addresses.otlp_http_port,
+                "otlp_grpc_port": addresses.otlp_grpc_port,
+            },
+        )
+        lines = [
+            f"Nexus {__version__} is ready after {seconds:.1f} s",
+            f"  Web UI and API  {url}",
+            f"  OTLP over gRPC  {otlp}:{addresses.otlp_grpc_port}",
+            f"  OTLP over HTTP  http://{otlp}:{addresses.otlp_http_port}",
+            f"  Data            {self._config.data_path}",
+        ]
+        if password:
+            lines.append(f"  First login     admin / {password}   (shown this once)")
+        print("\n".join(lines), flush=True)
+        log.info("ready", extra={"fields": {"seconds": round(seconds, 2), "url": url}})
+
+    # ------------------------------------------------------------------------------------------------ reload and stop
+
+    def _handle_signals(self) -> None:
+        loop = asyncio.get_running_loop()
+        for number in (signal.SIGTERM, signal.SIGINT):
+            loop.add_signal_handler(number, self._on_stop_signal)
+        loop.add_signal_handler(signal.SIGHUP, self._reload)
+
+    def _on_stop_signal(self) -> None:
+        if self._stop.is_set():
+            # Asked twice: at once. What was acknowledged is durable, as after any kill.
+            os._exit(1)
+        self._stop.set()
+
+    def _reload(self) -> None:
+        try:
+            fresh = load(file=self._file)
+        except ConfigError as error:
+            log.error("the configuration was not reloaded: %s", error)
+            return
+        self._config, taken, waiting = reloaded(self._config, fresh.config)
+        self._logs.set_level(self._config.log.level)
+        log.info("configuration reloaded", extra={"fields": {"changed": ", ".join(taken) or "nothing"}})
+        if waiting:
+            log.warning("these settings need a restart: %s", ", ".join(waiting))
+
+    async def _drain(self, services: Services) -> None:
+        """Refuse new records and wait for those handed over."""
+        try:
+            async with asyncio.timeout(self._config.shutdown_timeout):
+                await services.topology.drain()
+        except TimeoutError:
+            log.error("some records were not stored in time; their senders were not told otherwise")
+        asyncio.get_running_loop().call_later(QUERY_GRACE, services.queries.cancel_all)
+        await asyncio.to_thread(services.accounts.tidy)
+
+    async def _stop_self_telemetry(self, own: SelfTelemetry) -> None:
+        self._logs.detach()
+        await own.stop()
+
+    async def _stop_server(self, server: HttpServer) -> None:
+        await server.stop(self._config.shutdown_timeout)
+
+
+class _Door:
+    """An ASGI application that can be exchanged; until then it says that Nexus is starting."""
+
+    def __init__(self, readiness: Any) -> None:
+        self._readiness = readiness
+        self.app: Any = None
+
+    async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
+        if self.app is not None:
+            await self.app(scope, receive, send)
+            return
+        from nexus.errors import Unavailable
+        from nexus.server.errors import error_response, json_response
+
+        if scope["path"] == "/-/healthy":
+            response = json_response({"status": "healthy"})
+        else:
+            response = error_response(Unavailable("Nexus is starting.", hint="/-/ready says when it is done."))
+        await response(scope, receive, send)
+
+
+async def _close_storage(opening: asyncio.Future[tuple[Any, Any, str | None]]) -> None:
+    try:
+        store, metadata, _ = await opening
+    except Exception:
+        # It did not open, which the start has reported.
+        return
+    await asyncio.to_thread(store.close)
+    metadata.close()
+
+
+async def _cancelled(task: asyncio.Task[None]) -> None:
+    task.cancel()
+    with contextlib.suppress(asyncio.CancelledError):
+        await task
+
+
+def _import_sql() -> None:
+    import nexus.query.sql  # noqa: F401
+
+
+def _count_of(server: HttpServer) -> Any:
+    return lambda: server.connections
+
+
+def _shown_host(host: str) -> str:
+    if host in ("0.0.0.0", "::", ""):  # noqa: S104
+        return "127.0.0.1"
+    return f"[{host}]" if ":" in host else host
+
+
+@contextlib.contextmanager
+def _working(what: str) -> Any:
+    """Show on a terminal what takes long."""
+    if not sys.stderr.isatty():
+        yield
+        return
+    from rich.console import Console
+
+    with Console(stderr=True).status(f"{what} ..."):
+        yield

@@ -1,0 +1,53 @@
+"""The server's applications: the main door with UI and every API, and the OTLP/HTTP door."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from functools import cache
+from pathlib import Path
+from typing import Final
+
+import msgspec
+
+from nexus.pipeline.http import HttpReceiver
+from nexus.server.api import operations
+from nexus.server.api.nexus_v1 import admin, auth, ingest, logs, queries, sql
+from nexus.server.dispatch import Dispatcher
+from nexus.server.openapi import describe
+from nexus.server.routes import Route, Router, receiver_routes
+from nexus.server.services import Services
+from nexus.server.static import StaticFiles
+
+STATIC: Final = Path(__file__).parent / "static"
+
+_TABLES: Final = (
+    operations.ROUTES,
+    auth.ROUTES,
+    logs.ROUTES,
+    sql.ROUTES,
+    queries.ROUTES,
+    ingest.ROUTES,
+    admin.ROUTES,
+)
+
+
+def main_routes(receivers: Iterable[HttpReceiver]) -> list[Route]:
+    """Every door of the main port."""
+    return [*(route for table in _TABLES for route in table), *receiver_routes(receivers)]
+
+
+def description(routes: Iterable[Route], version: str) -> bytes:
+    """The API description as JSON."""
+    return msgspec.json.encode(describe(routes, version))
+
+
+def main_app(services: Services, receivers: Iterable[HttpReceiver]) -> Dispatcher:
+    """The application of the main port."""
+    routes = main_routes(receivers)
+    services.openapi = cache(lambda: description(routes, services.version))
+    return Dispatcher(Router(routes), services, StaticFiles(STATIC))
+
+
+def otlp_app(services: Services, receivers: Iterable[HttpReceiver]) -> Dispatcher:
+    """The application of the OTLP/HTTP port: the receivers given and the state of the process, nothing else."""
+    return Dispatcher(Router([*operations.ROUTES[:2], *receiver_routes(receivers)]), services)

@@ -1,0 +1,5 @@
+SELECT sum(c) FROM (
+SELECT count() AS c
+FROM nexus.logs
+WHERE tenant = 'acme'
+)

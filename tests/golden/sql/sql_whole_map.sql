@@ -1,0 +1,4 @@
+SELECT * FROM (
+SELECT attributes FROM (SELECT _0 AS `attributes` FROM (SELECT mapUpdate(mapApply((k, v) -> (toString(k), toString(v)), attributes_int), mapUpdate(mapApply((k, v) -> (toString(k), v), attributes_string), mapFromArrays(arrayMap(p -> p.1, arrayFilter(p -> p.3, [('http.route', ifNull(toString(`s_http_route`), ''), isNotNull(`s_http_route`)), ('status', ifNull(toString(`i_status`), ''), isNotNull(`i_status`)), ('duration', ifNull(toString(`f_duration`), ''), isNotNull(`f_duration`))])), arrayMap(p -> p.2, arrayFilter(p -> p.3, [('http.route', ifNull(toString(`s_http_route`), ''), isNotNull(`s_http_route`)), ('status', ifNull(toString(`i_status`), ''), isNotNull(`i_status`)), ('duration', ifNull(toString(`f_duration`), ''), isNotNull(`f_duration`))]))))) AS _0 FROM nexus.logs WHERE tenant = 'acme')) AS logs
+)
+LIMIT 2
