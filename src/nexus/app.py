@@ -150,7 +150,7 @@ class Process:
         from nexus import components
         from nexus.security.accounts import bootstrap_admin
 
-        store = components.open_store(self._config, self._registry)
+        store = components.open_store(self._config, self._registry, self.config)
         try:
             metadata = components.open_metadata(self._config)
             password = bootstrap_admin(metadata, self._config.bootstrap.admin_password, time.time_ns())

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from functools import partial
 from typing import TYPE_CHECKING, Final
 
 from nexus.pipeline.body import BodyLimits
@@ -16,7 +17,24 @@ if TYPE_CHECKING:
     from nexus.config import Config
     from nexus.pipeline.receivers.otlp_grpc import OtlpGrpc
     from nexus.server.services import Services
+    from nexus.storage.clickhouse.options import StoreOptions
+    from nexus.storage.clickhouse.store import ClickHouseStore
     from nexus.storage.metadata.api import MetadataStore
+    from nexus.telemetry import Registry
+
+STORE_METRICS: Final = {
+    "commits": "Commits since the start.",
+    "rows": "Records stored since the start.",
+    "parts": "Parts written since the start.",
+    "failed_commits": "Commits that failed.",
+    "refused_batches": "Batches refused because too much was waiting.",
+    "replayed_batches": "Batches answered from their idempotency key.",
+    "encode_seconds": "Time spent encoding blocks.",
+    "insert_seconds": "Time spent in inserts, encoding not counted.",
+    "waiting_rows": "Records waiting to be committed.",
+    "waiting_bytes": "Bytes waiting to be committed.",
+}
+"""Statistics of the writer that become metrics."""
 
 PROCESSORS: Final[tuple[Processor, ...]] = ()
 """Steps between decoder and store, in order."""
@@ -52,3 +70,45 @@ def open_metadata(config: Config) -> MetadataStore:
     from nexus.storage.metadata.sqlite import SqliteMetadata
 
     return SqliteMetadata(config.data_path)
+
+
+def store_options(config: Config) -> StoreOptions:
+    """What the embedded store is told."""
+    from nexus.storage.clickhouse.options import ReaderOptions, StoreOptions, WriterOptions
+
+    return StoreOptions(
+        data_dir=config.data_path,
+        memory_bytes=config.storage.memory_bytes,
+        fsync=config.durability == "fsync",
+        disk_reserve_bytes=config.storage.disk_reserve_bytes,
+        retention_days=retention_days(config),
+        writer=WriterOptions(queue_bytes=config.ingest.queue_bytes),
+        reader=ReaderOptions(threads=config.query.threads),
+    )
+
+
+def retention_days(config: Config) -> int:
+    """Days to keep logs, rounded up; 0 is for ever."""
+    return -(-int(config.retention.logs) // 86_400)
+
+
+def open_store(config: Config, registry: Registry, current: Callable[[], Config]) -> ClickHouseStore:
+    """The log store of the data directory; `current` is the configuration in force. Raises `ConfigError`."""
+    from nexus.storage.clickhouse.store import ClickHouseStore
+
+    store = ClickHouseStore.open(store_options(config), lambda: retention_days(current()))
+    for name, help_text in STORE_METRICS.items():
+        read = partial(_statistic, store, name)
+        registry.gauge(f"nexus_store_{name}", help_text, read=read)
+    return store
+
+
+def _statistic(store: ClickHouseStore, name: str) -> float:
+    return float(getattr(store.writer_statistics(), name))
+
+
+def migrate(config: Config, *, dry_run: bool) -> list[str]:
+    """Statements that bring the data directory to this version's format; run them unless `dry_run`."""
+    from nexus.storage.clickhouse.store import migrations
+
+    return migrations(store_options(config), dry_run=dry_run)

@@ -50,7 +50,7 @@ class OtlpConfig(Struct, forbid_unknown_fields=True, frozen=True):
 
 
 class RetentionConfig(Struct, forbid_unknown_fields=True, frozen=True):
-    """How long records are kept, by signal. Applies to records written from then on."""
+    """How long records are kept, by signal. A change is applied to stored records too, in the background."""
 
     logs: Annotated[Duration, Meta(description="Logs; 0 keeps them for ever.", extra=RELOADS)] = Duration(30 * 86400)
     metrics: Annotated[Duration, Meta(description="Metrics; 0 keeps them for ever.", extra=RELOADS)] = Duration(30 * 86400)

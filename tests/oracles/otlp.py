@@ -24,8 +24,18 @@ Row = dict[str, Any]
 
 MAX_NS = 2**63 - 1
 MAX_DEPTH = 64
-SEVERITIES = {"trace": 1, "debug": 5, "info": 9, "information": 9, "warn": 13, "warning": 13, "error": 17, "fatal": 21}
-"""Texts that give a number when none is sent. Tests draw from these, and from texts that mean nothing."""
+SEVERITIES = {
+    1: "trace trc t verbose finest finer silly",
+    5: "debug dbg d fine config",
+    9: "info inf i information informational log default",
+    10: "notice",
+    13: "warn wrn w warning",
+    17: "error e err severe failure",
+    18: "c crit critical",
+    19: "alert",
+    21: "fatal ftl f emerg emergency panic",
+}
+"""The names of a severity that is sent without a number."""
 
 IGNORED_FIELDS = {"entity_refs", "string_value_strindex", "key_strindex"}
 """Fields of other signals, which are unknown fields to a receiver of logs."""
@@ -108,7 +118,7 @@ def _record(record: Any, now_ns: int) -> Row:
     if time > MAX_NS or observed > MAX_NS:
         raise Rejected
     severity_text = _text(record.severity_text)
-    number = record.severity_number if 0 < record.severity_number <= 24 else SEVERITIES.get(severity_text.lower(), 0)
+    number = record.severity_number if 0 < record.severity_number <= 24 else _named_severity(severity_text)
     row: Row = {
         "timestamp": time or observed or now_ns,
         "observed_timestamp": observed or now_ns,
@@ -121,6 +131,13 @@ def _record(record: Any, now_ns: int) -> Row:
         "event_name": _text(record.event_name),
     }
     return row | _attributes(record.attributes)
+
+
+def _named_severity(text: str) -> int:
+    name = re.sub(r"[A-Z]", lambda letter: letter[0].lower(), text.strip(" \t\n\f\r"))
+    numbered = re.fullmatch("(trace|trc|debug|dbg|info|inf|warn|wrn|error|fatal|ftl)([2-4])", name)
+    name, step = (numbered[1], int(numbered[2]) - 1) if numbered else (name, 0)
+    return next((number + step for number, names in SEVERITIES.items() if name in names.split()), 0)
 
 
 def _body(body: Any) -> str:

@@ -74,8 +74,11 @@ const records = Array.from({ length: 30_000 }, (_, index) => {
 }).sort((a, b) => (BigInt(a.timestamp) < BigInt(b.timestamp) ? 1 : -1));
 
 const keys = [];
-let loggedIn = process.env.MOCK_OPEN === "1";
-const empty = process.env.MOCK_EMPTY === "1";
+const sessions = new Set();
+/** Records by tenant, newest first. */
+const stores = new Map([["default", records]]);
+let tenant = "default";
+const current = () => stores.get(tenant) ?? [];
 const value = (record, field) =>
   record[field] ?? record.attributes[field] ?? record.resource[field.replace(/^resource\./, "")] ?? "";
 
@@ -100,7 +103,7 @@ function matches(record, list) {
       ? record.body.toLowerCase().includes(term.raw.toLowerCase())
       : term.raw.includes("*")
         ? new RegExp(`^${term.raw.replaceAll("*", ".*")}$`).test(String(value(record, term.field)))
-        : String(value(record, term.field)) === term.raw;
+        : String(value(record, term.field === "level" ? "severity" : term.field)) === term.raw;
     return hit !== term.negated;
   });
 }
@@ -108,7 +111,7 @@ const ns = (text, fallback) => (text ? BigInt(Date.parse(text)) * 1_000_000n : f
 function select(body) {
   const list = terms(body.query ?? "");
   const [from, to] = [ns(body.from, 0n), ns(body.to, 1n << 62n)];
-  return (empty ? [] : records).filter(
+  return current().filter(
     (record) => BigInt(record.timestamp) >= from && BigInt(record.timestamp) < to && matches(record, list),
   );
 }
@@ -137,20 +140,18 @@ const HOT = [
 ];
 
 const handlers = {
-  "GET auth/session": () => session(),
+  "GET auth/session": (_body, signedIn) => session(signedIn),
   "POST auth/login": (body) => {
     if (body.password !== "nexus")
       return [
         401,
         { error: { code: "unauthenticated", message: "The user name or password is wrong.", hint: "Try again." } },
       ];
-    loggedIn = true;
-    return session();
+    const id = hex(16);
+    sessions.add(id);
+    return [200, session(true), { "Set-Cookie": `nexus_session=${id}; HttpOnly; Path=/` }];
   },
-  "POST auth/logout": () => {
-    loggedIn = false;
-    return {};
-  },
+  "POST auth/logout": () => [200, {}, { "Set-Cookie": "nexus_session=; Max-Age=0; Path=/" }],
   "GET info": () => ({
     version: "0.1.0",
     http_port: port,
@@ -160,9 +161,9 @@ const handlers = {
     retention_days: { logs: 30 },
   }),
   "GET ingest/status": () => ({
-    records_total: empty ? 0 : records.length + Math.floor((Date.now() - now) / 10),
+    records_total: current().length,
     rejected_total: 0,
-    records_per_second: empty ? 0 : 120.4,
+    records_per_second: current().length ? 120.4 : 0,
     last_received_at: "",
   }),
   "POST logs/search": (body) => {
@@ -242,6 +243,8 @@ const handlers = {
     };
   },
   "POST sql": (body) => {
+    if (body.query.includes("system."))
+      return [403, { error: { code: "permission_denied", message: "only the view logs may be read." } }];
     if (body.query.includes("FORM"))
       return [
         400,
@@ -271,7 +274,7 @@ const handlers = {
       statistics: statistics(30000),
     };
   },
-  "GET keys": () => ({ keys }),
+  "GET keys": () => ({ keys: keys.map((entry) => entry.key) }),
   "POST keys": (body) => {
     const secret = `nx_${hex(20)}`;
     const key = {
@@ -282,19 +285,42 @@ const handlers = {
       ...body,
       tenant: body.tenant || "default",
     };
-    keys.push(key);
+    keys.push({ key, secret });
     return { key, secret };
   },
 };
-function session() {
+function session(signedIn) {
   return {
-    authenticated: loggedIn,
-    username: loggedIn ? "admin" : "",
+    authenticated: signedIn,
+    username: signedIn ? "admin" : "",
     role: "admin",
-    permissions: loggedIn ? ["admin"] : [],
+    permissions: signedIn ? ["admin"] : [],
     tenant: "default",
     tenants: ["default", "_nexus"],
   };
+}
+
+function ingest(lines, owner) {
+  const list = stores.get(owner) ?? [];
+  stores.set(owner, list);
+  for (const line of lines.split("\n")) {
+    const { timestamp, level, message, service, trace_id = "", span_id = "", ...attributes } = JSON.parse(line);
+    const ms = timestamp ? Date.parse(timestamp) : Date.now();
+    list.push({
+      ...records[0],
+      id: `i${list.length}-${owner}`,
+      timestamp: `${ms}${String(list.length % 1_000_000).padStart(6, "0")}`,
+      service,
+      severity: level,
+      body: message,
+      trace_id,
+      span_id,
+      attributes,
+      resource: { "service.name": service },
+    });
+  }
+  list.sort((a, b) => (BigInt(a.timestamp) < BigInt(b.timestamp) ? 1 : -1));
+  return { accepted: lines.split("\n").length, rejected: 0, errors: [] };
 }
 
 createServer((request, response) => {
@@ -305,28 +331,34 @@ createServer((request, response) => {
     const prefix = "/api/nexus/v1/";
     if (url.pathname.startsWith(prefix)) {
       const name = `${request.method} ${url.pathname.slice(prefix.length)}`;
-      const send = (status, body) => {
-        response.writeHead(status, { "Content-Type": "application/json" });
+      const send = (status, body, headers = {}) => {
+        response.writeHead(status, { "Content-Type": "application/json", ...headers });
         response.end(JSON.stringify(body));
       };
-      if (!loggedIn && !name.includes("auth/"))
+      const bearer = (request.headers.authorization ?? "").replace("Bearer ", "");
+      const key = keys.find((entry) => entry.secret === bearer);
+      const signedIn = sessions.has(/nexus_session=(\w+)/.exec(request.headers.cookie ?? "")?.[1]);
+      tenant = request.headers["x-scope-orgid"] ?? key?.key.tenant ?? "default";
+      const text = Buffer.concat(chunks).toString();
+      if (!signedIn && !key && !name.includes("auth/"))
         return send(401, { error: { code: "unauthenticated", message: "Sign in first." } });
+      if (name === "POST ingest/logs") return send(200, ingest(text, tenant));
       if (name.startsWith("DELETE keys/")) {
         keys.splice(
-          keys.findIndex((key) => name.endsWith(key.id)),
+          keys.findIndex((entry) => name.endsWith(entry.key.id)),
           1,
         );
         return send(200, {});
       }
       if (name.startsWith("GET logs/record")) {
-        const record = records.find((entry) => entry.id === url.searchParams.get("id"));
+        const record = current().find((entry) => entry.id === url.searchParams.get("id"));
         return record
           ? send(200, record)
           : send(404, { error: { code: "not_found", message: "There is no such record." } });
       }
       const handler = handlers[name];
       if (!handler) return send(404, { error: { code: "not_found", message: name } });
-      const answer = handler(chunks.length ? JSON.parse(Buffer.concat(chunks).toString()) : {});
+      const answer = handler(text ? JSON.parse(text) : {}, signedIn);
       return Array.isArray(answer) ? send(...answer) : send(200, answer);
     }
     const file = root + url.pathname;

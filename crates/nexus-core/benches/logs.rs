@@ -8,7 +8,6 @@ use nexus_core::batch::LogBatch;
 use nexus_core::json::fields::FieldMapping;
 use nexus_core::json::lines::decode_json_lines;
 use nexus_core::native::logs::{LogBlockOptions, encode_logs};
-use nexus_core::native::memory::SkeletonMemory;
 use nexus_core::template::{Skeletons, Templater};
 use std::fmt::Write as _;
 use std::hint::black_box;
@@ -49,7 +48,7 @@ fn encode(batch: &LogBatch) -> Vec<u8> {
         now_ns: NOW_NS,
         day: None,
         promoted: &[],
-        skeletons: &SkeletonMemory::default(),
+        skeletons: None,
     };
     encode_logs(batch, &options).expect("known column types")
 }

@@ -242,6 +242,25 @@ impl LogBatchBuilder {
         }
     }
 
+    /// Make room for the records of a body of so many bytes, at a guess.
+    pub fn reserve(&mut self, body_bytes: usize) {
+        let (batch, rows) = (&mut self.batch, body_bytes / 256);
+        batch.timestamps.reserve(rows);
+        batch.observed_timestamps.reserve(rows);
+        batch.resource_ids.reserve(rows);
+        batch.scope_ids.reserve(rows);
+        batch.severity_numbers.reserve(rows);
+        batch.severity_texts.reserve(rows);
+        batch.trace_ids.reserve(rows);
+        batch.span_ids.reserve(rows);
+        batch.trace_flags.reserve(rows);
+        batch.event_names.reserve(rows);
+        batch.template_ids.reserve(rows);
+        batch.skeleton_ids.reserve(rows);
+        batch.bodies.reserve(rows, body_bytes / 4);
+        batch.strings.values.reserve(4 * rows, body_bytes / 8);
+    }
+
     /// A builder for records that were in a batch before: they may have [`DROPPED_ATTRIBUTES`] besides the most
     /// attributes there can be.
     pub(crate) fn for_envelope() -> Self {

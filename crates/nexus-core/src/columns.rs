@@ -15,6 +15,12 @@ impl Default for Strings {
 }
 
 impl Strings {
+    /// Make room.
+    pub fn reserve(&mut self, values: usize, bytes: usize) {
+        self.offsets.reserve(values);
+        self.data.reserve(bytes);
+    }
+
     /// Append a value.
     pub fn push(&mut self, value: &[u8]) {
         self.data.extend_from_slice(value);

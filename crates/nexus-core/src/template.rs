@@ -12,8 +12,8 @@
 //! * what is in quotes, unless it is a key of a JSON object; the value in `key=value`; a URL's query; e-mail addresses.
 //!
 //! Words before a number stay (`user-<*>`, `/api/<*>/orders`): to merge templates later is easy, to split them is not.
-//! Neighbouring masks become one, and runs of white space one space. The template id is the xxh3-64 of the template. Only
-//! the first [`MAX_SKELETON_BYTES`] bytes of a body take part.
+//! Neighbouring masks become one, as do neighbouring tokens that are equal and end in a mask; runs of white space become one
+//! space. The template id is the xxh3-64 of the template. Only the first [`MAX_SKELETON_BYTES`] bytes of a body take part.
 
 use crate::dictionary::Dictionary;
 
@@ -222,6 +222,7 @@ impl Masked<'_> {
 
     fn separator(&mut self, byte: u8) {
         if byte.is_ascii_whitespace() {
+            self.drop_repeated();
             if !self.out.is_empty() && self.out.last() != Some(&b' ') {
                 self.out.push(b' ');
             }
@@ -229,6 +230,27 @@ impl Masked<'_> {
             self.out.push(byte);
             if !JOINTS.contains(&byte) {
                 self.mask_end = None;
+            }
+        }
+    }
+
+    /// Drop the last token when it is that before it again and ends in a mask: `blk_<*> blk_<*>` becomes `blk_<*>`, and
+    /// commas do not matter. So lists of any length have one template.
+    fn drop_repeated(&mut self) {
+        let comma = self.out.ends_with(b"<*>,");
+        if !comma && !self.out.ends_with(MASK) {
+            return;
+        }
+        let end = self.out.len() - usize::from(comma);
+        let Some(space) = self.out.iter().rposition(|&byte| byte == b' ') else { return };
+        let (before, token) = (&self.out[..space], &self.out[space + 1..end]);
+        let before = before.strip_suffix(b",").unwrap_or(before);
+        if before.strip_suffix(token).is_some_and(|rest| rest.last().is_none_or(|byte| b" ([{".contains(byte))) {
+            let end = before.len();
+            self.out.truncate(end);
+            self.mask_end = Some(end);
+            if comma {
+                self.out.push(b',');
             }
         }
     }
@@ -277,6 +299,7 @@ fn mask(skeleton: &[u8], out: &mut Vec<u8>) {
             }
         };
     }
+    masked.drop_repeated();
     if masked.out.last() == Some(&b' ') {
         masked.out.pop();
     }
@@ -453,6 +476,9 @@ mod tests {
             ("mail to john.doe@example.com.", "mail to <*>."),
             ("root@host", "root@host"),
             ("block blk_-1608999687919862906 of size 91178", "block blk_<*> of size <*>"),
+            ("delete blk_-1 blk_2, blk_33 (host-1, host-2, host-3)", "delete blk_<*> (host-<*>, host-<*>)"),
+            ("a-1, a-2, a-3", "a-<*>"),
+            ("b a-1 a-2 ", "b a-<*>"),
             ("retry 1, 2, 3 (of 4)", "retry <*> (of <*>)"),
             ("an \"open quote 1", "an \"open quote <*>"),
             ("0x1f at worker.go:77", "<*> at worker.go:<*>"),

@@ -7,7 +7,7 @@ use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
 use pyo3::types::PyBytes;
 
-/// What skeletons the blocks of a store have held; made once and handed to every `encode_native`.
+/// What skeletons the blocks of a store have held; made once per store and handed to every `encode_native`.
 #[pyclass(frozen, module = "nexus._native")]
 #[derive(Default)]
 pub struct SkeletonMemory {
@@ -24,7 +24,7 @@ impl SkeletonMemory {
 
 /// A batch as one Native block of `nexus.logs`.
 #[pyfunction]
-#[pyo3(signature = (batch, *, tenant, commit_id, retention_days, now_ns, skeletons, day=None, promoted=Vec::new()))]
+#[pyo3(signature = (batch, *, tenant, commit_id, retention_days, now_ns, day=None, promoted=Vec::new(), skeletons=None))]
 #[allow(clippy::too_many_arguments)]
 pub fn encode_native<'py>(
     py: Python<'py>,
@@ -33,9 +33,9 @@ pub fn encode_native<'py>(
     commit_id: u64,
     retention_days: u32,
     now_ns: i64,
-    skeletons: &SkeletonMemory,
     day: Option<u32>,
     promoted: Vec<(String, String, String, String)>,
+    skeletons: Option<&SkeletonMemory>,
 ) -> PyResult<Bound<'py, PyBytes>> {
     let promoted = promoted.into_iter().map(promoted_column).collect::<PyResult<Vec<_>>>()?;
     let options = LogBlockOptions {
@@ -45,7 +45,7 @@ pub fn encode_native<'py>(
         now_ns,
         day,
         promoted: &promoted,
-        skeletons: &skeletons.inner,
+        skeletons: skeletons.map(|memory| &memory.inner),
     };
     let block = detached(py, || encode_logs(&batch.inner, &options))?;
     Ok(PyBytes::new(py, &block))

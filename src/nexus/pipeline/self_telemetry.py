@@ -59,8 +59,11 @@ class SelfTelemetry:
             return
         if len(self._waiting) >= MAX_WAITING:
             self._dropped.add(1, "queue_full")
-        with contextlib.suppress(Exception):
+        try:
             self._waiting.append(log_record(record))
+        except Exception:
+            # A wrong format string of whoever logs must not raise in their place.
+            self._dropped.add(1, "unreadable")
 
     def start(self) -> None:
         """Send in the background."""

@@ -83,6 +83,8 @@ def parse_payload(body: bytes, shape: type[S]) -> S:
         return msgspec.json.decode(body or b"{}", type=shape)
     except msgspec.ValidationError as error:
         raise InvalidRequest(f"the request is not as expected: {_lower(str(error))}.") from error
+    except UnicodeDecodeError as error:
+        raise InvalidRequest("the request body is not UTF-8.") from error
     except msgspec.DecodeError as error:
         raise InvalidRequest(f"the request body is not JSON: {_lower(str(error))}.") from error
     except RecursionError as error:

@@ -23,6 +23,7 @@ IMMUTABLE: Final = "public, max-age=31536000, immutable"
 REVALIDATE: Final = "no-cache"
 UI_PATHS: Final = re.compile(r"/(login|logs|start|query|settings(/[\w/-]*)?)?/?")
 _HASHED: Final = re.compile(r"/assets/.*[-.][A-Za-z0-9_-]{8,}\.\w+")
+_DECLINED: Final = re.compile(r";q=0(\.0*)?$")
 _ENCODINGS: Final = (("br", ".br"), ("gzip", ".gz"))
 _TYPES: Final = {".js": "text/javascript", ".mjs": "text/javascript", ".css": "text/css", ".svg": "image/svg+xml",
                  ".woff2": "font/woff2", ".json": "application/json", ".webmanifest": "application/manifest+json",
@@ -127,7 +128,9 @@ def _asset(name: str, path: Path, files: set[Path]) -> Asset:
 
 
 def _negotiated(asset: Asset, accepted: str) -> tuple[str, Path]:
-    offered = {part.partition(";")[0].strip() for part in accepted.split(",") if "q=0" not in part.replace(" ", "")}
+    offered = {
+        part.partition(";")[0].strip() for part in accepted.lower().split(",") if not _DECLINED.search(part.replace(" ", ""))
+    }
     for encoding, path in asset.variants.items():
         if encoding in offered:
             return encoding, path

@@ -110,7 +110,7 @@ class LogStore(Protocol):
         """Run a `SqlStatement` plan."""
         ...
 
-    def explain(self, query: Scoped) -> list[str]:
+    async def explain(self, query: Scoped) -> list[str]:
         """The SQL text(s) that the plan becomes, without running them."""
         ...
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
+from tests.strategies.search_trees import trees
 
 from nexus.errors import QuerySyntaxError
 from nexus.query.logs import lower, parse, print_query
@@ -27,7 +28,6 @@ from nexus.query.logs.ast import (
 from nexus.query.logs.lexer import MAX_CHARACTERS
 from nexus.query.logs.parser import MAX_DEPTH, MAX_TERMS
 from nexus.query.plan import CompareOp
-from tests.strategies.search_trees import trees
 
 
 def word(text: str) -> Term:

@@ -73,6 +73,7 @@ export const en = {
     hint: "A day means the whole day, a moment five minutes on either side.",
   },
   palette: {
+    label: "Command palette",
     placeholder: "Search pages and actions, or paste a trace id",
     nothing: "Nothing found",
     pages: "Pages",
@@ -164,6 +165,7 @@ export const en = {
     rows: "Log records",
     time: "Time",
     service: "Service",
+    severity: "Severity",
     body: "Message",
     newest: "Newest first",
     oldest: "Oldest first",

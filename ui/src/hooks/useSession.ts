@@ -28,7 +28,7 @@ export function useSignOut(): () => Promise<void> {
   const { api, client } = useBackend();
   return async () => {
     await api.logout().catch(() => undefined);
-    client.clear();
     client.setQueryData(["session"], NOBODY);
+    client.removeQueries({ predicate: (query) => query.queryKey[0] !== "session" });
   };
 }

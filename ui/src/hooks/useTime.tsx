@@ -1,5 +1,6 @@
 /** The one time context: range from the address, resolved against a clock that moves only on run and refresh. */
 import { createContext, type ReactNode, use, useCallback, useEffect, useMemo, useRef, useState } from "react";
+import { useLocation } from "react-router";
 import { fromMs, type Instant } from "../core/time/instant.ts";
 import { type Range, resolveRange, type Span } from "../core/time/range.ts";
 import { addRecent } from "../core/time/recents.ts";
@@ -35,6 +36,13 @@ export function TimeProvider({ children }: { children: ReactNode }): ReactNode {
   const [now, setNow] = useState<Instant>(() => fromMs(api.now()));
   const holds = useRef(new Set<string>());
   const [held, setHeld] = useState(false);
+  const { pathname } = useLocation();
+  const [page, setPage] = useState(pathname);
+  // Another page looks at the clock anew.
+  if (page !== pathname) {
+    setPage(pathname);
+    setNow(fromMs(api.now()));
+  }
   const span = useMemo(() => resolveRange(range, now, zone), [range, now, zone]);
 
   const refresh = useCallback(() => setNow(fromMs(api.now())), [api]);

@@ -1,6 +1,12 @@
-/** Runs before every test file. */
+/** Runs before every test file: matchers, and what the simulated browser lacks. */
 import "@testing-library/jest-dom/vitest";
 import { cleanup } from "@testing-library/react";
-import { afterEach } from "vitest";
+import { afterEach, vi } from "vitest";
 
-afterEach(cleanup);
+afterEach(() => {
+  cleanup();
+  localStorage.clear();
+  vi.unstubAllGlobals();
+});
+
+window.HTMLElement.prototype.scrollIntoView = () => undefined;

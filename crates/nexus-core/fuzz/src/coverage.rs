@@ -7,6 +7,7 @@ static START: AtomicPtr<u8> = AtomicPtr::new(std::ptr::null_mut());
 static LENGTH: AtomicUsize = AtomicUsize::new(0);
 
 /// Called by the binary's constructors with the bounds of its counters.
+#[cfg(not(feature = "libfuzzer"))]
 #[unsafe(no_mangle)]
 extern "C" fn __sanitizer_cov_8bit_counters_init(start: *mut u8, end: *mut u8) {
     START.store(start, Relaxed);

@@ -7,8 +7,8 @@ use nexus_core::decompress::{Encoding, decompress};
 use nexus_core::envelope::{from_ipc, to_ipc, to_record_batch};
 use nexus_core::json::fields::FieldMapping;
 use nexus_core::json::lines::decode_json_lines;
-use nexus_core::native::memory::SkeletonMemory;
 use nexus_core::native::logs::{AttributeType, LogBlockOptions, PromotedColumn, encode_logs};
+use nexus_core::native::memory::SkeletonMemory;
 use nexus_core::otlp::{decode_logs_json, decode_logs_protobuf};
 use nexus_core::template::mask_template;
 
@@ -150,7 +150,7 @@ fn batch(batch: &LogBatch) {
             now_ns: NOW,
             day,
             promoted: &promoted,
-            skeletons: &skeletons,
+            skeletons: day.is_some().then_some(&skeletons),
         };
         encode_logs(batch, &options).expect("the columns have types that fit");
     }

@@ -23,6 +23,7 @@ pub fn decode_json_lines(body: &[u8], now_ns: i64, mapping: &FieldMapping) -> Re
     let body = body.strip_prefix(b"\xef\xbb\xbf").unwrap_or(body);
     let valid = simdutf8::basic::from_utf8(body).is_ok();
     let mut decoder = Decoder::new(now_ns, mapping);
+    decoder.builder.reserve(body.len());
     let mut rejections = Rejections::default();
     if is_array(body) {
         decoder.array(body, valid, &mut rejections);

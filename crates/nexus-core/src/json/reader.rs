@@ -4,6 +4,9 @@
 //! RFC 8259 with two freedoms that real senders take: control characters inside strings, and the numbers `NaN`,
 //! `Infinity` and `-Infinity`.
 
+// Measured: the reader's smallest steps cost a third more as calls.
+#![allow(clippy::inline_always)]
+
 use std::fmt;
 
 /// Where and why the input is not JSON. `offset` counts bytes from the start of the reader's input.
@@ -25,6 +28,7 @@ impl std::error::Error for JsonError {}
 
 /// What kind of value a raw token begins.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[repr(usize)] // A whole word, so that tokens have no padding.
 pub(crate) enum TokenKind {
     /// `null`
     Null,

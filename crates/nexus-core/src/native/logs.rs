@@ -2,7 +2,7 @@
 
 use super::block::Block;
 use super::columns::{Promotion, constant, low_cardinality, map};
-use super::memory::SkeletonMemory;
+use super::memory::{MIN_SKELETON_ROWS, SkeletonMemory};
 use super::order::sorted_rows;
 use crate::batch::{DAY_NS, HOUR_NS, LogBatch};
 use crate::columns::{MapColumn, Strings};
@@ -77,8 +77,8 @@ pub struct LogBlockOptions<'a> {
     pub day: Option<u32>,
     /// Attributes with columns of their own.
     pub promoted: &'a [PromotedColumn],
-    /// What earlier blocks of the store held.
-    pub skeletons: &'a SkeletonMemory,
+    /// What earlier blocks of the store held; None counts within this block alone.
+    pub skeletons: Option<&'a SkeletonMemory>,
 }
 
 /// A promoted column has a type that its attribute cannot fill.
@@ -180,7 +180,7 @@ fn expiry(timestamp: i64, options: &LogBlockOptions<'_>) -> u16 {
 }
 
 /// Skeletons that are common in the store; empty for the others.
-fn skeletons(block: &mut Block, batch: &LogBatch, rows: &[u32], memory: &SkeletonMemory) {
+fn skeletons(block: &mut Block, batch: &LogBatch, rows: &[u32], memory: Option<&SkeletonMemory>) {
     let skeletons = &batch.skeletons;
     let mut counts = vec![0_u32; skeletons.len()];
     for &row in rows {
@@ -189,7 +189,11 @@ fn skeletons(block: &mut Block, batch: &LogBatch, rows: &[u32], memory: &Skeleto
     let written: Vec<u32> = (0..skeletons.len() as u32)
         .map(|id| {
             let rows = counts[id as usize];
-            if rows > 0 && memory.is_common(skeletons.get(id), rows) { id } else { 0 }
+            let common = match memory {
+                Some(memory) => rows > 0 && memory.is_common(skeletons.get(id), rows),
+                None => rows >= MIN_SKELETON_ROWS,
+            };
+            if common { id } else { 0 }
         })
         .collect();
     let ids = rows.iter().map(|&row| written[batch.skeleton_ids[row as usize] as usize]);

@@ -299,7 +299,7 @@ fn read_attributes(input: &mut Input<'_>, records: &mut Records, buffer: &mut Ve
         while input.reader.element(std::mem::take(&mut first))? {
             buffer.clear();
             let (key, value) = read_pair(input, buffer, 0)?;
-            if let Some(id) = records.builder.key_id(&key)
+            if let Some(id) = records.recent_key(&key).or_else(|| records.new_key(&key))
                 && value.with_scalar(|scalar| records.attribute(id, scalar)).is_none()
             {
                 records.builder.add_json(id, buffer);

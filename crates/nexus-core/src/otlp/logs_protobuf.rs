@@ -163,7 +163,7 @@ impl Decoder {
                 record::OBSERVED_TIME => observed = record.fixed64()?,
                 record::SEVERITY_NUMBER => severity = record.varint()?,
                 record::SEVERITY_TEXT => severity_text = record.message()?,
-                record::BODY => body.push(record.message()?),
+                record::BODY => body.push(record.message()?)?,
                 record::ATTRIBUTES => self.attribute(record.message()?)?,
                 // Trace flags are the low byte; the others are reserved.
                 record::FLAGS => self.records.builder.trace_flags(record.fixed32()? as u8),
@@ -198,9 +198,12 @@ impl Decoder {
     #[inline]
     fn attribute(&mut self, attribute: Reader<'_>) -> Walk {
         let (key, found) = key_value(attribute)?;
-        let key = utf8(key, "attribute key")?;
-        let Some(id) = self.records.builder.key_id(key.as_bytes()) else {
-            return Ok(check(attribute, Message::Attribute)?);
+        let id = match self.records.recent_key(key.rest()) {
+            Some(id) => id,
+            None => match self.records.new_key(utf8(key, "attribute key")?.as_bytes()) {
+                Some(id) => id,
+                None => return Ok(check(attribute, Message::Attribute)?),
+            },
         };
         match value(found.reader())? {
             Value::Text(text) => self.records.builder.add_string(id, utf8(text, "attribute value")?.as_bytes()),

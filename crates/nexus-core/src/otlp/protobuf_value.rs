@@ -34,7 +34,7 @@ pub fn key_value(mut pair: Reader<'_>) -> Result<(Reader<'_>, Singular<'_>), Wir
     while let Some(tag) = pair.tag()? {
         match tag {
             pair::KEY => key = pair.message()?,
-            pair::VALUE => value.push(pair.message()?),
+            pair::VALUE => value.push(pair.message()?)?,
             _ => pair.skip(tag)?,
         }
     }

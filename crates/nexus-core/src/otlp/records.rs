@@ -12,6 +12,9 @@ use std::borrow::Cow;
 const UNKNOWN_SERVICE: &[u8] = b"unknown_service";
 const SERVICE_NAME: &[u8] = b"service.name";
 
+/// Attributes of a record whose keys are remembered for the next.
+const RECENT_KEYS: usize = 32;
+
 /// Records taken of one request. An empty record is two bytes on the wire and some seventy in a batch: without a limit a
 /// request of 64 MiB could ask for gigabytes.
 pub const MAX_RECORDS: u64 = 2 << 20;
@@ -35,6 +38,9 @@ pub struct Records {
     number: u64,
     resource_fault: Option<Fault>,
     scope_fault: Option<Fault>,
+    /// Keys of the last records' attributes by their place: those of the next are often the same.
+    recent_keys: Vec<KeyId>,
+    attributes: usize,
     text: Vec<u8>,
 }
 
@@ -47,6 +53,8 @@ impl Records {
             number: 0,
             resource_fault: None,
             scope_fault: None,
+            recent_keys: Vec::new(),
+            attributes: 0,
             text: Vec::new(),
         }
     }
@@ -75,6 +83,7 @@ impl Records {
     /// Start the next record. Some when it is rejected without a look at it; it ends with [`Self::end`] too.
     pub fn begin(&mut self) -> Option<Fault> {
         self.number += 1;
+        self.attributes = 0;
         self.builder.begin_record();
         let beyond = (self.number > MAX_RECORDS).then_some(Fault::TooManyRecords);
         self.resource_fault.or(self.scope_fault).or(beyond)
@@ -119,6 +128,25 @@ impl Records {
                 self.builder.body_bytes(&self.text);
             }
         }
+    }
+
+    /// Id of the next attribute's key, if it is the one that the last record had in this place.
+    #[inline]
+    pub fn recent_key(&mut self, key: &[u8]) -> Option<KeyId> {
+        self.attributes += 1;
+        self.recent_keys.get(self.attributes - 1).copied().filter(|&id| self.builder.key(id) == key)
+    }
+
+    /// Id of that key if it was not, see [`LogBatchBuilder::key_id`].
+    pub fn new_key(&mut self, key: &[u8]) -> Option<KeyId> {
+        let id = self.builder.key_id(key)?;
+        let place = self.attributes - 1;
+        if place < self.recent_keys.len() {
+            self.recent_keys[place] = id;
+        } else if place < RECENT_KEYS {
+            self.recent_keys.push(id);
+        }
+        Some(id)
     }
 
     /// Attribute of the record.

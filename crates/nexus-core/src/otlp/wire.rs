@@ -195,6 +195,14 @@ impl<'a> Reader<'a> {
         }
     }
 
+    /// Skip all fields that are left.
+    fn skip_all(mut self) -> Result<(), WireError> {
+        while let Some(tag) = self.tag()? {
+            self.skip(tag)?;
+        }
+        Ok(())
+    }
+
     /// Skip to the end of an unknown group, without recursion.
     #[cold]
     fn skip_group(&mut self, field: u32) -> Result<(), WireError> {
@@ -236,7 +244,7 @@ impl<'a> Singular<'a> {
         let mut found = Self::ABSENT;
         while let Some(tag) = message.tag()? {
             if tag == wanted {
-                found.push(message.message()?);
+                found.push(message.message()?)?;
             } else {
                 message.skip(tag)?;
             }
@@ -246,19 +254,24 @@ impl<'a> Singular<'a> {
 
     /// Take an occurrence.
     #[inline]
-    pub fn push(&mut self, occurrence: Reader<'a>) {
+    pub fn push(&mut self, occurrence: Reader<'a>) -> Result<(), WireError> {
         match self.first {
             None => self.first = Some(occurrence),
-            Some(first) => self.join(first, occurrence),
+            Some(first) => self.join(first, occurrence)?,
         }
+        Ok(())
     }
 
     #[cold]
-    fn join(&mut self, first: Reader<'a>, occurrence: Reader<'a>) {
+    fn join(&mut self, first: Reader<'a>, occurrence: Reader<'a>) -> Result<(), WireError> {
+        // Each must be a message by itself: end to end, two halves of a field would pass for one.
+        first.skip_all()?;
+        occurrence.skip_all()?;
         if self.joined.is_empty() {
             self.joined.extend_from_slice(first.rest);
         }
         self.joined.extend_from_slice(occurrence.rest);
+        Ok(())
     }
 
     /// The message, None when it did not occur. Offsets in a merged one count from its first occurrence.

@@ -165,9 +165,7 @@ class Lexer:
                 character = self._peek()
                 self.position += 1
             pieces.append(character)
-        raise self.error(
-            "the quote is not closed.", start, start + 1, 'Add a closing "; inside quotes write \\" and \\\\.'
-        )
+        raise self.error("the quote is not closed.", start, start + 1, 'Add a closing "; inside quotes write \\" and \\\\.')
 
     def _regex(self, start: int) -> Token | None:
         """`/.../` up to the first unescaped slash, when a boundary follows it; a path like /api/v1 is none."""
@@ -186,9 +184,7 @@ class Lexer:
                 pieces.append(self.text[position])
                 position += 1
         end = position + 1
-        if position >= len(self.text) or not (
-            end == len(self.text) or self.text[end].isspace() or self.text[end] == ")"
-        ):
+        if position >= len(self.text) or not (end == len(self.text) or self.text[end].isspace() or self.text[end] == ")"):
             return None
         pattern = "".join(pieces)
         if not pattern:
@@ -209,9 +205,7 @@ class Lexer:
         self.position += len(operator)
         following = self._peek()
         if not following or following.isspace() or following == ")":
-            raise self.error(
-                f"a value is missing behind {operator}.", start, self.position, "For example status:>=500."
-            )
+            raise self.error(f"a value is missing behind {operator}.", start, self.position, "For example status:>=500.")
         if following in "<>=!~":
             raise self.error(f"{operator + following!r} is not an operator.", start, self.position + 1, _OPERATOR_HINT)
         return Comparison(CompareOp(operator), self._literal(")"))
@@ -315,7 +309,5 @@ def _text_or_pattern(pieces: list[str]) -> Matcher:
 
 
 _MISSING_VALUE_HINT: Final = 'Write field:value, field:* for any value, or quote text that holds a colon: "error: x".'
-_OPERATOR_HINT: Final = (
-    'Operators are = != < <= > >=; for the rest write field:/regex/, -field:value, or quote: field:"~x".'
-)
+_OPERATOR_HINT: Final = 'Operators are = != < <= > >=; for the rest write field:/regex/, -field:value, or quote: field:"~x".'
 _RANGE_HINT: Final = 'Write field:[100 TO 200], {100 TO 200} without the ends, [100 TO *], or quote text: field:"[x]".'

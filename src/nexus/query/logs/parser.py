@@ -109,8 +109,7 @@ class _Parser:
         first_end = places[1][1] if len(places) > 1 else places[0][2]
         clauses = [Clause(parts[0], places[0][1:], (places[0][1], first_end))]
         clauses += [
-            Clause(part, (start, end), (joint, end))
-            for part, (joint, start, end) in zip(parts[1:], places[1:], strict=True)
+            Clause(part, (start, end), (joint, end)) for part, (joint, start, end) in zip(parts[1:], places[1:], strict=True)
         ]
         return root, tuple(clauses)
 
@@ -191,9 +190,7 @@ class _Parser:
     def term(self, field: str | None, first: Token) -> Node:
         self.terms += 1
         if self.terms > MAX_TERMS:
-            raise self.fail(
-                f"the query has more than {MAX_TERMS} terms.", first, "Use a wildcard or a /regex/ instead."
-            )
+            raise self.fail(f"the query has more than {MAX_TERMS} terms.", first, "Use a wildcard or a /regex/ instead.")
         matcher = self.advance().match
         assert matcher is not None
         span = (first.start, self.last_end)
@@ -204,9 +201,7 @@ class _Parser:
     def unexpected(self, token: Token) -> QuerySyntaxError:
         match token.kind:
             case Kind.END:
-                return self.fail(
-                    "the query ends where a term is expected.", token, "Add a term, or take out the operator."
-                )
+                return self.fail("the query ends where a term is expected.", token, "Add a term, or take out the operator.")
             case Kind.CLOSE:
                 return self.fail("this parenthesis was never opened.", token, 'Remove it, or quote it: ")".')
             case _:

@@ -70,9 +70,7 @@ def _matcher(matcher: Matcher) -> str:
         case Pattern(pieces):
             return "*".join(_ESCAPED_IN_PATTERN.sub(_escape, piece) for piece in pieces)
         case Regex(pattern):
-            return (
-                "/" + re.sub(r"\\.|/", lambda found: "\\/" if found[0] == "/" else found[0], pattern, flags=re.S) + "/"
-            )
+            return "/" + re.sub(r"\\.|/", lambda found: "\\/" if found[0] == "/" else found[0], pattern, flags=re.S) + "/"
         case Comparison(op, value):
             return op.value + quote(value)
         case Range(low, high, includes_low, includes_high):

@@ -41,9 +41,7 @@ _UNSUPPORTED_GROUPS: Final = (
     ("(?#", "a comment"),
     ("(?|", "a branch reset"),
 )
-_HINT: Final = (
-    "Expressions follow RE2: no look-around and no backreferences; combine terms with AND, OR and NOT instead."
-)
+_HINT: Final = "Expressions follow RE2: no look-around and no backreferences; combine terms with AND, OR and NOT instead."
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,8 +1,8 @@
 """The engine's native module, loaded without the Python package around it.
 
-`import chdb` opens an in-memory engine and imports pyarrow and numpy: 0.25 s and 47 MB of memory (17 MB of it anonymous)
-that nothing here needs. Only the extension file of that package is loaded. In a process that has imported `chdb` already
-its module is used: an extension must not be initialised twice.
+`import chdb` opens an in-memory engine and imports pyarrow and numpy: 0.25 s and 47 MB of memory (17 MB of it private)
+that nothing here needs. Only the extension file of that package is loaded, under its own name, because an extension must
+not be initialised twice in a process.
 """
 
 from __future__ import annotations
@@ -12,10 +12,12 @@ import importlib.util
 import os
 import sys
 import threading
+from pathlib import Path
 from types import ModuleType
 from typing import Any, Final, Protocol, cast
 
 _FILE: Final = "_chdb.abi3.so"
+_MODULE: Final = "chdb._chdb"
 _lock = threading.Lock()
 _module: ModuleType | None = None
 
@@ -55,8 +57,7 @@ def _load() -> ModuleType:
     global _module
     with _lock:
         if _module is None:
-            imported = sys.modules.get("chdb")
-            _module = getattr(imported, "_chdb", None) or _load_extension()
+            _module = sys.modules.get(_MODULE) or _load_extension()
             # Signals belong to the process: without this the engine takes over SIGSEGV and friends.
             _module.set_signal_handlers_enabled(0)
         return _module
@@ -66,9 +67,9 @@ def _load_extension() -> ModuleType:
     package = importlib.machinery.PathFinder.find_spec("chdb")
     if package is None or not package.submodule_search_locations:
         raise ImportError("the package chdb-core is not installed", name="chdb")
-    path = os.path.join(package.submodule_search_locations[0], _FILE)
-    loader = importlib.machinery.ExtensionFileLoader("_chdb", path)
-    spec = importlib.util.spec_from_loader("_chdb", loader)
+    path = str(Path(package.submodule_search_locations[0]) / _FILE)
+    loader = importlib.machinery.ExtensionFileLoader(_MODULE, path)
+    spec = importlib.util.spec_from_loader(_MODULE, loader)
     if spec is None:
         raise ImportError(f"cannot load {path}", name="_chdb", path=path)
     # The engine brings its own allocator; it must not be mixed with one that is preloaded globally.
@@ -77,6 +78,8 @@ def _load_extension() -> ModuleType:
     try:
         module = importlib.util.module_from_spec(spec)
         loader.exec_module(module)
+        # Whoever imports the package later gets this module.
+        sys.modules[_MODULE] = module
     finally:
         sys.setdlopenflags(flags)
     return module

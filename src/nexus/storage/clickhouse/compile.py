@@ -26,7 +26,6 @@ from nexus.storage.clickhouse.catalog import Catalog
 from nexus.storage.clickhouse.literals import identifier, quote
 from nexus.storage.clickhouse.records import PageBuilder, get_record
 from nexus.storage.clickhouse.scan import Scan, scan_of
-from nexus.storage.clickhouse.sql_statement import compile_sql
 
 OTHER = "(other)"
 HOT_FACETS = 12
@@ -64,6 +63,8 @@ def explain(scoped: Scoped, catalog: Catalog) -> list[str]:
         case GetRecord():
             return [get_record(scoped, scoped.plan, catalog)]
         case SqlStatement():
+            from nexus.storage.clickhouse.sql_statement import compile_sql  # the SQL parser takes 0.1 s to load
+
             return [compile_sql(scoped, scoped.plan, catalog)]
         case _:
             return [compile_table(scoped, catalog)]

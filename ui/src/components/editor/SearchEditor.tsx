@@ -83,6 +83,7 @@ export default function SearchEditor({
           autocompletion({
             override: [searchCompletion(() => latest.current.completions)],
             selectOnOpen: false,
+            interactionDelay: 0,
             icons: false,
             defaultKeymap: false,
             activateOnTypingDelay: 150,

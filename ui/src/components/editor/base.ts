@@ -31,6 +31,20 @@ export const problemField: StateField<DecorationSet> = StateField.define<Decorat
   provide: (field) => EditorView.decorations.from(field),
 });
 
+/**
+ * Typing over a selection, done by the editor: left to itself the browser keeps the old text's look with an inline style,
+ * which the content security policy refuses and reports.
+ */
+const typeOver: Extension = EditorView.domEventHandlers({
+  beforeinput(event, view) {
+    if (event.inputType !== "insertText" || !event.data || event.isComposing || view.state.selection.main.empty)
+      return false;
+    event.preventDefault();
+    view.dispatch(view.state.replaceSelection(event.data), { userEvent: "input.type", scrollIntoView: true });
+    return true;
+  },
+});
+
 export function baseExtensions(label: string): Extension[] {
   const nonce = styleNonce();
   return [
@@ -44,6 +58,7 @@ export function baseExtensions(label: string): Extension[] {
       autocorrect: "off",
     }),
     problemField,
+    typeOver,
     nonce ? EditorView.cspNonce.of(nonce) : [],
   ];
 }

@@ -97,6 +97,7 @@ export default function Palette(): ReactNode {
   );
   return (
     <Spotlight.Root
+      attributes={{ content: { "aria-label": t.palette.label } }}
       overlayProps={{ backgroundOpacity: 0.45, blur: 0 }}
       transitionProps={{ duration: 100 }}
       onSpotlightClose={palette.close}

@@ -14,8 +14,13 @@ export interface Wall {
 
 const formats = new Map<string, Intl.DateTimeFormat>();
 
+let browserZone: string | undefined;
+
+/** Asking the browser is slow enough to be felt once per row and frame, so it is asked once. */
 export function resolveZone(zone: Zone): string {
-  return zone === "local" ? Intl.DateTimeFormat().resolvedOptions().timeZone : zone;
+  if (zone !== "local") return zone;
+  browserZone ??= Intl.DateTimeFormat().resolvedOptions().timeZone;
+  return browserZone;
 }
 
 export function isZone(zone: string): boolean {

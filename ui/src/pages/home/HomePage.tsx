@@ -34,8 +34,10 @@ function Tile({
   return (
     <div className={styles.tile}>
       <dt>{label}</dt>
-      <dd data-tone={tone}>{value}</dd>
-      {note && <small>{note}</small>}
+      <dd data-tone={tone}>
+        {value}
+        {note && <small>{note}</small>}
+      </dd>
     </div>
   );
 }

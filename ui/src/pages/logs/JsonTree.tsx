@@ -24,7 +24,7 @@ function summary(value: AttributeValue[] | { [key: string]: AttributeValue }): s
 }
 
 function Node({ name, value, depth }: { name: string; value: AttributeValue; depth: number }): ReactNode {
-  const [open, setOpen] = useState(depth < 2);
+  const [open, setOpen] = useState(depth < 2 || (depth < 5 && isContainer(value) && Object.keys(value).length <= 10));
   const [limit, setLimit] = useState(STEP);
   if (!isContainer(value)) {
     return (

@@ -1,5 +1,4 @@
 /** One log line. Clicks and hovering are handled by the grid, so that a row carries no listener of its own. */
-import { IconChevronDown, IconChevronRight } from "@tabler/icons-react";
 import { memo, type ReactNode, useMemo } from "react";
 import type { LogRecord } from "../../core/api/types.ts";
 import {
@@ -77,18 +76,16 @@ export const Row: (props: RowProps) => ReactNode = memo(function Row(props: RowP
             data-act="toggle"
             aria-expanded={expanded}
             aria-label={expanded ? t.logs.collapse : t.logs.expand}
-          >
-            {expanded ? <IconChevronDown size={14} /> : <IconChevronRight size={14} />}
-          </button>
+          />
         </div>
         <div
           role="gridcell"
           className={`${styles.cell} ${styles.mark}`}
           style={{ color: `var(--severity-${severity})` }}
           data-cell="severity"
+          aria-label={severity}
         >
-          <span aria-hidden>{SEVERITY_LETTER[severity]}</span>
-          <span className="visually-hidden">{severity}</span>
+          {SEVERITY_LETTER[severity]}
         </div>
         <div role="gridcell" className={`${styles.cell} ${styles.time}`}>
           {dated ? `${formatDate(at, zone).slice(5)} ${clock}` : clock}

@@ -24,12 +24,11 @@ export function RowTools({ top, width, height, record, field, onFilter, onExclud
   const filterable = field !== "" && asFilterValue(fieldValue(record, field)) !== null;
   const what = field === "body" ? t.logs.similar : field;
   return (
-    <div className={styles.toolsBox} role="presentation" data-tools>
+    <div className={styles.toolsBox} role="row" data-tools>
       <div
         className={styles.tools}
         style={{ top: top + (height - 26) / 2, left: width - 8, transform: "translateX(-100%)", right: "auto" }}
-        role="toolbar"
-        aria-label={t.logs.record}
+        role="gridcell"
       >
         {filterable && (
           <>

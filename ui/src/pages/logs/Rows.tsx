@@ -85,7 +85,7 @@ export function Rows(props: RowsProps): ReactNode {
     count: end + 1,
     getScrollElement: () => scroller.current,
     estimateSize: () => height,
-    overscan: 16,
+    overscan: 10,
     scrollPaddingEnd: 24,
   });
   const items = virtual.getVirtualItems();
@@ -184,6 +184,12 @@ export function Rows(props: RowsProps): ReactNode {
     if (target.closest("[data-act=toggle]")) toggle(index, record.id);
     else if (window.getSelection()?.isCollapsed !== false) onSelect(record.id === selectedId ? "" : record.id);
   };
+  /** The keyboard stays with the grid when a chevron is clicked. */
+  const onDown = (event: MouseEvent): void => {
+    if (!(event.target as Element).closest("[data-act]")) return;
+    event.preventDefault();
+    scroller.current?.focus({ preventScroll: true });
+  };
   const onOver = (event: MouseEvent): void => {
     const target = event.target as Element;
     if (target.closest("[data-tools]")) return;
@@ -209,6 +215,8 @@ export function Rows(props: RowsProps): ReactNode {
     move(to);
   };
 
+  // Rows of the usual height share a pool of elements: scrolling changes text instead of making and dropping nodes.
+  const slots = last - first + 2;
   const columnWidths = `24px 22px ${dated ? 144 : 100}px 140px ${columns.map(() => "150px").join(" ")} minmax(${wrap ? 240 : 320}px, 1fr)`;
   const hoveredItem = hovered && items.find((item) => item.index === hovered.index);
   const hoveredRecord = hovered && recordAt(hovered.index);
@@ -228,6 +236,7 @@ export function Rows(props: RowsProps): ReactNode {
       aria-activedescendant={active >= first && active <= last && active < end ? `row-${active}` : undefined}
       tabIndex={0}
       onClick={onClick}
+      onMouseDown={onDown}
       onMouseOver={onOver}
       onFocus={() => undefined}
       onMouseLeave={() => setHovered(null)}
@@ -241,7 +250,7 @@ export function Rows(props: RowsProps): ReactNode {
           const open = expanded.has(record.id);
           return (
             <Row
-              key={item.key}
+              key={open || wrap ? `row${item.index}` : `slot${item.index % slots}`}
               record={record}
               index={item.index}
               start={item.start}
@@ -304,8 +313,12 @@ function RowsHeader({
   return (
     <div role="rowgroup">
       <div className={styles.header} role="row" aria-rowindex={1}>
-        <div role="columnheader" aria-label={t.logs.expand} />
-        <div role="columnheader" aria-label="severity" />
+        <div role="columnheader">
+          <span className="visually-hidden">{t.logs.expand}</span>
+        </div>
+        <div role="columnheader">
+          <span className="visually-hidden">{t.logs.severity}</span>
+        </div>
         <div role="columnheader" aria-sort={order === "desc" ? "descending" : "ascending"}>
           <button
             type="button"

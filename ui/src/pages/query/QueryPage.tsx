@@ -159,7 +159,7 @@ export function QueryPage(): ReactNode {
         </div>
         <aside className={styles.columns} aria-label={t.query.columns}>
           <h2>{t.query.columns}</h2>
-          <dl>
+          <dl tabIndex={0} aria-label={t.query.columns}>
             {LOGS_VIEW.map((column) => (
               <div key={column.name} style={{ display: "contents" }}>
                 <dt>{column.name}</dt>

@@ -1,6 +1,8 @@
 //! Prints how fast the decoders are: records and bytes per second of one core.
 
 use nexus_core::decode::{DecodeError, Decoded};
+use nexus_core::json::fields::FieldMapping;
+use nexus_core::json::lines::decode_json_lines;
 use nexus_fuzz::samples;
 use std::time::{Duration, Instant};
 
@@ -9,6 +11,10 @@ const NOW: i64 = 1_700_000_000_000_000_000;
 fn main() {
     let protobuf = samples::otlp::shop(5_000);
     measure("OTLP protobuf", &protobuf, nexus_core::otlp::decode_logs_protobuf);
+    let json = samples::otlp_json::shop(5_000);
+    measure("OTLP JSON", &json, nexus_core::otlp::decode_logs_json);
+    let lines = samples::json_lines::shop(5_000);
+    measure("JSON lines", &lines, |body, now| decode_json_lines(body, now, &FieldMapping::default()));
 }
 
 /// Best of several rounds: other work on the machine only ever slows it down.

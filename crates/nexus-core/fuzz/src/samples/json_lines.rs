@@ -70,3 +70,25 @@ pub fn heavy() -> Vec<Vec<u8>> {
         format!("0[{}{{}}]", String::from_utf8_lossy(&many("{},"))).into_bytes(),
     ]
 }
+
+/// The web shop of [`super::otlp::shop`] as JSON lines.
+pub fn shop(records: u64) -> Vec<u8> {
+    let line = |index: u64| {
+        let random = index.wrapping_mul(0x9E37_79B9_7F4A_7C15);
+        format!(
+            "{{\"timestamp\":\"2024-03-01T12:{:02}:{:02}.{:06}Z\",\"level\":\"info\",\"service\":\"checkout\",\"message\":\"order {index} of \
+             customer {} paid with card in {} ms, {} items shipped from warehouse {}\",\"trace_id\":\"{random:016x}{:016x}\",\
+             \"http.request.method\":\"GET\",\"url.path\":\"/api/orders/{}\",\"http.response.status_code\":200,\"cache.hit\":true}}\n",
+            index / 60 % 60,
+            index % 60,
+            random % 1_000_000,
+            random % 100_000,
+            random % 977,
+            random % 7,
+            random % 13,
+            !random,
+            random % 10_000,
+        )
+    };
+    (0..records).map(line).collect::<String>().into_bytes()
+}

@@ -82,3 +82,29 @@ pub fn heavy() -> Vec<Vec<u8>> {
             .into_bytes(),
     ]
 }
+
+/// The web shop of [`super::otlp::shop`] in JSON, as a Collector writes it.
+pub fn shop(records: u64) -> Vec<u8> {
+    let record = |index: u64| {
+        let random = index.wrapping_mul(0x9E37_79B9_7F4A_7C15);
+        format!(
+            r#"{{"timeUnixNano":"{}","observedTimeUnixNano":"1700000000000500000","severityNumber":9,"severityText":"INFO",
+"body":{{"stringValue":"order {index} of customer {} paid with card in {} ms, {} items shipped from warehouse {}"}},"attributes":[
+{{"key":"http.request.method","value":{{"stringValue":"GET"}}}},{{"key":"url.path","value":{{"stringValue":"/api/orders/{}"}}}},
+{{"key":"http.response.status_code","value":{{"intValue":"200"}}}},{{"key":"cache.hit","value":{{"boolValue":true}}}}],
+"flags":1,"traceId":"{random:016x}{:016x}","spanId":"{random:016x}"}}"#,
+            1_700_000_000_000_000_000 + index * 1_000_003,
+            random % 100_000,
+            random % 977,
+            random % 7,
+            random % 13,
+            random % 10_000,
+            !random,
+        )
+        .replace('\n', "")
+    };
+    let records: Vec<_> = (0..records).map(record).collect();
+    let parents = r#"{"resourceLogs":[{"resource":{"attributes":[{"key":"service.name","value":{"stringValue":"checkout"}},
+{"key":"host.name","value":{"stringValue":"ip-10-3-7-122"}}]},"scopeLogs":[{"scope":{"name":"shop.checkout"},"logRecords":["#;
+    format!("{parents}{}]}}]}}]}}", records.join(",")).into_bytes()
+}

@@ -21,13 +21,12 @@ STEPS: Final[tuple[int, ...]] = tuple(
 )
 """Steps that read well on an axis, in ns: 1, 2, 5 below a second, then parts of minutes, hours and days."""
 
-MAX_BUCKETS: Final = 5000
-
 
 def choose_step(start: int, end: int, wish: int) -> int:
     """The smallest pleasant step that cuts the range into no more than `wish` parts."""
     length = max(end - start, 1)
-    return next((step for step in STEPS if step * wish >= length), STEPS[-1])
+    longest = STEPS[-1]
+    return next((step for step in STEPS if step * wish >= length), longest * -(-length // (longest * wish)))
 
 
 def grid(start: int, end: int, step: int) -> tuple[int, int]:

@@ -207,11 +207,11 @@ async def explain(call: Call) -> Response:
         from nexus.server.api.nexus_v1.sql import statement
 
         plan = statement(wanted.query, call.services.config().query.result_rows)
-        sql = call.services.store.explain(close_plan(call, plan, query_id))
+        sql = await ask(call, query_id, call.services.store.explain(close_plan(call, plan, query_id)))
         return json_response(schema.ExplainAnswer(plan.text, sql, []))
     parsed = parse(wanted.query)
     search_plan = Search(scan_of(call, wanted, parsed))
-    sql = call.services.store.explain(close_plan(call, search_plan, query_id))
+    sql = await ask(call, query_id, call.services.store.explain(close_plan(call, search_plan, query_id)))
     return json_response(schema.ExplainAnswer(print_query(parsed.root), sql, terms_of(parsed)))
 
 

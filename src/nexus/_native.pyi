@@ -1,0 +1,125 @@
+"""The native module (crates/nexus-python). Bodies are decoded and batches encoded without the GIL.
+
+Times are nanoseconds since the Unix epoch. A fault inside the module is a `RuntimeError`, never an abort.
+"""
+
+from typing import final
+
+class DecodeError(ValueError):
+    """The whole body cannot be decoded; the message says what was found, where, and what was expected."""
+
+class UnknownEncoding(ValueError):
+    """The content encoding is not known."""
+
+class BadEncoding(ValueError):
+    """The body is not what its encoding says, is truncated, or something follows it."""
+
+class TooLarge(ValueError):
+    """The body is larger than the limit after decompression."""
+
+@final
+class LogBatch:
+    """Log records of one tenant in columns; immutable."""
+
+    @property
+    def num_rows(self) -> int: ...
+    @property
+    def num_bytes(self) -> int:
+        """Bytes held in memory."""
+
+    def __len__(self) -> int: ...
+    def days(self) -> list[tuple[int, int]]:
+        """(UTC day since the epoch, rows), by day; at most 366 days."""
+
+    def services(self) -> list[tuple[str, int, int]]:
+        """(service, rows, bytes of bodies, attribute keys and attribute values), by service."""
+
+    def attribute_stats(self) -> list[tuple[str, str, int, int]]:
+        """(key, type letter s, i, f, b or j, rows, distinct values among the first 1,000). Distinct values of JSON are
+        not counted."""
+
+    def to_ipc(self) -> bytes:
+        """The Arrow envelope, version 1, as an IPC stream."""
+
+    @staticmethod
+    def from_ipc(data: bytes) -> LogBatch:
+        """A batch from an envelope. Raises `DecodeError`."""
+
+    def __arrow_c_array__(self, requested_schema: object | None = None) -> tuple[object, object]:
+        """The envelope as a struct array (Arrow PyCapsule interface)."""
+
+@final
+class Decoded:
+    """A decoded body: the accepted records, and what was wrong with the others."""
+
+    @property
+    def batch(self) -> LogBatch: ...
+    @property
+    def accepted(self) -> int: ...
+    @property
+    def rejected(self) -> int: ...
+    @property
+    def errors(self) -> list[tuple[int, str]]:
+        """(line or record number from 1, message) of the first 100 rejected records."""
+
+@final
+class SkeletonMemory:
+    """Which skeletons are common over all blocks of a store: 1 MiB, usable from several threads."""
+
+    def __init__(self) -> None: ...
+
+def decode_json_lines(
+    body: bytes,
+    *,
+    now_ns: int,
+    time_fields: list[str] | None = None,
+    message_fields: list[str] | None = None,
+    level_fields: list[str] | None = None,
+    stream_fields: list[str] = ...,
+    ignore_fields: list[str] = ...,
+    extra_fields: dict[str, str] | None = None,
+) -> Decoded:
+    """Decode JSON lines, or one JSON array of objects.
+
+    Field lists replace the defaults, best first. `stream_fields` become resource attributes; `ignore_fields` are left out
+    (a trailing `*` means all that begin so); `extra_fields` are added to each record, over its own. Raises `DecodeError`.
+    """
+
+def decode_otlp_logs_protobuf(body: bytes, *, now_ns: int) -> Decoded:
+    """Decode an `ExportLogsServiceRequest`. Raises `DecodeError`."""
+
+def decode_otlp_logs_json(body: bytes, *, now_ns: int) -> Decoded:
+    """Decode an `ExportLogsServiceRequest` in OTLP/JSON. Raises `DecodeError`."""
+
+def decompress(body: bytes, encoding: str, limit: int) -> bytes:
+    """The body without its encoding (gzip, deflate, zstd, snappy, identity), of at most `limit` bytes.
+
+    Raises `UnknownEncoding`, `BadEncoding`, `TooLarge`.
+    """
+
+def encode_native(
+    batch: LogBatch,
+    *,
+    tenant: str,
+    commit_id: int,
+    retention_days: int,
+    now_ns: int,
+    day: int | None = None,
+    promoted: list[tuple[str, str, str, str]] = ...,
+    skeletons: SkeletonMemory | None = None,
+) -> bytes:
+    """One Native block of `nexus.logs` with all its columns, rows sorted as the table is.
+
+    `day` (days since the epoch) takes the rows of that UTC day only. `promoted` are learned columns: (key, type letter s, i,
+    f or b, column name, column type); their keys leave the maps. `retention_days` 0 keeps for ever. Without `skeletons`, the
+    common ones are counted within this block. Raises ValueError on a column type that does not fit its letter.
+    """
+
+def mask_template(text: str) -> tuple[str, int]:
+    """Template text and template id of a message."""
+
+def fingerprint(body: bytes) -> int:
+    """xxh3-64 of a body."""
+
+def version() -> str:
+    """Version of the native module."""

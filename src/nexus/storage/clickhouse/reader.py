@@ -1,0 +1,143 @@
+"""Runs compiled plans. What a caller passes on stays encoded: records and SQL rows are never decoded here."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import AsyncIterator, Callable
+from typing import Final
+
+from nexus.query.plan import GetRecord, Scoped, Search, SqlStatement
+from nexus.storage.api import EncodedTable, Page, RunningQuery, Statistics, Table
+from nexus.storage.clickhouse.catalog import PARTITIONS_SQL, Catalog, read_partitions
+from nexus.storage.clickhouse.compile import compile_table, explain
+from nexus.storage.clickhouse.learned import LearnedColumns
+from nexus.storage.clickhouse.queries import QueryPool, Session
+from nexus.storage.clickhouse.records import Line, PageBuilder, get_record, parse_lines
+
+RECORDS: Final = "TSVRaw"
+TABLE: Final = "JSONCompactEachRow"
+NAMED_TABLE: Final = "JSONCompactEachRowWithNamesAndTypes"
+STREAM_PAGE: Final = 1000
+"""Records that a stream asks for at a time."""
+
+
+class LogReader:
+    """See the module text. `changed` must be called whenever records came or went."""
+
+    def __init__(self, pool: QueryPool, learned: LearnedColumns) -> None:
+        self._pool = pool
+        self._learned = learned
+        self._version = 0
+        self._catalog: tuple[int, Catalog] | None = None
+
+    def changed(self) -> None:
+        """Forget the catalog. May be called from any thread."""
+        self._version += 1
+
+    async def search(self, query: Scoped) -> Page:
+        """Run a `Search` or `GetRecord`."""
+        return await self._pool.run(query, lambda session: self._page(session, query))
+
+    async def stream(self, query: Scoped) -> AsyncIterator[bytes]:
+        """Run a `Search`; NDJSON in pieces of whole records."""
+        plan = query.plan
+        if not isinstance(plan, Search):
+            raise TypeError("only a search can be streamed")
+        left, cursor = plan.limit, plan.cursor
+        while left > 0:
+            part = Search(plan.scan, plan.order, min(left, STREAM_PAGE), cursor)
+            scoped = Scoped(part, query.tenant, query.policy, query.limits, query.query_id)
+            builder = await self._pool.run(scoped, self._filler(scoped, part))
+            if builder.lines:
+                yield b"".join(line.json + b"\n" for line in builder.lines)
+            left -= len(builder.lines)
+            cursor = builder.next_cursor
+            if cursor is None:
+                return
+
+    async def table(self, query: Scoped) -> Table:
+        """Run a plan that answers with a small table."""
+
+        def work(session: Session) -> Table:
+            began = time.perf_counter()
+            data = session.query(compile_table(query, self._current(session)), TABLE)
+            rows = [json.loads(line) for line in data.splitlines()]
+            return Table([], rows, _statistics(query, session, began))
+
+        return await self._pool.run(query, work)
+
+    async def sql(self, query: Scoped) -> EncodedTable:
+        """Run a `SqlStatement`."""
+        plan = query.plan
+        if not isinstance(plan, SqlStatement):
+            raise TypeError("not a SQL statement")
+
+        def work(session: Session) -> EncodedTable:
+            from nexus.storage.clickhouse.sql_statement import compile_sql  # the SQL parser takes 0.1 s to load
+
+            began = time.perf_counter()
+            data = session.query(compile_sql(query, plan, self._current(session)), NAMED_TABLE)
+            names, types, *rows = data.rstrip(b"\n").split(b"\n")
+            # The statement asks for one row more than may be returned, so that a cut is noticed.
+            rows = rows[: plan.limit]
+            columns = list(zip(json.loads(names), json.loads(types), strict=True))
+            return EncodedTable(columns, b"[" + b",".join(rows) + b"]", len(rows), _statistics(query, session, began))
+
+        return await self._pool.run(query, work, read_only=True)
+
+    async def explain(self, query: Scoped) -> list[str]:
+        """The SQL that the plan becomes now."""
+        return await self._pool.run(query, lambda session: explain(query, self._current(session)))
+
+    def running(self, tenant: str) -> list[RunningQuery]:
+        """Queries in progress."""
+        return self._pool.running(tenant)
+
+    # ------------------------------------------------------------------------------------------------- in the threads
+
+    def _current(self, session: Session) -> Catalog:
+        # The version is read before the partitions: a commit in between makes the next query ask again.
+        version, known = self._version, self._catalog
+        if known is not None and known[0] == version:
+            return known[1]
+        rows = session.rows(PARTITIONS_SQL)
+        catalog = Catalog(
+            self._learned.columns,
+            read_partitions((str(id), int(first), int(last), int(count)) for id, first, last, count in rows),
+            self._learned.seen,
+        )
+        self._catalog = version, catalog
+        return catalog
+
+    def _filler(self, query: Scoped, plan: Search) -> Callable[[Session], PageBuilder]:
+        def work(session: Session) -> PageBuilder:
+            builder = PageBuilder(query, plan, self._current(session))
+            while (sql := builder.statement()) is not None:
+                builder.feed(parse_lines(session.query(sql, RECORDS)))
+            return builder
+
+        return work
+
+    def _page(self, session: Session, query: Scoped) -> Page:
+        began = time.perf_counter()
+        lines: list[Line]
+        if isinstance(query.plan, GetRecord):
+            lines, cursor = parse_lines(session.query(get_record(query, query.plan, self._current(session)), RECORDS)), None
+        elif isinstance(query.plan, Search):
+            builder = self._filler(query, query.plan)(session)
+            lines, cursor = builder.lines, builder.next_cursor
+        else:
+            raise TypeError(f"{type(query.plan).__name__} has no records")
+        position = (cursor.timestamp, cursor.hash, cursor.skip) if cursor else None
+        return Page([line.json for line in lines], position, _statistics(query, session, began))
+
+
+def _statistics(query: Scoped, session: Session, began: float) -> Statistics:
+    return Statistics(
+        query.query_id,
+        (time.perf_counter() - began) * 1000,
+        session.rows_read,
+        session.bytes_read,
+        tuple(session.sql),
+    )

@@ -1,0 +1,142 @@
+"""The embedded log store: engine, writer, reader and housekeeping, joined."""
+
+from __future__ import annotations
+
+import functools
+import logging
+from collections.abc import AsyncIterator, Callable
+from typing import Any
+
+from nexus import _native
+from nexus.query.plan import Scoped
+from nexus.storage.api import EncodedTable, Page, Receipt, RunningQuery, Table, Token
+from nexus.storage.clickhouse.attributes import Learner
+from nexus.storage.clickhouse.disk import DiskGuard
+from nexus.storage.clickhouse.engine import Engine
+from nexus.storage.clickhouse.housekeeping import Housekeeper
+from nexus.storage.clickhouse.ingest_db import IngestDatabase
+from nexus.storage.clickhouse.learned import LearnedColumns, read_learned
+from nexus.storage.clickhouse.migrate import Rendering, migrate, pending, plan
+from nexus.storage.clickhouse.options import StoreOptions
+from nexus.storage.clickhouse.queries import QueryPool
+from nexus.storage.clickhouse.reader import LogReader
+from nexus.storage.clickhouse.retention import apply_change
+from nexus.storage.clickhouse.seen_keys import SeenKeys
+from nexus.storage.clickhouse.tokens import TokenLedger
+from nexus.storage.clickhouse.writer import LogWriter, WriterStatistics, stored_days
+
+log = logging.getLogger(__name__)
+
+
+class ClickHouseStore:
+    """A `LogStore` in this process. `open` and `close` block; the rest belongs on an event loop."""
+
+    def __init__(self, engine: Engine, retention_days: Callable[[], int]) -> None:
+        options = engine.options
+        self._engine = engine
+        connection = engine.connect()
+        try:
+            migrate(connection, Rendering(), engine.save_schema)
+            ((empty,),) = connection.rows("SELECT count() = 0 FROM nexus.logs")
+            self._database = IngestDatabase(options.data_dir, fsync=options.fsync)
+            ledger = TokenLedger(self._database, hours=options.token_hours, max_tokens=options.max_tokens)
+            ledger.settle_all(functools.partial(stored_days, connection))
+            apply_change(connection, self._database, options.retention_days)
+            seen = SeenKeys(self._database, table_is_empty=bool(empty))
+            learner = Learner(read_learned(connection), options.max_learned_columns)
+        finally:
+            engine.release(connection)
+        self._learned = LearnedColumns(learner, seen, self._changed_schema)
+        self._pool = QueryPool(engine, options.reader.workers, options.reader.waiting)
+        self._reader = LogReader(self._pool, self._learned)
+        self._disk = DiskGuard(engine.directory.path, options.disk_reserve_bytes)
+        self._writer = LogWriter(
+            engine,
+            functools.partial(_native.encode_native, skeletons=_native.SkeletonMemory()),
+            ledger,
+            self._learned,
+            self._disk,
+            options.writer,
+            retention_days,
+            self._reader.changed,
+        )
+        self._housekeeper = Housekeeper(engine, ledger, self._reader.changed, check_parts=not engine.directory.was_clean)
+        self._pool.start()
+        self._writer.start()
+        self._housekeeper.start()
+
+    @classmethod
+    def open(cls, options: StoreOptions, retention_days: Callable[[], int] | None = None) -> ClickHouseStore:
+        """Open the store, migrate it, settle what an earlier stop left. Raises `ConfigError`."""
+        engine = Engine.open(options)
+        try:
+            return cls(engine, retention_days or (lambda: options.retention_days))
+        except BaseException:
+            engine.close(clean=False)
+            raise
+
+    def close(self) -> None:
+        """Commit what waits, end all threads, close the engine."""
+        self._writer.stop()
+        self._pool.stop()
+        self._housekeeper.stop()
+        self._database.close()
+        self._engine.close()
+
+    def _changed_schema(self) -> None:
+        self._engine.save_schema()
+        self._reader.changed()
+
+    # ------------------------------------------------------------------------------------------------------- LogStore
+
+    async def append(self, tenant: str, batch: Any, token: Token | None = None, reply: bytes = b"") -> Receipt:
+        """See `storage.api`."""
+        return await self._writer.append(tenant, batch, token, reply)
+
+    async def replayed(self, tenant: str, token: Token) -> Receipt | None:
+        """See `storage.api`."""
+        return await self._writer.replayed(tenant, token)
+
+    async def search(self, query: Scoped) -> Page:
+        """See `storage.api`."""
+        return await self._reader.search(query)
+
+    def stream(self, query: Scoped) -> AsyncIterator[bytes]:
+        """See `storage.api`."""
+        return self._reader.stream(query)
+
+    async def table(self, query: Scoped) -> Table:
+        """See `storage.api`."""
+        return await self._reader.table(query)
+
+    async def sql(self, query: Scoped) -> EncodedTable:
+        """See `storage.api`."""
+        return await self._reader.sql(query)
+
+    async def explain(self, query: Scoped) -> list[str]:
+        """See `storage.api`."""
+        return await self._reader.explain(query)
+
+    def running(self, tenant: str) -> list[RunningQuery]:
+        """See `storage.api`."""
+        return self._reader.running(tenant)
+
+    # ------------------------------------------------------------------------------------------------------ to look at
+
+    def writer_statistics(self) -> WriterStatistics:
+        """Counters of the writer."""
+        return self._writer.refresh_statistics()
+
+
+def migrations(options: StoreOptions, *, dry_run: bool) -> list[str]:
+    """Statements that bring the data directory to this version; they are run unless `dry_run`. Raises `ConfigError`."""
+    engine = Engine.open(options)
+    try:
+        connection = engine.connect()
+        todo = pending(connection)
+        statements = plan(todo, Rendering())
+        if not dry_run:
+            migrate(connection, Rendering(), engine.save_schema)
+        return statements
+    finally:
+        engine.close()

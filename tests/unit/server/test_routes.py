@@ -1,0 +1,123 @@
+"""The route table, the router, and the API description made from it."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+from openapi_spec_validator import validate
+
+from nexus import __version__
+from nexus.components import http_receivers, otlp_receivers
+from nexus.errors import ConfigError
+from nexus.security.permissions import Permission
+from nexus.server.api.nexus_v1 import schema
+from nexus.server.app import description, main_routes
+from nexus.server.openapi import operation_id
+from nexus.server.routes import PUBLIC, Match, Route, Router, check, receiver_routes
+
+NOTHING: Any = None
+
+
+async def handler(call: Any) -> Any:
+    raise AssertionError("never called")
+
+
+def every_route() -> list[Route]:
+    return main_routes(http_receivers(NOTHING))
+
+
+def test_every_route_asks_for_a_permission_or_may_be_public() -> None:
+    router = Router(every_route())
+    public = {route.path for route in router.routes if route.public}
+    assert public == {
+        "/-/healthy", "/-/ready", "/api/nexus/v1/auth/session", "/api/nexus/v1/auth/login", "/api/nexus/v1/auth/logout",
+    }  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    "route",
+    [
+        Route("GET", "/x", None, handler, "no permission"),  # type: ignore[arg-type]
+        Route("GET", "/x", "logs:read", handler, "a text"),  # type: ignore[arg-type]
+        Route("GET", "/api/nexus/v1/logs/search", PUBLIC, handler, "public, but must not be"),
+        Route("GET", "/metrics", PUBLIC, handler, "public, but must not be"),
+        Route("GET", "/x", Permission.ADMIN, None, "nothing behind it"),
+    ],
+)
+def test_routes_that_must_not_exist(route: Route) -> None:
+    with pytest.raises(ConfigError):
+        check(route)
+    with pytest.raises(ConfigError):
+        Router([route])
+
+
+def test_a_route_is_there_once() -> None:
+    route = Route("GET", "/x", Permission.ADMIN, handler, "x")
+    with pytest.raises(ConfigError, match="twice"):
+        Router([route, route])
+
+
+def test_finding() -> None:
+    router = Router(
+        [
+            Route("GET", "/a", Permission.ADMIN, handler, "a"),
+            Route("POST", "/a", Permission.ADMIN, handler, "a"),
+            Route("DELETE", "/a.b/{id}", Permission.ADMIN, handler, "b"),
+        ]
+    )
+
+    def found(method: str, path: str) -> Any:
+        match = router.find(method, path)
+        return (match.route.method, match.parameters) if isinstance(match, Match) else match
+
+    assert found("GET", "/a") == ("GET", {})
+    assert found("HEAD", "/a") == ("GET", {})
+    assert found("PUT", "/a") == ["GET", "POST"]
+    assert found("DELETE", "/a.b/x%y") == ("DELETE", {"id": "x%y"})
+    assert found("DELETE", "/aXb/x") is None
+    assert found("DELETE", "/a.b/x/y") is None
+    assert found("DELETE", "/a.b/") is None
+    assert found("GET", "/a/") is None
+
+
+def test_the_description_is_valid_and_complete() -> None:
+    routes = every_route()
+    document = json.loads(description(routes, __version__))
+    validate(document)
+    assert document["openapi"].startswith("3.1")
+    described = {(method.upper(), path) for path, methods in document["paths"].items() for method in methods}
+    assert described == {(route.method, route.path) for route in routes if route.described}
+    hidden = {route.path for route in routes if not route.described}
+    assert all("trace" in path or "metrics" in path or "profiles" in path for path in hidden)
+    assert all(path.startswith("/") for path in document["paths"])
+    ids = [operation_id(route) for route in routes if route.described]
+    assert len(set(ids)) == len(ids)
+
+
+def test_the_contract_has_its_doors() -> None:
+    base = "/api/nexus/v1"
+    doors = {(route.method, route.path) for route in every_route()}
+    logs = ["search", "histogram", "facets", "count", "fields", "bounds", "explain"]
+    assert doors >= {("POST", f"{base}/logs/{name}") for name in logs} | {
+        ("GET", f"{base}/logs/record"), ("POST", f"{base}/sql"), ("GET", f"{base}/queries"),
+        ("DELETE", f"{base}/queries/{{id}}"), ("GET", f"{base}/keys"), ("POST", f"{base}/keys"),
+        ("DELETE", f"{base}/keys/{{id}}"), ("GET", f"{base}/tenants"), ("GET", f"{base}/ingest/status"),
+        ("POST", f"{base}/ingest/logs"), ("GET", f"{base}/info"), ("GET", f"{base}/openapi.json"),
+        ("GET", "/metrics"), ("POST", "/v1/logs"), ("POST", "/otlp/v1/logs"), ("POST", "/insert/jsonline"),
+    }  # fmt: skip
+
+
+def test_receivers_write() -> None:
+    routes = receiver_routes(otlp_receivers(NOTHING))
+    assert {route.permission for route in routes} == {Permission.LOGS_WRITE}
+
+
+def test_shapes_of_the_schema_are_used() -> None:
+    document = json.loads(description(every_route(), __version__))
+    described = set(document["components"]["schemas"])
+    shapes = {
+        name for name, value in vars(schema).items() if isinstance(value, type) and issubclass(value, schema.Struct)
+    } - {"Struct"}
+    assert described >= shapes

@@ -1,0 +1,51 @@
+/** Renders a component inside everything it expects, against answers given by the test. */
+import { MantineProvider } from "@mantine/core";
+import { type RenderResult, render } from "@testing-library/react";
+import { NuqsTestingAdapter } from "nuqs/adapters/testing";
+import type { ReactNode } from "react";
+import { MemoryRouter } from "react-router";
+import { vi } from "vitest";
+import { BackendProvider, createBackend } from "../hooks/useApi.tsx";
+import { cssVariables, theme } from "../styles/theme.ts";
+
+/** What the server answers to "POST logs/count" and the like; a function sees the request's body. */
+export type Answers = Record<string, object | ((body: Record<string, unknown>) => unknown)>;
+
+export class Failure {
+  constructor(
+    readonly status: number,
+    readonly body: unknown,
+  ) {}
+}
+
+export const STATISTICS = { query_id: "q-1", elapsed_ms: 3, rows_read: 10, bytes_read: 100 };
+
+/** Replaces fetch; returns the calls made so far. */
+export function answer(answers: Answers): { calls: { name: string; body: Record<string, unknown> }[] } {
+  const calls: { name: string; body: Record<string, unknown> }[] = [];
+  vi.stubGlobal("fetch", async (request: Request) => {
+    const name = `${request.method} ${new URL(request.url).pathname.replace("/api/nexus/v1/", "")}`;
+    const text = await request.clone().text();
+    const body = (text ? JSON.parse(text) : {}) as Record<string, unknown>;
+    calls.push({ name, body });
+    const given = answers[name];
+    const result = typeof given === "function" ? (given as (body: Record<string, unknown>) => unknown)(body) : given;
+    if (result === undefined)
+      return Response.json({ error: { code: "not_found", message: `no answer for ${name}` } }, { status: 404 });
+    return result instanceof Failure ? Response.json(result.body, { status: result.status }) : Response.json(result);
+  });
+  return { calls };
+}
+
+export function show(element: ReactNode, url = "/logs"): RenderResult {
+  const [, search = ""] = url.split("?");
+  return render(
+    <MantineProvider theme={theme} cssVariablesResolver={cssVariables} env="test">
+      <MemoryRouter initialEntries={[url]}>
+        <NuqsTestingAdapter searchParams={search} hasMemory>
+          <BackendProvider backend={createBackend()}>{element}</BackendProvider>
+        </NuqsTestingAdapter>
+      </MemoryRouter>
+    </MantineProvider>,
+  );
+}
