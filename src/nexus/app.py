@@ -221,7 +221,7 @@ class Process:
             started_ns=time.time_ns(),
             version=__version__,
             now_ns=time.time_ns,
-            running=getattr(store, "running", lambda tenant: ()),
+            running=store.running,
         )
 
     async def _start_grpc(self, services: Services) -> None:

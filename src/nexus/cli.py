@@ -37,6 +37,9 @@ def run(words: list[str]) -> int:
         return _guarded(up)
     from cyclopts import CycloptsError
 
+    if words[:1] == ["ingest"]:
+        # The parser takes a lone hyphen for an option; standard input is what no name means, too.
+        words = [word for word in words if word != "-"]
     app = build()
     try:
         command, bound, _ = app.parse_args(words, exit_on_error=False, print_error=False)
@@ -95,7 +98,7 @@ def up(config: Path | None = None) -> int:
 
 
 def ingest(
-    source: str,
+    source: str = "-",
     /,
     *,
     url: str = "",
@@ -111,7 +114,7 @@ def ingest(
     Parameters
     ----------
     source
-        A file, or - for standard input.
+        A file; - or nothing is standard input.
     url
         Address of Nexus; without it NEXUS_URL, the Nexus running on the configured data directory, or
         http://127.0.0.1:8080.

@@ -78,28 +78,22 @@ def store_options(config: Config) -> StoreOptions:
 
     return StoreOptions(
         data_dir=config.data_path,
-        memory_bytes=config.storage.memory_bytes,
+        memory_bytes=int(config.storage.memory_bytes),
         fsync=config.durability == "fsync",
-        disk_reserve_bytes=config.storage.disk_reserve_bytes,
-        retention_days=retention_days(config),
-        writer=WriterOptions(queue_bytes=config.ingest.queue_bytes),
+        disk_reserve_bytes=int(config.storage.disk_reserve_bytes),
+        retention_days=config.retention.logs.days,
+        writer=WriterOptions(queue_bytes=int(config.ingest.queue_bytes)),
         reader=ReaderOptions(threads=config.query.threads),
     )
-
-
-def retention_days(config: Config) -> int:
-    """Days to keep logs, rounded up; 0 is for ever."""
-    return -(-int(config.retention.logs) // 86_400)
 
 
 def open_store(config: Config, registry: Registry, current: Callable[[], Config]) -> ClickHouseStore:
     """The log store of the data directory; `current` is the configuration in force. Raises `ConfigError`."""
     from nexus.storage.clickhouse.store import ClickHouseStore
 
-    store = ClickHouseStore.open(store_options(config), lambda: retention_days(current()))
+    store = ClickHouseStore.open(store_options(config), lambda: current().retention.logs.days)
     for name, help_text in STORE_METRICS.items():
-        read = partial(_statistic, store, name)
-        registry.gauge(f"nexus_store_{name}", help_text, read=read)
+        registry.gauge(f"nexus_store_{name}", help_text, read=partial(_statistic, store, name))
     return store
 
 
@@ -108,7 +102,10 @@ def _statistic(store: ClickHouseStore, name: str) -> float:
 
 
 def migrate(config: Config, *, dry_run: bool) -> list[str]:
-    """Statements that bring the data directory to this version's format; run them unless `dry_run`."""
+    """Statements that bring the data directory to this version's format; they are run unless `dry_run`.
+
+    Raises `ConfigError`.
+    """
     from nexus.storage.clickhouse.store import migrations
 
     return migrations(store_options(config), dry_run=dry_run)

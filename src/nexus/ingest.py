@@ -112,6 +112,8 @@ def _first(lines: Iterator[bytes | None]) -> tuple[int, bytes]:
 
 def _open(source: str) -> BinaryIO:
     if source == "-":
+        if sys.stdin.isatty():
+            raise InvalidRequest("standard input is a terminal.", hint="Name a file, or pipe something in.")
         return os.fdopen(os.dup(0), "rb", buffering=0)
     path = Path(source)
     if path.is_dir():

@@ -90,7 +90,6 @@ class NexusProcess:
     def launch(self) -> Self:
         """Start it without waiting."""
         self.folder.parent.mkdir(parents=True, exist_ok=True)
-        (self.folder / "nexus.runtime.json").unlink(missing_ok=True)
         with self.log.open("ab") as output:
             self.process = subprocess.Popen(
                 [sys.executable, "-m", "nexus", "up"],

@@ -136,7 +136,7 @@ def test_explain(nexus: NexusProcess, filled: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("query", "offset"), [('"open', 0), ("a AND", None), ("service:(", None), ("trace_id:xyz", 0), ("/(/", 0)]
+    ("query", "offset"), [('"open', 0), ("a AND", None), ("service:(", None), ("trace_id:xyz", 0), ("/(/", 1)]
 )
 def test_errors_point_at_the_character(nexus: NexusProcess, filled: str, query: str, offset: int | None) -> None:
     answer = nexus.post(f"{API}/logs/search", {"query": query}, tenant=filled)

@@ -80,7 +80,7 @@ class SelfTelemetry:
 
     async def _run(self) -> None:
         pause = LOGS_INTERVAL
-        next_metrics = time.monotonic() + METRICS_INTERVAL
+        next_metrics = time.monotonic()
         while True:
             await asyncio.sleep(pause)
             records = self._taken()

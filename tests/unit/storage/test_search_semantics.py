@@ -28,7 +28,7 @@ from nexus.storage.clickhouse.scan import scan_of
 RECORDS = 700
 
 
-@dataclass
+@dataclass(repr=False)
 class Store:
     """A filled table and what is in it."""
 
@@ -126,7 +126,7 @@ _pieces = st.sampled_from(
 )
 _severities = st.sampled_from(["error", "WARN", "unset", "fatal", "trace"])
 _patterns = st.sampled_from(
-    ["pay.*failed", "(?i)ERROR|timeout", "^payment", "[0-9]+$", r"\\bre", "É.*", r"5.0", "e.", "^GET$"]
+    ["pay.*failed", "(?i)ERROR|timeout", "^payment", "[0-9]+$", r"\bre", "É.*", r"5.0", "e.", "^GET$"]
 )
 
 
@@ -137,8 +137,11 @@ def _escaped(piece: str) -> str:
 _wildcards = st.lists(_pieces, min_size=2, max_size=3).filter(any).map(lambda ps: "*".join(map(_escaped, ps)))
 _operators = st.sampled_from(["", "=", "!=", "<", "<=", ">", ">="])
 _names = st.sampled_from(
-    [*(name_of(Field(FieldKind.ATTRIBUTE, key)) for key in KEYS), "host.name", "resource.team", "resource.status"]
-    + ['resource.q"k', "missing", "service", "event_name", "scope_name", "resource.missing"]
+    [
+        *(name_of(Field(FieldKind.ATTRIBUTE, key)) for key in KEYS),
+        *("host.name", "resource.team", "resource.status", 'resource.q"k', "resource.missing", "missing"),
+        *("service", "event_name", "scope_name"),
+    ]
 ).map(quote)
 
 

@@ -23,7 +23,7 @@ export const en = {
     username: "User name",
     password: "Password",
     submit: "Sign in",
-    help: "Without a bootstrap password, `nexus up` printed one when it first started.",
+    help: "Where no password was configured, “nexus up” printed one when it first started.",
     expired: "Your session has ended. Sign in again to go on where you were.",
     empty: "Type your password.",
   },

@@ -43,6 +43,7 @@ export const theme: MantineThemeOverride = createTheme({
   cursorType: "pointer",
   focusRing: "auto",
   components: {
+    Input: { vars: () => ({ wrapper: { "--input-bd": "var(--border-strong)" } }) },
     Tooltip: { defaultProps: { openDelay: 400, transitionProps: { duration: 80 }, zIndex: 500 } },
     Popover: { defaultProps: { transitionProps: { duration: 80 }, shadow: "md" } },
     Menu: { defaultProps: { transitionProps: { duration: 80 }, shadow: "md" } },

@@ -52,6 +52,8 @@ class OtlpGrpc:
 
     async def start(self, host: str, port: int) -> int:
         """Listen; the port that was bound. Raises `OSError` when it is taken."""
+        # gRPC reports every call that its client broke as an error with a traceback; our own defects are logged below.
+        logging.getLogger("grpc").setLevel(logging.CRITICAL)
         self._server = grpc.aio.server(
             options=[
                 # Without this a second process could silently share the port.

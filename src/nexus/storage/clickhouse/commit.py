@@ -2,7 +2,8 @@
 
 One insert per commit; the engine makes one part per UTC day out of it, each whole or not at all. Small inserts cost as
 much as large ones and are merged again and again, so a commit waits for company: not at all after a quiet spell, until
-`interval` after the last one's start otherwise, longer when much comes in, and never once `target_rows` wait.
+`interval` after the last one's start otherwise, longer when much comes in; less when nobody else seems to come, and not
+once `target_rows` wait.
 """
 
 from __future__ import annotations
@@ -57,19 +58,25 @@ class CommitQueue:
     batches: deque[Waiting] = field(default_factory=deque)
     rows: int = 0
     size: int = 0
+    last_arrival: float = float("-inf")
     in_commit: int = 0
     """Bytes that committers have taken and not finished: they count against the queue's bound."""
 
+    @property
+    def held(self) -> int:
+        """Bytes that wait or are being committed."""
+        return self.size + self.in_commit
+
     def room_for(self, size: int) -> bool:
         """Whether a batch of this size may join. An empty queue takes any batch."""
-        held = self.size + self.in_commit
-        return held == 0 or held + size <= self.options.queue_bytes
+        return self.held == 0 or self.held + size <= self.options.queue_bytes
 
     def put(self, waiting: Waiting) -> None:
         """Join the queue."""
         self.batches.append(waiting)
         self.rows += waiting.rows
         self.size += waiting.size
+        self.last_arrival = waiting.arrived
 
     def take(self) -> list[Waiting]:
         """The next commit's batches: as many as fit, at least one when any waits."""
@@ -77,7 +84,8 @@ class CommitQueue:
         rows = size = 0
         while self.batches:
             first = self.batches[0]
-            if taken and (rows + first.rows > self.options.commit_rows or size + first.size > self.options.commit_bytes):
+            full = rows + first.rows > self.options.commit_rows or size + first.size > self.options.commit_bytes
+            if taken and full:
                 break
             taken.append(self.batches.popleft())
             rows += first.rows
@@ -106,7 +114,10 @@ class Pace:
         if queue.rows >= self.options.target_rows or queue.size >= self.options.commit_bytes:
             return 0.0
         interval = self.options.busy_interval if self.rate >= self.options.busy_rate else self.options.interval
-        return max(self.last_start + interval - now, 0.0)
+        start = self.last_start + interval
+        if queue.rows >= self.options.quiet_rows:
+            start = min(start, queue.last_arrival + self.options.quiet)
+        return max(start - now, 0.0)
 
     def started(self, rows: int, now: float) -> None:
         """A commit of this many rows starts now."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
@@ -90,10 +91,9 @@ class Connection:
                 self._cancel_insert(handle)
 
     def _cancel_insert(self, handle: Any) -> None:
-        try:
+        # It failed already, which is what the caller hears of.
+        with contextlib.suppress(RuntimeError):
             self._raw.insert_cancel(handle)
-        except RuntimeError:
-            pass  # It failed already, which is what the caller hears of.
 
     def close(self) -> None:
         """Close it; once is enough."""

@@ -42,7 +42,7 @@ class DataDirectory:
         path = path.resolve()
         if any(character in str(path) for character in "?&\n"):
             raise ConfigError(
-                f"the data directory {path} has one of '?', '&' or a line break in its path, which the engine cannot open.",
+                f"the data directory {path} has '?', '&' or a line break in its path, which the engine cannot open.",
                 hint="Choose another one with data_dir (NEXUS_DATA_DIR).",
             )
         try:
@@ -103,7 +103,8 @@ def _check_format(path: Path) -> bool:
     """Compare VERSION, writing it into a new directory; tells whether it is new."""
     version = path / "VERSION"
     if not version.exists():
-        if strange := sorted(name for name in os.listdir(path) if not _EXPECTED.fullmatch(name)):
+        names = sorted(entry.name for entry in path.iterdir())
+        if strange := [name for name in names if not _EXPECTED.fullmatch(name)]:
             raise ConfigError(
                 f"{path} is not a data directory: it holds {', '.join(strange[:3])} but no VERSION file.",
                 hint="Name an empty or new directory with data_dir (NEXUS_DATA_DIR).",
@@ -124,11 +125,11 @@ def _check_format(path: Path) -> bool:
 def write_synced(path: Path, content: bytes) -> None:
     """Replace a file as a whole, durably: after a power cut it has the old content or the new."""
     temporary = path.with_name(path.name + ".tmp")
-    with open(temporary, "wb") as file:
+    with temporary.open("wb") as file:
         file.write(content)
         file.flush()
         os.fsync(file.fileno())
-    os.replace(temporary, path)
+    temporary.replace(path)
     sync_directory(path.parent)
 
 

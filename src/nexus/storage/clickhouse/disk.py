@@ -1,4 +1,4 @@
-"""Room on the disk: writing stops below a reserve and when the engine runs out, and goes on when there is room again."""
+"""Room on the disk: writing stops below a reserve, or when the engine runs out, and goes on when there is room."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from nexus.storage.clickhouse.options import MIB, disk_reserve
 
 CHECK_SECONDS: Final = 1.0
 RETRY_SECONDS: Final = 5.0
-"""After the engine ran out of space although more than the reserve is free (a quota, a merge): pause before a new try."""
+"""Pause after the engine ran out of space although more than the reserve is free (a quota, a merge)."""
 
 
 class DiskGuard:

@@ -1,8 +1,8 @@
 """The embedded engine: one per process, opened on a locked data directory with a generated configuration.
 
-`Engine.open` takes the directory's lock, repairs damaged table definitions, starts the engine and hands out connections;
-`close` closes every connection and marks the directory clean. Whoever got a connection must have stopped using it before
-`close`: the engine crashes the process when it goes away under a running query.
+`Engine.open` takes the directory's lock, repairs damaged table definitions and starts the engine; `connect` hands out
+connections; `close` closes them all and marks the directory clean. Whoever got a connection must have stopped using it
+by then: the engine crashes the process when it goes away under a running query.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""The store's background thread: the check after an unclean stop, expired partitions, old tokens."""
+"""The store's background thread: the check after an unclean stop, retention, old tokens, settled partitions."""
 
 from __future__ import annotations
 
@@ -6,19 +6,30 @@ import logging
 import threading
 import time
 from collections.abc import Callable
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import Final
 
 from nexus.storage.clickhouse.connection import Connection
 from nexus.storage.clickhouse.engine import Engine
+from nexus.storage.clickhouse.literals import quote
 from nexus.storage.clickhouse.repair import CheckReport, check_recent_parts
-from nexus.storage.clickhouse.retention import drop_expired
+from nexus.storage.clickhouse.retention import Retention, drop_expired
 from nexus.storage.clickhouse.tokens import TokenLedger
 
 log = logging.getLogger(__name__)
 
-RETENTION_SECONDS: Final = 3600.0
+EXPIRY_SECONDS: Final = 3600.0
+RETENTION_SECONDS: Final = 10.0
 TOKEN_SECONDS: Final = 600.0
+SETTLED_SECONDS: Final = 3600.0
+"""A partition without a new part for so long is merged down once, for shorter starts and faster queries."""
+
+_MARK: Final = "/* nexus housekeeping */"
+"""Before statements that may take long, so that a stop can kill them."""
+
+SETTLED_PARTS: Final = 8
+SETTLED_BYTES: Final = 20 << 30
 
 
 @dataclass(slots=True)
@@ -36,30 +47,49 @@ class Housekeeper:
     """Runs its tasks one after the other, each at the start and then in its own interval. `changed` is called when
     records have gone."""
 
-    def __init__(self, engine: Engine, ledger: TokenLedger, changed: Callable[[], None], *, check_parts: bool) -> None:
+    def __init__(
+        self,
+        engine: Engine,
+        ledger: TokenLedger,
+        retention: Retention,
+        paused: Callable[[], AbstractContextManager[None]],
+        changed: Callable[[], None],
+        *,
+        check_parts: bool,
+    ) -> None:
         self._engine = engine
         self._ledger = ledger
+        self._retention = retention
+        self._paused = paused
         self._changed = changed
         self._check_parts = check_parts
         self._stop = threading.Event()
-        self._thread = threading.Thread(target=self._run, name="housekeeper", daemon=True)
+        self._thread: threading.Thread | None = None
         self.statistics = HousekeepingStatistics()
 
     def start(self) -> None:
-        """Start the thread."""
+        """Start the thread. Raises `EngineError`."""
+        connection = self._engine.connect()
+        self._thread = threading.Thread(target=self._run, args=[connection], name="housekeeper", daemon=True)
         self._thread.start()
 
     def stop(self) -> None:
-        """End the thread after its current task. Blocks."""
+        """End the thread, killing what it runs. Blocks."""
         self._stop.set()
-        if self._thread.ident is not None:
-            self._thread.join()
+        if self._thread is None:
+            return
+        killer = self._engine.connect()
+        while self._thread.is_alive():
+            killer.execute(f"KILL QUERY WHERE startsWith(query, '{_MARK}') ASYNC")
+            self._thread.join(0.2)
+        self._engine.release(killer)
 
-    def _run(self) -> None:
-        connection = self._engine.connect()
+    def _run(self, connection: Connection) -> None:
         tasks: list[tuple[float, Callable[[Connection], None]]] = [
-            (RETENTION_SECONDS, self._retention),
-            (TOKEN_SECONDS, self._tokens),
+            (RETENTION_SECONDS, self._follow_retention),
+            (EXPIRY_SECONDS, self._drop_expired),
+            (TOKEN_SECONDS, self._purge_tokens),
+            (SETTLED_SECONDS, self._merge_settled),
         ]
         if self._check_parts:
             self._guarded(self._check, connection)
@@ -79,7 +109,8 @@ class Housekeeper:
             task(connection)
         except Exception:
             self.statistics.failures += 1
-            log.exception("housekeeping: %s failed and is tried again later", task.__name__.strip("_"))
+            if not self._stop.is_set():
+                log.exception("housekeeping: %s failed and is tried again later", task.__name__.strip("_"))
 
     def _check(self, connection: Connection) -> None:
         log.info("the last stop was not clean: checking the parts written last")
@@ -89,12 +120,27 @@ class Housekeeper:
             self._changed()
         log.info("checked %d parts, %d damaged", report.checked, len(report.detached) + report.broken_on_start)
 
-    def _retention(self, connection: Connection) -> None:
+    def _follow_retention(self, connection: Connection) -> None:
+        self._retention.follow(connection, self._paused)
+
+    def _drop_expired(self, connection: Connection) -> None:
         dropped = drop_expired(connection)
         self.statistics.dropped_partitions += len(dropped)
         self.statistics.dropped_records += sum(records for _, records in dropped)
         if dropped:
             self._changed()
 
-    def _tokens(self, _: Connection) -> None:
+    def _purge_tokens(self, _: Connection) -> None:
         self.statistics.purged_tokens += self._ledger.purge()
+
+    def _merge_settled(self, connection: Connection) -> None:
+        settled = connection.rows(
+            "SELECT partition_id, count() FROM system.parts WHERE database = 'nexus' AND table = 'logs' AND active "
+            f"GROUP BY partition_id HAVING count() > {SETTLED_PARTS} AND sum(bytes_on_disk) < {SETTLED_BYTES} "
+            f"AND max(modification_time) < now() - {int(SETTLED_SECONDS)} ORDER BY partition_id"
+        )
+        for partition, parts in settled:
+            if self._stop.is_set():
+                return
+            log.info("merging the %d parts of partition %s", parts, partition)
+            connection.execute(f"{_MARK} OPTIMIZE TABLE nexus.logs PARTITION ID {quote(partition)} FINAL")

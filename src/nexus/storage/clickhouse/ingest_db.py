@@ -1,14 +1,13 @@
-"""`ingest.sqlite`: what the writer has to remember besides the records. Tokens (`tokens`) and attribute keys (`seen_keys`).
+"""`ingest.sqlite`: what the writer has to remember besides the records: tokens (`tokens`), attribute keys (`seen_keys`).
 
-SQLite in WAL mode: a killed process loses nothing that was committed; a power cut loses at most the newest transactions,
-or none with `fsync`. One connection writes, under a lock; another one reads and never waits for it. A damaged file is
-set aside and begun anew, which `is_new` tells.
+SQLite in WAL mode: a killed process loses nothing that was committed; a power cut loses at most the newest
+transactions, or none with `fsync`. One connection writes, under a lock; another one reads and never waits for it.
+A damaged file is set aside and begun anew, which `is_new` tells.
 """
 
 from __future__ import annotations
 
 import logging
-import os
 import sqlite3
 import threading
 import time
@@ -75,7 +74,7 @@ class IngestDatabase:
         for suffix in ("", "-wal", "-shm"):
             path = self._path.with_name(FILE + suffix)
             if path.exists():
-                os.replace(path, folder / f"{path.name}.{stamp}")
+                path.replace(folder / f"{path.name}.{stamp}")
         log.error("%s is damaged (%s); it was moved to quarantine, idempotency tokens are forgotten", FILE, error)
 
     @contextmanager

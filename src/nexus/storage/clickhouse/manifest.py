@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import json
 import logging
-import os
 import time
 from pathlib import Path
 from typing import Final
@@ -102,5 +101,5 @@ def _quarantine(data_dir: Path, path: Path) -> str:
     folder = data_dir / "quarantine"
     folder.mkdir(exist_ok=True)
     target = folder / f"{path.name}.{int(time.time() * 1000)}"
-    os.replace(path, target)
+    path.replace(target)
     return str(target.relative_to(data_dir))

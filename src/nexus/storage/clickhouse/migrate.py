@@ -1,7 +1,7 @@
 """Ordered, forward-only migrations: `schema/NNNN_name.sql`, rendered for the embedded engine or for a cluster.
 
-A file holds statements that end in `;` at the end of a line. Each must be repeatable (`IF NOT EXISTS`): a migration that
-was interrupted is run again from its first statement. `{engine}` and `{on_cluster}` are filled in. What was applied is
+A file holds statements that end in `;` at the end of a line. Each must be repeatable (`IF NOT EXISTS`): a migration
+that was interrupted is run again from its first statement. `{engine}` and `{on_cluster}` are filled in. What was applied is
 kept in the table `nexus.migrations`, so that cluster and embedded store know it the same way.
 """
 
@@ -47,6 +47,10 @@ class Rendering:
             engine = "ReplicatedMergeTree('/clickhouse/tables/{uuid}/{shard}', '{replica}')"
             on_cluster = f"ON CLUSTER {quote(self.cluster)}"
         return re.sub(r" +$", "", sql.replace("{on_cluster}", on_cluster), flags=re.M).replace("{engine}", engine)
+
+
+EMBEDDED: Final = Rendering()
+"""For the engine in this process."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -50,6 +50,9 @@ class WriterOptions:
     """The same while records come in faster than `busy_rate`: fewer, larger parts cost less to merge."""
     busy_rate: float = 50_000.0
     """Rows a second."""
+    quiet: float = 0.02
+    """When nothing has joined for this long and `quiet_rows` wait, everybody who sends is waiting: start."""
+    quiet_rows: int = 5_000
     committers: int = 1
 
 

@@ -29,6 +29,9 @@ T = TypeVar("T")
 _SQL_CONNECTIONS: Final = 4
 """Read-only connections that a thread keeps, one per set of limits."""
 
+_KILL_SECONDS: Final = 30.0
+"""How long to go on killing a query that does not end."""
+
 
 class Connect(Protocol):
     """What hands out connections."""
@@ -130,8 +133,8 @@ class QueryPool:
         job = Job(next(self._numbers), query, read_only, work, loop, loop.create_future())
         with self._lock:
             if self._stopping:
-                raise Overloaded("Nexus is stopping.", retry_after=5.0)
-            if sum(not other.started for other in self._running.values()) >= self._waiting_limit:
+                raise _stopping()
+            if sum(not (other.started or other.cancelled) for other in self._running.values()) >= self._waiting_limit:
                 raise Overloaded(f"{self._waiting_limit} queries are waiting already.", retry_after=1.0)
             self._running[job.number] = job
         self._jobs.put(job)
@@ -141,7 +144,7 @@ class QueryPool:
         except asyncio.CancelledError:
             job.cancelled = True
             if job.started:
-                await asyncio.shield(loop.run_in_executor(None, self._kill, job))
+                loop.run_in_executor(None, self._kill, job)
             raise
 
     def running(self, tenant: str) -> list[RunningQuery]:
@@ -176,8 +179,10 @@ class QueryPool:
         try:
             with self._lock:
                 job.started = True
-            if job.cancelled or self._stopping:
+            if job.cancelled:
                 raise asyncio.CancelledError
+            if self._stopping:
+                raise _stopping()
             connection = connections.for_job(job)
             result = job.work(Session(connection, job))
         except EngineError as error:
@@ -199,11 +204,15 @@ class QueryPool:
             log.debug("the asker of query %s is gone", job.query.query_id)
 
     def _kill(self, job: Job) -> None:
+        """Kill what a job runs until the job has ended: its next statement may be just about to start."""
         job.cancelled = True
-        try:
-            self._ask_control(f"KILL QUERY WHERE startsWith(query, '{job.comment}') ASYNC")
-        except EngineError as error:
-            log.warning("cannot kill query %s: %s", job.query.query_id, error)
+        give_up = time.monotonic() + _KILL_SECONDS
+        while job.number in self._running and time.monotonic() < give_up:
+            try:
+                self._ask_control(f"KILL QUERY WHERE startsWith(query, '{job.comment}') ASYNC")
+            except EngineError as error:
+                log.warning("cannot kill query %s: %s", job.query.query_id, error)
+            time.sleep(0.05)
 
     def _ask_control(self, sql: str) -> list[list[Any]]:
         with self._control_lock:
@@ -260,6 +269,10 @@ def _limit_settings(limits: Limits) -> str:
         f"max_memory_usage = {memory}, max_result_bytes = {int(limits.result_bytes)}, "
         f"max_bytes_before_external_group_by = {memory // 2}, result_overflow_mode = 'throw'"
     )
+
+
+def _stopping() -> Overloaded:
+    return Overloaded("Nexus is stopping.", retry_after=5.0)
 
 
 def _settle(future: asyncio.Future[Any], result: Any, failure: BaseException | None) -> None:

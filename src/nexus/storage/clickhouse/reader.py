@@ -18,12 +18,13 @@ from nexus.storage.clickhouse.records import Line, PageBuilder, get_record, pars
 RECORDS: Final = "TSVRaw"
 TABLE: Final = "JSONCompactEachRow"
 NAMED_TABLE: Final = "JSONCompactEachRowWithNamesAndTypes"
-STREAM_PAGE: Final = 1000
-"""Records that a stream asks for at a time."""
+FIRST_STREAM_PAGE: Final = 1_000
+STREAM_PAGE: Final = 16_000
+"""Records that a stream asks for at a time: few at first, for the reader who waits."""
 
 
 class LogReader:
-    """See the module text. `changed` must be called whenever records came or went."""
+    """See the module text. `changed` must be called whenever records came or went, before anybody is told."""
 
     def __init__(self, pool: QueryPool, learned: LearnedColumns) -> None:
         self._pool = pool
@@ -44,9 +45,10 @@ class LogReader:
         plan = query.plan
         if not isinstance(plan, Search):
             raise TypeError("only a search can be streamed")
-        left, cursor = plan.limit, plan.cursor
+        left, cursor, size = plan.limit, plan.cursor, FIRST_STREAM_PAGE
         while left > 0:
-            part = Search(plan.scan, plan.order, min(left, STREAM_PAGE), cursor)
+            part = Search(plan.scan, plan.order, min(left, size), cursor)
+            size = STREAM_PAGE
             scoped = Scoped(part, query.tenant, query.policy, query.limits, query.query_id)
             builder = await self._pool.run(scoped, self._filler(scoped, part))
             if builder.lines:
@@ -78,11 +80,8 @@ class LogReader:
 
             began = time.perf_counter()
             data = session.query(compile_sql(query, plan, self._current(session)), NAMED_TABLE)
-            names, types, *rows = data.rstrip(b"\n").split(b"\n")
-            # The statement asks for one row more than may be returned, so that a cut is noticed.
-            rows = rows[: plan.limit]
-            columns = list(zip(json.loads(names), json.loads(types), strict=True))
-            return EncodedTable(columns, b"[" + b",".join(rows) + b"]", len(rows), _statistics(query, session, began))
+            columns, rows, count = encoded_rows(data, plan.limit)
+            return EncodedTable(columns, rows, count, _statistics(query, session, began))
 
         return await self._pool.run(query, work, read_only=True)
 
@@ -131,6 +130,21 @@ class LogReader:
             raise TypeError(f"{type(query.plan).__name__} has no records")
         position = (cursor.timestamp, cursor.hash, cursor.skip) if cursor else None
         return Page([line.json for line in lines], position, _statistics(query, session, began))
+
+
+def encoded_rows(data: bytes, limit: int) -> tuple[list[tuple[str, str]], bytes, int]:
+    """Columns, rows as one JSON array and their number, from a result in `NAMED_TABLE` format. Rows stay encoded; those
+    beyond `limit` are left out."""
+    names_end = data.index(b"\n")
+    types_end = data.index(b"\n", names_end + 1)
+    columns = list(zip(json.loads(data[:names_end]), json.loads(data[names_end:types_end]), strict=True))
+    count = data.count(b"\n", types_end + 1)
+    end = len(data) - 1
+    while count > limit:
+        end = data.rindex(b"\n", types_end, end)
+        count -= 1
+    # Within JSON texts line breaks are escaped, so each one here ends a row.
+    return columns, b"[%s]" % data[types_end + 1 : end].replace(b"\n", b","), count
 
 
 def _statistics(query: Scoped, session: Session, began: float) -> Statistics:

@@ -9,6 +9,8 @@ from __future__ import annotations
 
 import json
 import logging
+from collections.abc import Callable
+from contextlib import AbstractContextManager
 from typing import Final
 
 from nexus.storage.clickhouse.connection import Connection, quote
@@ -21,6 +23,32 @@ FOR_EVER: Final = 65_535
 
 _APPLIED: Final = "retention_days"
 _CHANGE: Final = "retention_change"
+
+
+class Retention:
+    """The retention in force, in days (0 is for ever): what new records get, and where stored ones have been moved.
+
+    `follow` brings both to what is wanted now; it is called at the start and from time to time.
+    """
+
+    def __init__(self, database: IngestDatabase, wanted: Callable[[], int]) -> None:
+        self._database = database
+        self._wanted = wanted
+        self.days = wanted()
+
+    def start(self, connection: Connection) -> None:
+        """Take over a change made while the store was closed, before anything is inserted. Raises `EngineError`."""
+        apply_change(connection, self._database, self.days)
+
+    def follow(self, connection: Connection, paused: Callable[[], AbstractContextManager[None]]) -> bool:
+        """Take over a change of the configuration; `paused` keeps inserts out. True when there was one."""
+        wanted = self._wanted()
+        if wanted == self.days:
+            return False
+        with paused():
+            apply_change(connection, self._database, wanted)
+            self.days = wanted
+        return True
 
 
 def change_expression(before: int, after: int) -> str:

@@ -16,11 +16,11 @@ from nexus.storage.clickhouse.engine import Engine
 from nexus.storage.clickhouse.housekeeping import Housekeeper
 from nexus.storage.clickhouse.ingest_db import IngestDatabase
 from nexus.storage.clickhouse.learned import LearnedColumns, read_learned
-from nexus.storage.clickhouse.migrate import Rendering, migrate, pending, plan
+from nexus.storage.clickhouse.migrate import EMBEDDED, migrate, pending, plan
 from nexus.storage.clickhouse.options import StoreOptions
 from nexus.storage.clickhouse.queries import QueryPool
 from nexus.storage.clickhouse.reader import LogReader
-from nexus.storage.clickhouse.retention import apply_change
+from nexus.storage.clickhouse.retention import Retention
 from nexus.storage.clickhouse.seen_keys import SeenKeys
 from nexus.storage.clickhouse.tokens import TokenLedger
 from nexus.storage.clickhouse.writer import LogWriter, WriterStatistics, stored_days
@@ -36,12 +36,13 @@ class ClickHouseStore:
         self._engine = engine
         connection = engine.connect()
         try:
-            migrate(connection, Rendering(), engine.save_schema)
+            migrate(connection, EMBEDDED, engine.save_schema)
             ((empty,),) = connection.rows("SELECT count() = 0 FROM nexus.logs")
             self._database = IngestDatabase(options.data_dir, fsync=options.fsync)
             ledger = TokenLedger(self._database, hours=options.token_hours, max_tokens=options.max_tokens)
             ledger.settle_all(functools.partial(stored_days, connection))
-            apply_change(connection, self._database, options.retention_days)
+            retention = Retention(self._database, retention_days)
+            retention.start(connection)
             seen = SeenKeys(self._database, table_is_empty=bool(empty))
             learner = Learner(read_learned(connection), options.max_learned_columns)
         finally:
@@ -57,10 +58,17 @@ class ClickHouseStore:
             self._learned,
             self._disk,
             options.writer,
-            retention_days,
+            lambda: retention.days,
             self._reader.changed,
         )
-        self._housekeeper = Housekeeper(engine, ledger, self._reader.changed, check_parts=not engine.directory.was_clean)
+        self._housekeeper = Housekeeper(
+            engine,
+            ledger,
+            retention,
+            self._writer.paused,
+            self._reader.changed,
+            check_parts=not engine.directory.was_clean,
+        )
         self._pool.start()
         self._writer.start()
         self._housekeeper.start()
@@ -134,9 +142,9 @@ def migrations(options: StoreOptions, *, dry_run: bool) -> list[str]:
     try:
         connection = engine.connect()
         todo = pending(connection)
-        statements = plan(todo, Rendering())
+        statements = plan(todo, EMBEDDED)
         if not dry_run:
-            migrate(connection, Rendering(), engine.save_schema)
+            migrate(connection, EMBEDDED, engine.save_schema)
         return statements
     finally:
         engine.close()

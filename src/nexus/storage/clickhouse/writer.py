@@ -14,6 +14,7 @@ import threading
 import time
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, Final, Protocol
 
@@ -35,6 +36,9 @@ INSERT: Final = (
     # All blocks of a commit become one block, hence one part per day.
     "min_insert_block_size_rows = 1000000000, min_insert_block_size_bytes = 1000000000000"
 )
+Promotion = tuple[str, str, str, str]
+"""(attribute key, type letter, column name, column type)."""
+
 Encode = Callable[..., bytes]
 """`nexus._native.encode_native`."""
 
@@ -92,18 +96,19 @@ class LogWriter:
         self._pace = Pace(options)
         self._work = threading.Condition()
         self._stopping = False
+        self._paused = False
         self._in_flight: dict[bytes, Waiting] = {}
         self._doubtful: dict[int, list[int]] = {}
         self._last_commit_id = 0
         self.statistics = WriterStatistics()
-        self._threads = [
-            threading.Thread(target=self._run, name=f"committer-{number}", daemon=True)
-            for number in range(options.committers)
-        ]
+        self._threads: list[threading.Thread] = []
 
     def start(self) -> None:
-        """Start the committers."""
-        for thread in self._threads:
+        """Start the committers. Raises `EngineError`."""
+        for number in range(self._options.committers):
+            connection = self._engine.connect()
+            thread = threading.Thread(target=self._run, args=[connection], name=f"committer-{number}", daemon=True)
+            self._threads.append(thread)
             thread.start()
 
     def stop(self) -> None:
@@ -112,8 +117,20 @@ class LogWriter:
             self._stopping = True
             self._work.notify_all()
         for thread in self._threads:
-            if thread.ident is not None:
-                thread.join()
+            thread.join()
+
+    @contextmanager
+    def paused(self) -> Iterator[None]:
+        """Nothing is inserted inside: waits for commits under way, and new ones wait. Not for the event loop."""
+        with self._work:
+            self._paused = True
+            self._work.wait_for(lambda: self._queue.in_commit == 0)
+        try:
+            yield
+        finally:
+            with self._work:
+                self._paused = False
+                self._work.notify_all()
 
     # ---------------------------------------------------------------------------------------- on the event loop
 
@@ -183,8 +200,7 @@ class LogWriter:
             if not self._queue.room_for(waiting.size):
                 self.statistics.refused_batches += 1
                 raise Overloaded(
-                    f"{self._queue.size + self._queue.in_commit:,} bytes of records wait to be stored; there is no room "
-                    f"for {waiting.size:,} more.",
+                    f"{self._queue.held:,} bytes of records wait to be stored; there is no room for {waiting.size:,} more.",
                     retry_after=1.0,
                     hint="Retry after the time in Retry-After; send larger batches over fewer connections.",
                 )
@@ -199,19 +215,19 @@ class LogWriter:
 
     # -------------------------------------------------------------------------------------- in committer threads
 
-    def _run(self) -> None:
-        connection = self._engine.connect()
+    def _run(self, connection: Connection) -> None:
         try:
             while (taken := self._next()) is not None:
                 if taken:
                     try:
                         self._commit(connection, taken)
-                    except BaseException as error:  # noqa: BLE001 - waiters must hear of it, whatever it is
+                    except BaseException as error:
                         log.exception("a commit failed in an unexpected way")
                         self._answer([(w, StorageError(f"the commit failed: {error!r}.")) for w in taken])
                     finally:
                         with self._work:
                             self._queue.done(taken)
+                            self._work.notify_all()
         finally:
             self._engine.release(connection)
 
@@ -219,6 +235,9 @@ class LogWriter:
         """Wait for the next commit's batches; None when there is nothing left to do for good."""
         with self._work:
             while True:
+                if self._paused:
+                    self._work.wait()
+                    continue
                 if not self._queue.batches:
                     if self._stopping:
                         return None
@@ -261,7 +280,7 @@ class LogWriter:
             if entries or retries:
                 self._ledger.begin(commit_id, entries, retries)
             self._insert(connection, taken, commit_id, promoted)
-        except Exception as error:  # noqa: BLE001 - every failure is told to the waiters
+        except Exception as error:
             return self._after_failure(connection, taken, commit_id, sorted(days), error)
         if entries or retries:
             try:
@@ -274,9 +293,7 @@ class LogWriter:
         self._committed()
         return {}
 
-    def _insert(
-        self, connection: Connection, taken: Sequence[Waiting], commit_id: int, promoted: list[tuple[str, str, str, str]]
-    ) -> None:
+    def _insert(self, connection: Connection, taken: Sequence[Waiting], commit_id: int, promoted: list[Promotion]) -> None:
         now_ns = time.time_ns()
         expected = 0
         encoding = 0.0
@@ -365,7 +382,7 @@ class LogWriter:
         """The counters, with what waits now."""
         with self._work:
             self.statistics.waiting_rows = self._queue.rows
-            self.statistics.waiting_bytes = self._queue.size + self._queue.in_commit
+            self.statistics.waiting_bytes = self._queue.held
         return self.statistics
 
 

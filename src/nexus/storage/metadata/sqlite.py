@@ -24,7 +24,7 @@ _KEY_COLUMNS: Final = "id, hash, name, prefix, tenant, permissions, created_at, 
 
 
 class SqliteMetadata:
-    """`MetadataStore` in the file `metadata.sqlite` of a data directory. Raises `ConfigError` when it cannot be used."""
+    """`MetadataStore` in `metadata.sqlite` of a data directory. Raises `ConfigError` when it cannot be used."""
 
     def __init__(self, data_dir: Path) -> None:
         path = data_dir / FILE

@@ -31,7 +31,7 @@ export function unreachable(): ApiError {
   return new ApiError(0, {
     code: "unreachable",
     message: "The server cannot be reached.",
-    hint: "Check that `nexus up` runs and that the network is there, then try again.",
+    hint: "Check that Nexus is running and that the network is there, then try again.",
   });
 }
 

@@ -4,6 +4,111 @@
  */
 
 export interface paths {
+    "/-/healthy": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Is the process alive? */
+        get: operations["get_healthy"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/-/ready": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Can requests be served? */
+        get: operations["get_ready"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/metrics": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Own metrics, Prometheus text format
+         * @description Needs the permission `metrics:read`.
+         */
+        get: operations["get_metrics"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/nexus/v1/auth/session": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Who is asking */
+        get: operations["get_auth_session"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/nexus/v1/auth/login": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Log in */
+        post: operations["post_auth_login"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/nexus/v1/auth/logout": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Log out */
+        post: operations["post_auth_logout"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/nexus/v1/logs/search": {
         parameters: {
             query?: never;
@@ -13,7 +118,11 @@ export interface paths {
         };
         get?: never;
         put?: never;
-        post: operations["logs_searchPOST"];
+        /**
+         * Find records
+         * @description Needs the permission `logs:read`.
+         */
+        post: operations["post_logs_search"];
         delete?: never;
         options?: never;
         head?: never;
@@ -29,7 +138,11 @@ export interface paths {
         };
         get?: never;
         put?: never;
-        post: operations["logs_histogramPOST"];
+        /**
+         * Count records over time
+         * @description Needs the permission `logs:read`.
+         */
+        post: operations["post_logs_histogram"];
         delete?: never;
         options?: never;
         head?: never;
@@ -45,7 +158,11 @@ export interface paths {
         };
         get?: never;
         put?: never;
-        post: operations["logs_facetsPOST"];
+        /**
+         * Top values of fields
+         * @description Needs the permission `logs:read`.
+         */
+        post: operations["post_logs_facets"];
         delete?: never;
         options?: never;
         head?: never;
@@ -61,7 +178,11 @@ export interface paths {
         };
         get?: never;
         put?: never;
-        post: operations["logs_countPOST"];
+        /**
+         * Count records
+         * @description Needs the permission `logs:read`.
+         */
+        post: operations["post_logs_count"];
         delete?: never;
         options?: never;
         head?: never;
@@ -77,7 +198,11 @@ export interface paths {
         };
         get?: never;
         put?: never;
-        post: operations["logs_fieldsPOST"];
+        /**
+         * List fields
+         * @description Needs the permission `logs:read`.
+         */
+        post: operations["post_logs_fields"];
         delete?: never;
         options?: never;
         head?: never;
@@ -93,7 +218,11 @@ export interface paths {
         };
         get?: never;
         put?: never;
-        post: operations["logs_boundsPOST"];
+        /**
+         * First and last record
+         * @description Needs the permission `logs:read`.
+         */
+        post: operations["post_logs_bounds"];
         delete?: never;
         options?: never;
         head?: never;
@@ -109,7 +238,11 @@ export interface paths {
         };
         get?: never;
         put?: never;
-        post: operations["logs_explainPOST"];
+        /**
+         * How a query is understood
+         * @description Needs the permission `logs:read`.
+         */
+        post: operations["post_logs_explain"];
         delete?: never;
         options?: never;
         head?: never;
@@ -123,7 +256,11 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        get: operations["logs_recordGET"];
+        /**
+         * One record by its id
+         * @description Needs the permission `logs:read`.
+         */
+        get: operations["get_logs_record"];
         put?: never;
         post?: never;
         delete?: never;
@@ -141,7 +278,11 @@ export interface paths {
         };
         get?: never;
         put?: never;
-        post: operations["sqlPOST"];
+        /**
+         * Run a read-only SQL statement over logs
+         * @description Needs the permission `sql:read`.
+         */
+        post: operations["post_sql"];
         delete?: never;
         options?: never;
         head?: never;
@@ -155,7 +296,11 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        get: operations["queriesGET"];
+        /**
+         * List running queries
+         * @description Needs the permission `queries:read`.
+         */
+        get: operations["get_queries"];
         put?: never;
         post?: never;
         delete?: never;
@@ -174,7 +319,31 @@ export interface paths {
         get?: never;
         put?: never;
         post?: never;
-        delete: operations["queries_{id}DELETE"];
+        /**
+         * Cancel a running query
+         * @description Needs the permission `queries:cancel`.
+         */
+        delete: operations["delete_queries_id"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/nexus/v1/ingest/status": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Is data arriving?
+         * @description Needs the permission `logs:read`.
+         */
+        get: operations["get_ingest_status"];
+        put?: never;
+        post?: never;
+        delete?: never;
         options?: never;
         head?: never;
         patch?: never;
@@ -187,9 +356,17 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        get: operations["keysGET"];
+        /**
+         * List API keys
+         * @description Needs the permission `keys:read`.
+         */
+        get: operations["get_keys"];
         put?: never;
-        post: operations["keysPOST"];
+        /**
+         * Make an API key
+         * @description Needs the permission `keys:write`.
+         */
+        post: operations["post_keys"];
         delete?: never;
         options?: never;
         head?: never;
@@ -206,20 +383,28 @@ export interface paths {
         get?: never;
         put?: never;
         post?: never;
-        delete: operations["keys_{id}DELETE"];
+        /**
+         * Revoke an API key
+         * @description Needs the permission `keys:write`.
+         */
+        delete: operations["delete_keys_id"];
         options?: never;
         head?: never;
         patch?: never;
         trace?: never;
     };
-    "/api/nexus/v1/ingest/status": {
+    "/api/nexus/v1/tenants": {
         parameters: {
             query?: never;
             header?: never;
             path?: never;
             cookie?: never;
         };
-        get: operations["ingest_statusGET"];
+        /**
+         * List tenants
+         * @description Needs the permission `tenants:read`.
+         */
+        get: operations["get_tenants"];
         put?: never;
         post?: never;
         delete?: never;
@@ -235,7 +420,11 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        get: operations["infoGET"];
+        /**
+         * About this server
+         * @description Needs the permission `api:read`.
+         */
+        get: operations["get_info"];
         put?: never;
         post?: never;
         delete?: never;
@@ -244,14 +433,18 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
-    "/api/nexus/v1/auth/session": {
+    "/api/nexus/v1/openapi.json": {
         parameters: {
             query?: never;
             header?: never;
             path?: never;
             cookie?: never;
         };
-        get: operations["auth_sessionGET"];
+        /**
+         * This description
+         * @description Needs the permission `api:read`.
+         */
+        get: operations["get_openapi_json"];
         put?: never;
         post?: never;
         delete?: never;
@@ -260,7 +453,7 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
-    "/api/nexus/v1/auth/login": {
+    "/v1/logs": {
         parameters: {
             query?: never;
             header?: never;
@@ -269,14 +462,18 @@ export interface paths {
         };
         get?: never;
         put?: never;
-        post: operations["auth_loginPOST"];
+        /**
+         * Send logs by OTLP (ExportLogsServiceRequest)
+         * @description Needs the permission `logs:write`.
+         */
+        post: operations["post_v1_logs"];
         delete?: never;
         options?: never;
         head?: never;
         patch?: never;
         trace?: never;
     };
-    "/api/nexus/v1/auth/logout": {
+    "/otlp/v1/logs": {
         parameters: {
             query?: never;
             header?: never;
@@ -285,7 +482,51 @@ export interface paths {
         };
         get?: never;
         put?: never;
-        post: operations["auth_logoutPOST"];
+        /**
+         * Send logs by OTLP, at the prefix that other systems use
+         * @description Needs the permission `logs:write`.
+         */
+        post: operations["post_otlp_v1_logs"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/nexus/v1/ingest/logs": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Send logs as JSON lines
+         * @description Needs the permission `logs:write`.
+         */
+        post: operations["post_ingest_logs"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/insert/jsonline": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Send logs as JSON lines, at VictoriaLogs' path
+         * @description Needs the permission `logs:write`.
+         */
+        post: operations["post_insert_jsonline"];
         delete?: never;
         options?: never;
         head?: never;
@@ -296,6 +537,65 @@ export interface paths {
 export type webhooks = Record<string, never>;
 export interface components {
     schemas: {
+        /**
+         * BoundsAnswer
+         * @description First and last record of the tenant that match the query, whatever the range; empty when there are none.
+         */
+        BoundsAnswer: {
+            first: string;
+            last: string;
+            count: number;
+            statistics: components["schemas"]["Statistics"];
+        };
+        /** Statistics */
+        Statistics: {
+            query_id: string;
+            elapsed_ms: number;
+            rows_read: number;
+            bytes_read: number;
+        };
+        /** CancelAnswer */
+        CancelAnswer: {
+            cancelled: boolean;
+        };
+        /** CountAnswer */
+        CountAnswer: {
+            count: number;
+            statistics: components["schemas"]["Statistics"];
+        };
+        /**
+         * CreateKeyRequest
+         * @description No `tenant` means the one of the request; `*` makes a key that may choose with `X-Scope-OrgID`.
+         */
+        CreateKeyRequest: {
+            name: string;
+            /** @default  */
+            tenant?: string;
+            permissions?: string[];
+        };
+        /**
+         * CreatedKey
+         * @description `secret` is shown this once.
+         */
+        CreatedKey: {
+            key: components["schemas"]["ApiKey"];
+            secret: string;
+        };
+        /** ApiKey */
+        ApiKey: {
+            id: string;
+            name: string;
+            prefix: string;
+            tenant: string;
+            permissions: string[];
+            created_at: string;
+            /** @default  */
+            last_used_at?: string;
+        };
+        /** ErrorAnswer */
+        ErrorAnswer: {
+            error: components["schemas"]["ErrorBody"];
+        };
         /**
          * ErrorBody
          * @description What went wrong. `position` points into the query text (characters); `hint` is the next step.
@@ -315,90 +615,150 @@ export interface components {
             offset: number;
             length: number;
         };
-        /** ErrorAnswer */
-        ErrorAnswer: {
-            error: components["schemas"]["ErrorBody"];
-        };
-        /** LoginRequest */
-        LoginRequest: {
-            username: string;
-            password: string;
+        /**
+         * ExplainAnswer
+         * @description The query as understood (printed from its syntax tree) and the SQL that runs.
+         */
+        ExplainAnswer: {
+            canonical: string;
+            sql: string[];
+            terms: components["schemas"]["Term"][];
         };
         /**
-         * Session
-         * @description Who is asking. `tenant` is the tenant that requests without `X-Scope-OrgID` go to.
+         * Term
+         * @description A top-level part of the conjunction, for chips: removing it from the text gives the query without it.
          */
-        Session: {
-            authenticated: boolean;
+        Term: {
+            text: string;
+            offset: number;
+            length: number;
             /** @default  */
-            username?: string;
+            field?: string;
+            /** @default false */
+            negated?: boolean;
+        };
+        /** ExplainRequest */
+        ExplainRequest: {
             /** @default  */
-            role?: string;
-            /** @default [] */
-            permissions?: string[];
+            query?: string;
+            /** @default null */
+            from?: string | number | null;
+            /** @default null */
+            to?: string | number | null;
             /** @default  */
-            tenant?: string;
-            /** @default [] */
-            tenants?: string[];
+            query_id?: string;
+            /**
+             * @default search
+             * @enum {unknown}
+             */
+            language?: "search" | "sql";
+        };
+        /** FacetsAnswer */
+        FacetsAnswer: {
+            facets: components["schemas"]["Facet"][];
+            statistics: components["schemas"]["Statistics"];
         };
         /**
-         * ServerInfo
-         * @description Version and listening addresses, for snippets. Hosts are as configured.
+         * Facet
+         * @description `name` is what the search language calls the field. `records` carry it; `more` says that values were left out.
          */
-        ServerInfo: {
-            version: string;
-            http_port: number;
-            otlp_http_port: number;
-            otlp_grpc_port: number;
-            started_at: string;
-            retention_days: {
-                [key: string]: number;
-            };
-        };
-        /** ApiKey */
-        ApiKey: {
-            id: string;
+        Facet: {
             name: string;
-            prefix: string;
-            tenant: string;
-            permissions: string[];
-            created_at: string;
-            /** @default  */
-            last_used_at?: string;
+            /** @enum {unknown} */
+            kind: "attribute" | "column" | "resource";
+            type: string;
+            records: number;
+            more: boolean;
+            values: components["schemas"]["FacetValue"][];
         };
-        /** CreateKeyRequest */
-        CreateKeyRequest: {
+        /** FacetValue */
+        FacetValue: {
+            value: string;
+            count: number;
+        };
+        /**
+         * FacetsRequest
+         * @description No `fields` means the hot ones.
+         */
+        FacetsRequest: {
+            /** @default  */
+            query?: string;
+            /** @default null */
+            from?: string | number | null;
+            /** @default null */
+            to?: string | number | null;
+            /** @default  */
+            query_id?: string;
+            /** @default [] */
+            fields?: string[];
+            /** @default 10 */
+            limit?: number;
+        };
+        /** FieldsAnswer */
+        FieldsAnswer: {
+            fields: components["schemas"]["FieldInfo"][];
+            statistics: components["schemas"]["Statistics"];
+        };
+        /** FieldInfo */
+        FieldInfo: {
             name: string;
+            /** @enum {unknown} */
+            kind: "attribute" | "column" | "resource";
+            type: string;
+            records: number;
+        };
+        /**
+         * HistogramAnswer
+         * @description `start` and `step` in ns; `counts[i]` is the bucket that begins at start + i * step.
+         */
+        HistogramAnswer: {
+            start: string;
+            step: string;
+            buckets: number;
+            total: number;
+            series: components["schemas"]["HistogramSeries"][];
+            statistics: components["schemas"]["Statistics"];
+        };
+        /** HistogramSeries */
+        HistogramSeries: {
+            key: string;
+            counts: number[];
+        };
+        /**
+         * HistogramRequest
+         * @description `buckets` is a wish; the step is rounded to a pleasant one. `by` is any field name, empty for none.
+         */
+        HistogramRequest: {
             /** @default  */
-            tenant?: string;
-            permissions?: string[];
+            query?: string;
+            /** @default null */
+            from?: string | number | null;
+            /** @default null */
+            to?: string | number | null;
+            /** @default  */
+            query_id?: string;
+            /** @default 60 */
+            buckets?: number;
+            /** @default severity */
+            by?: string;
         };
         /**
-         * CreatedKey
-         * @description `secret` is shown this once.
+         * IngestAnswer
+         * @description How many records were stored and refused; `errors` are those of the first 100 refused.
          */
-        CreatedKey: {
-            key: components["schemas"]["ApiKey"];
-            secret: string;
-        };
-        /** KeyList */
-        KeyList: {
-            keys: components["schemas"]["ApiKey"][];
-        };
-        /**
-         * LineError
-         * @description `line` counts from 1.
-         */
-        LineError: {
-            line: number;
-            message: string;
-        };
-        /** IngestAnswer */
         IngestAnswer: {
             accepted: number;
             rejected: number;
             /** @default [] */
             errors?: components["schemas"]["LineError"][];
+        };
+        /**
+         * LineError
+         * @description A record that was refused; `line` counts from 1.
+         */
+        LineError: {
+            line: number;
+            message: string;
         };
         /**
          * IngestStatus
@@ -411,12 +771,35 @@ export interface components {
             /** @default  */
             last_received_at?: string;
         };
-        /** Statistics */
-        Statistics: {
-            query_id: string;
-            elapsed_ms: number;
-            rows_read: number;
-            bytes_read: number;
+        /** KeyList */
+        KeyList: {
+            keys: components["schemas"]["ApiKey"][];
+        };
+        /**
+         * LogRecord
+         * @description `id` finds the record again. Ids are hex, empty when absent. Attribute values keep their types.
+         */
+        LogRecord: {
+            id: string;
+            timestamp: string;
+            observed_timestamp: string;
+            service: string;
+            severity: string;
+            severity_number: number;
+            body: string;
+            trace_id: string;
+            span_id: string;
+            event_name: string;
+            template_id: string;
+            attributes: Record<string, never>;
+            resource: Record<string, never>;
+            scope_name: string;
+            scope_version: string;
+        };
+        /** LoginRequest */
+        LoginRequest: {
+            username: string;
+            password: string;
         };
         /**
          * LogsQuery
@@ -431,6 +814,31 @@ export interface components {
             to?: string | number | null;
             /** @default  */
             query_id?: string;
+        };
+        /** QueryList */
+        QueryList: {
+            queries: components["schemas"]["QueryInfo"][];
+        };
+        /** QueryInfo */
+        QueryInfo: {
+            query_id: string;
+            elapsed_ms: number;
+            rows_read: number;
+            bytes_read: number;
+            memory_bytes: number;
+        };
+        /**
+         * RevokedKey
+         * @description `id` is useless from now on.
+         */
+        RevokedKey: {
+            id: string;
+        };
+        /** SearchAnswer */
+        SearchAnswer: {
+            records: components["schemas"]["LogRecord"][];
+            next_cursor: string;
+            statistics: components["schemas"]["Statistics"];
         };
         /**
          * SearchRequest
@@ -456,173 +864,46 @@ export interface components {
             cursor?: string;
         };
         /**
-         * LogRecord
-         * @description `id` finds the record again. Ids are hex, empty when absent. Attribute values keep their types.
+         * ServerInfo
+         * @description Version and listening addresses, for snippets. Hosts are as configured.
          */
-        LogRecord: {
-            id: string;
-            timestamp: string;
-            observed_timestamp: string;
-            service: string;
-            severity: string;
-            severity_number: number;
-            body: string;
-            trace_id: string;
-            span_id: string;
-            event_name: string;
-            template_id: string;
-            attributes: Record<string, never>;
-            resource: Record<string, never>;
-            scope_name: string;
-            scope_version: string;
-        };
-        /** SearchAnswer */
-        SearchAnswer: {
-            records: components["schemas"]["LogRecord"][];
-            next_cursor: string;
-            statistics: components["schemas"]["Statistics"];
+        ServerInfo: {
+            version: string;
+            http_port: number;
+            otlp_http_port: number;
+            otlp_grpc_port: number;
+            started_at: string;
+            retention_days: {
+                [key: string]: number;
+            };
         };
         /**
-         * HistogramRequest
-         * @description `buckets` is a wish; the step is rounded to a pleasant one. `by` is any field name, empty for none.
+         * Session
+         * @description Who is asking. `tenant` is the tenant that requests without `X-Scope-OrgID` go to.
          */
-        HistogramRequest: {
+        Session: {
+            authenticated: boolean;
             /** @default  */
-            query?: string;
-            /** @default null */
-            from?: string | number | null;
-            /** @default null */
-            to?: string | number | null;
+            username?: string;
             /** @default  */
-            query_id?: string;
-            /** @default 60 */
-            buckets?: number;
-            /** @default severity */
-            by?: string;
-        };
-        /** HistogramSeries */
-        HistogramSeries: {
-            key: string;
-            counts: number[];
-        };
-        /**
-         * HistogramAnswer
-         * @description `start` and `step` in ns; `counts[i]` is the bucket that begins at start + i * step.
-         */
-        HistogramAnswer: {
-            start: string;
-            step: string;
-            buckets: number;
-            total: number;
-            series: components["schemas"]["HistogramSeries"][];
-            statistics: components["schemas"]["Statistics"];
-        };
-        /**
-         * FacetsRequest
-         * @description No `fields` means the hot ones.
-         */
-        FacetsRequest: {
-            /** @default  */
-            query?: string;
-            /** @default null */
-            from?: string | number | null;
-            /** @default null */
-            to?: string | number | null;
-            /** @default  */
-            query_id?: string;
+            role?: string;
             /** @default [] */
-            fields?: string[];
-            /** @default 10 */
-            limit?: number;
+            permissions?: string[];
+            /** @default  */
+            tenant?: string;
+            /** @default [] */
+            tenants?: string[];
         };
-        /** FacetValue */
-        FacetValue: {
-            value: string;
-            count: number;
+        /** SqlAnswer */
+        SqlAnswer: {
+            columns: components["schemas"]["SqlColumn"][];
+            rows: unknown[][];
+            statistics: components["schemas"]["Statistics"];
         };
-        /**
-         * Facet
-         * @description `name` is what the search language calls the field. `records` carry it; `more` says that values were left out.
-         */
-        Facet: {
+        /** SqlColumn */
+        SqlColumn: {
             name: string;
-            /** @enum {unknown} */
-            kind: "attribute" | "column" | "resource";
             type: string;
-            records: number;
-            more: boolean;
-            values: components["schemas"]["FacetValue"][];
-        };
-        /** FacetsAnswer */
-        FacetsAnswer: {
-            facets: components["schemas"]["Facet"][];
-            statistics: components["schemas"]["Statistics"];
-        };
-        /** CountAnswer */
-        CountAnswer: {
-            count: number;
-            statistics: components["schemas"]["Statistics"];
-        };
-        /** FieldInfo */
-        FieldInfo: {
-            name: string;
-            /** @enum {unknown} */
-            kind: "attribute" | "column" | "resource";
-            type: string;
-            records: number;
-        };
-        /** FieldsAnswer */
-        FieldsAnswer: {
-            fields: components["schemas"]["FieldInfo"][];
-            statistics: components["schemas"]["Statistics"];
-        };
-        /**
-         * BoundsAnswer
-         * @description First and last record of the tenant that match the query, whatever the range; empty strings when there are none.
-         */
-        BoundsAnswer: {
-            first: string;
-            last: string;
-            count: number;
-            statistics: components["schemas"]["Statistics"];
-        };
-        /** ExplainRequest */
-        ExplainRequest: {
-            /** @default  */
-            query?: string;
-            /** @default null */
-            from?: string | number | null;
-            /** @default null */
-            to?: string | number | null;
-            /** @default  */
-            query_id?: string;
-            /**
-             * @default search
-             * @enum {unknown}
-             */
-            language?: "search" | "sql";
-        };
-        /**
-         * ExplainAnswer
-         * @description The query as understood (printed from its syntax tree) and the SQL that runs.
-         */
-        ExplainAnswer: {
-            canonical: string;
-            sql: string[];
-            terms: components["schemas"]["Term"][];
-        };
-        /**
-         * Term
-         * @description A top-level part of the conjunction, for chips: removing it from the text gives the query without it.
-         */
-        Term: {
-            text: string;
-            offset: number;
-            length: number;
-            /** @default  */
-            field?: string;
-            /** @default false */
-            negated?: boolean;
         };
         /** SqlRequest */
         SqlRequest: {
@@ -632,32 +913,16 @@ export interface components {
             /** @default  */
             query_id?: string;
         };
-        /** SqlColumn */
-        SqlColumn: {
+        /**
+         * TenantList
+         * @description The tenants that the caller may read, by name.
+         */
+        TenantList: {
+            tenants: components["schemas"]["TenantInfo"][];
+        };
+        /** TenantInfo */
+        TenantInfo: {
             name: string;
-            type: string;
-        };
-        /** SqlAnswer */
-        SqlAnswer: {
-            columns: components["schemas"]["SqlColumn"][];
-            rows: unknown[][];
-            statistics: components["schemas"]["Statistics"];
-        };
-        /** QueryInfo */
-        QueryInfo: {
-            query_id: string;
-            elapsed_ms: number;
-            rows_read: number;
-            bytes_read: number;
-            memory_bytes: number;
-        };
-        /** QueryList */
-        QueryList: {
-            queries: components["schemas"]["QueryInfo"][];
-        };
-        /** CancelAnswer */
-        CancelAnswer: {
-            cancelled: boolean;
         };
     };
     responses: never;
@@ -668,302 +933,7 @@ export interface components {
 }
 export type $defs = Record<string, never>;
 export interface operations {
-    logs_searchPOST: {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        requestBody: {
-            content: {
-                "application/json": components["schemas"]["SearchRequest"];
-            };
-        };
-        responses: {
-            /** @description ok */
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["SearchAnswer"];
-                };
-            };
-            /** @description e */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
-                };
-            };
-        };
-    };
-    logs_histogramPOST: {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        requestBody: {
-            content: {
-                "application/json": components["schemas"]["HistogramRequest"];
-            };
-        };
-        responses: {
-            /** @description ok */
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["HistogramAnswer"];
-                };
-            };
-            /** @description e */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
-                };
-            };
-        };
-    };
-    logs_facetsPOST: {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        requestBody: {
-            content: {
-                "application/json": components["schemas"]["FacetsRequest"];
-            };
-        };
-        responses: {
-            /** @description ok */
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["FacetsAnswer"];
-                };
-            };
-            /** @description e */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
-                };
-            };
-        };
-    };
-    logs_countPOST: {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        requestBody: {
-            content: {
-                "application/json": components["schemas"]["LogsQuery"];
-            };
-        };
-        responses: {
-            /** @description ok */
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["CountAnswer"];
-                };
-            };
-            /** @description e */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
-                };
-            };
-        };
-    };
-    logs_fieldsPOST: {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        requestBody: {
-            content: {
-                "application/json": components["schemas"]["LogsQuery"];
-            };
-        };
-        responses: {
-            /** @description ok */
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["FieldsAnswer"];
-                };
-            };
-            /** @description e */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
-                };
-            };
-        };
-    };
-    logs_boundsPOST: {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        requestBody: {
-            content: {
-                "application/json": components["schemas"]["LogsQuery"];
-            };
-        };
-        responses: {
-            /** @description ok */
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["BoundsAnswer"];
-                };
-            };
-            /** @description e */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
-                };
-            };
-        };
-    };
-    logs_explainPOST: {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        requestBody: {
-            content: {
-                "application/json": components["schemas"]["ExplainRequest"];
-            };
-        };
-        responses: {
-            /** @description ok */
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ExplainAnswer"];
-                };
-            };
-            /** @description e */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
-                };
-            };
-        };
-    };
-    logs_recordGET: {
-        parameters: {
-            query: {
-                id: string;
-            };
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        requestBody?: never;
-        responses: {
-            /** @description ok */
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["LogRecord"];
-                };
-            };
-            /** @description e */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
-                };
-            };
-        };
-    };
-    sqlPOST: {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        requestBody: {
-            content: {
-                "application/json": components["schemas"]["SqlRequest"];
-            };
-        };
-        responses: {
-            /** @description ok */
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["SqlAnswer"];
-                };
-            };
-            /** @description e */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
-                };
-            };
-        };
-    };
-    queriesGET: {
+    get_healthy: {
         parameters: {
             query?: never;
             header?: never;
@@ -972,16 +942,16 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
-            /** @description ok */
+            /** @description Success */
             200: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["QueryList"];
+                    "application/json": unknown;
                 };
             };
-            /** @description e */
+            /** @description An error: `code` for programs, `message` and `hint` for people */
             default: {
                 headers: {
                     [name: string]: unknown;
@@ -992,38 +962,7 @@ export interface operations {
             };
         };
     };
-    "queries_{id}DELETE": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path: {
-                id: string;
-            };
-            cookie?: never;
-        };
-        requestBody?: never;
-        responses: {
-            /** @description ok */
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["CancelAnswer"];
-                };
-            };
-            /** @description e */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
-                };
-            };
-        };
-    };
-    keysGET: {
+    get_ready: {
         parameters: {
             query?: never;
             header?: never;
@@ -1032,16 +971,16 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
-            /** @description ok */
+            /** @description Success */
             200: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["KeyList"];
+                    "application/json": unknown;
                 };
             };
-            /** @description e */
+            /** @description An error: `code` for programs, `message` and `hint` for people */
             default: {
                 headers: {
                     [name: string]: unknown;
@@ -1052,58 +991,28 @@ export interface operations {
             };
         };
     };
-    keysPOST: {
+    get_metrics: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description Tenant, for callers that may choose one. */
+                "X-Scope-OrgID"?: string;
+            };
             path?: never;
-            cookie?: never;
-        };
-        requestBody: {
-            content: {
-                "application/json": components["schemas"]["CreateKeyRequest"];
-            };
-        };
-        responses: {
-            /** @description ok */
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["CreatedKey"];
-                };
-            };
-            /** @description e */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
-                };
-            };
-        };
-    };
-    "keys_{id}DELETE": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path: {
-                id: string;
-            };
             cookie?: never;
         };
         requestBody?: never;
         responses: {
-            /** @description ok */
-            204: {
+            /** @description Success */
+            200: {
                 headers: {
                     [name: string]: unknown;
                 };
-                content?: never;
+                content: {
+                    "text/plain": unknown;
+                };
             };
-            /** @description e */
+            /** @description An error: `code` for programs, `message` and `hint` for people */
             default: {
                 headers: {
                     [name: string]: unknown;
@@ -1114,7 +1023,7 @@ export interface operations {
             };
         };
     };
-    ingest_statusGET: {
+    get_auth_session: {
         parameters: {
             query?: never;
             header?: never;
@@ -1123,65 +1032,7 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
-            /** @description ok */
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["IngestStatus"];
-                };
-            };
-            /** @description e */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
-                };
-            };
-        };
-    };
-    infoGET: {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        requestBody?: never;
-        responses: {
-            /** @description ok */
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ServerInfo"];
-                };
-            };
-            /** @description e */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
-                };
-            };
-        };
-    };
-    auth_sessionGET: {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        requestBody?: never;
-        responses: {
-            /** @description ok */
+            /** @description Success */
             200: {
                 headers: {
                     [name: string]: unknown;
@@ -1190,7 +1041,7 @@ export interface operations {
                     "application/json": components["schemas"]["Session"];
                 };
             };
-            /** @description e */
+            /** @description An error: `code` for programs, `message` and `hint` for people */
             default: {
                 headers: {
                     [name: string]: unknown;
@@ -1201,7 +1052,7 @@ export interface operations {
             };
         };
     };
-    auth_loginPOST: {
+    post_auth_login: {
         parameters: {
             query?: never;
             header?: never;
@@ -1214,7 +1065,7 @@ export interface operations {
             };
         };
         responses: {
-            /** @description ok */
+            /** @description Success */
             200: {
                 headers: {
                     [name: string]: unknown;
@@ -1223,7 +1074,7 @@ export interface operations {
                     "application/json": components["schemas"]["Session"];
                 };
             };
-            /** @description e */
+            /** @description An error: `code` for programs, `message` and `hint` for people */
             default: {
                 headers: {
                     [name: string]: unknown;
@@ -1234,7 +1085,7 @@ export interface operations {
             };
         };
     };
-    auth_logoutPOST: {
+    post_auth_logout: {
         parameters: {
             query?: never;
             header?: never;
@@ -1243,14 +1094,832 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
-            /** @description ok */
-            204: {
+            /** @description Success */
+            200: {
                 headers: {
                     [name: string]: unknown;
                 };
-                content?: never;
+                content: {
+                    "application/json": components["schemas"]["Session"];
+                };
             };
-            /** @description e */
+            /** @description An error: `code` for programs, `message` and `hint` for people */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+        };
+    };
+    post_logs_search: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description Tenant, for callers that may choose one. */
+                "X-Scope-OrgID"?: string;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["SearchRequest"];
+            };
+        };
+        responses: {
+            /** @description Success */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SearchAnswer"];
+                    "application/x-ndjson": unknown;
+                };
+            };
+            /** @description An error: `code` for programs, `message` and `hint` for people */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+        };
+    };
+    post_logs_histogram: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description Tenant, for callers that may choose one. */
+                "X-Scope-OrgID"?: string;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["HistogramRequest"];
+            };
+        };
+        responses: {
+            /** @description Success */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["HistogramAnswer"];
+                };
+            };
+            /** @description An error: `code` for programs, `message` and `hint` for people */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+        };
+    };
+    post_logs_facets: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description Tenant, for callers that may choose one. */
+                "X-Scope-OrgID"?: string;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["FacetsRequest"];
+            };
+        };
+        responses: {
+            /** @description Success */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["FacetsAnswer"];
+                };
+            };
+            /** @description An error: `code` for programs, `message` and `hint` for people */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+        };
+    };
+    post_logs_count: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description Tenant, for callers that may choose one. */
+                "X-Scope-OrgID"?: string;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["LogsQuery"];
+            };
+        };
+        responses: {
+            /** @description Success */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["CountAnswer"];
+                };
+            };
+            /** @description An error: `code` for programs, `message` and `hint` for people */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+        };
+    };
+    post_logs_fields: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description Tenant, for callers that may choose one. */
+                "X-Scope-OrgID"?: string;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["LogsQuery"];
+            };
+        };
+        responses: {
+            /** @description Success */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["FieldsAnswer"];
+                };
+            };
+            /** @description An error: `code` for programs, `message` and `hint` for people */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+        };
+    };
+    post_logs_bounds: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description Tenant, for callers that may choose one. */
+                "X-Scope-OrgID"?: string;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["LogsQuery"];
+            };
+        };
+        responses: {
+            /** @description Success */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["BoundsAnswer"];
+                };
+            };
+            /** @description An error: `code` for programs, `message` and `hint` for people */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+        };
+    };
+    post_logs_explain: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description Tenant, for callers that may choose one. */
+                "X-Scope-OrgID"?: string;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["ExplainRequest"];
+            };
+        };
+        responses: {
+            /** @description Success */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ExplainAnswer"];
+                };
+            };
+            /** @description An error: `code` for programs, `message` and `hint` for people */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+        };
+    };
+    get_logs_record: {
+        parameters: {
+            query: {
+                /** @description Id of the record, from a search */
+                id: string;
+            };
+            header?: {
+                /** @description Tenant, for callers that may choose one. */
+                "X-Scope-OrgID"?: string;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Success */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["LogRecord"];
+                };
+            };
+            /** @description An error: `code` for programs, `message` and `hint` for people */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+        };
+    };
+    post_sql: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description Tenant, for callers that may choose one. */
+                "X-Scope-OrgID"?: string;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["SqlRequest"];
+            };
+        };
+        responses: {
+            /** @description Success */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SqlAnswer"];
+                };
+            };
+            /** @description An error: `code` for programs, `message` and `hint` for people */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+        };
+    };
+    get_queries: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description Tenant, for callers that may choose one. */
+                "X-Scope-OrgID"?: string;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Success */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["QueryList"];
+                };
+            };
+            /** @description An error: `code` for programs, `message` and `hint` for people */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+        };
+    };
+    delete_queries_id: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description Tenant, for callers that may choose one. */
+                "X-Scope-OrgID"?: string;
+            };
+            path: {
+                /** @description Id of the query */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Success */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["CancelAnswer"];
+                };
+            };
+            /** @description An error: `code` for programs, `message` and `hint` for people */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+        };
+    };
+    get_ingest_status: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description Tenant, for callers that may choose one. */
+                "X-Scope-OrgID"?: string;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Success */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["IngestStatus"];
+                };
+            };
+            /** @description An error: `code` for programs, `message` and `hint` for people */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+        };
+    };
+    get_keys: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description Tenant, for callers that may choose one. */
+                "X-Scope-OrgID"?: string;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Success */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["KeyList"];
+                };
+            };
+            /** @description An error: `code` for programs, `message` and `hint` for people */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+        };
+    };
+    post_keys: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description Tenant, for callers that may choose one. */
+                "X-Scope-OrgID"?: string;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["CreateKeyRequest"];
+            };
+        };
+        responses: {
+            /** @description Success */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["CreatedKey"];
+                };
+            };
+            /** @description An error: `code` for programs, `message` and `hint` for people */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+        };
+    };
+    delete_keys_id: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description Tenant, for callers that may choose one. */
+                "X-Scope-OrgID"?: string;
+            };
+            path: {
+                /** @description Id of the key */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Success */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["RevokedKey"];
+                };
+            };
+            /** @description An error: `code` for programs, `message` and `hint` for people */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+        };
+    };
+    get_tenants: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description Tenant, for callers that may choose one. */
+                "X-Scope-OrgID"?: string;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Success */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["TenantList"];
+                };
+            };
+            /** @description An error: `code` for programs, `message` and `hint` for people */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+        };
+    };
+    get_info: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description Tenant, for callers that may choose one. */
+                "X-Scope-OrgID"?: string;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Success */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ServerInfo"];
+                };
+            };
+            /** @description An error: `code` for programs, `message` and `hint` for people */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+        };
+    };
+    get_openapi_json: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description Tenant, for callers that may choose one. */
+                "X-Scope-OrgID"?: string;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Success */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": unknown;
+                };
+            };
+            /** @description An error: `code` for programs, `message` and `hint` for people */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+        };
+    };
+    post_v1_logs: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description gzip, zstd, deflate, snappy or identity. */
+                "Content-Encoding"?: string;
+                /** @description 1 to 256 characters; a repeat within 24 h is answered with the first answer. */
+                "Idempotency-Key"?: string;
+                /** @description Tenant, for callers that may choose one. */
+                "X-Scope-OrgID"?: string;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/x-protobuf": string;
+                "application/json": string;
+            };
+        };
+        responses: {
+            /** @description Success */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/x-protobuf": unknown;
+                    "application/json": unknown;
+                };
+            };
+            /** @description An error: `code` for programs, `message` and `hint` for people */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+        };
+    };
+    post_otlp_v1_logs: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description gzip, zstd, deflate, snappy or identity. */
+                "Content-Encoding"?: string;
+                /** @description 1 to 256 characters; a repeat within 24 h is answered with the first answer. */
+                "Idempotency-Key"?: string;
+                /** @description Tenant, for callers that may choose one. */
+                "X-Scope-OrgID"?: string;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/x-protobuf": string;
+                "application/json": string;
+            };
+        };
+        responses: {
+            /** @description Success */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/x-protobuf": unknown;
+                    "application/json": unknown;
+                };
+            };
+            /** @description An error: `code` for programs, `message` and `hint` for people */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+        };
+    };
+    post_ingest_logs: {
+        parameters: {
+            query?: {
+                /** @description Fields that hold the time, the first one found counts; header VL-Time-Field or X-Nexus-Time-Field. */
+                _time_field?: string;
+                /** @description Fields that hold the message; header VL-Msg-Field or X-Nexus-Msg-Field. */
+                _msg_field?: string;
+                /** @description Fields that hold the severity; header VL-Level-Field or X-Nexus-Level-Field. */
+                _level_field?: string;
+                /** @description Fields that become resource attributes; header VL-Stream-Fields or X-Nexus-Stream-Fields. */
+                _stream_fields?: string;
+                /** @description Fields to leave out, `name*` by prefix; header VL-Ignore-Fields or X-Nexus-Ignore-Fields. */
+                ignore_fields?: string;
+                /** @description Fields to add, as name=value,...; header VL-Extra-Fields or X-Nexus-Extra-Fields. */
+                extra_fields?: string;
+            };
+            header?: {
+                /** @description gzip, zstd, deflate, snappy or identity. */
+                "Content-Encoding"?: string;
+                /** @description 1 to 256 characters; a repeat within 24 h is answered with the first answer. */
+                "Idempotency-Key"?: string;
+                /** @description Tenant, for callers that may choose one. */
+                "X-Scope-OrgID"?: string;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/x-ndjson": string;
+                "application/stream+json": string;
+                "application/json": string;
+            };
+        };
+        responses: {
+            /** @description Success */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["IngestAnswer"];
+                };
+            };
+            /** @description An error: `code` for programs, `message` and `hint` for people */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+        };
+    };
+    post_insert_jsonline: {
+        parameters: {
+            query?: {
+                /** @description Fields that hold the time, the first one found counts; header VL-Time-Field or X-Nexus-Time-Field. */
+                _time_field?: string;
+                /** @description Fields that hold the message; header VL-Msg-Field or X-Nexus-Msg-Field. */
+                _msg_field?: string;
+                /** @description Fields that hold the severity; header VL-Level-Field or X-Nexus-Level-Field. */
+                _level_field?: string;
+                /** @description Fields that become resource attributes; header VL-Stream-Fields or X-Nexus-Stream-Fields. */
+                _stream_fields?: string;
+                /** @description Fields to leave out, `name*` by prefix; header VL-Ignore-Fields or X-Nexus-Ignore-Fields. */
+                ignore_fields?: string;
+                /** @description Fields to add, as name=value,...; header VL-Extra-Fields or X-Nexus-Extra-Fields. */
+                extra_fields?: string;
+            };
+            header?: {
+                /** @description gzip, zstd, deflate, snappy or identity. */
+                "Content-Encoding"?: string;
+                /** @description 1 to 256 characters; a repeat within 24 h is answered with the first answer. */
+                "Idempotency-Key"?: string;
+                /** @description Tenant, for callers that may choose one. */
+                "X-Scope-OrgID"?: string;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/x-ndjson": string;
+                "application/stream+json": string;
+                "application/json": string;
+            };
+        };
+        responses: {
+            /** @description Success */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["IngestAnswer"];
+                };
+            };
+            /** @description An error: `code` for programs, `message` and `hint` for people */
             default: {
                 headers: {
                     [name: string]: unknown;

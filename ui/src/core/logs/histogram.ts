@@ -63,7 +63,7 @@ export function instantAt(x: number, span: Span, width: number): Instant {
 
 /** A round number not below `max`, for the top of the axis. */
 export function niceMax(max: number): number {
-  if (max <= 4) return Math.max(1, Math.ceil(max));
+  if (max <= 4) return max <= 1 ? 1 : max <= 2 ? 2 : 4;
   const power = 10 ** Math.floor(Math.log10(max));
   return ([1, 2, 2.5, 5, 10].find((factor) => factor * power >= max) ?? 10) * power;
 }

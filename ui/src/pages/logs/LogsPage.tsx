@@ -171,6 +171,7 @@ export function LogsPage(): ReactNode {
                 </Button>
               </div>
             )}
+            <h2 className="visually-hidden">{t.logs.rows}</h2>
             {state ? (
               <div className={styles.state}>{state}</div>
             ) : (

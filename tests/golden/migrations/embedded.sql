@@ -1,0 +1,46 @@
+CREATE DATABASE IF NOT EXISTS nexus  ENGINE = Atomic;
+
+CREATE TABLE IF NOT EXISTS nexus.migrations  (version UInt32, name String, applied_at DateTime('UTC') DEFAULT now()) ENGINE = MergeTree ORDER BY version;
+
+CREATE TABLE IF NOT EXISTS nexus.logs
+(
+    tenant              LowCardinality(String),
+    hour                UInt32 CODEC(ZSTD(1)),
+    timestamp           DateTime64(9, 'UTC') CODEC(Delta(8), ZSTD(1)),
+    observed_timestamp  DateTime64(9, 'UTC') CODEC(Delta(8), ZSTD(1)),
+    service             LowCardinality(String),
+    severity            LowCardinality(String),
+    severity_number     UInt8 CODEC(ZSTD(1)),
+    severity_text       LowCardinality(String),
+    body                String CODEC(ZSTD(1)),
+    skeleton            LowCardinality(String),
+    template_id         UInt64 CODEC(ZSTD(1)),
+    trace_id            FixedString(16) CODEC(LZ4),
+    span_id             FixedString(8) CODEC(LZ4),
+    trace_flags         UInt8 CODEC(ZSTD(1)),
+    event_name          LowCardinality(String),
+    resource            LowCardinality(String),
+    scope_name          LowCardinality(String),
+    scope_version       LowCardinality(String),
+    scope_attributes    LowCardinality(String),
+    attributes_string   Map(LowCardinality(String), String) CODEC(ZSTD(1)),
+    attributes_int      Map(LowCardinality(String), Int64) CODEC(ZSTD(1)),
+    attributes_float    Map(LowCardinality(String), Float64) CODEC(ZSTD(1)),
+    attributes_bool     Map(LowCardinality(String), Bool) CODEC(ZSTD(1)),
+    attributes_json     Map(LowCardinality(String), String) CODEC(ZSTD(1)),
+    commit_id           UInt64 CODEC(ZSTD(1)),
+    expires_on          Date CODEC(ZSTD(1)),
+
+    INDEX skeletons skeleton TYPE set(256) GRANULARITY 1,
+    INDEX body_words tokens(lower(body)) TYPE bloom_filter(0.05) GRANULARITY 1,
+    INDEX by_time timestamp TYPE minmax GRANULARITY 1,
+    INDEX by_trace trace_id TYPE bloom_filter(0.1) GRANULARITY 1
+)
+ENGINE = MergeTree
+PARTITION BY toDate32(timestamp, 'UTC')
+ORDER BY (tenant, hour, service, template_id, timestamp)
+TTL expires_on DELETE
+SETTINGS storage_policy = 'nexus', index_granularity = 8192, ttl_only_drop_parts = 0;
+
+INSERT INTO nexus.migrations (version, name) VALUES (1, 'logs');
+

@@ -1,0 +1,75 @@
+"""Damaged parts after an unclean stop."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+
+from tests.unit.storage.batches import DAY, NOON, numbered
+from tests.unit.storage.conftest import OpenStore
+from tests.unit.storage.test_manifest import count
+
+from nexus.storage.clickhouse.repair import CheckReport
+from nexus.storage.clickhouse.store import ClickHouseStore
+
+
+def report_of(store: ClickHouseStore) -> CheckReport:
+    """What the check after the start found."""
+    deadline = time.monotonic() + 20
+    while time.monotonic() < deadline:
+        if (report := store._housekeeper.statistics.check) is not None:
+            return report
+        time.sleep(0.02)
+    raise AssertionError("the check did not end")
+
+
+def part_files(data: Path, name: str) -> list[Path]:
+    """This file of every part of nexus.logs."""
+    return sorted(path for path in data.glob(f"hot/store/*/*/*/{name}") if "migrations" not in str(path))
+
+
+async def test_a_rotten_part_is_taken_out(open_store: OpenStore, tmp_path: Path) -> None:
+    """Only after an unclean stop; the other parts stay, and writing goes on."""
+    store = open_store()
+    await store.append("t", numbered(3000, at=NOON))
+    await store.append("t", numbered(2000, at=NOON + DAY))
+    store.close()
+    data = tmp_path / "data"
+    (victim,) = [path for path in part_files(data, "data.bin") if path.parent.name.startswith(str(NOON // DAY))]
+    content = bytearray(victim.read_bytes())
+    content[len(content) // 2] ^= 0xFF
+    victim.write_bytes(content)
+    (data / "clean").unlink()
+
+    again = open_store()
+    report = report_of(again)
+    assert [rows for _, rows in report.detached] == [3000]
+    assert await count(again) == 2000
+    await again.append("t", numbered(10))
+    assert await count(again) == 2010
+    assert part_files(data, "data.bin"), "the part is kept on disk"
+
+
+async def test_a_truncated_part_does_not_stop_the_start(open_store: OpenStore, tmp_path: Path) -> None:
+    """The engine sets it aside itself, which is reported."""
+    store = open_store()
+    await store.append("t", numbered(3000, at=NOON))
+    await store.append("t", numbered(2000, at=NOON + DAY))
+    store.close()
+    data = tmp_path / "data"
+    (victim,) = [path for path in part_files(data, "data.bin") if path.parent.name.startswith(str(NOON // DAY))]
+    victim.write_bytes(victim.read_bytes()[:100])
+    (data / "clean").unlink()
+    again = open_store()
+    assert report_of(again).broken_on_start == 1
+    assert await count(again) == 2000
+
+
+async def test_after_an_orderly_stop_nothing_is_checked(open_store: OpenStore) -> None:
+    """It takes time."""
+    store = open_store()
+    await store.append("t", numbered(10))
+    store.close()
+    again = open_store()
+    assert await count(again) == 10
+    assert again._housekeeper.statistics.check is None
