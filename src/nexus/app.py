@@ -31,6 +31,7 @@ if TYPE_CHECKING:
 
 TIDY_INTERVAL: Final = 60.0
 QUERY_GRACE: Final = 3.0
+OPEN_FILES: Final = 65_536
 
 log = logging.getLogger("nexus.app")
 
@@ -40,6 +41,7 @@ def up(file: Path | None = None) -> int:
     began = time.perf_counter()
     loaded = load(file=file)
     logs = Logging(loaded.config.log.level, loaded.config.log.format)
+    _raise_open_files()
     try:
         import uvloop
 
@@ -55,7 +57,8 @@ def migrate(file: Path | None, *, dry_run: bool) -> int:
 
     config = load(file=file).config
     Logging(config.log.level, config.log.format)
-    statements = components.migrate(config, dry_run=dry_run)
+    with _working("opening the data directory"):
+        statements = components.migrate(config, dry_run=dry_run)
     for statement in statements:
         print(f"{statement};\n" if dry_run else statement)
     if not statements:
@@ -131,7 +134,12 @@ class Process:
             await asyncio.sleep(0)
             if opening.done():
                 opening.result()
-            door, otlp_door = await self._open_doors(readiness, addresses)
+            try:
+                door, otlp_door = await self._open_doors(readiness, addresses)
+            except ConfigError:
+                # When another Nexus has the data directory as well as the port, that is the better thing to say.
+                await opening
+                raise
             store, metadata, password = await opening
         services = self._services(store, metadata, pool, readiness, addresses)
         door.app = server_app.main_app(services, components.http_receivers(services.topology))
@@ -370,6 +378,17 @@ async def _close_storage(opening: asyncio.Future[tuple[Any, Any, str | None]]) -
         return
     await asyncio.to_thread(store.close)
     metadata.close()
+
+
+def _raise_open_files() -> None:
+    """Use as many open files as the system lets this process have."""
+    import resource
+
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = OPEN_FILES if hard == resource.RLIM_INFINITY else min(hard, OPEN_FILES)
+    if soft != resource.RLIM_INFINITY and soft < wanted:
+        with contextlib.suppress(ValueError, OSError):
+            resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
 
 
 async def _cancelled(task: asyncio.Task[None]) -> None:

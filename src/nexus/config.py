@@ -163,7 +163,7 @@ class Config(Struct, forbid_unknown_fields=True, frozen=True):
     ] = True
     shutdown_timeout: Annotated[
         Duration, Meta(description="Longest wait for running requests and queued records at a stop.")
-    ] = Duration(30)
+    ] = Duration(15)
     http: HttpConfig = HttpConfig()
     otlp: OtlpConfig = OtlpConfig()
     retention: RetentionConfig = RetentionConfig()

@@ -50,12 +50,18 @@ Check = Callable[[Config], Iterator[Finding]]
 
 
 def run(file: Path | None, *, as_json: bool) -> int:
-    """Print the findings; 0 when nothing fails, otherwise 1."""
-    findings = list(examine(file))
+    """Print the findings as they come; 0 when nothing fails, otherwise 1."""
+    findings = []
+    for finding in examine(file):
+        findings.append(finding)
+        if not as_json:
+            _print(finding)
     if as_json:
         print(json.dumps([asdict(finding) for finding in findings], indent=2))
     else:
-        _print(findings)
+        failed = sum(finding.level == "fail" for finding in findings)
+        warned = sum(finding.level == "warn" for finding in findings)
+        print(f"{failed} failed, {warned} to look at" if failed or warned else "All is well.")
     return 1 if any(finding.level == "fail" for finding in findings) else 0
 
 
@@ -279,18 +285,13 @@ def _existing(path: Path) -> Path:
     return path
 
 
+_WIDTH: Final = 13
 _MARKS: Final = {"ok": ("ok  ", "32"), "warn": ("WARN", "33"), "fail": ("FAIL", "31")}
 
 
-def _print(findings: list[Finding]) -> None:
-    coloured = sys.stdout.isatty()
-    width = max(len(finding.check) for finding in findings)
-    for finding in findings:
-        mark, colour = _MARKS[finding.level]
-        shown = f"\033[{colour}m{mark}\033[0m" if coloured else mark
-        print(f"{shown}  {finding.check.ljust(width)}  {finding.message}")
-        if finding.todo and finding.level != "ok":
-            print(f"      {' ' * width}  -> {finding.todo}")
-    failed = sum(finding.level == "fail" for finding in findings)
-    warned = sum(finding.level == "warn" for finding in findings)
-    print(f"{failed} failed, {warned} to look at" if failed or warned else "All is well.")
+def _print(finding: Finding) -> None:
+    mark, colour = _MARKS[finding.level]
+    shown = f"\033[{colour}m{mark}\033[0m" if sys.stdout.isatty() else mark
+    print(f"{shown}  {finding.check.ljust(_WIDTH)}  {finding.message}", flush=True)
+    if finding.todo and finding.level != "ok":
+        print(f"      {' ' * _WIDTH}  -> {finding.todo}", flush=True)

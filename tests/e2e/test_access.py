@@ -165,6 +165,13 @@ def test_behind_a_tls_proxy_the_cookie_is_secure(tmp_path: Any) -> None:
         process.stop()
 
 
+def test_a_form_cannot_log_in(nexus: NexusProcess) -> None:
+    body = json.dumps({"username": "admin", "password": PASSWORD}).encode()
+    answer = nexus.request("POST", f"{API}/auth/login", body, {"Content-Type": "text/plain"}, token="")
+    assert answer.status == 415
+    assert "Set-Cookie" not in answer.headers
+
+
 def test_wrong_logins(tmp_path: Any) -> None:
     process = NexusProcess(tmp_path / "data").start()
     try:

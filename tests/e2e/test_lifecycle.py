@@ -46,6 +46,9 @@ def test_a_second_process_names_the_first_one(launch: Launch) -> None:
     assert f"in use by pid {first.pid}" in second.output()
     assert first.get("/-/ready").status == 200
     assert (first.folder / "nexus.runtime.json").exists()
+    third = launch(wait=False, NEXUS_HTTP_PORT=str(first.port), NEXUS_OTLP_HTTP_PORT=str(first.otlp_port))
+    assert third.wait() == 2
+    assert third.output().count(f"in use by pid {first.pid}") == 2, "the directory goes before the ports"
     free_ports = command(first.folder, "migrate", "--dry-run")
     assert free_ports.returncode == 2
     assert str(first.pid).encode() in free_ports.stderr

@@ -219,6 +219,7 @@ def test_grpc_refusals(nexus: NexusProcess, tenant: str, channel: Channel) -> No
     assert channel.refusal(body, authorization="").code() is grpc.StatusCode.UNAUTHENTICATED
     assert channel.refusal(body, authorization="Bearer wrong").code() is grpc.StatusCode.UNAUTHENTICATED
     assert channel.refusal(body, x_scope_orgid="a/b").code() is grpc.StatusCode.INVALID_ARGUMENT
+    assert channel.refusal(body, x_scope_orgid="_nexus").code() is grpc.StatusCode.PERMISSION_DENIED
     assert channel.refusal(b"\xff\xff\xff", x_scope_orgid=tenant).code() is grpc.StatusCode.INVALID_ARGUMENT
     too_large = channel.refusal(b"\x0a" * (5 << 20), x_scope_orgid=tenant)
     assert too_large.code() is grpc.StatusCode.RESOURCE_EXHAUSTED

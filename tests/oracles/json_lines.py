@@ -26,7 +26,8 @@ DEFAULTS = {
     "span_id": ["span_id", "spanId", "span.id"],
 }
 LEVELS = {
-    1: "trace trc t verbose finest finer silly", 5: "debug dbg d fine config", 9: "info inf i information informational log default",
+    1: "trace trc t verbose finest finer silly", 5: "debug dbg d fine config",
+    9: "info inf i information informational log default",
     10: "notice", 13: "warn wrn w warning", 17: "error e err severe failure", 18: "c crit critical", 19: "alert",
     21: "fatal ftl f emerg emergency panic",
 }  # fmt: skip

@@ -73,8 +73,9 @@ def _term(target: Field, matcher: ast.Matcher, record: Record) -> bool:
     if target.kind in (FieldKind.ATTRIBUTE, FieldKind.ANYWHERE) and target.name in record.attributes:
         values.append(record.attributes[target.name])
     if target.kind in (FieldKind.RESOURCE, FieldKind.ANYWHERE) and target.name in record.resource:
-        # A resource attribute is its text, whatever type it came with.
-        values.append(text_of(record.resource[target.name]))
+        # A resource attribute is its text, whatever type it came with: JSON for all that is not text.
+        held = record.resource[target.name]
+        values.append(held if isinstance(held, str) else _json(held))
     return any(_value(value, matcher) for value in values)
 
 
@@ -201,6 +202,10 @@ def text_of(value: Any) -> str:
         return value
     if isinstance(value, float) and value.is_integer():
         return str(int(value))
+    return _json(value)
+
+
+def _json(value: Any) -> str:
     return json.dumps(value, ensure_ascii=False, separators=(",", ":"), sort_keys=True)
 
 

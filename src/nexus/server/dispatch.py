@@ -14,7 +14,7 @@ from typing import Any, Final
 from starlette.responses import Response
 
 from nexus.errors import InvalidRequest, NexusError, NotFound, Unavailable
-from nexus.pipeline.body import BodyLimits, ClientGone, Lease, read_body
+from nexus.pipeline.body import BodyLimits, Budget, ClientGone, Lease, read_body
 from nexus.pipeline.http import Reply, Request
 from nexus.pipeline.topology import Delivery
 from nexus.security.identity import COOKIE_GUARD, Principal
@@ -26,6 +26,7 @@ from nexus.server.services import Services
 from nexus.server.static import UI_PATHS, StaticFiles, wants_html
 
 MAX_JSON_BODY: Final = 1 << 20
+MAX_JSON_IN_FLIGHT: Final = 64 << 20
 SAFE_METHODS: Final = frozenset({"GET", "HEAD", "OPTIONS"})
 
 _HEADERS: Final = [
@@ -51,6 +52,8 @@ class Dispatcher:
         self._router = router
         self._services = services
         self._static = static
+        # Apart from the receivers' budget: queries go on while senders have to wait.
+        self._budget = Budget(MAX_JSON_IN_FLIGHT, "requests being received")
         self._requests = services.registry.counter(
             "nexus_http_requests_total", "HTTP requests, by route and status.", "method", "route", "status"
         )
@@ -103,7 +106,7 @@ class Dispatcher:
             principal, tenant = await self._enter(route, scope, headers)
             payload = None
             if route.request is not None:
-                with Lease(self._services.budget) as lease:
+                with Lease(self._budget) as lease:
                     body = await read_body(receive, headers, self._limits(MAX_JSON_BODY), lease)
                 payload = parse_payload(body, route.request)
                 query_id = getattr(payload, "query_id", "")

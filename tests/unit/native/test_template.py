@@ -8,14 +8,13 @@ from tests.oracles import template as oracle
 
 from nexus import _native
 
-PIECES = st.sampled_from(
-    """
-    GET error Took connection é 日本 user sun Mon may Dec ab dead beef cafe add s ms KB bytes pm 5 42 -7 +3 0x1f 1.2.3.4 2026-01-02
-    3f2a1b00-abcd-4e5f-8a9b-deadbeef0001 00:1a:ab:cd:ef:02 fe80::1 v1 user-12 blk_99 a@b.c bob@example.com root@host k=v k= k=7 q="x
-    y" it's 'z' `q` ?a=b ?x /api/v1 "key": "a\\"b" \\ \" ' ` = ? @ @. . , : ; ( ) [ ] { } < > | & # % ~ - + * _ / :: -- ==
-    """.split()
-    + [" ", "  ", "\t", "\n", "\x0b", "\x00", "\x1f", "\x85", "\u2003"]
-)
+WORDS = r"""
+    GET error Took connection é 日本 user sun Mon may Dec ab dead beef cafe add s ms KB bytes pm 5 42 -7 +3 0x1f 1.2.3.4
+    2026-01-02 3f2a1b00-abcd-4e5f-8a9b-deadbeef0001 00:1a:ab:cd:ef:02 fe80::1 v1 user-12 blk_99 a@b.c bob@example.com
+    root@host k=v k= k=7 q="x y" it's 'z' `q` ?a=b ?x /api/v1 "key": "a\"b" \ \" ' ` = ? @ @. . , : ; ( ) [ ] { } < > | &
+    # % ~ - + * _ / :: -- ==
+"""
+PIECES = st.sampled_from([*WORDS.split(), " ", "  ", "\t", "\n", "\x0b", "\x00", "\x1f", "\x85", "\u2003"])
 TEXTS = st.lists(PIECES | st.text(max_size=5), max_size=25).map("".join) | st.text(max_size=60)
 
 

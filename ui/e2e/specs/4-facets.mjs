@@ -26,7 +26,7 @@ async function columns({ page, world }) {
   const logs = new LogsPage(page);
   await logs.open(world.tenant);
   await logs.rows.first().waitFor();
-  await logs.facet("http.status_code").getByRole("button", { name: "Add as a column" }).click();
+  await logs.facet("http.status_code").getByRole("button", { name: "Add as a column" }).first().click();
   await page.getByRole("columnheader", { name: /http\.status_code/ }).waitFor();
   assert.match(page.url(), /cols=http\.status_code/);
   assert.match(await logs.rows.nth(4).textContent(), /200|404|500/);

@@ -2,6 +2,7 @@ import { describe, expect, it } from "vitest";
 import { toCsv } from "./csv.ts";
 import { formatBytes, formatCount, formatDuration, formatRate, formatShort, formatValue, plural } from "./format.ts";
 import { BINDINGS, KeyMatcher, type KeyPress, keyCaps, keyName } from "./keys.ts";
+import { orderFacets } from "./logs/facets.ts";
 import { bucketAt, instantAt, niceMax, shapeHistogram, stackBars, summarize } from "./logs/histogram.ts";
 import { FIRST_PAGE, nextTrail, PAGE_ROWS, previousTrail, rowsBefore } from "./logs/pages.ts";
 import { detailGroups, fieldValue, highlight, jsonBody, type LogRecord, oneLine } from "./logs/records.ts";
@@ -246,6 +247,22 @@ describe("records", () => {
     expect(previousTrail(FIRST_PAGE)).toBeUndefined();
     expect(nextTrail(third, "")).toBeUndefined();
     expect(rowsBefore(third)).toBe(2 * PAGE_ROWS);
+  });
+});
+
+describe("the sidebar", () => {
+  it("keeps its order from query to query", () => {
+    const facet = (name: string, records: number, more = false) => ({ name, records, more });
+    const names = (facets: { name: string }[]): string[] => facets.map((entry) => entry.name);
+    const list = [
+      facet("user.id", 90, true),
+      facet("b", 50),
+      facet("service", 10),
+      facet("a", 50),
+      facet("severity", 5),
+    ];
+    expect(names(orderFacets(list))).toEqual(["severity", "service", "a", "b", "user.id"]);
+    expect(names(orderFacets([...list].reverse()))).toEqual(["severity", "service", "a", "b", "user.id"]);
   });
 });
 

@@ -48,7 +48,8 @@ provider.add_log_record_processor(BatchLogRecordProcessor(OTLPLogExporter(
     endpoint="${target.otlpHttp}/v1/logs",
     headers={"Authorization": "Bearer ${target.key}"},
 )))
-logging.basicConfig(level=logging.INFO, handlers=[LoggingHandler(logger_provider=provider)])
+logging.getLogger().setLevel(logging.INFO)
+logging.getLogger().addHandler(LoggingHandler(logger_provider=provider))
 
 logging.getLogger("shop").warning("hello from Python", extra={"user.id": 42})
 provider.shutdown()`,
@@ -75,7 +76,7 @@ const exporter = new OTLPLogExporter({
 });
 const provider = new LoggerProvider({
   resource: resourceFromAttributes({ "service.name": "my-service" }),
-  processors: [new BatchLogRecordProcessor(exporter)],
+  processors: [new BatchLogRecordProcessor({ exporter })],
 });
 
 provider.getLogger("shop").emit({ severityNumber: 9, body: "hello from JavaScript", attributes: { "user.id": 42 } });

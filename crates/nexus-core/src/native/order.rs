@@ -14,14 +14,10 @@ struct SortKey {
 /// Rows of `day` (all rows when None) in the order of the table.
 pub(super) fn sorted_rows(batch: &LogBatch, day: Option<u32>) -> Vec<u32> {
     let ranks = service_ranks(batch);
-    let range = match day {
-        Some(day) => i64::from(day) * DAY_NS..(i64::from(day) + 1).saturating_mul(DAY_NS),
-        None => 0..i64::MAX,
-    };
-    let last = if day.is_none() { i64::MAX } else { range.end - 1 };
+    let first = day.map_or(0, |day| i64::from(day).saturating_mul(DAY_NS));
     let mut keys = Vec::with_capacity(batch.num_rows());
     for (row, &timestamp) in batch.timestamps.iter().enumerate() {
-        if timestamp >= range.start && timestamp <= last {
+        if timestamp >= first && (day.is_none() || timestamp - first < DAY_NS) {
             let hour = (timestamp / HOUR_NS) as u64;
             keys.push(SortKey {
                 hour_and_service: hour << 32 | u64::from(ranks[batch.resource_ids[row] as usize]),

@@ -17,6 +17,8 @@ use crate::json::reader::{JsonError, Text, Token};
 /// When the body is not JSON, or not of the shape `{"resourceLogs": [{"scopeLogs": [{"logRecords": [...]}]}]}`.
 pub fn decode_logs_json(body: &[u8], now_ns: i64) -> Result<Decoded, DecodeError> {
     check_size(body)?;
+    // Some senders begin with a byte order mark.
+    let body = body.strip_prefix(b"\xef\xbb\xbf").unwrap_or(body);
     let mut decoder = Decoder {
         input: Input::new(body),
         records: Records::new(now_ns),
@@ -200,10 +202,8 @@ impl Decoder<'_> {
 
     fn read_scope(&mut self) -> Walk<()> {
         let input = &mut self.input;
+        self.scope.clear();
         let ScopeText { name, version, attributes } = &mut self.scope;
-        name.clear();
-        version.clear();
-        attributes.clear();
         if !input.open_object("scope")? {
             return Ok(());
         }

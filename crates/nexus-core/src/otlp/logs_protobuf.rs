@@ -116,11 +116,9 @@ impl Decoder {
     }
 
     fn read_scope(&mut self, mut scope: Reader<'_>) -> Walk {
+        self.scope.clear();
         let ScopeText { name, version, attributes } = &mut self.scope;
         let mut object = None;
-        name.clear();
-        version.clear();
-        attributes.clear();
         while let Some(tag) = scope.tag()? {
             match tag {
                 scope::NAME => set_text(name, scope.message()?, "name of the scope")?,

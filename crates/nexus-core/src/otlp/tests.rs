@@ -62,6 +62,7 @@ fn errors(decoded: &Decoded) -> Vec<(u64, &str)> {
 fn nothing_is_a_request_too() {
     assert_eq!(protobuf(b"").accepted(), 0);
     assert_eq!(json(" {} ").accepted(), 0);
+    assert_eq!(json("\u{feff}{}").accepted(), 0);
     assert_eq!(json(r#"{"resourceLogs":[{"scopeLogs":[{"logRecords":[]}]},{}],"x":[[{}]]}"#).accepted(), 0);
 }
 

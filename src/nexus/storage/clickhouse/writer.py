@@ -30,9 +30,10 @@ from nexus.storage.clickhouse.tokens import Entry, Known, TokenLedger, digest_of
 
 log = logging.getLogger(__name__)
 
-INSERT: Final = (
-    "INSERT INTO nexus.logs SETTINGS async_insert = 0, materialize_skip_indexes_on_insert = 0, optimize_on_insert = 0, "
-    "max_insert_threads = 1, max_partitions_per_insert_block = 0, input_format_parallel_parsing = 0, "
+TABLE: Final = "nexus.logs"
+SETTINGS: Final = (
+    "async_insert = 0, materialize_skip_indexes_on_insert = 0, optimize_on_insert = 0, max_insert_threads = 1, "
+    "max_partitions_per_insert_block = 0, input_format_parallel_parsing = 0, "
     # All blocks of a commit become one block, hence one part per day.
     "min_insert_block_size_rows = 1000000000, min_insert_block_size_bytes = 1000000000000"
 )
@@ -316,7 +317,7 @@ class LogWriter:
                     yield block
 
         began = time.perf_counter()
-        written = connection.insert(INSERT, blocks())
+        written = connection.insert(TABLE, SETTINGS, blocks())
         if written != expected:
             raise EngineError(0, "", f"{written} of {expected} records were written")
         self.statistics.rows += written

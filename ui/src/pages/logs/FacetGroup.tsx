@@ -152,7 +152,7 @@ interface ValueProps {
 }
 
 function Value({ facet, entry, most, active, onActive }: ValueProps): ReactNode {
-  const { filter, exclude, only, find, remove, parts } = useFilters();
+  const { filter, exclude, only, find, remove, parts, columns, toggleColumn } = useFilters();
   const value = typedValue(facet, entry.value);
   const chosen = find(facet.name, value);
   const excluded = parts.find((part) => part.text === negated(fieldTerm(facet.name, value)));
@@ -194,6 +194,14 @@ function Value({ facet, entry, most, active, onActive }: ValueProps): ReactNode 
           </IconButton>
           <IconButton label={t.logs.only} size={24} onClick={() => only(facet.name, value)}>
             <IconEqual size={14} />
+          </IconButton>
+          <IconButton
+            label={columns.includes(facet.name) ? t.logs.removeColumn : t.logs.column}
+            size={24}
+            aria-pressed={columns.includes(facet.name)}
+            onClick={() => toggleColumn(facet.name)}
+          >
+            <IconColumns3 size={14} />
           </IconButton>
         </span>
       )}

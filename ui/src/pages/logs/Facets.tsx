@@ -6,6 +6,7 @@ import { IconButton } from "../../components/common/IconButton.tsx";
 import { ErrorState, Skeleton } from "../../components/common/State.tsx";
 import type { Facet } from "../../core/api/types.ts";
 import { formatShort } from "../../core/format.ts";
+import { orderFacets } from "../../core/logs/facets.ts";
 import { rank } from "../../core/query/complete.ts";
 import { t } from "../../core/text.ts";
 import { type Scope, useFacets, useFields } from "../../hooks/useLogs.ts";
@@ -22,7 +23,7 @@ export function Facets({ scope, ready }: { scope: Scope; ready: boolean }): Reac
   const setPrefs = useSetPrefs();
   const [typed, setTyped] = useState("");
   const facets = useFacets(scope, [], ready);
-  const hot = useMemo(() => facets.data?.facets ?? [], [facets.data]);
+  const hot = useMemo(() => orderFacets(facets.data?.facets ?? []), [facets.data]);
   const missing = useMemo(
     () => pinnedFacets.filter((name) => !hot.some((facet) => facet.name === name)),
     [pinnedFacets, hot],

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from starlette.responses import Response
 
+from nexus.errors import UnsupportedEncoding
 from nexus.security.identity import COOKIE_GUARD, SESSION_COOKIE, Principal, session_token
 from nexus.security.permissions import EVERYTHING
 from nexus.server.api.nexus_v1.schema import LoginRequest, Session
@@ -19,6 +20,9 @@ async def session(call: Call) -> Response:
 
 async def login(call: Call) -> Response:
     """Start a session; its token is in a cookie that scripts cannot read."""
+    if not call.headers.get("content-type", "").startswith("application/json"):
+        # A form of another site can send anything but this.
+        raise UnsupportedEncoding("a login is JSON.", hint="Send the header Content-Type: application/json.")
     accounts = call.services.accounts
     token, principal = await accounts.login(call.payload.username, call.payload.password, call.address)
     response = json_response(_session(call, principal))
