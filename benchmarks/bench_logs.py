@@ -89,9 +89,7 @@ class Session:
         row.nexus, row.rival = values.get("nexus"), values.get("victorialogs")
         for key, kind in SYSTEMS.items():
             if key not in values:
-                row.note = row.note or (
-                    f"{kind.name} not installed" if kind.binary() is None else f"{kind.name} not run"
-                )
+                row.note = row.note or (f"{kind.name} not installed" if kind.binary() is None else f"{kind.name} not run")
         self.rows.append(row)
 
 
@@ -116,9 +114,7 @@ def ingest(system: LogSystem, bodies: list[Body], *, otlp: bool) -> Ingest:
         report = load_client.run(job)
         at_last_answer = cpu_seconds(pid) - before
         if report.acknowledged != rows:
-            raise BenchmarkError(
-                f"{system.name} acknowledged {report.acknowledged} of {rows} records: {report.statuses}"
-            )
+            raise BenchmarkError(f"{system.name} acknowledged {report.acknowledged} of {rows} records: {report.statuses}")
         system.flush()
         time.sleep(SETTLE_S)
         system.server.wait_idle()
@@ -194,9 +190,7 @@ def _bench_ingest(session: Session, name: str, *, otlp: bool) -> None:
             Row(f"S2 peak memory, {kind} in", "MB", limit=900, absolute=True),
             _series(results, lambda run: run.peak.rss_mb),
         )
-        session.add(
-            Row(f"S2 peak anonymous memory, {kind} in", "MB"), _series(results, lambda run: run.peak.anonymous_mb)
-        )
+        session.add(Row(f"S2 peak anonymous memory, {kind} in", "MB"), _series(results, lambda run: run.peak.anonymous_mb))
 
 
 @contextlib.contextmanager
@@ -355,9 +349,7 @@ def _overload(session: Session, system: LogSystem, logs: LogSet) -> dict[str, An
         "path": system.json_path,
         "headers": system.headers | {"Content-Type": "application/x-ndjson"},
     }
-    calm = load_client.run(
-        load_client.Job(bodies=load_client.bodies_of(logs.bodies), connections=CONNECTIONS, **common)
-    )
+    calm = load_client.run(load_client.Job(bodies=load_client.bodies_of(logs.bodies), connections=CONNECTIONS, **common))
     capacity = calm.acknowledged / calm.seconds
     with MemoryCurve(pid) as curve:
         storm = load_client.run(

@@ -73,9 +73,7 @@ def cpu_seconds(pid: int) -> float:
 
 
 def _kilobytes(text: str, keys: Iterable[str]) -> list[int]:
-    values = {
-        name: rest.split()[0] for name, _, rest in (line.partition(":") for line in text.splitlines()) if rest.strip()
-    }
+    values = {name: rest.split()[0] for name, _, rest in (line.partition(":") for line in text.splitlines()) if rest.strip()}
     return [int(values.get(key, 0)) for key in keys]
 
 
@@ -185,9 +183,7 @@ class Server:
         self.start()
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
         """Stop the server."""
         self.stop()
 
@@ -219,9 +215,7 @@ class MemoryCurve:
         self._thread.start()
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
         """Stop sampling."""
         self._done.set()
         self._thread.join()
@@ -245,9 +239,7 @@ class Http:
         self._connection = http.client.HTTPConnection("127.0.0.1", port, timeout=timeout)
         self._headers = dict(headers or {})
 
-    def request(
-        self, method: str, path: str, body: bytes | None = None, headers: Mapping[str, str] | None = None
-    ) -> bytes:
+    def request(self, method: str, path: str, body: bytes | None = None, headers: Mapping[str, str] | None = None) -> bytes:
         """The body of a response that must be a success."""
         status, payload = self.try_request(method, path, body, headers)
         if status >= 300:
@@ -439,9 +431,7 @@ def commit() -> str:
     """The commit of the work tree, marked when it has changes; ``unknown`` outside a repository."""
 
     def git(*arguments: str) -> str:
-        return subprocess.run(
-            ["git", *arguments], cwd=REPOSITORY, check=True, capture_output=True, text=True
-        ).stdout.strip()
+        return subprocess.run(["git", *arguments], cwd=REPOSITORY, check=True, capture_output=True, text=True).stdout.strip()
 
     try:
         # No index refresh: a benchmark must not write to the repository.

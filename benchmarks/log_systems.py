@@ -209,9 +209,7 @@ class Nexus(LogSystem):
             "NEXUS_SELF_TELEMETRY": "off",
             "NEXUS_RETENTION_LOGS": "0",
         }
-        return Server(
-            [self.binary() or "nexus", "up"], environment, self.folder, f"http://127.0.0.1:{self.port}/-/ready"
-        )
+        return Server([self.binary() or "nexus", "up"], environment, self.folder, f"http://127.0.0.1:{self.port}/-/ready")
 
     def request(self, question: str, logs: LogSet) -> Request:
         """Translate to the native search language and API."""

@@ -556,9 +556,7 @@ class _Generator:
             pool.append((self._rnd.choices(("GET", "POST", "PUT", "DELETE"), weights=(80, 14, 4, 2))[0], path))
         return pool
 
-    def _compile(
-        self, name: str, template: Template, pools: dict[str, Pool]
-    ) -> tuple[Callable[..., str], tuple[Pool, ...]]:
+    def _compile(self, name: str, template: Template, pools: dict[str, Pool]) -> tuple[Callable[..., str], tuple[Pool, ...]]:
         kind = template.fields
         http = {"http": "http", "httpu": "http", "httpw": "httpw", "httpe": "httpe"}.get(kind)
         extras = []
@@ -646,9 +644,7 @@ class _Generator:
             if i in special:
                 trace = special[i] or trace
                 write, pools = (write, pools) if special[i] else self._rare
-            lines.append(
-                write(f"{prefix}{rest:09d}Z", trace, ids[i * 48 + 32 : i * 48 + 48], *[p[draw()] for p in pools])
-            )
+            lines.append(write(f"{prefix}{rest:09d}Z", trace, ids[i * 48 + 32 : i * 48 + 48], *[p[draw()] for p in pools]))
         return lines
 
     @staticmethod
@@ -813,9 +809,7 @@ def encode_otlp(records: Sequence[dict[str, Any]]) -> bytes:
                 body=AnyValue(string_value=record["_msg"]),
                 trace_id=bytes.fromhex(record["trace_id"]),
                 span_id=bytes.fromhex(record["span_id"]),
-                attributes=[
-                    KeyValue(key=name, value=value(record[name])) for name in itertools.islice(record, 7, None)
-                ],
+                attributes=[KeyValue(key=name, value=value(record[name])) for name in itertools.islice(record, 7, None)],
             )
         )
     return request.SerializeToString()

@@ -55,9 +55,7 @@ def rows(static: Path = STATIC) -> list[Row]:
     found = measure(static)
     limits = {"first load": INITIAL_KB, "largest route": ROUTE_KB, "total": TOTAL_KB}
     if found is None:
-        return [
-            Row(f"U1 {name}", "KB gzip", limit=limit, absolute=True, note="not built") for name, limit in limits.items()
-        ]
+        return [Row(f"U1 {name}", "KB gzip", limit=limit, absolute=True, note="not built") for name, limit in limits.items()]
     values = {
         "first load": found["initial"],
         "largest route": max(found["routes"].values(), default=0),

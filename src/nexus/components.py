@@ -22,20 +22,6 @@ if TYPE_CHECKING:
     from nexus.storage.metadata.api import MetadataStore
     from nexus.telemetry import Registry
 
-STORE_METRICS: Final = {
-    "commits": "Commits since the start.",
-    "rows": "Records stored since the start.",
-    "parts": "Parts written since the start.",
-    "failed_commits": "Commits that failed.",
-    "refused_batches": "Batches refused because too much was waiting.",
-    "replayed_batches": "Batches answered from their idempotency key.",
-    "encode_seconds": "Time spent encoding blocks.",
-    "insert_seconds": "Time spent in inserts, encoding not counted.",
-    "waiting_rows": "Records waiting to be committed.",
-    "waiting_bytes": "Bytes waiting to be committed.",
-}
-"""Statistics of the writer that become metrics."""
-
 PROCESSORS: Final[tuple[Processor, ...]] = ()
 """Steps between decoder and store, in order."""
 
@@ -92,13 +78,13 @@ def open_store(config: Config, registry: Registry, current: Callable[[], Config]
     from nexus.storage.clickhouse.store import ClickHouseStore
 
     store = ClickHouseStore.open(store_options(config), lambda: current().retention.logs.days)
-    for name, help_text in STORE_METRICS.items():
+    for name, (help_text, _) in store.metrics().items():
         registry.gauge(f"nexus_store_{name}", help_text, read=partial(_statistic, store, name))
     return store
 
 
 def _statistic(store: ClickHouseStore, name: str) -> float:
-    return float(getattr(store.writer_statistics(), name))
+    return float(store.metrics()[name][1])
 
 
 def migrate(config: Config, *, dry_run: bool) -> list[str]:

@@ -16,7 +16,25 @@ WORDS = (
     "payment failed retry timeout Timeout user42 0xdeadbeef order-17 v1.2.3 É école École ошибка ОШИБКА 日本語 snake_case "
     'foo-bar a*b 100% C:\\temp say("hi") end. x1y 500 -> it\'s [info] /api/v1 tab\tx line\nbreak * prepayment failedover'
 ).split(" ")
-TEXTS = ["GET", "get", "500", "500.0", "-3", "1e3", "007", "true", "", "ä b", "a%b_c", "x\\y", "v10", "v9", "[1]", "1_000"]
+TEXTS = [
+    "GET",
+    "get",
+    "500",
+    "500.0",
+    "-3",
+    "1e3",
+    "007",
+    "true",
+    "",
+    "ä b",
+    "a%b_c",
+    "x\\y",
+    "v10",
+    "v9",
+    "[1]",
+    "1_000",
+    "{x}",
+]
 KEYS = ["status", "color", "ratio", "ok", "odd key", "host.name", "pod", "level", "http.method"]
 SERVICES = ["", "api", "API", "shop-42", "zürich"]
 TRACES = ["", "4bf92f3577b34da6a3ce929d0e0e4736", "4bf92f00000000000000000000000001", "0000000000000000a3ce929d0e0e4736"]

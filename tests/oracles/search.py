@@ -248,9 +248,11 @@ def _ordered(value: Any, op: CompareOp, wanted: str) -> bool:
     if isinstance(value, bool):
         return False
     if number is None:
-        return isinstance(value, str) and _ORDERINGS[op](value.encode(), wanted.encode())
-    own = value if isinstance(value, int | float) else number_of(text_of(value))
-    return own is not None and _ORDERINGS[op](own, number)
+        return not isinstance(value, int | float) and _ORDERINGS[op](text_of(value).encode(), wanted.encode())
+    if isinstance(value, int | float):
+        return _ORDERINGS[op](value, number)
+    own = number_of(text_of(value))
+    return own is not None and _ORDERINGS[op](float(own), float(number))
 
 
 def _ends(matcher: ast.Range) -> list[tuple[CompareOp, str]]:

@@ -331,10 +331,10 @@ mod tests {
     #[test]
     fn bad_bytes_are_an_error() {
         let bytes = to_ipc(&batch()).unwrap();
-        for length in 0..bytes.len() {
+        for length in (0..bytes.len()).step_by(3) {
             assert!(from_ipc(&bytes[..length]).is_err(), "{length} of {}", bytes.len());
         }
-        for at in (0..bytes.len()).step_by(5) {
+        for at in (0..bytes.len()).step_by(23) {
             for flip in [1, 0x80, 0xFF] {
                 let mut bad = bytes.clone();
                 bad[at] ^= flip;

@@ -41,7 +41,7 @@ def decompress(body: bytes, encoding: str, limit: int) -> bytes:
 
     Raises `UnsupportedEncoding` (415), `BadEncoding` (400), `PayloadTooLarge` (413).
     """
-    from nexus import _native
+    import nexus._native as _native
 
     name = encoding.strip().lower()
     if name in ("", "identity", "none"):
@@ -62,7 +62,7 @@ def decompress(body: bytes, encoding: str, limit: int) -> bytes:
 
 def decode(body: bytes, decoder: Decode) -> Decoded:
     """Run a native decoder. Raises `Undecodable` when the whole body makes no sense."""
-    from nexus import _native
+    import nexus._native as _native
 
     try:
         return decoder(body)
@@ -72,7 +72,7 @@ def decode(body: bytes, decoder: Decode) -> Decoded:
 
 def fingerprint(body: bytes) -> int:
     """What tells two payloads apart under one idempotency key."""
-    from nexus import _native
+    import nexus._native as _native
 
     return int(_native.fingerprint(body))
 
@@ -106,6 +106,6 @@ def describe(errors: list[tuple[int, str]], rejected: int, what: str) -> str:
 
 def native_module() -> Any:
     """The native module, imported late: it is not needed to print a version."""
-    from nexus import _native
+    import nexus._native as _native
 
     return _native

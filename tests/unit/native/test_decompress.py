@@ -52,6 +52,8 @@ def test_round_trip_and_limit(kind: str, data: bytes) -> None:
 def test_truncated_and_trailing_bytes(kind: str, data: bytes, cut: int, more: bytes) -> None:
     name, encode = ENCODERS[kind]
     body = encode(data)
+    # Snappy frames do not say how many there are: only a cut within one can be noticed.
+    cut = min(cut, 7) if kind == "snappy frames" else cut
     with pytest.raises(_native.BadEncoding, match="not valid"):
         _native.decompress(body[:-cut], name, 1 << 20)
     with pytest.raises(_native.BadEncoding, match="not valid"):

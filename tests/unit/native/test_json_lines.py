@@ -29,7 +29,7 @@ TIMES = st.sampled_from(
     ]
 )
 LEVELS = st.sampled_from(
-    "info WARN Error fatal2 DEBUG4 err crit panic 30 10 7 3 24 25 003 verbose notice high E t".split() + [" info "]
+    [*"info WARN Error fatal2 DEBUG4 err crit panic 30 10 7 3 24 25 003 verbose notice high E t".split(), " info "]
 )
 IDS = st.sampled_from(["0123456789abcdef" * 2, "0123456789ABCDEF", "0" * 32, "xyz", "0123456789abcdeg"])
 NUMBERS = st.integers(-(2**70), 2**70) | st.floats(allow_nan=True) | st.sampled_from([0, 1, 30, 17, -0.0, 2**63, -(2**63)])

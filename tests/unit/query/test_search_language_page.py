@@ -7,10 +7,10 @@ import re
 from pathlib import Path
 
 import pytest
+from tests.oracles.search import Record, matches
 
 from nexus.errors import QuerySyntaxError
 from nexus.query.logs import lower, parse, print_query
-from tests.oracles.search import Record, matches
 
 PAGE = (Path(__file__).parents[3] / "docs" / "reference" / "search-language.md").read_text()
 

@@ -122,11 +122,11 @@ _words = st.sampled_from([*WORDS, "pay", "fail", "payment failed", "failed, retr
 _values = st.sampled_from([*TEXTS, "0", "200", "499.5", "false", "GET", "api", "4611686018427387905", "1e30", "-0"])
 _literal_values = st.one_of(_values, _values, _words).map(lambda text: quote(text) if text else '""')
 _pieces = st.sampled_from(
-    ["", "pay", "FAIL", "ed", "user", "4", "2", "rder-1", "t f", "É", "col", "a*", "%", "_", "[i", "/", "5"]
+    ["", "pay", "FAIL", "ed", "user", "4", "2", "rder-1", "t f", "É", "col", "a*", "%", "_", "[i", "/", "5", "{"]
 )
 _severities = st.sampled_from(["error", "WARN", "unset", "fatal", "trace"])
 _patterns = st.sampled_from(
-    ["pay.*failed", "(?i)ERROR|timeout", "^payment", "[0-9]+$", r"\bre", "É.*", r"5.0", "e.", "^GET$"]
+    ["pay.*failed", "(?i)ERROR|timeout", "^payment", "[0-9]+$", r"\bre", "É.*", r"5.0", "e.", "^GET$", "l{1}e", r"\{id\}"]
 )
 
 

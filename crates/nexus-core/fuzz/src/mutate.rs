@@ -28,6 +28,12 @@ impl Random {
         self.below(n) == 0
     }
 
+    /// A power of two with an exponent below `usual`, now and then below `rare`.
+    fn power(&mut self, usual: usize, rare: usize) -> usize {
+        let bound = if self.one_in(16) { rare } else { usual };
+        1 << self.below(bound)
+    }
+
     /// A range within `length`, mostly short.
     fn range(&mut self, length: usize) -> std::ops::Range<usize> {
         let start = self.below(length + 1);
@@ -77,7 +83,7 @@ fn change(input: &mut Vec<u8>, other: &[u8], tokens: &[&[u8]], random: &mut Rand
         }
         5 => {
             let piece = input[random.range(input.len())].to_vec();
-            let times = 1 << random.below(12);
+            let times = random.power(4, 12);
             insert(input, at, &piece.repeat(times.min(1 + (64 << 10) / (piece.len() + 1))));
         }
         6 => {
@@ -94,7 +100,7 @@ fn change(input: &mut Vec<u8>, other: &[u8], tokens: &[&[u8]], random: &mut Rand
             let bytes = if random.one_in(2) { number.to_le_bytes() } else { number.swap_bytes().to_be_bytes() };
             overwrite(input, at, &bytes[..width]);
         }
-        9 => insert(input, at, &vec![random.bits() as u8; 1 << random.below(10)]),
+        9 => insert(input, at, &vec![random.bits() as u8; random.power(5, 12)]),
         _ if tokens.is_empty() => input.truncate(at),
         10 => insert(input, at, tokens[random.below(tokens.len())]),
         _ => overwrite(input, at, tokens[random.below(tokens.len())]),
@@ -121,7 +127,7 @@ pub fn mutate_protobuf(message: &mut Vec<u8>, other: &[u8], tokens: &[&[u8]], ra
     match random.below(8) {
         0 => changed.clear(),
         1 => {
-            let copies = 1 << random.below(10);
+            let copies = random.power(3, 12);
             changed = changed.repeat(2 + copies.min((64 << 10) / (changed.len() + 1)));
         }
         2 => {

@@ -10,15 +10,13 @@ const OWN_KEYS: u64 = (1 << 9) | (1 << 10);
 pub struct Block {
     out: Vec<u8>,
     columns: u64,
-    rows: u64,
     written: u64,
 }
 
 impl Block {
-    /// A block of `rows` rows and `columns` columns; `capacity` is a guess of its bytes.
+    /// A block of `rows` rows, one at least, and `columns` columns; `capacity` is a guess of its bytes.
     pub fn new(columns: usize, rows: usize, capacity: usize) -> Self {
-        let mut block =
-            Self { out: Vec::with_capacity(capacity), columns: columns as u64, rows: rows as u64, written: 0 };
+        let mut block = Self { out: Vec::with_capacity(capacity), columns: columns as u64, written: 0 };
         block.var_uint(columns as u64);
         block.var_uint(rows as u64);
         block
@@ -72,11 +70,9 @@ impl Block {
         self.out.resize(self.out.len() + count, 0);
     }
 
-    /// What precedes a `LowCardinality` column, or the column that holds one inside. A block without rows has no data.
+    /// What precedes a `LowCardinality` column, or the column that holds one inside.
     pub fn low_cardinality_prefix(&mut self) {
-        if self.rows > 0 {
-            self.values(std::iter::once(LOW_CARDINALITY_VERSION.to_le_bytes()));
-        }
+        self.values(std::iter::once(LOW_CARDINALITY_VERSION.to_le_bytes()));
     }
 
     /// Keys and indices of a `LowCardinality(String)` column (or, when the first key stands for NULL, of a

@@ -99,11 +99,15 @@ const COLUMNS: usize = 26;
 const FOREVER: u16 = u16::MAX;
 
 /// One Native block with all columns of `nexus.logs`, rows sorted as the table is. Promoted keys are left out of the maps.
+/// Without rows it is empty: the engine takes no block without rows.
 pub fn encode_logs(batch: &LogBatch, options: &LogBlockOptions<'_>) -> Result<Vec<u8>, UnknownColumnType> {
     for column in options.promoted {
         check_type(column)?;
     }
     let rows = sorted_rows(batch, options.day);
+    if rows.is_empty() {
+        return Ok(Vec::new());
+    }
     let columns = COLUMNS + options.promoted.len();
     let capacity = 4096 + batch.num_bytes() / batch.num_rows().max(1) * rows.len();
     let mut block = Block::new(columns, rows.len(), capacity + capacity / 8);

@@ -350,10 +350,12 @@ mod tests {
 
     #[test]
     fn occurrences_are_merged() {
-        let body = [0x0a, 1, 7, 0x12, 0, 0x0a, 2, 8, 9];
+        let body = [0x0a, 2, 8, 7, 0x12, 0, 0x0a, 2, 16, 9];
         let found = Singular::find(Reader::new(&body, 0), tag(1, LEN)).unwrap();
-        assert_eq!(found.reader().unwrap().rest(), [7, 8, 9]);
+        assert_eq!(found.reader().unwrap().rest(), [8, 7, 16, 9]);
         assert_eq!(found.reader().unwrap().offset(), 2);
+        // Two halves of a field are no two messages.
+        assert!(Singular::find(Reader::new(&[0x0a, 1, 8, 0x0a, 1, 7], 0), tag(1, LEN)).is_err());
         assert!(Singular::find(Reader::new(&body, 0), tag(3, LEN)).unwrap().reader().is_none());
     }
 }

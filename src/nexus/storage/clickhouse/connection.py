@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
-from nexus.storage.clickhouse.binding import RawConnection
+from nexus.storage.clickhouse.binding import RawConnection, RawResult
 from nexus.storage.clickhouse.errors import EngineError, parse_engine_error
 from nexus.storage.clickhouse.literals import identifier, quote
 
@@ -32,12 +32,8 @@ class Connection:
 
     def query(self, sql: str, format: str = "JSONCompactEachRow") -> QueryResult:
         """Run a statement and return its encoded result. Raises `EngineError`."""
-        try:
-            result = self._raw.query(sql, format)
-            data = result.bytes()
-        except RuntimeError as error:
-            raise parse_engine_error(str(error)) from None
-        return QueryResult(data, result.elapsed(), result.storage_rows_read(), result.storage_bytes_read())
+        result = self._run(sql, format)
+        return QueryResult(result.bytes(), result.elapsed(), result.storage_rows_read(), result.storage_bytes_read())
 
     def execute(self, sql: str) -> None:
         """Run a statement for its effect. Raises `EngineError`."""
@@ -46,30 +42,6 @@ class Connection:
     def rows(self, sql: str) -> list[list[Any]]:
         """Run a small query and return its rows. Raises `EngineError`."""
         return [json.loads(line) for line in self.query(sql).data.splitlines()]
-
-    def stream(self, sql: str, format: str) -> Iterator[bytes]:
-        """Run a query and yield its encoded result piece by piece. Closing the iterator cancels the query."""
-        try:
-            handle = self._raw.send_query(sql, format)
-        except RuntimeError as error:
-            raise parse_engine_error(str(error)) from None
-        finished = False
-        try:
-            while True:
-                try:
-                    piece = self._raw.streaming_fetch_result(handle)
-                    data = piece.bytes() if piece is not None and piece.size() else b""
-                    end = piece is None or (not data and piece.rows_read() == 0)
-                except RuntimeError as error:
-                    finished = True
-                    raise parse_engine_error(str(error)) from None
-                if end:
-                    finished = True
-                    return
-                yield data
-        finally:
-            if not finished:
-                self._raw.streaming_cancel_query(handle)
 
     def insert(self, table: str, settings: str, blocks: Iterable[bytes]) -> int:
         """Insert Native blocks as one statement and return the rows written.
@@ -83,10 +55,16 @@ class Connection:
                 file.write(block)
             source = f"/proc/self/fd/{file.fileno()}"
             sql = f"INSERT INTO {table} FROM INFILE {quote(source)} SETTINGS {settings} FORMAT Native"
-            try:
-                return self._raw.query(sql, "Null").rows_written()
-            except RuntimeError as error:
-                raise parse_engine_error(str(error)) from None
+            return self._run(sql, "Null").rows_written()
+
+    def _run(self, sql: str, format: str) -> RawResult:
+        try:
+            result = self._raw.query(sql, format)
+        except RuntimeError as error:
+            raise parse_engine_error(str(error)) from None
+        if result.has_error():
+            raise parse_engine_error(result.error_message())
+        return result
 
     def close(self) -> None:
         """Close it; once is enough."""

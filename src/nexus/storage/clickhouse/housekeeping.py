@@ -118,7 +118,8 @@ class Housekeeper:
         self.statistics.check = report
         if report.detached:
             self._changed()
-        log.info("checked %d parts, %d damaged", report.checked, len(report.detached) + report.broken_on_start)
+        damaged = len(report.detached) + report.broken_on_start
+        log.info("checked %d parts, %d damaged, %d too large to check", report.checked, damaged, report.skipped)
 
     def _follow_retention(self, connection: Connection) -> None:
         self._retention.follow(connection, self._paused)

@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import math
 import re
+from collections.abc import Callable
 from dataclasses import dataclass
 from enum import Enum
 from typing import Final
@@ -51,6 +52,8 @@ _NEGATED: Final = {CompareOp.NE: CompareOp.EQ}
 _RANKS: Final = {name: rank for rank, name in enumerate(SEVERITIES)}
 _ID_BYTES: Final = {"trace_id": 16, "span_id": 8}
 _SAFE_INT: Final = 1 << 63
+_INTEGER: Final = re.compile(r"[+-]?[0-9]{1,300}")
+_NUMBER: Final = re.compile(r"[+-]?(?:[0-9]{1,300}(?:\.[0-9]*)?|\.[0-9]+)(?:[eE][+-]?[0-9]{1,4})?")
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,7 +83,7 @@ class Conditions:
             case Wildcard(field, pieces):
                 return self._wildcard(field, pieces)
             case Regex(field, pattern):
-                return self._any(field, f"match({{0}}, {quote(pattern)})")
+                return self._any(field, lambda text: f"match({text}, {quote(pattern)})")
             case Exists(field):
                 return fields.presence(field, self.catalog)
 
@@ -101,19 +104,20 @@ class Conditions:
 
     def _phrase(self, phrase: str) -> str:
         words = _WORD.findall(phrase)
-        exact = f"match({{0}}, {quote(_bounded(re.escape(phrase), phrase[:1], phrase[-1:]))})"
-        if self.body is Body.SKELETON and not has_digit(phrase):
-            return f"(position(skeleton, {quote(phrase)}) > 0 AND {exact.format('skeleton')})"
+        bounded = quote(_bounded(re.escape(phrase), phrase[:1], phrase[-1:]))
+        # A star in a skeleton may be one of the message or a masked word.
+        if self.body is Body.SKELETON and not has_digit(phrase) and "*" not in phrase:
+            return f"(position(skeleton, {quote(phrase)}) > 0 AND match(skeleton, {bounded}))"
         terms = [_bloom(word) for word in words]
         if self.body is Body.SKELETON:
             terms += [f"hasToken(skeleton, {quote(word)})" for word in words if not has_digit(word)]
-        terms += [f"position(lower(body), {quote(phrase)}) > 0", exact.format("lower(body)")]
+        terms += [f"position(lower(body), {quote(phrase)}) > 0", f"match(lower(body), {bounded})"]
         return "(" + " AND ".join(terms) + ")"
 
     def _body_wildcard(self, pieces: tuple[str, ...]) -> str:
         if not pieces[0] and not pieces[-1]:
-            inner = [_like(piece) for piece in pieces]
-            return f"body ILIKE {quote('%'.join(inner))}"
+            inner = [_like(ascii_lower(piece)) for piece in pieces]
+            return f"lower(body) LIKE {quote('%'.join(inner))}"
         pattern = "(?s)" + ".*".join(re.escape(ascii_lower(piece)) for piece in pieces)
         first, last = pieces[0][:1], pieces[-1][-1:]
         longest = ascii_lower(max(pieces, key=len))
@@ -125,23 +129,23 @@ class Conditions:
     def _wildcard(self, field: Field, pieces: tuple[str, ...]) -> str:
         if field == Field(FieldKind.COLUMN, "body"):
             return self._body_wildcard(pieces)
-        like = "ILIKE" if field.kind is FieldKind.COLUMN else "LIKE"
-        condition = self._any(field, f"{{0}} {like} {quote('%'.join(_like(piece) for piece in pieces))}")
+        pattern = quote("%".join(_like(piece) for piece in pieces))
         if field.kind is FieldKind.COLUMN:
-            return f"({fields.presence(field, self.catalog)} AND {condition})"
-        return condition
+            text = fields.TEXT_COLUMNS[field.name]
+            return f"({fields.presence(field, self.catalog)} AND lower({text}) LIKE {ascii_lower(pattern)})"
+        return self._any(field, lambda text: f"{text} LIKE {pattern}")
 
-    def _any(self, field: Field, template: str) -> str:
-        """A condition on text over each form that the field may have; `{0}` is the text."""
+    def _any(self, field: Field, condition: Callable[[str], str]) -> str:
+        """A condition on text over each form that the field may have."""
         if field.kind is FieldKind.COLUMN:
-            return template.format(fields.TEXT_COLUMNS[field.name])
+            return condition(fields.TEXT_COLUMNS[field.name])
         terms = []
         if field.kind is not FieldKind.RESOURCE:
             for way in fields.attribute(field.name, self.catalog):
-                terms.append(f"({way.presence} AND {template.format(way.text)})")
+                terms.append(f"({way.presence} AND {condition(way.text)})")
         if field.kind is not FieldKind.ATTRIBUTE:
             token = fields.resource_token(field.name)
-            terms.append(f"({token} != '' AND {template.format(fields.resource_text(field.name))})")
+            terms.append(f"({token} != '' AND {condition(fields.resource_text(field.name))})")
         return _any_of(terms)
 
     def _compare(self, field: Field, op: CompareOp, value: Value) -> str:
@@ -196,13 +200,9 @@ def number_of(value: Value) -> int | float | None:
     if isinstance(value, bool):
         return None
     if isinstance(value, str):
-        try:
-            value = int(value)
-        except ValueError:
-            try:
-                value = float(value)
-            except ValueError:
-                return None
+        if not _NUMBER.fullmatch(value):
+            return None
+        value = int(value) if _INTEGER.fullmatch(value) else float(value)
     return value if math.isfinite(value) else None
 
 
@@ -264,16 +264,17 @@ def _compare_severity(op: CompareOp, name: str) -> str:
     match op:
         case CompareOp.EQ:
             return f"severity = {quote(name)}"
+        # Without a severity a record has no rank: it is neither above nor below, nor another one.
         case CompareOp.NE:
-            return f"severity != {quote(name)}"
+            return f"(severity_number != 0 AND severity != {quote(name)})"
         case CompareOp.LT:
-            return f"severity_number < {low}"
+            return f"(severity_number != 0 AND severity_number < {low})"
         case CompareOp.LE:
-            return f"severity_number <= {high}"
+            return f"(severity_number != 0 AND severity_number <= {high})"
         case CompareOp.GT:
             return f"severity_number > {high}"
         case CompareOp.GE:
-            return f"severity_number >= {low}"
+            return f"severity_number >= {max(low, 1)}"
 
 
 def _compare_id(name: str, op: CompareOp, wanted: str) -> str:

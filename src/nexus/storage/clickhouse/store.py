@@ -39,7 +39,7 @@ class ClickHouseStore:
             migrate(connection, EMBEDDED, engine.save_schema)
             ((empty,),) = connection.rows("SELECT count() = 0 FROM nexus.logs")
             self._database = IngestDatabase(options.data_dir, fsync=options.fsync)
-            ledger = TokenLedger(self._database, hours=options.token_hours, max_tokens=options.max_tokens)
+            self._ledger = ledger = TokenLedger(self._database, hours=options.token_hours, max_tokens=options.max_tokens)
             ledger.settle_all(functools.partial(stored_days, connection))
             retention = Retention(self._database, retention_days)
             retention.start(connection)
@@ -130,6 +130,33 @@ class ClickHouseStore:
         return self._reader.running(tenant)
 
     # ------------------------------------------------------------------------------------------------------ to look at
+
+    def metrics(self) -> dict[str, tuple[str, float]]:
+        """Name and help text and value of everything worth watching; names are stable."""
+        writer, keeper = self._writer.refresh_statistics(), self._housekeeper.statistics
+        check = keeper.check
+        damaged = len(check.detached) + check.broken_on_start if check else 0
+        return {
+            "commits": ("Commits since the start.", writer.commits),
+            "rows": ("Records stored since the start.", writer.rows),
+            "parts": ("Parts written since the start.", writer.parts),
+            "failed_commits": ("Commits that failed.", writer.failed_commits),
+            "refused_batches": ("Batches refused because too much was waiting.", writer.refused_batches),
+            "replayed_batches": ("Batches answered from their idempotency key.", writer.replayed_batches),
+            "encode_seconds": ("Time spent encoding blocks.", writer.encode_seconds),
+            "insert_seconds": ("Time spent in inserts, encoding not counted.", writer.insert_seconds),
+            "waiting_rows": ("Records waiting to be committed.", writer.waiting_rows),
+            "waiting_bytes": ("Bytes waiting to be committed.", writer.waiting_bytes),
+            "learned_columns": ("Attributes that have a column of their own.", len(self._learned.columns)),
+            "refused_columns": ("Times that the cap kept an attribute from a column.", self._learned.refused),
+            "evicted_tokens": ("Idempotency keys forgotten early, because of too many.", self._ledger.evicted),
+            "dropped_records": ("Records dropped with partitions that had expired.", keeper.dropped_records),
+            "damaged_parts": ("Parts set aside as damaged at the start.", damaged),
+            "housekeeping_failures": ("Background tasks that failed.", keeper.failures),
+            "disk_full": ("1 while writing is stopped for lack of space.", float(self._disk.full)),
+            "disk_free_bytes": ("Free space on the data disk at the last look.", self._disk.free),
+            "repairs": ("Table definitions put right at the start.", len(self._engine.repairs)),
+        }
 
     def writer_statistics(self) -> WriterStatistics:
         """Counters of the writer."""

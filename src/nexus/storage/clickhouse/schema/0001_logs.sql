@@ -43,4 +43,4 @@ ENGINE = {engine}
 PARTITION BY toDate32(timestamp, 'UTC')
 ORDER BY (tenant, hour, service, template_id, timestamp)
 TTL expires_on DELETE
-SETTINGS storage_policy = 'nexus', index_granularity = 8192, ttl_only_drop_parts = 0, merge_selector_base = 10;
+SETTINGS storage_policy = 'nexus', index_granularity = 8192, ttl_only_drop_parts = 0;
