@@ -61,7 +61,7 @@ lint: $(STAMPS)/dev $(STAMPS)/native $(STAMPS)/ui-deps ## types, style and impor
 test: lint test-fast test-rust test-ui test-e2e ## lint, then every test
 
 test-fast: $(STAMPS)/dev $(STAMPS)/native
-	$(PY) -m pytest -n 2 --dist loadfile tests/unit tests/golden tests/conformance
+	$(PY) -m pytest -n 2 --dist loadfile tests/unit tests/golden
 
 test-rust:
 	cargo test --workspace --release --quiet
@@ -69,7 +69,11 @@ test-rust:
 test-ui: $(STAMPS)/ui
 	cd ui && npm run --silent typecheck && npm test --silent && npm run --silent size
 
-test-e2e: $(STAMPS)/dev $(STAMPS)/native $(STAMPS)/ui
+$(STAMPS)/javascript: tests/e2e/javascript/package-lock.json | tools
+	cd tests/e2e/javascript && npm ci --silent --no-audit --no-fund
+	@touch $@
+
+test-e2e: $(STAMPS)/dev $(STAMPS)/native $(STAMPS)/ui $(STAMPS)/javascript
 	$(PY) -m pytest tests/e2e
 
 bench: bench-logs ## every benchmark, side by side with the rivals found

@@ -252,7 +252,7 @@ def _ordered(value: Any, op: CompareOp, wanted: str) -> bool:
     if isinstance(value, int | float):
         return _ORDERINGS[op](value, number)
     own = number_of(text_of(value))
-    return own is not None and _ORDERINGS[op](float(own), float(number))
+    return own is not None and _ORDERINGS[op](float(own), number)
 
 
 def _ends(matcher: ast.Range) -> list[tuple[CompareOp, str]]:

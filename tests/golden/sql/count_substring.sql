@@ -2,5 +2,5 @@ SELECT sum(c) FROM (
 SELECT count() AS c
 FROM nexus.logs
 WHERE tenant = 'acme'
-  AND body ILIKE '%eset by\\_%'
+  AND lower(body) LIKE '%eset by\\_%'
 )

@@ -97,7 +97,7 @@ def check(body: bytes, mapping: oracle.Mapping) -> None:
     assert sum(rows for _, rows in decoded.batch.days()) == len(expected) == sum(s[1] for s in decoded.batch.services())
 
 
-@settings(max_examples=1500, deadline=None)
+@settings(max_examples=500, deadline=None)
 @given(st.lists(objects(), min_size=1, max_size=4), MAPPINGS)
 @example(['{"a":"\\ud83d\\ude00\\ud800","b":["\\udc00"]}'], oracle.Mapping())
 @example(['{"log":{"level":"warn"},"body":"x","msg":"y"}'], oracle.Mapping())
@@ -105,7 +105,7 @@ def test_records_are_those_of_the_twin(records: list[str], mapping: oracle.Mappi
     check("\n".join(records).encode("utf-8", "replace"), mapping)
 
 
-@settings(max_examples=1500, deadline=None)
+@settings(max_examples=500, deadline=None)
 @given(st.lists(objects(), min_size=1, max_size=3), st.data())
 def test_damaged_lines_cost_themselves_only(records: list[str], data: st.DataObject) -> None:
     body = bytearray("\n".join(records).encode("utf-8", "replace"))

@@ -24,7 +24,7 @@ def _check(text: str) -> None:
     assert number == _native.fingerprint(template.encode())
 
 
-@settings(max_examples=1500, deadline=None)
+@settings(max_examples=500, deadline=None)
 @given(TEXTS)
 @example("'a'b'c' 'd")
 @example("\\'\"\\")

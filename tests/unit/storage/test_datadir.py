@@ -27,6 +27,24 @@ def test_a_directory_is_new_once_and_clean_when_closed(tmp_path: Path) -> None:
     third.close(clean=True)
 
 
+def test_a_failure_of_the_machine_is_remembered_until_checked(tmp_path: Path) -> None:
+    """Over further starts and stops, orderly or not; a killed process is no failure of the machine."""
+    path = tmp_path / "data"
+    DataDirectory.open(path).close(clean=False)
+    killed = DataDirectory.open(path)
+    assert not killed.was_clean and not killed.machine_failed
+    killed.close(clean=False)
+    (path / "nexus.lock").write_text("1\nan-earlier-boot\n")
+    for clean in (True, False):
+        failed = DataDirectory.open(path)
+        assert failed.machine_failed and owner_pid(path) == os.getpid()
+        failed.close(clean=clean)
+    last = DataDirectory.open(path)
+    last.checked()
+    last.close(clean=False)
+    assert not DataDirectory.open(path).machine_failed
+
+
 def test_a_second_process_is_told_the_pid(tmp_path: Path) -> None:
     """At once, and the owner is not disturbed."""
     code = (

@@ -79,15 +79,23 @@ class _Term:
                 return plan.Regex(self.field, pattern)
             case ast.Comparison(op, value):
                 return self.compare(op, value)
-            case ast.Range(low, high, includes_low, includes_high):
-                ends = []
-                if low is not None:
-                    ends.append(self.compare(CompareOp.GE if includes_low else CompareOp.GT, low))
-                if high is not None:
-                    ends.append(self.compare(CompareOp.LE if includes_high else CompareOp.LT, high))
-                return plan.And(tuple(ends)) if ends else plan.Exists(self.field)
+            case ast.Range():
+                return self.range(matcher)
             case ast.Present():
                 return plan.Exists(self.field)
+
+    def range(self, matcher: ast.Range) -> Predicate:
+        if self.field.kind is FieldKind.ANYWHERE:
+            # One value has to lie within both ends.
+            kinds = (FieldKind.ATTRIBUTE, FieldKind.RESOURCE)
+            places = (_Term(Field(kind, self.field.name), self.span, self.now_ns) for kind in kinds)
+            return plan.Or(tuple(place.range(matcher) for place in places))
+        ends = []
+        if matcher.low is not None:
+            ends.append(self.compare(CompareOp.GE if matcher.includes_low else CompareOp.GT, matcher.low))
+        if matcher.high is not None:
+            ends.append(self.compare(CompareOp.LE if matcher.includes_high else CompareOp.LT, matcher.high))
+        return plan.And(tuple(ends)) if ends else plan.Exists(self.field)
 
     def text(self, value: str) -> Predicate:
         if self.column != "body":

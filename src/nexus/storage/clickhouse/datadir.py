@@ -1,6 +1,6 @@
 """The data directory: who owns it, which format it has, and whether it was left in order.
 
-nexus.lock     flock held by the owner; its text is the owner's pid
+nexus.lock     flock held by the owner; its text is the owner's pid and the boot it ran in
 VERSION        the format of what lies here
 clean          exists from an orderly stop until the next start
 config.xml     generated for the engine at each start
@@ -28,13 +28,20 @@ _EXPECTED: Final = re.compile(r"\..*|nexus\.lock|VERSION\.tmp|metadata\..*|lost\
 
 
 class DataDirectory:
-    """An open data directory. `was_clean` tells how the last owner left; a new directory counts as clean."""
+    """An open data directory.
 
-    def __init__(self, path: Path, lock: int, *, was_clean: bool, is_new: bool) -> None:
+    `was_clean` tells how the last owner left; a new directory counts as clean. `machine_failed`: not clean, and the
+    machine has been started since (or that cannot be told), so that files may be damaged; it stays so, over further
+    starts, until `checked` is called. A killed process alone damages nothing.
+    """
+
+    def __init__(self, path: Path, lock: int, *, was_clean: bool, last_boot: str, is_new: bool) -> None:
         self.path = path
         self.was_clean = was_clean
+        self.machine_failed = not was_clean and (last_boot == "" or last_boot != _boot_id())
         self.is_new = is_new
         self._lock: int | None = lock
+        _write_owner(lock, (last_boot or "unknown") if self.machine_failed else _boot_id())
 
     @classmethod
     def open(cls, path: Path) -> DataDirectory:
@@ -54,7 +61,7 @@ class DataDirectory:
                 hint="Choose another one with data_dir (NEXUS_DATA_DIR), or fix its permissions.",
             ) from error
         try:
-            _take_lock(path, lock)
+            last_boot = _take_lock(path, lock)
             is_new = _check_format(path)
             clean = path / "clean"
             was_clean = is_new or clean.exists()
@@ -63,15 +70,21 @@ class DataDirectory:
         except BaseException:
             os.close(lock)
             raise
-        return cls(path, lock, was_clean=was_clean, is_new=is_new)
+        return cls(path, lock, was_clean=was_clean, last_boot=last_boot, is_new=is_new)
+
+    def checked(self) -> None:
+        """What the machine's failure may have damaged has been looked at."""
+        self.machine_failed = False
+        if self._lock is not None:
+            _write_owner(self._lock, _boot_id())
 
     def close(self, *, clean: bool) -> None:
         """Give it back; `clean` says that everything was stopped in order."""
         if self._lock is None:
             return
-        if clean:
+        if clean and not self.machine_failed:
             write_synced(self.path / "clean", b"clean\n")
-        os.ftruncate(self._lock, 0)
+            os.ftruncate(self._lock, 0)
         os.close(self._lock)
         self._lock = None
 
@@ -79,13 +92,21 @@ class DataDirectory:
 def owner_pid(path: Path) -> int | None:
     """The pid in the lock file of a directory that is in use, or None."""
     try:
-        text = (path / "nexus.lock").read_text().strip()
+        words = (path / "nexus.lock").read_text().split()
     except OSError:
         return None
-    return int(text) if text.isdigit() else None
+    return int(words[0]) if words and words[0].isdigit() else None
 
 
-def _take_lock(path: Path, lock: int) -> None:
+def _boot_id() -> str:
+    try:
+        return Path("/proc/sys/kernel/random/boot_id").read_text().strip()
+    except OSError:
+        return ""
+
+
+def _take_lock(path: Path, lock: int) -> str:
+    """Take the lock; returns the boot in which the last owner ran, "" when not known."""
     try:
         fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError as error:
@@ -95,8 +116,13 @@ def _take_lock(path: Path, lock: int) -> None:
             f"data directory {path} is in use by {owner}.",
             hint="Stop that process, or choose another directory with data_dir (NEXUS_DATA_DIR).",
         ) from error
+    words = os.pread(lock, 200, 0).split()
+    return words[1].decode(errors="replace") if len(words) > 1 else ""
+
+
+def _write_owner(lock: int, boot: str) -> None:
     os.ftruncate(lock, 0)
-    os.pwrite(lock, f"{os.getpid()}\n".encode(), 0)
+    os.pwrite(lock, f"{os.getpid()}\n{boot}\n".encode(), 0)
 
 
 def _check_format(path: Path) -> bool:

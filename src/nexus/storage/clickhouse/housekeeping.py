@@ -1,4 +1,4 @@
-"""The store's background thread: the check after an unclean stop, retention, old tokens, settled partitions."""
+"""The store's background thread: the check after the machine failed, retention, old tokens, settled partitions."""
 
 from __future__ import annotations
 
@@ -54,15 +54,12 @@ class Housekeeper:
         retention: Retention,
         paused: Callable[[], AbstractContextManager[None]],
         changed: Callable[[], None],
-        *,
-        check_parts: bool,
     ) -> None:
         self._engine = engine
         self._ledger = ledger
         self._retention = retention
         self._paused = paused
         self._changed = changed
-        self._check_parts = check_parts
         self._stop = threading.Event()
         self._thread: threading.Thread | None = None
         self.statistics = HousekeepingStatistics()
@@ -91,7 +88,7 @@ class Housekeeper:
             (TOKEN_SECONDS, self._purge_tokens),
             (SETTLED_SECONDS, self._merge_settled),
         ]
-        if self._check_parts:
+        if self._engine.directory.machine_failed:
             self._guarded(self._check, connection)
         due = {task: 0.0 for _, task in tasks}
         try:
@@ -113,9 +110,10 @@ class Housekeeper:
                 log.exception("housekeeping: %s failed and is tried again later", task.__name__.strip("_"))
 
     def _check(self, connection: Connection) -> None:
-        log.info("the last stop was not clean: checking the parts written last")
+        log.info("the machine failed since the last start: checking the parts written last")
         report = check_recent_parts(connection)
         self.statistics.check = report
+        self._engine.directory.checked()
         if report.detached:
             self._changed()
         damaged = len(report.detached) + report.broken_on_start

@@ -198,6 +198,9 @@ class QueryPool:
         finally:
             with self._lock:
                 self._running.pop(job.number, None)
+        if job.cancelled or failure is not None:
+            # Output of a killed or failed query can stay in its connection and come out with the next one's.
+            connections.close()
         try:
             job.loop.call_soon_threadsafe(_settle, job.future, result, failure)
         except RuntimeError:
@@ -253,8 +256,10 @@ class _Connections:
         return connection
 
     def close(self) -> None:
-        for connection in self._all():
+        """Close all; the next job gets new ones."""
+        for connection in list(self._all()):
             self._engine.release(connection)
+        self._plain, self._limits, self._sql = None, None, {}
 
     def _all(self) -> Iterator[Connection]:
         if self._plain is not None:

@@ -1,7 +1,7 @@
-"""After an unclean stop: checks the parts written last and takes damaged ones out of the table.
+"""After the machine failed: checks the parts written last and takes damaged ones out of the table.
 
 A damaged block sends readers and merges into an endless search for the flipped bit, so merges stay stopped until the
-check is through. It reads only what was written within minutes of the stop; a damaged part is detached (kept on disk
+check is through. It reads only what was written within minutes of the end; a damaged part is detached (kept on disk
 under `detached/`), logged and counted.
 """
 
@@ -16,7 +16,7 @@ from nexus.storage.clickhouse.errors import EngineError
 
 log = logging.getLogger(__name__)
 
-WINDOW_SECONDS: Final = 900
+WINDOW_SECONDS: Final = 300
 """How long before the last write a part still counts as recent."""
 
 MAX_BYTES: Final = 8 << 30

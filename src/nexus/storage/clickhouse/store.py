@@ -67,7 +67,6 @@ class ClickHouseStore:
             retention,
             self._writer.paused,
             self._reader.changed,
-            check_parts=not engine.directory.was_clean,
         )
         self._pool.start()
         self._writer.start()
