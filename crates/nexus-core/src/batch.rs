@@ -78,6 +78,23 @@ impl LogBatch {
         self.timestamps.len()
     }
 
+    /// Make room for rows with bodies of so many bytes together.
+    pub(crate) fn reserve(&mut self, rows: usize, body_bytes: usize) {
+        self.timestamps.reserve(rows);
+        self.observed_timestamps.reserve(rows);
+        self.resource_ids.reserve(rows);
+        self.scope_ids.reserve(rows);
+        self.severity_numbers.reserve(rows);
+        self.severity_texts.reserve(rows);
+        self.trace_ids.reserve(rows);
+        self.span_ids.reserve(rows);
+        self.trace_flags.reserve(rows);
+        self.event_names.reserve(rows);
+        self.template_ids.reserve(rows);
+        self.skeleton_ids.reserve(rows);
+        self.bodies.reserve(rows, body_bytes);
+    }
+
     /// Bytes held in memory by the columns.
     pub fn num_bytes(&self) -> usize {
         let per_row = 8 + 8 + 4 + 4 + 1 + 4 + 16 + 8 + 1 + 4 + 8 + 4 + 4 * 5;
@@ -244,21 +261,9 @@ impl LogBatchBuilder {
 
     /// Make room for the records of a body of so many bytes, at a guess.
     pub fn reserve(&mut self, body_bytes: usize) {
-        let (batch, rows) = (&mut self.batch, body_bytes / 256);
-        batch.timestamps.reserve(rows);
-        batch.observed_timestamps.reserve(rows);
-        batch.resource_ids.reserve(rows);
-        batch.scope_ids.reserve(rows);
-        batch.severity_numbers.reserve(rows);
-        batch.severity_texts.reserve(rows);
-        batch.trace_ids.reserve(rows);
-        batch.span_ids.reserve(rows);
-        batch.trace_flags.reserve(rows);
-        batch.event_names.reserve(rows);
-        batch.template_ids.reserve(rows);
-        batch.skeleton_ids.reserve(rows);
-        batch.bodies.reserve(rows, body_bytes / 4);
-        batch.strings.values.reserve(4 * rows, body_bytes / 8);
+        let rows = body_bytes / 256;
+        self.batch.reserve(rows, body_bytes / 4);
+        self.batch.strings.values.reserve(4 * rows, body_bytes / 8);
     }
 
     /// A builder for records that were in a batch before: they may have [`DROPPED_ATTRIBUTES`] besides the most

@@ -27,6 +27,13 @@ impl Strings {
         self.offsets.push(self.data.len() as u32);
     }
 
+    /// Append all values of another column.
+    pub fn extend(&mut self, other: &Self) {
+        let start = self.data.len() as u32;
+        self.data.extend_from_slice(&other.data);
+        self.offsets.extend(other.offsets[1..].iter().map(|offset| start + offset));
+    }
+
     /// Value at `index`.
     pub fn get(&self, index: usize) -> &[u8] {
         &self.data[self.offsets[index] as usize..self.offsets[index + 1] as usize]

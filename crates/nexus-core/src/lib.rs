@@ -6,6 +6,7 @@
 
 pub mod batch;
 pub mod columns;
+pub mod concat;
 pub mod decode;
 pub mod decompress;
 pub mod dictionary;

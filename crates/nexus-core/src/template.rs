@@ -101,6 +101,15 @@ impl Default for Skeletons {
 }
 
 impl Skeletons {
+    /// Id of another batch's skeleton, new or known here.
+    pub(crate) fn adopt(&mut self, other: &Self, id: u32) -> u32 {
+        let own = self.dictionary.intern([other.get(id)]);
+        if own as usize == self.templates.len() {
+            self.templates.push(other.templates[id as usize]);
+        }
+        own
+    }
+
     /// The skeleton with this id.
     pub fn get(&self, id: u32) -> &[u8] {
         self.dictionary.get(id, 0)

@@ -4,6 +4,7 @@ use crate::error::{IntoPyErr, detached};
 use arrow_array::ffi::{FFI_ArrowArray, FFI_ArrowSchema};
 use arrow_array::{Array, StructArray};
 use nexus_core::batch::LogBatch as Batch;
+use nexus_core::concat::concat;
 use nexus_core::{envelope, stats};
 use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyCapsule};
@@ -52,6 +53,18 @@ impl LogBatch {
     fn attribute_stats(&self, py: Python<'_>) -> PyResult<Vec<(String, &'static str, u64, u64)>> {
         let stats = detached(py, || Ok::<_, Infallible>(stats::attribute_stats(&self.inner)))?;
         Ok(stats.into_iter().map(|s| (s.key, s.attribute_type.letter(), s.rows, s.distinct)).collect())
+    }
+
+    /// Several batches of one tenant as one. Raises ValueError when they are too large together.
+    #[staticmethod]
+    #[allow(clippy::needless_pass_by_value)] // Arguments are extracted by value.
+    fn concat(py: Python<'_>, batches: Vec<PyRef<'_, Self>>) -> PyResult<Self> {
+        let parts: Vec<Arc<Batch>> = batches.iter().map(|batch| batch.inner.clone()).collect();
+        if let [only] = &parts[..] {
+            return Ok(Self { inner: only.clone() });
+        }
+        let whole = detached(py, || concat(&parts.iter().map(|part| &**part).collect::<Vec<_>>()))?;
+        Ok(Self { inner: Arc::new(whole) })
     }
 
     /// The Arrow envelope as an IPC stream.

@@ -1,5 +1,6 @@
 //! The only place where errors of the core become Python exceptions.
 
+use nexus_core::concat::TooMuch;
 use nexus_core::decompress::DecompressError;
 use nexus_core::envelope::EnvelopeError;
 use nexus_core::native::logs::UnknownColumnType;
@@ -41,6 +42,12 @@ impl IntoPyErr for DecompressError {
 }
 
 impl IntoPyErr for UnknownColumnType {
+    fn into_py_err(self) -> PyErr {
+        PyValueError::new_err(self.to_string())
+    }
+}
+
+impl IntoPyErr for TooMuch {
     fn into_py_err(self) -> PyErr {
         PyValueError::new_err(self.to_string())
     }

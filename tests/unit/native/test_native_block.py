@@ -93,6 +93,18 @@ def test_envelopes_keep_everything(records: list[dict[str, Any]]) -> None:
     assert (again.days(), again.services()) == (batch.days(), batch.services())
 
 
+@settings(max_examples=100, deadline=None)
+@given(st.lists(BATCHES, max_size=4))
+def test_batches_put_together(parts: list[list[dict[str, Any]]]) -> None:
+    """The same as if they had come in one body."""
+    whole = _native.LogBatch.concat([batch_of(part) for part in parts])
+    one = batch_of([record for part in parts for record in part])
+    assert check(whole, COLUMNS, None, 30) == encode(one, COLUMNS, None, 30)
+    assert (whole.days(), whole.services()) == (one.days(), one.services())
+    assert sorted(whole.attribute_stats()) == sorted(one.attribute_stats())
+    assert _native.LogBatch.from_ipc(whole.to_ipc()).num_rows == one.num_rows
+
+
 def test_many_distinct_values() -> None:
     """Dictionaries of one, two and four bytes an index."""
     for count in (256, 257, 65_537):

@@ -478,31 +478,26 @@ fn small_number(token: RawToken<'_>) -> Option<i64> {
 
 /// An id of `N` bytes written as hex digits.
 fn hex_id<const N: usize>(token: RawToken<'_>) -> Option<[u8; N]> {
-    let raw = token.raw;
-    if token.kind != TokenKind::Text || raw.len() != 2 * N {
+    if token.kind != TokenKind::Text || token.raw.len() != 2 * N {
         return None;
     }
     let mut id = [0; N];
     let mut bad = 0;
-    for (byte, pair) in id.iter_mut().zip(raw.chunks_exact(2)) {
-        let (high, low) = (HEX[usize::from(pair[0])], HEX[usize::from(pair[1])]);
+    for (byte, pair) in id.iter_mut().zip(token.raw.as_chunks::<2>().0) {
+        let (high, low) = (hex_digit(pair[0]), hex_digit(pair[1]));
         bad |= high | low;
         *byte = high << 4 | low;
     }
     (bad < 16).then_some(id)
 }
 
-/// Value of each hex digit, 255 for other bytes.
-const HEX: [u8; 256] = {
-    let mut table = [255; 256];
-    let mut digit = 0;
-    while digit < 16 {
-        table[b"0123456789abcdef"[digit as usize] as usize] = digit;
-        table[b"0123456789ABCDEF"[digit as usize] as usize] = digit;
-        digit += 1;
-    }
-    table
-};
+/// Value of a hex digit, above 15 for other bytes. Without branches and tables, so that loops over it become vector code.
+fn hex_digit(byte: u8) -> u8 {
+    let digit = byte.wrapping_sub(b'0');
+    let letter = (byte | 0x20).wrapping_sub(b'a');
+    let of_letter = if letter < 6 { letter + 10 } else { 0xF0 };
+    if digit < 10 { digit } else { of_letter }
+}
 
 /// Resources of JSON records: the service and the stream fields. Each distinct one is written as JSON once.
 struct Resources {

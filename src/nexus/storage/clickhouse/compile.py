@@ -85,12 +85,12 @@ def _histogram(scoped: Scoped, plan: Histogram, catalog: Catalog) -> str:
         key = fields.severity_name("n")
         return f"SELECT b * {plan.step}, {key} AS k, sum(c) FROM (\n{inner}\n)\nGROUP BY b, k\nORDER BY b, k"
     inner = scan.union(f"{bucket}, {_group_key(plan.by, catalog)} AS k, count() AS c", "\nGROUP BY b, k")
-    key = f"if(r > {plan.series_limit}, {quote(OTHER)}, {_shown(plan.by, 'v')})"
+    key, shown = f"if(r > {plan.series_limit}, {quote(OTHER)}, v)", _shown(plan.by, "k")
     return (
         f"SELECT b * {plan.step}, {key} AS key, sum(n) FROM (\n"
         "SELECT b, v, n, dense_rank() OVER (ORDER BY total DESC, v) AS r FROM (\n"
         "SELECT b, v, n, sum(n) OVER (PARTITION BY v) AS total FROM (\n"
-        f"SELECT b, toString(ifNull(k, '')) AS v, sum(c) AS n FROM (\n{inner}\n)\nGROUP BY b, v\n)\n)\n)\n"
+        f"SELECT b, toString(ifNull({shown}, '')) AS v, sum(c) AS n FROM (\n{inner}\n)\nGROUP BY b, v\n)\n)\n)\n"
         "GROUP BY b, key\nORDER BY b, key"
     )
 
@@ -105,7 +105,7 @@ def _facets(scoped: Scoped, plan: Facets, catalog: Catalog) -> str:
         parts.append(
             f"SELECT {quote(name_of(field))} AS f, toString({value}) AS value, c, sum(c) OVER () AS n FROM (\n"
             f"SELECT {'intDiv(v + 3, 4) * 4 AS v' if field == _SEVERITY else 'v'}, sum(c) AS c FROM (\n{inner}\n)\n"
-            f"{'' if field == _SEVERITY else _present('v')}GROUP BY v\n)\nORDER BY c DESC, value\nLIMIT {plan.limit + 1}"
+            f"{_present(field, 'v')}GROUP BY v\n)\nORDER BY c DESC, value\nLIMIT {plan.limit + 1}"
         )
     return "\nUNION ALL\n".join(f"SELECT * FROM (\n{part}\n)" for part in parts)
 
@@ -139,12 +139,16 @@ def _shown(field: Field, name: str) -> str:
     if field.kind is FieldKind.RESOURCE:
         return f"JSONExtractString(concat('[', {name}, ']'), 1)"
     if field.kind is FieldKind.COLUMN and field.name in ("trace_id", "span_id", "template_id"):
-        return f"lower(hex({name}))"
+        return fields.TEXT_COLUMNS[field.name].replace(field.name, name)
     return name
 
 
-def _present(name: str) -> str:
-    return f"WHERE toString(ifNull({name}, '')) != ''\n"
+def _present(field: Field, name: str) -> str:
+    """Which group keys stand for a value."""
+    if field == _SEVERITY:
+        return ""
+    text = name if field.kind is FieldKind.RESOURCE else _shown(field, name)
+    return f"WHERE toString(ifNull({text}, '')) != ''\n"
 
 
 def _list_fields(scoped: Scoped, scan: LogScan, catalog: Catalog) -> str:

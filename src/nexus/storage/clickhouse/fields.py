@@ -28,7 +28,7 @@ TEXT_COLUMNS: Final = {
     "trace_id": "if(trace_id = toFixedString('', 16), '', lower(hex(trace_id)))",
     "span_id": "if(span_id = toFixedString('', 8), '', lower(hex(span_id)))",
     "event_name": "event_name",
-    "template_id": "lower(hex(template_id))",
+    "template_id": "leftPad(lower(hex(template_id)), 16, '0')",
     "scope_name": "scope_name",
     "scope_version": "scope_version",
 }

@@ -61,14 +61,14 @@ class ReaderOptions:
     """How queries are run."""
 
     threads: int = 0
-    """Queries at one time; 0 is one per CPU, at least 2, at most 8."""
+    """Queries at one time; 0 is two per CPU, 4 to 16."""
     waiting: int = 64
     """Queries that may wait for their turn."""
 
     @property
     def workers(self) -> int:
         """`threads` with its default filled in."""
-        return self.threads or min(max(os.cpu_count() or 2, 2), 8)
+        return self.threads or min(max(2 * (os.cpu_count() or 2), 4), 16)
 
 
 @dataclass(frozen=True, slots=True)

@@ -114,7 +114,7 @@ def render(source: str, catalog: Catalog, tail: str = "") -> str:
         ("trace_id", f"concat('\"', {TEXT_COLUMNS['trace_id']}, '\"')"),
         ("span_id", f"concat('\"', {TEXT_COLUMNS['span_id']}, '\"')"),
         ("event_name", "toJSONString(toString(event_name))"),
-        ("template_id", "concat('\"', lower(hex(template_id)), '\"')"),
+        ("template_id", f"concat('\"', {TEXT_COLUMNS['template_id']}, '\"')"),
         ("attributes", "_attributes"),
         ("resource", "if(resource = '', '{}', toString(resource))"),
         ("scope_name", "toJSONString(toString(scope_name))"),

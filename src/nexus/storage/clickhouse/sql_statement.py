@@ -8,12 +8,13 @@ that they read one column instead of building a map; the numeric flavour is used
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import dataclass
 from typing import Final
 
-import sqlglot
 from sqlglot import exp
 
 from nexus.query.plan import LOG_COLUMNS, Scoped, SqlStatement
+from nexus.query.sql.dialect import read, write
 from nexus.storage.clickhouse import fields
 from nexus.storage.clickhouse.catalog import Catalog
 from nexus.storage.clickhouse.literals import identifier, quote
@@ -21,14 +22,25 @@ from nexus.storage.clickhouse.scan import TABLE, conjunction, plain_conditions
 
 _COMPARISONS: Final = (exp.EQ, exp.NEQ, exp.LT, exp.LTE, exp.GT, exp.GTE)
 _ARITHMETIC: Final = (exp.Add, exp.Sub, exp.Mul, exp.Div, exp.Mod, exp.IntDiv)
-_NUMERIC_AGGREGATES: Final = ("sum", "avg", "quantile", "median", "stddev", "var")
+_CALLS: Final = (
+    exp.Anonymous,
+    exp.AnonymousAggFunc,
+    exp.CombinedAggFunc,
+    exp.ParameterizedAgg,
+    exp.CombinedParameterizedAgg,
+)
+_NUMERIC_AGGREGATES: Final = (
+    *("sum", "avg", "quantile", "median", "stddev", "var", "corr", "covar", "skew", "kurt", "deltaSum", "histogram"),
+    *("exponential", "bounding", "studentT", "welchT", "mannWhitney", "kolmogorov", "meanZ", "simpleLinear"),
+)
+_EXTREMES: Final = ("min", "max", "argMin", "argMax")
 _IDS: Final = {"trace_id": 16, "span_id": 8}
 _MAPS: Final = ("attributes", "resource")
 
 
 def compile_sql(scoped: Scoped, plan: SqlStatement, catalog: Catalog) -> str:
     """The statement that runs, limited to one row more than the plan allows."""
-    tree = sqlglot.parse_one(plan.text, read="clickhouse")
+    (tree,) = read(plan.text)
     extracted: dict[str, str] = {}
     for select in list(tree.find_all(exp.Select)):
         _extract(select, extracted, catalog)
@@ -41,14 +53,14 @@ def compile_sql(scoped: Scoped, plan: SqlStatement, catalog: Catalog) -> str:
     outer = ", ".join(f"_{number} AS {identifier(name)}" for number, (name, _) in enumerate(columns)) or "1"
     conditions = conjunction(plain_conditions(scoped, catalog))
     source = f"SELECT {outer} FROM (SELECT {inner} FROM {TABLE} WHERE {conditions})"
-    placeholder = "__scoped_logs__"
-    ctes = {cte.alias for cte in tree.find_all(exp.CTE)}
+    # The source is put in as text, in the place of a name that occurs nowhere else: above all in no literal.
+    placeholder = "scoped_logs"
+    while placeholder in write(tree):
+        placeholder += "_"
     for table in list(tree.find_all(exp.Table)):
-        if table.name == "logs" and "logs" not in ctes:
-            alias = table.alias or "logs"
-            joined = exp.to_table(placeholder)
-            table.replace(exp.alias_(joined, alias, table=True))
-    text = tree.sql(dialect="clickhouse").replace(placeholder, f"({source})")
+        if table.name == "logs":
+            table.replace(exp.alias_(exp.to_table(placeholder), table.alias or "logs", table=True))
+    text = write(tree).replace(placeholder, f"({source})")
     return f"SELECT * FROM (\n{text}\n)\nLIMIT {plan.limit + 1}"
 
 
@@ -87,12 +99,12 @@ def _attributes_map(catalog: Catalog) -> str:
 def _extract(select: exp.Select, extracted: dict[str, str], catalog: Catalog) -> None:
     """Replace direct uses of map keys and ids of a SELECT that reads `logs` itself."""
     sources = _direct_sources(select)
-    if not sources:
+    if not sources.names:
         return
     for projection in list(select.expressions):
         if not isinstance(projection, (exp.Alias, exp.Column, exp.Star)):
             # What is put in the place of a map key must not show in the names of the result.
-            projection.replace(exp.alias_(projection.copy(), projection.sql(dialect="clickhouse"), quoted=True))
+            projection.replace(exp.alias_(projection.copy(), write(projection), quoted=True))
     for node in list(_own(select)):
         if isinstance(node, exp.Bracket):
             _extract_key(node, sources, extracted, catalog)
@@ -100,12 +112,19 @@ def _extract(select: exp.Select, extracted: dict[str, str], catalog: Catalog) ->
             _extract_id(node, sources, extracted)
 
 
-def _direct_sources(select: exp.Select) -> dict[str, bool]:
-    """Names under which the SELECT reads `logs`; the value says whether unqualified columns are certainly its."""
-    tables = [select.args.get("from") or select.args.get("from_"), *(select.args.get("joins") or [])]
-    read = [clause.this for clause in tables if clause is not None]
-    names = [table.alias or table.name for table in read if isinstance(table, exp.Table) and table.name == "logs"]
-    return {name: len(read) == 1 for name in names}
+@dataclass(frozen=True, slots=True)
+class _Sources:
+    """Names under which a SELECT reads `logs`, and whether it reads nothing else."""
+
+    names: frozenset[str]
+    sole: bool
+
+
+def _direct_sources(select: exp.Select) -> _Sources:
+    joins = [join for join in select.args.get("joins") or [] if join.kind != "ARRAY"]
+    read_ = [clause.this for clause in (select.args.get("from_"), *joins) if clause is not None]
+    names = [table.alias or table.name for table in read_ if isinstance(table, exp.Table) and table.name == "logs"]
+    return _Sources(frozenset(names), len(read_) == 1)
 
 
 def _own(select: exp.Select) -> Iterator[exp.Expression]:
@@ -119,13 +138,13 @@ def _own(select: exp.Select) -> Iterator[exp.Expression]:
         stack.extend(node.iter_expressions())
 
 
-def _is_ours(column: exp.Expression | None, names: tuple[str, ...], sources: dict[str, bool]) -> bool:
+def _is_ours(column: exp.Expression | None, names: tuple[str, ...], sources: _Sources) -> bool:
     if not isinstance(column, exp.Column) or column.name not in names:
         return False
-    return sources.get(column.table, False) if column.table else all(sources.values())
+    return column.table in sources.names if column.table else sources.sole
 
 
-def _extract_key(node: exp.Bracket, sources: dict[str, bool], extracted: dict[str, str], catalog: Catalog) -> None:
+def _extract_key(node: exp.Bracket, sources: _Sources, extracted: dict[str, str], catalog: Catalog) -> None:
     key = node.expressions[0] if len(node.expressions) == 1 else None
     column = node.this
     if not isinstance(key, exp.Literal) or not key.is_string or not _is_ours(column, _MAPS, sources):
@@ -133,15 +152,15 @@ def _extract_key(node: exp.Bracket, sources: dict[str, bool], extracted: dict[st
     literal = key.this
     if column.name == "resource":
         name, sql = f"resource.{literal}", fields.resource_text(literal)
-    elif _expects_number(node):
-        name, sql = f"attributes.{literal}#", fields.attribute_number(literal, catalog)
+    elif _expects_number(node, {way.type for way in fields.attribute(literal, catalog)}):
+        name, sql = f"attributes#{literal}", fields.attribute_number(literal, catalog)
     else:
         name, sql = f"attributes.{literal}", f"ifNull({fields.attribute_text(literal, catalog)}, '')"
     extracted[name] = sql
     node.replace(exp.column(exp.to_identifier(name, quoted=True), table=column.args.get("table")))
 
 
-def _extract_id(node: exp.Expression, sources: dict[str, bool], extracted: dict[str, str]) -> None:
+def _extract_id(node: exp.Expression, sources: _Sources, extracted: dict[str, str]) -> None:
     """`trace_id = '<hex>'` on the stored bytes, so that the bloom filter serves."""
     column, literal = node.this, node.expression
     if not _is_ours(column, tuple(_IDS), sources) or not (isinstance(literal, exp.Literal) and literal.is_string):
@@ -152,29 +171,27 @@ def _extract_id(node: exp.Expression, sources: dict[str, bool], extracted: dict[
     name = f"{column.name}#"
     extracted[name] = column.name
     node.set("this", exp.column(exp.to_identifier(name, quoted=True), table=column.args.get("table")))
-    node.set("expression", exp.func("unhex", exp.Literal.string(text), dialect="clickhouse"))
+    node.set("expression", exp.Anonymous(this="unhex", expressions=[exp.Literal.string(text)]))
 
 
-def _expects_number(node: exp.Expression) -> bool:
+def _expects_number(node: exp.Expression, types: set[str]) -> bool:
+    """Is a map value used as a number? `types` are the letters of those that the key is known to have."""
     parent = node.parent
     while isinstance(parent, exp.Paren):
         node, parent = parent, parent.parent
-    if isinstance(parent, _ARITHMETIC):
+    if isinstance(parent, (*_ARITHMETIC, exp.Neg)):
         return True
     if isinstance(parent, _COMPARISONS):
-        other = parent.expression if parent.this is node else parent.this
-        return _is_number(other)
+        return _is_number(parent.expression if parent.this is node else parent.this)
     if isinstance(parent, exp.Between) and parent.this is node:
         return _is_number(parent.args["low"])
     if isinstance(parent, exp.In) and parent.this is node:
         return bool(parent.expressions) and all(_is_number(item) for item in parent.expressions)
-    function = parent
-    if isinstance(function, exp.Func):
-        name = (function.name if isinstance(function, exp.Anonymous) else function.sql_name()).lower()
-        if isinstance(function, exp.Max | exp.Min):
-            return False
-        return str(name).startswith(_NUMERIC_AGGREGATES)
-    return isinstance(parent, exp.Neg)
+    if isinstance(parent, _CALLS):
+        name = str(parent.this)
+        # The greatest text is seldom what is meant where all values are numbers.
+        return name.startswith(_NUMERIC_AGGREGATES) or (name.startswith(_EXTREMES) and bool(types) and types <= {"i", "f"})
+    return False
 
 
 def _is_number(node: exp.Expression | None) -> bool:
