@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 from tests.e2e.conftest import Launch
-from tests.e2e.nexus_process import PASSWORD, NexusProcess, wait_for
+from tests.e2e.nexus_process import PASSWORD, TOKEN, NexusProcess, wait_for
 
 ROOT = Path(__file__).parents[2]
 CHROMIUM = os.environ.get("CHROMIUM") or shutil.which("chromium") or shutil.which("google-chrome")
@@ -20,7 +20,7 @@ def test_opentelemetry_javascript_sdk(nexus: NexusProcess, format: str) -> None:
     """Fifty records of the real SDK arrive with their types."""
     run = f"js-{format}"
     done = subprocess.run(
-        ["node", "send.mjs", f"http://127.0.0.1:{nexus.otlp_port}", nexus.token, format, run],
+        ["node", "send.mjs", f"http://127.0.0.1:{nexus.otlp_port}", TOKEN, format, run],
         cwd=ROOT / "tests/e2e/javascript",
         capture_output=True,
         text=True,

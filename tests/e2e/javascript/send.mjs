@@ -9,7 +9,7 @@ const Exporter = format === "json" ? JsonExporter : ProtobufExporter;
 const exporter = new Exporter({ url: `${endpoint}/v1/logs`, headers: { authorization: `Bearer ${key}` } });
 const provider = new LoggerProvider({
   resource: resourceFromAttributes({ "service.name": "js-shop", "host.name": "node-js" }),
-  processors: [new BatchLogRecordProcessor({ exporter })],
+  processors: [new BatchLogRecordProcessor(exporter)],
 });
 const logger = provider.getLogger("checkout", "1.2.3");
 for (let order = 0; order < 50; order += 1) {
