@@ -45,6 +45,7 @@ LEARNED = {
     ("ratio", "f"): ("f_ratio", "Nullable(Float64)", "attributes_float"),
     ("ok", "b"): ("b_ok", "Nullable(Bool)", "attributes_bool"),
     ("http.method", "s"): ("s_http_method", "Nullable(String)", "attributes_string"),
+    ("retries", "i"): ("i_retries", "Nullable(Int64)", "attributes_int"),
 }
 """(key, type letter) -> (column, its type, the map its DEFAULT reads)."""
 
@@ -68,7 +69,7 @@ def value(random: random.Random) -> Any:
         return random.choice([0.0, 0.5, -3.0, 500.0, 1000.0, 99.25])
     if kind == 4:
         return random.random() < 0.5
-    return random.choice([[1, 2], {"a": "b"}, [], ["x"]])
+    return random.choice([[1, 2], {"a": "b"}, [], ["x"], {"team": [{"team": ["deep"]}]}])
 
 
 def record(number: int, random: random.Random) -> Record:
@@ -88,8 +89,9 @@ def record(number: int, random: random.Random) -> Record:
         event_name=random.choice(["", "click", "Click"]),
         template_id=f"{random.randrange(3):016x}",
         scope_name=random.choice(["", "lib.http"]),
-        attributes={key: value(random) for key in KEYS if random.random() < 0.4},
-        resource={key: value(random) for key in (*KEYS, "team", 'q"k') if random.random() < 0.25},
+        attributes={key: value(random) for key in KEYS if random.random() < 0.4}
+        | ({"retries": random.randrange(4)} if random.random() < 0.5 else {}),
+        resource={key: value(random) for key in (*KEYS, "team", 'q"k', "a nest") if random.random() < 0.25},
     )
 
 

@@ -73,9 +73,8 @@ def _term(target: Field, matcher: ast.Matcher, record: Record) -> bool:
     if target.kind in (FieldKind.ATTRIBUTE, FieldKind.ANYWHERE) and target.name in record.attributes:
         values.append(record.attributes[target.name])
     if target.kind in (FieldKind.RESOURCE, FieldKind.ANYWHERE) and target.name in record.resource:
-        # A resource attribute is its text, whatever type it came with: JSON for all that is not text.
-        held = record.resource[target.name]
-        values.append(held if isinstance(held, str) else _json(held))
+        # A resource attribute is its text, whatever type it came with.
+        values.append(text_of(record.resource[target.name]))
     return any(_value(value, matcher) for value in values)
 
 

@@ -2,5 +2,5 @@ SELECT sum(c) FROM (
 SELECT count() AS c
 FROM nexus.logs
 WHERE tenant = 'acme'
-  AND extract(resource, '^\\{(?:"(?:[^"\\\\]|\\\\.)*":(?:(?:"(?:[^"\\\\]|\\\\.)*"|[^,{}\\[\\]"]+)|\\{[^{}]*\\}|\\[[^\\[\\]]*\\]),)*"host\\.name":((?:(?:"(?:[^"\\\\]|\\\\.)*"|[^,{}\\[\\]"]+)|\\{[^{}]*\\}|\\[[^\\[\\]]*\\]))') IN ('"node-1"')
+  AND JSON_QUERY(resource, '$."host.name"') IN ('["node-1"]')
 )

@@ -1,5 +1,5 @@
 SELECT concat(toString(toUnixTimestamp64Nano(timestamp)), ' ', toString(_hash), ' ',
-    '{"id":', concat('"', toString(toUnixTimestamp64Nano(timestamp)), '-', lower(hex(_hash)), '"'),
+    '{"id":', concat('"', toString(toUnixTimestamp64Nano(timestamp)), '-', leftPad(lower(hex(_hash)), 16, '0'), '"'),
     ',"timestamp":', concat('"', toString(toUnixTimestamp64Nano(timestamp)), '"'),
     ',"observed_timestamp":', concat('"', toString(toUnixTimestamp64Nano(observed_timestamp)), '"'),
     ',"service":', toJSONString(toString(service)),

@@ -47,7 +47,7 @@ _operators = st.sampled_from(["", "=", "!=", "<", "<=", ">", ">="])
 _names = st.sampled_from(
     [
         *(name_of(Field(FieldKind.ATTRIBUTE, key)) for key in KEYS),
-        *("host.name", "resource.team", "resource.status", 'resource.q"k', "resource.missing", "missing"),
+        *("host.name", "resource.team", "resource.status", 'resource.q"k', "resource.missing", "missing", "retries"),
         *("service", "event_name", "scope_name"),
     ]
 ).map(quote)

@@ -375,8 +375,8 @@ impl<'a> Decoder<'a> {
         let fits = match kind {
             Kind::SeverityNumber => small_number(token).is_some_and(|number| number <= 24),
             Kind::SyslogSeverity => small_number(token).is_some_and(|number| number <= 7),
-            Kind::TraceId => hex_id::<16>(token).is_some(),
-            Kind::SpanId => hex_id::<8>(token).is_some(),
+            Kind::TraceId => hex_id::<32, 16>(token).is_some(),
+            Kind::SpanId => hex_id::<16, 8>(token).is_some(),
             Kind::Time | Kind::Level => scalar,
             Kind::Message | Kind::Service => token.kind != TokenKind::Array,
         };
@@ -414,10 +414,10 @@ impl<'a> Decoder<'a> {
             self.builder.body_bytes(token.resolve(&mut self.text));
         }
         self.severity(slot(Kind::Level), slot(Kind::SeverityNumber), slot(Kind::SyslogSeverity));
-        if let Some(id) = slot(Kind::TraceId).and_then(|candidate| hex_id(candidate.token)) {
+        if let Some(id) = slot(Kind::TraceId).and_then(|candidate| hex_id::<32, 16>(candidate.token)) {
             self.builder.trace_id(id);
         }
-        if let Some(id) = slot(Kind::SpanId).and_then(|candidate| hex_id(candidate.token)) {
+        if let Some(id) = slot(Kind::SpanId).and_then(|candidate| hex_id::<16, 8>(candidate.token)) {
             self.builder.span_id(id);
         }
         let service = slot(Kind::Service).map_or(&b""[..], |candidate| candidate.token.resolve(&mut self.text));
@@ -476,19 +476,12 @@ fn small_number(token: RawToken<'_>) -> Option<i64> {
     plain.then(|| digits.iter().fold(0, |sum, digit| sum * 10 + i64::from(digit - b'0')))
 }
 
-/// An id of `N` bytes written as hex digits.
-fn hex_id<const N: usize>(token: RawToken<'_>) -> Option<[u8; N]> {
-    if token.kind != TokenKind::Text || token.raw.len() != 2 * N {
-        return None;
-    }
-    let mut id = [0; N];
-    let mut bad = 0;
-    for (byte, pair) in id.iter_mut().zip(token.raw.as_chunks::<2>().0) {
-        let (high, low) = (hex_digit(pair[0]), hex_digit(pair[1]));
-        bad |= high | low;
-        *byte = high << 4 | low;
-    }
-    (bad < 16).then_some(id)
+/// An id of `BYTES` bytes written as hex digits, two a byte.
+fn hex_id<const DIGITS: usize, const BYTES: usize>(token: RawToken<'_>) -> Option<[u8; BYTES]> {
+    let text: &[u8; DIGITS] = token.raw.try_into().ok().filter(|_| token.kind == TokenKind::Text)?;
+    let digits = text.map(hex_digit);
+    let bad = digits.iter().fold(0, |bad, digit| bad | digit);
+    (bad < 16).then(|| std::array::from_fn(|at| digits[2 * at] << 4 | digits[2 * at + 1]))
 }
 
 /// Value of a hex digit, above 15 for other bytes. Without branches and tables, so that loops over it become vector code.

@@ -90,7 +90,7 @@ def _histogram(scoped: Scoped, plan: Histogram, catalog: Catalog) -> str:
         f"SELECT b * {plan.step}, {key} AS key, sum(n) FROM (\n"
         "SELECT b, v, n, dense_rank() OVER (ORDER BY total DESC, v) AS r FROM (\n"
         "SELECT b, v, n, sum(n) OVER (PARTITION BY v) AS total FROM (\n"
-        f"SELECT b, toString(ifNull({shown}, '')) AS v, sum(c) AS n FROM (\n{inner}\n)\nGROUP BY b, v\n)\n)\n)\n"
+        f"SELECT b, ifNull(toString({shown}), '') AS v, sum(c) AS n FROM (\n{inner}\n)\nGROUP BY b, v\n)\n)\n)\n"
         "GROUP BY b, key\nORDER BY b, key"
     )
 
@@ -101,11 +101,13 @@ def _facets(scoped: Scoped, plan: Facets, catalog: Catalog) -> str:
     for field in chosen:
         key = _group_key(field, catalog)
         inner = _scan(scoped, plan.scan, catalog).union(f"{key} AS v, count() AS c", "\nGROUP BY v")
-        value = fields.severity_name("toUInt8(v)") if field == _SEVERITY else _shown(field, "v")
+        # Keys of different kinds may have one text: the number 500 and "500".
+        text = fields.severity_name("v") if field == _SEVERITY else f"ifNull(toString({_shown(field, 'v')}), '')"
+        present = "" if field == _SEVERITY else "WHERE value != ''\n"
         parts.append(
-            f"SELECT {quote(name_of(field))} AS f, toString({value}) AS value, c, sum(c) OVER () AS n FROM (\n"
-            f"SELECT {'intDiv(v + 3, 4) * 4 AS v' if field == _SEVERITY else 'v'}, sum(c) AS c FROM (\n{inner}\n)\n"
-            f"{_present(field, 'v')}GROUP BY v\n)\nORDER BY c DESC, value\nLIMIT {plan.limit + 1}"
+            f"SELECT {quote(name_of(field))} AS f, value, c, sum(c) OVER () AS n FROM (\n"
+            f"SELECT {text} AS value, sum(c) AS c FROM (\n{inner}\n)\nGROUP BY value\n)\n"
+            f"{present}ORDER BY c DESC, value\nLIMIT {plan.limit + 1}"
         )
     return "\nUNION ALL\n".join(f"SELECT * FROM (\n{part}\n)" for part in parts)
 
@@ -137,18 +139,10 @@ def _group_key(field: Field, catalog: Catalog) -> str:
 def _shown(field: Field, name: str) -> str:
     """The text of a group key."""
     if field.kind is FieldKind.RESOURCE:
-        return f"JSONExtractString(concat('[', {name}, ']'), 1)"
+        return fields.token_text(name)
     if field.kind is FieldKind.COLUMN and field.name in ("trace_id", "span_id", "template_id"):
         return fields.TEXT_COLUMNS[field.name].replace(field.name, name)
     return name
-
-
-def _present(field: Field, name: str) -> str:
-    """Which group keys stand for a value."""
-    if field == _SEVERITY:
-        return ""
-    text = name if field.kind is FieldKind.RESOURCE else _shown(field, name)
-    return f"WHERE toString(ifNull({text}, '')) != ''\n"
 
 
 def _list_fields(scoped: Scoped, scan: LogScan, catalog: Catalog) -> str:

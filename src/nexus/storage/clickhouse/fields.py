@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import json
-import re
 from dataclasses import dataclass
 from typing import Final
 
@@ -96,24 +94,25 @@ def attribute_number(key: str, catalog: Catalog) -> str:
     return f"multiIf({branches}, NULL)"
 
 
-_STRING: Final = r'"(?:[^"\\]|\\.)*"'
-_SCALAR: Final = rf'(?:{_STRING}|[^,{{}}\[\]"]+)'
-_VALUE: Final = rf"(?:{_SCALAR}|\{{[^{{}}]*\}}|\[[^\[\]]*\])"
-
-
 def resource_token(key: str) -> str:
-    """The resource attribute as a JSON token (`"text"`, `5`), '' when there is none.
+    """The resource attribute as a JSON list of one (`["text"]`, `[5]`), '' when there is none.
 
-    The functions that read JSON run once per row, `extract` once per distinct resource; the text is canonical, so a
-    regular expression over top-level members is exact. Members after one that nests more than once are not seen.
+    The functions that read JSON by key run once per row; this one runs once per distinct resource.
     """
-    pattern = rf"^\{{(?:{_STRING}:{_VALUE},)*{re.escape(json.dumps(key, ensure_ascii=False))}:({_VALUE})"
-    return f"extract(resource, {quote(pattern.replace(chr(92) + '/', '/'))})"
+    if not key:
+        return "''"  # the path below cannot name it
+    path = '$."' + key.replace("\\", "\\\\").replace('"', '\\"') + '"'
+    return f"JSON_QUERY(resource, {quote(path)})"
+
+
+def token_text(token: str) -> str:
+    """The text of a resource token, '' when there is none."""
+    return f"JSONExtractString({token}, 1)"
 
 
 def resource_text(key: str) -> str:
     """The resource attribute as text, '' when there is none."""
-    return f"JSONExtractString(concat('[', {resource_token(key)}, ']'), 1)"
+    return token_text(resource_token(key))
 
 
 def text(field: Field, catalog: Catalog) -> str:

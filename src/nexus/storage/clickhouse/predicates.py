@@ -314,9 +314,9 @@ def _compare_attribute(way: fields.Attribute, op: CompareOp, value: Value) -> st
 
 def _compare_resource(key: str, op: CompareOp, value: Value) -> str:
     token, text = fields.resource_token(key), text_of(value)
-    spellings = {json.dumps(text, ensure_ascii=False)}
+    spellings = {json.dumps([text], ensure_ascii=False)}
     if number_of(value) is not None or text in ("true", "false"):
-        spellings.add(text)
+        spellings.add(f"[{text}]")
     equal = f"{token} IN ({', '.join(quote(spelling) for spelling in sorted(spellings))})"
     match op:
         case CompareOp.EQ:

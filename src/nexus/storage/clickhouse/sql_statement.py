@@ -165,7 +165,7 @@ def _extract_id(node: exp.Expression, sources: _Sources, extracted: dict[str, st
     column, literal = node.this, node.expression
     if not _is_ours(column, tuple(_IDS), sources) or not (isinstance(literal, exp.Literal) and literal.is_string):
         return
-    text = literal.this.lower()
+    text = literal.this
     if len(text) != 2 * _IDS[column.name] or any(c not in "0123456789abcdef" for c in text):
         return
     name = f"{column.name}#"
