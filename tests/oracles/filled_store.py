@@ -12,7 +12,8 @@ from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
-from tests.oracles.records import LEARNED, record, row, type_of
+from tests.oracles import page
+from tests.oracles.records import FIRST_DAY, LEARNED, record, row, type_of
 from tests.oracles.search import Record, matches
 
 from nexus.query.logs import lower, parse
@@ -82,7 +83,8 @@ def filled_store(path: Path) -> Iterator[Store]:
     )
     source = random.Random(7)
     records = [record(number, source) for number in range(RECORDS)]
-    batches = [records[at : at + 100] for at in range(0, RECORDS, 100)]
+    records += _examples(RECORDS)
+    batches = [records[at : at + 100] for at in range(0, len(records), 100)]
     for index, batch in enumerate(batches):
         if index == 2:
             for (key, letter), (column, kind, held_in) in LEARNED.items():
@@ -105,6 +107,14 @@ def filled_store(path: Path) -> Iterator[Store]:
         yield Store(connection, records, _catalog(connection, records))
     finally:
         connection.close()
+
+
+def _examples(first: int) -> list[Record]:
+    """Records with the messages and attributes that the reference page shows."""
+    bodies = [body for _, found, missed in page.rows("bodies") for body in page.code(found) + page.code(missed)]
+    attributes = [held for _, found, missed in page.rows("attributes") for held in page.code(found) + page.code(missed)]
+    shown = [(body, {}) for body in bodies] + [("", json.loads(held)) for held in attributes]
+    return [Record(first + at, FIRST_DAY + at, body, attributes=held) for at, (body, held) in enumerate(shown)]
 
 
 def _insert(connection: Any, rows: list[dict[str, Any]]) -> None:

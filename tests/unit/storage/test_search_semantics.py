@@ -7,6 +7,7 @@ from collections.abc import Iterator
 import pytest
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
+from tests.oracles import page
 from tests.oracles.filled_store import Store, filled_store
 from tests.oracles.records import FIRST_DAY, HOUR, KEYS, SERVICES, TEXTS, TRACES, WORDS
 
@@ -142,6 +143,11 @@ def test_finds_it_in_any_time_range(store: Store, query: str, start: int | None,
 def test_knowing_less_of_the_maps_changes_nothing(store: Store, query: str) -> None:
     unknown = Catalog(store.catalog.columns, store.catalog.partitions, None)
     assert store.numbers(query, catalog=unknown) == store.expected(query)
+
+
+@pytest.mark.parametrize("query", [page.code(row[0])[0] for kind in ("bodies", "attributes") for row in page.rows(kind)])
+def test_finds_what_the_reference_page_says(store: Store, query: str) -> None:
+    assert store.numbers(query) == store.expected(query)
 
 
 @pytest.mark.parametrize("query", ["", "payment", "level:error OR -payment"])

@@ -104,7 +104,7 @@ def identity(attributes: str) -> str:
 def render(source: str, catalog: Catalog, tail: str = "") -> str:
     """Lines of the records that `source` (a SELECT of `columns`) yields."""
     members = [
-        ("id", "concat('\"', toString(toUnixTimestamp64Nano(timestamp)), '-', lower(hex(_hash)), '\"')"),
+        ("id", "concat('\"', toString(toUnixTimestamp64Nano(timestamp)), '-', leftPad(lower(hex(_hash)), 16, '0'), '\"')"),
         ("timestamp", "concat('\"', toString(toUnixTimestamp64Nano(timestamp)), '\"')"),
         ("observed_timestamp", "concat('\"', toString(toUnixTimestamp64Nano(observed_timestamp)), '\"')"),
         ("service", "toJSONString(toString(service))"),
