@@ -83,7 +83,7 @@ bench-logs: setup $(STAMPS)/dev ## logs: ingest, size, queries, start, memory ag
 
 soak: setup $(STAMPS)/dev ## long fault and fuzz runs: kill -9 under load, fuzzers, overload
 	$(PY) benchmarks/soak_kill.py --rounds $${ROUNDS:-100}
-	cargo run --release --quiet --manifest-path crates/nexus-core/fuzz/Cargo.toml --bin fuzz -- --seconds $${FUZZ_SECONDS:-600}
+	cd crates/nexus-core/fuzz && cargo run --profile fuzz --quiet --bin fuzz -- --seconds $${FUZZ_SECONDS:-600}
 
 demo: setup $(STAMPS)/dev ## believable traffic of a small shop into a running Nexus
 	$(PY) -m demo.shop
