@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 import json
+import re
 from collections import Counter
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 from tests.oracles.filled_store import Store, filled_store
 from tests.oracles.records import FIRST_DAY, HOUR
-from tests.oracles.search import Record, text_of
+from tests.oracles.search import Record, number_of, text_of
+from tests.strategies.sql_texts import statements
 
+from nexus.errors import QuerySyntaxError
 from nexus.query.fields import resolve
 from nexus.query.plan import Bounds, Cursor, Facets, GetRecord, Histogram, ListFields, LogScan, Search, TimeRange
 from nexus.query.sql import parse_sql
@@ -27,6 +31,7 @@ RANGES = [
     TimeRange(FIRST_DAY + 5 * HOUR, FIRST_DAY + 29 * HOUR + 1),
     TimeRange(FIRST_DAY + 30 * HOUR + HOUR // 2, FIRST_DAY + 30 * HOUR + HOUR // 2 + 1),
 ]
+STATEMENTS = re.findall(r"```sql\n(.*?)```", (Path(__file__).parents[3] / "docs" / "reference" / "sql.md").read_text(), re.S)
 _SETTINGS = settings(deadline=None, suppress_health_check=list(HealthCheck))
 
 
@@ -250,10 +255,8 @@ def number(record: Record, key: str) -> float | None:
     held = record.attributes.get(key)
     if isinstance(held, bool | int | float):
         return float(held)
-    try:
-        return float(held) if isinstance(held, str) and "_" not in held else None
-    except ValueError:
-        return None
+    read = number_of(held) if isinstance(held, str) else None
+    return None if read is None else float(read)
 
 
 @pytest.mark.parametrize(
@@ -317,6 +320,30 @@ def test_sql_whole_maps(store: Store) -> None:
 )
 def test_sql_of_all_sorts_runs(store: Store, text: str) -> None:
     assert sql(store, text)
+
+
+@pytest.mark.parametrize("statement", STATEMENTS)
+def test_sql_of_the_reference_page_runs(store: Store, statement: str) -> None:
+    sql(store, statement)
+
+
+@settings(_SETTINGS, max_examples=200)
+@given(text=statements())
+@example(text="SELECT '__scoped_logs__', \"scoped_logs\", attributes['scoped_logs'] FROM logs AS scoped_logs_")
+def test_sql_reads_nothing_but_the_scoped_scan(store: Store, text: str) -> None:
+    try:
+        plan = parse_sql(text, limit=10)
+    except QuerySyntaxError:
+        return
+    compiled = compile_sql(store.scoped(plan), plan, store.catalog)
+    try:
+        tree = store.connection.query(f"EXPLAIN AST {compiled}", "TSVRaw").bytes().decode()
+    except RuntimeError as error:
+        assert "SYNTAX_ERROR" in str(error)
+        return
+    tables = re.findall(r"TableIdentifier (\S+)", tree)
+    assert set(tables) <= {"nexus.logs"}
+    assert len(tables) == len(re.findall(r"Function equals .*\n.*\n\s*Identifier tenant\n\s*Literal 't'\n", tree))
 
 
 @pytest.mark.parametrize("text", ["SELECT * FROM logs", "SELECT body FROM logs AS l, logs AS m", "SELECT tenant FROM logs"])

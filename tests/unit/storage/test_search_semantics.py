@@ -107,7 +107,7 @@ _instants = st.none() | st.builds(
 _SETTINGS = settings(deadline=None, suppress_health_check=list(HealthCheck))
 
 
-@settings(_SETTINGS, max_examples=500)
+@settings(_SETTINGS, max_examples=300)
 @given(query=_queries)
 @example(query="template_id:00*")
 @example(query='"*"')
@@ -131,14 +131,14 @@ def test_finds_what_the_oracle_finds(store: Store, query: str) -> None:
     assert store.numbers(query) == expected
 
 
-@settings(_SETTINGS, max_examples=200)
+@settings(_SETTINGS, max_examples=100)
 @given(query=_queries, start=_instants, end=_instants)
 def test_finds_it_in_any_time_range(store: Store, query: str, start: int | None, end: int | None) -> None:
     time = TimeRange(start, end)
     assert store.numbers(query, time) == store.expected(query, time)
 
 
-@settings(_SETTINGS, max_examples=100)
+@settings(_SETTINGS, max_examples=60)
 @given(query=_queries)
 def test_knowing_less_of_the_maps_changes_nothing(store: Store, query: str) -> None:
     unknown = Catalog(store.catalog.columns, store.catalog.partitions, None)
