@@ -50,9 +50,8 @@ class LearnedColumn:
     def definition(self) -> str:
         """For ALTER TABLE ... ADD COLUMN."""
         source, key = MAPS[self.type], quote(self.key)
-        codec = "" if self.column_type == _LOW_CARDINALITY else " CODEC(ZSTD(1))"
         default = f"if(mapContains({source}, {key}), {source}[{key}], NULL)"
-        return f"{identifier(self.name)} {self.column_type} DEFAULT {default} COMMENT {quote(self.comment)}{codec}"
+        return f"{identifier(self.name)} {self.column_type} DEFAULT {default} COMMENT {quote(self.comment)}"
 
     @property
     def promotion(self) -> tuple[str, str, str, str]:

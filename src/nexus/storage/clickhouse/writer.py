@@ -8,6 +8,7 @@ each is tried again alone. Tokens are written down around the insert (`tokens`).
 from __future__ import annotations
 
 import asyncio
+import functools
 import logging
 import sqlite3
 import threading
@@ -20,6 +21,7 @@ from typing import Any, Final, Protocol
 
 from nexus.errors import DiskFull, NexusError, Overloaded, StorageError, TokenReused
 from nexus.storage.api import Receipt, Token
+from nexus.storage.clickhouse.blocks import Encode, encode_blocks
 from nexus.storage.clickhouse.commit import CommitQueue, Pace, Waiting
 from nexus.storage.clickhouse.connection import Connection, quote
 from nexus.storage.clickhouse.disk import DiskGuard
@@ -40,19 +42,12 @@ SETTINGS: Final = (
 Promotion = tuple[str, str, str, str]
 """(attribute key, type letter, column name, column type)."""
 
-Encode = Callable[..., bytes]
-"""`nexus._native.encode_native`."""
-
 
 class Connect(Protocol):
     """Opens and closes connections: the engine."""
 
     def connect(self) -> Connection: ...
     def release(self, connection: Connection) -> None: ...
-
-
-class EncodeFailed(Exception):
-    """A batch could not be encoded."""
 
 
 @dataclass(slots=True)
@@ -295,26 +290,24 @@ class LogWriter:
         return {}
 
     def _insert(self, connection: Connection, taken: Sequence[Waiting], commit_id: int, promoted: list[Promotion]) -> None:
-        now_ns = time.time_ns()
+        encode = functools.partial(
+            self._encode,
+            commit_id=commit_id,
+            now_ns=time.time_ns(),
+            retention_days=self._retention_days(),
+            promoted=promoted,
+        )
         expected = 0
         encoding = 0.0
 
         def blocks() -> Iterator[bytes]:
             nonlocal expected, encoding
-            for waiting in taken:
-                counts = dict(waiting.batch.days()) if waiting.only_days is not None else {}
-                for day in (None,) if waiting.only_days is None else waiting.only_days:
-                    began = time.perf_counter()
-                    try:
-                        block = self._encode(
-                            waiting.batch, tenant=waiting.tenant, commit_id=commit_id, now_ns=now_ns, day=day,
-                            retention_days=self._retention_days(), promoted=promoted,
-                        )  # fmt: skip
-                    except Exception as error:
-                        raise EncodeFailed(f"a batch could not be encoded: {error}") from error
-                    encoding += time.perf_counter() - began
-                    expected += waiting.rows if day is None else counts[day]
-                    yield block
+            began = time.perf_counter()
+            for block, rows in encode_blocks(encode, taken):
+                encoding += time.perf_counter() - began
+                expected += rows
+                yield block
+                began = time.perf_counter()
 
         began = time.perf_counter()
         written = connection.insert(TABLE, SETTINGS, blocks())
