@@ -30,7 +30,6 @@ SEED: Final = 42
 BLOCK_ROWS: Final = 10_000
 SHARD_BLOCKS: Final = 100
 SHARD_ROWS: Final = BLOCK_ROWS * SHARD_BLOCKS
-OTLP_REQUEST_ROWS: Final = 2_000
 SPREAD_ROWS: Final = 10_000_000
 DAY_NS: Final = 86_400 * 10**9
 BUCKET_S: Final = 300
@@ -823,17 +822,16 @@ def _write_otlp_shard(task: tuple[str, int, list[Body]]) -> None:
     with data.with_suffix(".otlp-part").open("wb") as file:
         for body in bodies:
             records = [json.loads(line) for line in body.read().splitlines()]
-            for at in range(0, len(records), OTLP_REQUEST_ROWS):
-                payload = encode_otlp(records[at : at + OTLP_REQUEST_ROWS])
-                file.write(payload)
-                index.append((offset, len(payload), min(OTLP_REQUEST_ROWS, len(records) - at)))
-                offset += len(payload)
+            payload = encode_otlp(records)
+            file.write(payload)
+            index.append((offset, len(payload), len(records)))
+            offset += len(payload)
     data.with_suffix(".otlp-part").rename(data)
     _write_json(folder / f"{shard:03d}-otlp.json", index)
 
 
 def otlp_logs(rows: int, end: str = DEFAULT_END) -> list[Body]:
-    """The first ``rows`` records as OTLP requests of 2,000 records, generated on first use (whole shards of 1 M)."""
+    """The first ``rows`` records as OTLP requests of as many records as the JSON bodies, generated on first use (whole shards of 1 M)."""
     shards = -(-rows // SHARD_ROWS)
     full = json_logs(shards * SHARD_ROWS, end)
     folder = _folder(end)
@@ -850,7 +848,7 @@ def otlp_logs(rows: int, end: str = DEFAULT_END) -> list[Body]:
         for n in range(shards)
         for offset, size, count in json.loads((folder / f"{n:03d}-otlp.json").read_text())
     ]
-    return bodies[: rows // OTLP_REQUEST_ROWS]
+    return bodies[: rows // BLOCK_ROWS]
 
 
 def describe(logs: LogSet) -> dict[str, float | int]:

@@ -71,7 +71,7 @@ _MERGE_TREE: Final = {
     "merge_tree_clear_old_parts_interval_seconds": 1,
     "cleanup_delay_period": 5,
     "cleanup_delay_period_random_add": 0,
-    "max_cleanup_delay_period": 30,
+    "max_cleanup_delay_period": 5,
     "merge_with_ttl_timeout": 3600,
     "parts_to_delay_insert": 1000,
     "parts_to_throw_insert": 3000,
