@@ -31,6 +31,7 @@ CREATE TABLE IF NOT EXISTS nexus.logs ON CLUSTER 'nexus'
     commit_id           UInt64,
     expires_on          Date,
 
+    INDEX without_skeleton skeleton TYPE minmax GRANULARITY 1,
     INDEX skeletons skeleton TYPE set(256) GRANULARITY 1,
     INDEX body_words tokens(lower(body)) TYPE bloom_filter(0.05) GRANULARITY 1,
     INDEX by_time timestamp TYPE minmax GRANULARITY 1,

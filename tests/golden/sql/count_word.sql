@@ -2,7 +2,6 @@ SELECT sum(c) FROM (
 SELECT count() AS c
 FROM nexus.logs
 WHERE tenant = 'acme'
-  AND skeleton != ''
   AND (service != '' AND service != 'secret')
   AND hasToken(skeleton, 'timeout')
 UNION ALL

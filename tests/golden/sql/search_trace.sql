@@ -1,3 +1,4 @@
+WITH concat('{', arrayStringConcat(arraySort(arrayDistinct(arrayConcat(arrayMap((k, v) -> concat(toJSONString(k), ':', toJSONString(v)), mapKeys(attributes_string), mapValues(attributes_string)), arrayMap((k, v) -> concat(toJSONString(k), ':', toString(v)), mapKeys(attributes_int), mapValues(attributes_int)), arrayFilter(pair -> pair != '', [if(isNull(`s_http_route`), '', concat(toJSONString('http.route'), ':', toJSONString(assumeNotNull(`s_http_route`)))), if(isNull(`i_status`), '', concat(toJSONString('status'), ':', toString(assumeNotNull(`i_status`)))), if(isNull(`f_duration`), '', concat(toJSONString('duration'), ':', if(isFinite(assumeNotNull(`f_duration`)), toString(assumeNotNull(`f_duration`)), concat('"', toString(assumeNotNull(`f_duration`)), '"'))))])))), ','), '}') AS _attributes, cityHash64(timestamp, service, severity_number, body, trace_id, span_id, event_name, resource, _attributes) AS _hash
 SELECT concat(toString(toUnixTimestamp64Nano(timestamp)), ' ', toString(_hash), ' ',
     '{"id":', concat('"', toString(toUnixTimestamp64Nano(timestamp)), '-', leftPad(lower(hex(_hash)), 16, '0'), '"'),
     ',"timestamp":', concat('"', toString(toUnixTimestamp64Nano(timestamp)), '"'),
@@ -15,13 +16,11 @@ SELECT concat(toString(toUnixTimestamp64Nano(timestamp)), ' ', toString(_hash), 
     ',"scope_name":', toJSONString(toString(scope_name)),
     ',"scope_version":', toJSONString(toString(scope_version)), '}')
 FROM (
-SELECT *, concat('{', arrayStringConcat(arraySort(arrayDistinct(arrayConcat(arrayMap((k, v) -> concat(toJSONString(k), ':', toJSONString(v)), mapKeys(attributes_string), mapValues(attributes_string)), arrayMap((k, v) -> concat(toJSONString(k), ':', toString(v)), mapKeys(attributes_int), mapValues(attributes_int)), arrayMap((k, v) -> concat(toJSONString(k), ':', if(isFinite(v), toString(v), concat('"', toString(v), '"'))), mapKeys(attributes_float), mapValues(attributes_float)), arrayMap((k, v) -> concat(toJSONString(k), ':', toString(v)), mapKeys(attributes_bool), mapValues(attributes_bool)), arrayMap((k, v) -> concat(toJSONString(k), ':', replaceAll(v, '\n', ' ')), mapKeys(attributes_json), mapValues(attributes_json)), arrayFilter(pair -> pair != '', [if(isNull(`s_http_route`), '', concat(toJSONString('http.route'), ':', toJSONString(assumeNotNull(`s_http_route`)))), if(isNull(`i_status`), '', concat(toJSONString('status'), ':', toString(assumeNotNull(`i_status`)))), if(isNull(`f_duration`), '', concat(toJSONString('duration'), ':', if(isFinite(assumeNotNull(`f_duration`)), toString(assumeNotNull(`f_duration`)), concat('"', toString(assumeNotNull(`f_duration`)), '"'))))])))), ','), '}') AS _attributes, cityHash64(timestamp, service, severity_number, body, trace_id, span_id, event_name, resource, _attributes) AS _hash
-FROM (
-SELECT timestamp, observed_timestamp, service, severity, severity_number, body, trace_id, span_id, event_name, template_id, resource, scope_name, scope_version, attributes_string, attributes_int, attributes_float, attributes_bool, attributes_json, `s_http_route`, `i_status`, `f_duration`
+SELECT timestamp, observed_timestamp, service, severity, severity_number, body, trace_id, span_id, event_name, template_id, resource, scope_name, scope_version, attributes_string, attributes_int, `s_http_route`, `i_status`, `f_duration`
 FROM nexus.logs
 WHERE tenant = 'acme'
   AND trace_id = unhex('abababababababababababababababab')
 ORDER BY timestamp DESC
 LIMIT 101
-))
+)
 SETTINGS use_top_k_dynamic_filtering = 0

@@ -183,7 +183,7 @@ fn expiry(timestamp: i64, options: &LogBlockOptions<'_>) -> u16 {
     (last_seen + i64::from(options.retention_days)).min(i64::from(FOREVER)) as u16
 }
 
-/// Skeletons that are common in the store; empty for the others.
+/// Skeletons as far as they are worth it; empty for the others.
 fn skeletons(block: &mut Block, batch: &LogBatch, rows: &[u32], memory: Option<&SkeletonMemory>) {
     let skeletons = &batch.skeletons;
     let mut counts = vec![0_u32; skeletons.len()];
@@ -193,11 +193,11 @@ fn skeletons(block: &mut Block, batch: &LogBatch, rows: &[u32], memory: Option<&
     let written: Vec<u32> = (0..skeletons.len() as u32)
         .map(|id| {
             let rows = counts[id as usize];
-            let common = match memory {
-                Some(memory) => rows > 0 && memory.is_common(skeletons.get(id), rows),
+            let admitted = match memory {
+                Some(memory) => id > 0 && rows > 0 && memory.admits(skeletons.get(id), rows),
                 None => rows >= MIN_SKELETON_ROWS,
             };
-            if common { id } else { 0 }
+            if admitted { id } else { 0 }
         })
         .collect();
     let ids = rows.iter().map(|&row| written[batch.skeleton_ids[row as usize] as usize]);

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Final
 
 from nexus.storage.clickhouse.attributes import LearnedColumn
@@ -35,6 +35,13 @@ class Catalog:
     columns: tuple[LearnedColumn, ...] = ()
     partitions: tuple[Partition, ...] = ()
     in_maps: frozenset[tuple[str, str]] | None = None
+    map_types: frozenset[str] = field(init=False, compare=False)
+    """Types of which rows may hold attributes that no learned column covers."""
+
+    def __post_init__(self) -> None:
+        covered = {(column.key, column.type) for column in self.columns}
+        types = set(TYPES) if self.in_maps is None else {type for _, type in self.in_maps - covered}
+        object.__setattr__(self, "map_types", frozenset(types))
 
     def column(self, key: str, type: str) -> LearnedColumn | None:
         """The learned column of an attribute of this type."""

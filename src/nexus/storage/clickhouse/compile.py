@@ -158,7 +158,7 @@ def _list_fields(scoped: Scoped, scan: LogScan, catalog: Catalog) -> str:
         type = fields.TYPE_NAMES[column.type]
         parts.append(literal("attribute", column.key, type, f"count({identifier(column.name)})"))
     for letter, source in fields.ALL_MAPS.items():
-        if catalog.in_maps is not None and not any(type == letter for _, type in catalog.in_maps):
+        if letter not in catalog.map_types:
             continue
         learned = [quote(c.key) for c in catalog.columns if c.type == letter]
         keys = f"arrayFilter(k -> k NOT IN ({', '.join(learned)}), mapKeys({source}))" if learned else f"mapKeys({source})"

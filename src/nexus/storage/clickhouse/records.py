@@ -11,7 +11,7 @@ from typing import Final
 
 from nexus.query.plan import Cursor, GetRecord, LogScan, Scoped, Search, TimeRange
 from nexus.storage.clickhouse.catalog import Catalog
-from nexus.storage.clickhouse.fields import TEXT_COLUMNS
+from nexus.storage.clickhouse.fields import ALL_MAPS, TEXT_COLUMNS
 from nexus.storage.clickhouse.literals import identifier, quote
 from nexus.storage.clickhouse.predicates import selective
 from nexus.storage.clickhouse.scan import at, scan_of
@@ -37,21 +37,15 @@ _COLUMNS: Final = (
     "resource",
     "scope_name",
     "scope_version",
-    "attributes_string",
-    "attributes_int",
-    "attributes_float",
-    "attributes_bool",
-    "attributes_json",
 )
-_FLOAT: Final = "if(isFinite(v), toString(v), concat('\"', toString(v), '\"'))"
+_FLOAT: Final = "if(isFinite({0}), toString({0}), concat('\"', toString({0}), '\"'))"
 _VALUES: Final = {
-    "string": "toJSONString(v)",
-    "int": "toString(v)",
-    "float": _FLOAT,
-    "bool": "toString(v)",
-    "json": "replaceAll(v, '\\n', ' ')",
+    "s": "toJSONString({0})",
+    "i": "toString({0})",
+    "f": _FLOAT,
+    "b": "toString({0})",
+    "j": "replaceAll({0}, '\\n', ' ')",
 }
-_LEARNED: Final = {"s": "toJSONString({0})", "i": "toString({0})", "b": "toString({0})"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,31 +62,34 @@ def parse_lines(data: bytes) -> list[Line]:
     lines = []
     for raw in data.split(b"\n"):
         if raw:
-            timestamp, hash_, json = raw.split(b" ", 2)
-            lines.append(Line(int(timestamp), int(hash_), json))
+            timestamp, hash_, text = raw.split(b" ", 2)
+            lines.append(Line(int(timestamp), int(hash_), text))
     return lines
 
 
 def columns(catalog: Catalog) -> str:
     """What a record is rendered from."""
-    return ", ".join([*_COLUMNS, *(identifier(column.name) for column in catalog.columns)])
+    maps = [source for type, source in ALL_MAPS.items() if type in catalog.map_types]
+    return ", ".join([*_COLUMNS, *maps, *(identifier(column.name) for column in catalog.columns)])
 
 
 def attributes_json(catalog: Catalog) -> str:
     """The attributes as the text of one JSON object, keys sorted, each once."""
     arrays = [
-        f"arrayMap((k, v) -> concat(toJSONString(k), ':', {value}), "
-        f"mapKeys(attributes_{type}), mapValues(attributes_{type}))"
-        for type, value in _VALUES.items()
+        f"arrayMap((k, v) -> concat(toJSONString(k), ':', {_VALUES[type].format('v')}), "
+        f"mapKeys({source}), mapValues({source}))"
+        for type, source in ALL_MAPS.items()
+        if type in catalog.map_types
     ]
     if catalog.columns:
         learned = []
         for column in catalog.columns:
             name, key = identifier(column.name), f"toJSONString({quote(column.key)})"
-            raw = f"assumeNotNull({name})"
-            value = _FLOAT.replace("v", raw) if column.type == "f" else _LEARNED[column.type].format(raw)
+            value = _VALUES[column.type].format(f"assumeNotNull({name})")
             learned.append(f"if(isNull({name}), '', concat({key}, ':', {value}))")
         arrays.append(f"arrayFilter(pair -> pair != '', [{', '.join(learned)}])")
+    if not arrays:
+        return "'{}'"
     return f"concat('{{', arrayStringConcat(arraySort(arrayDistinct(arrayConcat({', '.join(arrays)}))), ','), '}}')"
 
 
@@ -122,18 +119,17 @@ def render(source: str, catalog: Catalog, tail: str = "") -> str:
     ]
     parts = [f"'{'{' if i == 0 else ','}\"{name}\":', {value}" for i, (name, value) in enumerate(members)]
     return (
+        f"WITH {attributes_json(catalog)} AS _attributes, {identity('_attributes')} AS _hash\n"
         "SELECT concat(toString(toUnixTimestamp64Nano(timestamp)), ' ', toString(_hash), ' ',\n    "
         + ",\n    ".join(parts)
-        + ", '}')\nFROM (\nSELECT *, "
-        + f"{attributes_json(catalog)} AS _attributes, {identity('_attributes')} AS _hash\nFROM (\n{source}\n))"
-        + tail
+        + f", '}}')\nFROM (\n{source}\n){tail}{SETTINGS}"
     )
 
 
 def get_record(scoped: Scoped, plan: GetRecord, catalog: Catalog) -> str:
     """Lines of the records with one timestamp and identity hash; all equal ones."""
     source = at(scoped, LogScan().where, plan.timestamp, catalog, ()).union(columns(catalog))
-    return render(source, catalog, f"\nWHERE _hash = {plan.hash}\nLIMIT 1") + SETTINGS
+    return render(source, catalog, f"\nWHERE _hash = {plan.hash}\nLIMIT 1")
 
 
 @dataclass(slots=True)
@@ -182,9 +178,8 @@ class PageBuilder:
             if scan.branches:
                 order = f"\nORDER BY timestamp {self.plan.order.upper()}\nLIMIT {self._missing + 1}"
                 source = scan.union(columns(self.catalog), order)
-                if len(scan.branches) > 1:
-                    source = f"SELECT * FROM (\n{source}\n){order}"
-                return render(source, self.catalog) + SETTINGS
+                tail = order if len(scan.branches) > 1 else ""
+                return render(source, self.catalog, tail)
             self._windows.pop(0)
         self._done = True
         return None
@@ -192,7 +187,7 @@ class PageBuilder:
     def _tie_statement(self, cursor: Cursor) -> str:
         source = at(self.scoped, self.plan.scan.where, cursor.timestamp, self.catalog, ()).union(columns(self.catalog))
         tail = f"\nWHERE _hash >= {cursor.hash}\nORDER BY _hash\nLIMIT {self._missing + 1} OFFSET {cursor.skip}"
-        return render(source, self.catalog, tail) + SETTINGS
+        return render(source, self.catalog, tail)
 
     def feed(self, lines: list[Line]) -> None:
         """Take in the lines of the statement."""

@@ -79,7 +79,7 @@ def _attributes_map(catalog: Catalog) -> str:
     """All attributes as one Map(String, String)."""
     maps = []
     for letter, source in fields.ALL_MAPS.items():
-        if catalog.in_maps is not None and not any(type == letter for _, type in catalog.in_maps):
+        if letter not in catalog.map_types:
             continue
         value = "v" if letter in "sj" else "toString(v)"
         maps.append(f"mapApply((k, v) -> (toString(k), {value}), {source})")
