@@ -831,7 +831,7 @@ def _write_otlp_shard(task: tuple[str, int, list[Body]]) -> None:
 
 
 def otlp_logs(rows: int, end: str = DEFAULT_END) -> list[Body]:
-    """The first ``rows`` records as OTLP requests of as many records as the JSON bodies, generated on first use (whole shards of 1 M)."""
+    """The first ``rows`` records as OTLP requests as large as the JSON bodies, made on first use (whole shards of 1 M)."""
     shards = -(-rows // SHARD_ROWS)
     full = json_logs(shards * SHARD_ROWS, end)
     folder = _folder(end)

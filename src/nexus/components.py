@@ -69,7 +69,7 @@ def store_options(config: Config) -> StoreOptions:
         disk_reserve_bytes=int(config.storage.disk_reserve_bytes),
         retention_days=config.retention.logs.days,
         writer=WriterOptions(queue_bytes=int(config.ingest.queue_bytes)),
-        reader=ReaderOptions(threads=config.query.threads),
+        reader=ReaderOptions(threads=config.query.threads, condition_cache=config.query.condition_cache),
     )
 
 

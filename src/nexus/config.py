@@ -123,7 +123,10 @@ class QueryConfig(Struct, forbid_unknown_fields=True, frozen=True):
     memory_bytes: Annotated[Size, Meta(description="Memory of one query.", extra=RELOADS)] = Size(4 << 30)
     result_rows: Annotated[int, Meta(ge=1, description="Rows of one result.", extra=RELOADS)] = 100_000
     result_bytes: Annotated[Size, Meta(description="Bytes of one result.", extra=RELOADS)] = Size(256 << 20)
-    threads: Annotated[int, Meta(ge=0, le=64, description="Queries that run at a time; 0 is one per CPU, 2 to 8.")] = 0
+    threads: Annotated[int, Meta(ge=0, le=64, description="Queries that run at a time; 0 is two per CPU, 4 to 16.")] = 0
+    condition_cache: Annotated[
+        bool, Meta(description="Remember which blocks of records a condition leaves out, in 32 MiB; off for measuring.")
+    ] = True
 
 
 class StorageConfig(Struct, forbid_unknown_fields=True, frozen=True):

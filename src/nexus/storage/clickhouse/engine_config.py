@@ -113,6 +113,7 @@ def render(options: StoreOptions, data_dir: Path) -> str:
         "background_pool_size": merge_threads(),
         "background_merges_mutations_concurrency_ratio": 1,
         **{name: min(size, memory // 8) for name, size in _CACHES.items()},
+        **({} if options.reader.condition_cache else {"query_condition_cache_size": 0}),
         **_SERVER,
     }
     return (

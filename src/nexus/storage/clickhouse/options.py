@@ -64,6 +64,8 @@ class ReaderOptions:
     """Queries at one time; 0 is two per CPU, 4 to 16."""
     waiting: int = 64
     """Queries that may wait for their turn."""
+    condition_cache: bool = True
+    """Whether the engine remembers which granules a condition leaves out."""
 
     @property
     def workers(self) -> int:
