@@ -3,7 +3,8 @@
 use crate::columns::{MapColumn, REPLACED, Strings};
 use crate::dictionary::Dictionary;
 use crate::limits::{
-    DROPPED_ATTRIBUTES, MAX_ATTRIBUTES, MAX_BATCH_DAYS, MAX_BATCH_KEYS, MAX_BODY_BYTES, MAX_COLUMN_BYTES, MAX_KEY_BYTES,
+    DROPPED_ATTRIBUTES, MAX_ATTRIBUTES, MAX_BATCH_DAYS, MAX_BATCH_KEYS, MAX_BODY_BYTES, MAX_COLUMN_BYTES,
+    MAX_KEY_BYTES, MAX_RECORDS,
 };
 use crate::severity;
 use crate::template::{Skeletons, Templater};
@@ -149,6 +150,8 @@ pub enum RecordError {
     BodyTooLarge(usize),
     /// A column of the batch would exceed [`MAX_COLUMN_BYTES`].
     BatchFull,
+    /// The batch has [`MAX_RECORDS`] already.
+    TooManyRecords,
 }
 
 impl fmt::Display for RecordError {
@@ -162,6 +165,7 @@ impl fmt::Display for RecordError {
             }
             Self::BodyTooLarge(bytes) => write!(f, "body of {bytes} bytes is larger than {MAX_BODY_BYTES}"),
             Self::BatchFull => write!(f, "the batch is larger than {MAX_COLUMN_BYTES} bytes: send smaller batches"),
+            Self::TooManyRecords => write!(f, "the request has more than {MAX_RECORDS} records: send smaller batches"),
         }
     }
 }
@@ -412,7 +416,8 @@ impl LogBatchBuilder {
     fn admit(&mut self, key: KeyId, slot: Slot, index: usize, bytes: usize) -> bool {
         let known = self.key_uses[key.index()];
         if known.record == self.record.ordinal {
-            self.replace(known);
+            self.record.bytes += bytes as u64;
+            self.record.bytes -= self.replace(known);
         } else if self.record.attributes < self.max_attributes {
             self.record.attributes += 1;
             self.record.bytes += (self.batch.keys.get(key.0, 0).len() + bytes) as u64;
@@ -424,17 +429,21 @@ impl LogBatchBuilder {
         true
     }
 
+    /// Mark an earlier value of the record as replaced; returns its bytes.
     #[cold]
-    fn replace(&mut self, known: KeyUse) {
+    fn replace(&mut self, known: KeyUse) -> u64 {
         self.record.replaced = true;
-        let keys = match known.slot {
-            Slot::Text => &mut self.batch.strings.keys,
-            Slot::Int => &mut self.batch.ints.keys,
-            Slot::Float => &mut self.batch.floats.keys,
-            Slot::Bool => &mut self.batch.bools.keys,
-            Slot::Json => &mut self.batch.jsons.keys,
+        let index = known.index as usize;
+        let batch = &mut self.batch;
+        let (keys, bytes) = match known.slot {
+            Slot::Text => (&mut batch.strings.keys, batch.strings.values.get(index).len()),
+            Slot::Int => (&mut batch.ints.keys, 8),
+            Slot::Float => (&mut batch.floats.keys, 8),
+            Slot::Bool => (&mut batch.bools.keys, 1),
+            Slot::Json => (&mut batch.jsons.keys, batch.jsons.values.get(index).len()),
         };
-        keys[known.index as usize] = REPLACED;
+        keys[index] = REPLACED;
+        bytes as u64
     }
 
     /// Text attribute.
@@ -537,6 +546,9 @@ impl LogBatchBuilder {
             batch.bodies.data().len().max(batch.strings.values.data().len()).max(batch.jsons.values.data().len());
         if column > MAX_COLUMN_BYTES {
             return Err(RecordError::BatchFull);
+        }
+        if batch.timestamps.len() as u64 >= MAX_RECORDS {
+            return Err(RecordError::TooManyRecords);
         }
         if record.timestamp < 0 {
             return Err(RecordError::TimeOutOfRange(record.timestamp));

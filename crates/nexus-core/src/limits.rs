@@ -29,3 +29,7 @@ pub const MAX_REPORTED_ERRORS: usize = 100;
 
 /// Integer attribute that says how many attributes of the record were dropped.
 pub const DROPPED_ATTRIBUTES: &str = "nexus.dropped_attributes";
+
+/// Records taken of one request. An empty record is two bytes on the wire and some seventy in a batch: without a limit a
+/// request of 64 MiB could ask for gigabytes.
+pub const MAX_RECORDS: u64 = 2 << 20;

@@ -219,3 +219,19 @@ def test_stream_fields_make_the_resource() -> None:
     assert row["service"] == "shop"
     assert row["attributes"] == {("s", "x"): "y"}
     assert decoded.batch.services() == [("shop", 1, 2)]
+
+
+def test_a_replaced_value_counts_with_the_bytes_of_the_last() -> None:
+    """Else a small first value would hide a large one from the accounts."""
+    for first, last in (('"b"', '"' + "x" * 1000 + '"'), ('"' + "x" * 1000 + '"', "1"), ("true", "[1,2]")):
+        once = decode(f'{{"app":"shop","a":{last}}}'.encode(), oracle.Mapping())
+        twice = decode(f'{{"app":"shop","a":{first},"a":{last}}}'.encode(), oracle.Mapping())
+        assert twice.batch.services() == once.batch.services()
+
+
+def test_records_beyond_the_limit_of_a_request_are_refused() -> None:
+    """A line of a few bytes becomes a hundred in a batch."""
+    limit = 2 << 20
+    decoded = decode(b'{"a":1}\n' * (limit + 3), oracle.Mapping())
+    assert (decoded.accepted, decoded.rejected) == (limit, 3)
+    assert "send smaller batches" in str(decoded.errors[0])

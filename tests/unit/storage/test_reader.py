@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import threading
 import time
 from typing import Any
 
@@ -13,6 +14,7 @@ from tests.unit.storage.conftest import OpenStore
 from tests.unit.storage.test_manifest import count
 
 from nexus.errors import InvalidRequest, LimitExceeded, Overloaded
+from nexus.query.logs import lower, parse
 from nexus.query.plan import Bounds, Count, GetRecord, Limits, LogScan, Plan, Scoped, Search, SqlStatement
 from nexus.query.policy import scope
 from nexus.storage.clickhouse.options import ReaderOptions
@@ -230,6 +232,55 @@ async def test_a_stop_ends_running_queries(open_store: OpenStore) -> None:
     assert time.monotonic() - began < 5
     with pytest.raises((asyncio.CancelledError, LimitExceeded, Overloaded)):
         await task
+
+
+async def test_a_query_that_comes_with_the_stop_is_answered(open_store: OpenStore) -> None:
+    """It does not wait in a queue that nobody reads any more."""
+    store = open_store()
+    real, pool = store._pool._jobs, store._pool
+
+    class StopsFirst:
+        """A queue that is stopped the moment before a job comes."""
+
+        def put(self, job: Any) -> None:
+            if job is not None:
+                thread = threading.Thread(target=pool.stop)
+                thread.start()
+                thread.join(0.5)
+            real.put(job)
+
+        def get(self) -> Any:
+            return real.get()
+
+    pool._jobs = StopsFirst()  # type: ignore[assignment]
+    with pytest.raises((asyncio.CancelledError, Overloaded)):
+        await asyncio.wait_for(store.table(asked(Count(LogScan()))), 5)
+
+
+async def test_output_of_killed_queries_stays_theirs(open_store: OpenStore) -> None:
+    """Whenever a query is cancelled, the next one on its thread answers what it was asked."""
+    store = open_store(reader=ReaderOptions(threads=2))
+    records = [{"_time": str(NOON + n), "_msg": f"{side} {n}"} for n in range(3000) for side in ("left", "right")]
+    await store.append("t", batch(records))
+    queries = {side: Search(LogScan(where=lower(parse(side).root)), limit=1000) for side in ("left", "right")}
+
+    async def ask(number: int) -> int:
+        side = ("left", "right")[number % 2]
+        task = asyncio.create_task(store.search(asked(queries[side])))
+        if number % 3 == 0:
+            await asyncio.sleep(number % 17 / 1000)
+            task.cancel()
+        try:
+            page = await task
+        except asyncio.CancelledError:
+            return 0
+        assert [json.loads(record)["body"] for record in page.records] == [f"{side} {n}" for n in range(2999, 1999, -1)]
+        return 1
+
+    answered = 0
+    for start in range(0, 90, 6):
+        answered += sum(await asyncio.gather(*(ask(number) for number in range(start, start + 6))))
+    assert 60 <= answered
 
 
 # ------------------------------------------------------------------------------------------------------------ streams

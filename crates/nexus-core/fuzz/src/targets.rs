@@ -133,9 +133,7 @@ fn batch(batch: &LogBatch) {
     let again = from_ipc(&bytes).expect("the envelope of a batch is read back");
     assert!(rows == to_record_batch(&again).expect("a batch fits into its envelope"), "rows changed on their way");
     assert_eq!(batch.days(), again.days());
-    let services =
-        |batch: &LogBatch| batch.services().into_iter().map(|(name, rows, _)| (name, rows)).collect::<Vec<_>>();
-    assert_eq!(services(batch), services(&again));
+    assert_eq!(batch.services(), again.services());
     assert_eq!(batch.days().iter().map(|day| day.1).sum::<u64>(), batch.num_rows() as u64);
     let promoted = [
         promotion("a", AttributeType::String, "LowCardinality(Nullable(String))"),

@@ -1,9 +1,9 @@
 //! What can be wrong with one record, resource or scope of an otherwise readable request.
 
-use super::records::MAX_RECORDS;
 use super::wire::WireError;
 use crate::json::reader::JsonError;
 use crate::limits::MAX_DEPTH;
+use crate::limits::MAX_RECORDS;
 use std::fmt;
 
 /// Why a record is rejected. Small and free of allocations: its message is written only when it is reported.

@@ -5,7 +5,7 @@ use super::fault::Fault;
 use super::text::{Object, Scalar, write_scalar};
 use crate::batch::{KeyId, LogBatchBuilder};
 use crate::decode::{DecodeError, Decoded, Rejections};
-use crate::limits::MAX_INPUT_BYTES;
+use crate::limits::{MAX_INPUT_BYTES, MAX_RECORDS};
 use std::borrow::Cow;
 
 /// Service of resources that name none, as OpenTelemetry's SDKs call it.
@@ -14,10 +14,6 @@ const SERVICE_NAME: &[u8] = b"service.name";
 
 /// Attributes of a record whose keys are remembered for the next.
 const RECENT_KEYS: usize = 32;
-
-/// Records taken of one request. An empty record is two bytes on the wire and some seventy in a batch: without a limit a
-/// request of 64 MiB could ask for gigabytes.
-pub const MAX_RECORDS: u64 = 2 << 20;
 
 /// Refuse a body that is too large to decode.
 pub fn check_size(body: &[u8]) -> Result<(), DecodeError> {
