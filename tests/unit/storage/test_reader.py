@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import json
-import threading
 import time
 from typing import Any
 
@@ -232,29 +231,6 @@ async def test_a_stop_ends_running_queries(open_store: OpenStore) -> None:
     assert time.monotonic() - began < 5
     with pytest.raises((asyncio.CancelledError, LimitExceeded, Overloaded)):
         await task
-
-
-async def test_a_query_that_comes_with_the_stop_is_answered(open_store: OpenStore) -> None:
-    """It does not wait in a queue that nobody reads any more."""
-    store = open_store()
-    real, pool = store._pool._jobs, store._pool
-
-    class StopsFirst:
-        """A queue that is stopped the moment before a job comes."""
-
-        def put(self, job: Any) -> None:
-            if job is not None:
-                thread = threading.Thread(target=pool.stop)
-                thread.start()
-                thread.join(0.5)
-            real.put(job)
-
-        def get(self) -> Any:
-            return real.get()
-
-    pool._jobs = StopsFirst()  # type: ignore[assignment]
-    with pytest.raises((asyncio.CancelledError, Overloaded)):
-        await asyncio.wait_for(store.table(asked(Count(LogScan()))), 5)
 
 
 async def test_output_of_killed_queries_stays_theirs(open_store: OpenStore) -> None:

@@ -137,8 +137,7 @@ class QueryPool:
             if sum(not (other.started or other.cancelled) for other in self._running.values()) >= self._waiting_limit:
                 raise Overloaded(f"{self._waiting_limit} queries are waiting already.", retry_after=1.0)
             self._running[job.number] = job
-            # Within the lock: a stop that comes now puts the threads' ends behind it.
-            self._jobs.put(job)
+        self._jobs.put(job)
         try:
             result: T = await job.future
             return result
