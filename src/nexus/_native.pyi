@@ -121,6 +121,14 @@ def encode_native(
     common ones are counted within this block. Raises ValueError on a column type that does not fit its letter.
     """
 
+def render_records(rows: bytes, attributes: list[tuple[str, str | None]]) -> list[tuple[int, int, bytes]]:
+    """(timestamp ns, identity hash, one JSON object) of each row of the engine's RowBinary format.
+
+    Rows hold timestamp, observed_timestamp, service, severity_number, body, trace_id, span_id, event_name, template_id,
+    resource, scope_name, scope_version, then `attributes`: (type letter, None) for a map, (type letter, key) for a
+    Nullable column. The identity is defined in `nexus-core/src/render.rs`. Raises ValueError when rows end early.
+    """
+
 def mask_template(text: str) -> tuple[str, int]:
     """Template text and template id of a message."""
 

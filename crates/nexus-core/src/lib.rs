@@ -15,6 +15,7 @@ pub mod json;
 pub mod limits;
 pub mod native;
 pub mod otlp;
+pub mod render;
 pub mod severity;
 pub mod stats;
 pub mod template;

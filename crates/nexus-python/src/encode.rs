@@ -1,8 +1,9 @@
-//! Encoders for Python.
+//! Encoders for Python: batches for the engine, the engine's rows for clients.
 
 use crate::batch::LogBatch;
 use crate::error::detached;
 use nexus_core::native::logs::{AttributeType, LogBlockOptions, PromotedColumn, encode_logs};
+use nexus_core::render;
 use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
 use pyo3::types::PyBytes;
@@ -54,8 +55,30 @@ pub fn encode_native<'py>(
 fn promoted_column(
     (key, letter, column_name, column_type): (String, String, String, String),
 ) -> PyResult<PromotedColumn> {
-    let Some(attribute_type) = AttributeType::from_letter(&letter) else {
-        return Err(PyValueError::new_err(format!("attribute type {letter:?}: expected s, i, f or b")));
-    };
-    Ok(PromotedColumn { key, attribute_type, column_name, column_type })
+    Ok(PromotedColumn { key, attribute_type: attribute_type(&letter)?, column_name, column_type })
+}
+
+fn attribute_type(letter: &str) -> PyResult<AttributeType> {
+    AttributeType::from_letter(letter)
+        .ok_or_else(|| PyValueError::new_err(format!("attribute type {letter:?}: expected s, i, f, b or j")))
+}
+
+/// Rows of records as (timestamp, identity, JSON).
+#[pyfunction]
+pub fn render_records<'py>(
+    py: Python<'py>,
+    rows: &[u8],
+    attributes: Vec<(String, Option<String>)>,
+) -> PyResult<Vec<(i64, u64, Bound<'py, PyBytes>)>> {
+    let sources = attributes.into_iter().map(attribute_source).collect::<PyResult<Vec<_>>>()?;
+    let lines = detached(py, || render::render_records(rows, &sources))?;
+    Ok(lines.iter().map(|line| (line.timestamp, line.identity, PyBytes::new(py, &line.json))).collect())
+}
+
+fn attribute_source((letter, key): (String, Option<String>)) -> PyResult<render::AttributeSource> {
+    let kind = attribute_type(&letter)?;
+    Ok(match key {
+        Some(key) => render::AttributeSource::Column(kind, key),
+        None => render::AttributeSource::Map(kind),
+    })
 }

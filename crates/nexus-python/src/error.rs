@@ -4,6 +4,7 @@ use nexus_core::concat::TooMuch;
 use nexus_core::decompress::DecompressError;
 use nexus_core::envelope::EnvelopeError;
 use nexus_core::native::logs::UnknownColumnType;
+use nexus_core::render::BadRows;
 use pyo3::exceptions::{PyRuntimeError, PyValueError};
 use pyo3::prelude::*;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -42,6 +43,12 @@ impl IntoPyErr for DecompressError {
 }
 
 impl IntoPyErr for UnknownColumnType {
+    fn into_py_err(self) -> PyErr {
+        PyValueError::new_err(self.to_string())
+    }
+}
+
+impl IntoPyErr for BadRows {
     fn into_py_err(self) -> PyErr {
         PyValueError::new_err(self.to_string())
     }

@@ -18,7 +18,7 @@ mod _native {
         mask_template,
     };
     #[pymodule_export]
-    use crate::encode::{SkeletonMemory, encode_native};
+    use crate::encode::{SkeletonMemory, encode_native, render_records};
     #[pymodule_export]
     use crate::error::{BadEncoding, DecodeError, TooLarge, UnknownEncoding};
     #[pymodule_export]

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from nexus.query.plan import Cursor, LogScan, Search, TimeRange
 from nexus.query.policy import scope
 from nexus.storage.clickhouse.catalog import Catalog, Partition
-from nexus.storage.clickhouse.records import ALL_OF_TIMESTAMP, Line, PageBuilder, parse_lines
+from nexus.storage.clickhouse.records import ALL_OF_TIMESTAMP, Line, PageBuilder
 from nexus.storage.clickhouse.slices import HOUR, slices, windows
 
 DAY = 24 * HOUR
@@ -118,8 +118,3 @@ def test_a_cursor_at_the_end_of_a_timestamp_does_not_read_it_again() -> None:
     builder = PageBuilder(scope(plan, tenant="t", query_id="q"), plan, catalog)
     assert builder._tie is None
     assert "hour < 1" in (builder.statement() or "")
-
-
-def test_lines_may_hold_spaces() -> None:
-    """Only the first two spaces separate."""
-    assert parse_lines(b'5 7 {"body": "a b"}\n') == [Line(5, 7, b'{"body": "a b"}')]

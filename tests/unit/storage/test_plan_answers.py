@@ -22,7 +22,7 @@ from nexus.query.fields import resolve
 from nexus.query.plan import Bounds, Cursor, Facets, GetRecord, Histogram, ListFields, LogScan, Search, TimeRange
 from nexus.query.sql import parse_sql
 from nexus.storage.clickhouse.compile import OTHER, compile_table, hot_fields
-from nexus.storage.clickhouse.records import Line, PageBuilder, get_record, parse_lines
+from nexus.storage.clickhouse.records import FORMAT, Line, PageBuilder, get_record, identity, read_lines
 from nexus.storage.clickhouse.sql_statement import compile_sql
 
 QUERIES = ["", "payment", "level:>=warn", "-service:api", "status:>=200 OR timeout", "trace_id:*", "nothing_has_this"]
@@ -42,7 +42,7 @@ def store(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Store]:
 
 
 def lines(store: Store, sql: str) -> list[Line]:
-    return parse_lines(store.connection.query(sql, "TSVRaw").bytes())
+    return read_lines(store.connection.query(sql, FORMAT).bytes(), store.catalog)
 
 
 # --------------------------------------------------------------------------------------------------------------- pages
@@ -126,6 +126,13 @@ def test_the_identity_does_not_depend_on_learned_columns(store: Store) -> None:
     first, second = builder.lines
     assert store.records[1].attributes
     assert (first.hash, first.json) == (second.hash, second.json)
+
+
+def test_the_engine_computes_the_same_identities(store: Store) -> None:
+    native = sorted(line.hash for line in pages(store, "", TimeRange(), "asc", 1000))
+    sql = f"SELECT {identity(store.catalog)} FROM nexus.logs WHERE tenant = 't'"
+    assert native == sorted(map(int, store.connection.query(sql, "TSV").bytes().split()))
+    assert len(set(native)) > len(native) * 0.9
 
 
 def test_a_record_is_found_by_its_identity(store: Store) -> None:

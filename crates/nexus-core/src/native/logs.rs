@@ -44,6 +44,7 @@ impl AttributeType {
             "i" => Some(Self::Int),
             "f" => Some(Self::Float),
             "b" => Some(Self::Bool),
+            "j" => Some(Self::Json),
             _ => None,
         }
     }

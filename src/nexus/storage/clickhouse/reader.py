@@ -1,4 +1,4 @@
-"""Runs compiled plans. What a caller passes on stays encoded: records and SQL rows are never decoded here."""
+"""Runs compiled plans. What a caller passes on stays encoded: Python never sees the fields of a record or of a SQL row."""
 
 from __future__ import annotations
 
@@ -13,9 +13,8 @@ from nexus.storage.clickhouse.catalog import PARTITIONS_SQL, Catalog, read_parti
 from nexus.storage.clickhouse.compile import compile_table, explain
 from nexus.storage.clickhouse.learned import LearnedColumns
 from nexus.storage.clickhouse.queries import QueryPool, Session
-from nexus.storage.clickhouse.records import Line, PageBuilder, get_record, parse_lines
+from nexus.storage.clickhouse.records import FORMAT, Line, PageBuilder, get_record, read_lines
 
-RECORDS: Final = "TSVRaw"
 TABLE: Final = "JSONCompactEachRow"
 NAMED_TABLE: Final = "JSONCompactEachRowWithNamesAndTypes"
 FIRST_STREAM_PAGE: Final = 1_000
@@ -113,7 +112,7 @@ class LogReader:
         def work(session: Session) -> PageBuilder:
             builder = PageBuilder(query, plan, self._current(session))
             while (sql := builder.statement()) is not None:
-                builder.feed(parse_lines(session.query(sql, RECORDS)))
+                builder.feed(read_lines(session.query(sql, FORMAT), builder.catalog))
             return builder
 
         return work
@@ -122,7 +121,8 @@ class LogReader:
         began = time.perf_counter()
         lines: list[Line]
         if isinstance(query.plan, GetRecord):
-            lines, cursor = parse_lines(session.query(get_record(query, query.plan, self._current(session)), RECORDS)), None
+            catalog = self._current(session)
+            lines, cursor = read_lines(session.query(get_record(query, query.plan, catalog), FORMAT), catalog), None
         elif isinstance(query.plan, Search):
             builder = self._filler(query, query.plan)(session)
             lines, cursor = builder.lines, builder.next_cursor
