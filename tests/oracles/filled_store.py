@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import json
 import random
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -78,9 +79,9 @@ def filled_store(path: Path) -> Iterator[Store]:
     connection = chdb.connect(str(path))
     schema = (files("nexus.storage.clickhouse") / "schema" / "0001_logs.sql").read_text()
     connection.query("CREATE DATABASE nexus ENGINE = Atomic")
-    connection.query(
-        schema.replace("{engine}", "MergeTree").replace("{on_cluster}", "").replace("storage_policy = 'nexus', ", "")
-    )
+    embedded = schema.replace("{engine}", "MergeTree").replace("{on_cluster}", "").replace("storage_policy = 'nexus', ", "")
+    # Granules of few records, so that indexes have something to leave out.
+    connection.query(re.sub(r"index_granularity = \d+", "index_granularity = 8", embedded))
     source = random.Random(7)
     records = [record(number, source) for number in range(RECORDS)]
     records += _examples(RECORDS)

@@ -3,7 +3,7 @@ SELECT count() AS c
 FROM nexus.logs
 WHERE tenant = 'acme'
   AND (service != '' AND service != 'secret')
-  AND hasToken(skeleton, 'timeout')
+  AND (indexHint(has(tokens(skeleton), 'timeout')) AND hasToken(skeleton, 'timeout'))
 UNION ALL
 SELECT count() AS c
 FROM nexus.logs

@@ -3,8 +3,8 @@ SELECT timestamp, observed_timestamp, service, severity_number, body, trace_id, 
 FROM nexus.logs
 WHERE tenant = 'acme'
   AND _partition_id IN ('1')
-  AND hasToken(skeleton, 'failed')
-  AND NOT ifNull(hasToken(skeleton, 'retry'), 0)
+  AND (indexHint(has(tokens(skeleton), 'failed')) AND hasToken(skeleton, 'failed'))
+  AND NOT ifNull((indexHint(has(tokens(skeleton), 'retry')) AND hasToken(skeleton, 'retry')), 0)
 ORDER BY timestamp DESC
 LIMIT 101
 UNION ALL

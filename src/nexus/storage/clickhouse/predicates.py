@@ -99,18 +99,19 @@ class Conditions:
 
     def _word(self, word: str) -> str:
         if self.body is Body.SKELETON and not has_digit(word):
-            return f"hasToken(skeleton, {quote(word)})"
-        return f"({_bloom(word)} AND hasToken(lower(body), {quote(word)}))"
+            return f"({_hint('skeleton', word)} AND hasToken(skeleton, {quote(word)}))"
+        return f"({_hint('lower(body)', word)} AND hasToken(lower(body), {quote(word)}))"
 
     def _phrase(self, phrase: str) -> str:
         words = _WORD.findall(phrase)
         bounded = quote(_bounded(re.escape(phrase), phrase[:1], phrase[-1:]))
         # A star in a skeleton may be one of the message or a masked word.
         if self.body is Body.SKELETON and not has_digit(phrase) and "*" not in phrase:
-            return f"(position(skeleton, {quote(phrase)}) > 0 AND match(skeleton, {bounded}))"
-        terms = [_bloom(word) for word in words]
+            hints = [_hint("skeleton", word) for word in words]
+            return "(" + " AND ".join([*hints, f"position(skeleton, {quote(phrase)}) > 0", f"match(skeleton, {bounded})"]) + ")"
+        terms = [_hint("lower(body)", word) for word in words]
         if self.body is Body.SKELETON:
-            terms += [f"hasToken(skeleton, {quote(word)})" for word in words if not has_digit(word)]
+            terms += [self._word(word) for word in words if not has_digit(word)]
         terms += [f"position(lower(body), {quote(phrase)}) > 0", f"match(lower(body), {bounded})"]
         return "(" + " AND ".join(terms) + ")"
 
@@ -213,8 +214,9 @@ def text_of(value: Value) -> str:
     return value if isinstance(value, str) else repr(value)
 
 
-def _bloom(word: str) -> str:
-    return f"indexHint(has(tokens(lower(body)), {quote(word)}))"
+def _hint(text: str, word: str) -> str:
+    """What the bloom filter on the words of a text can be asked."""
+    return f"indexHint(has(tokens({text}), {quote(word)}))"
 
 
 def _bounded(pattern: str, first: str, last: str) -> str:

@@ -37,7 +37,7 @@ def scan_of(scoped: Scoped, scan: LogScan, catalog: Catalog, extra: tuple[str, .
     if uses_words(where):
         known = Conditions(catalog, Body.SKELETON).conjuncts(where)
         # An empty skeleton holds no word; saying so twice costs a look at an index.
-        implied = any(condition.startswith("hasToken(skeleton, ") for condition in known)
+        implied = any(condition.startswith("(indexHint(has(tokens(skeleton), ") for condition in known)
         forms.append(tuple(known) if implied else ("skeleton != ''", *known))
         forms.append(("skeleton = ''", *Conditions(catalog, Body.PLAIN).conjuncts(where)))
     else:
