@@ -31,17 +31,17 @@ CREATE TABLE IF NOT EXISTS nexus.logs
     commit_id           UInt64,
     expires_on          Date,
 
-    INDEX without_skeleton skeleton TYPE minmax GRANULARITY 2,
-    INDEX skeleton_words tokens(skeleton) TYPE bloom_filter(0.005) GRANULARITY 2,
-    INDEX body_words tokens(lower(body)) TYPE bloom_filter(0.05) GRANULARITY 2,
-    INDEX by_time timestamp TYPE minmax GRANULARITY 2,
-    INDEX by_trace trace_id TYPE bloom_filter(0.1) GRANULARITY 2
+    INDEX without_skeleton skeleton TYPE minmax GRANULARITY 1,
+    INDEX skeleton_words tokens(skeleton) TYPE bloom_filter(0.005) GRANULARITY 1,
+    INDEX body_words tokens(lower(body)) TYPE bloom_filter(0.05) GRANULARITY 1,
+    INDEX by_time timestamp TYPE minmax GRANULARITY 1,
+    INDEX by_trace trace_id TYPE bloom_filter(0.1) GRANULARITY 1
 )
 ENGINE = MergeTree
 PARTITION BY toDate32(timestamp, 'UTC')
 ORDER BY (tenant, hour, service, template_id, timestamp)
 TTL expires_on DELETE
-SETTINGS storage_policy = 'nexus', index_granularity = 4096, ttl_only_drop_parts = 0;
+SETTINGS storage_policy = 'nexus', index_granularity = 8192, ttl_only_drop_parts = 0;
 
 INSERT INTO nexus.migrations (version, name) VALUES (1, 'logs');
 
