@@ -72,7 +72,7 @@ def soak(minutes: float, rate: float) -> bool:
         done.set()
         acknowledged, stored = sum(report.acknowledged for report in reports), system.count()
         for report in reports:
-            print(f"{report.acknowledged:,} acknowledged, {report.skipped:,} not sent, {report.statuses}, {report.latency_ms} ms")
+            print(f"{report.acknowledged:,} acknowledged, {report.skipped:,} not sent", report.statuses, report.latency_ms)
         tenth = max(len(curve.samples) // 10, 1)
         for at in range(0, len(curve.samples), tenth):
             part = curve.samples[at : at + tenth]

@@ -106,13 +106,12 @@ class Conditions:
         words = _WORD.findall(phrase)
         bounded = quote(_bounded(re.escape(phrase), phrase[:1], phrase[-1:]))
         # A star in a skeleton may be one of the message or a masked word.
-        if self.body is Body.SKELETON and not has_digit(phrase) and "*" not in phrase:
-            hints = [_hint("skeleton", word) for word in words]
-            return "(" + " AND ".join([*hints, f"position(skeleton, {quote(phrase)}) > 0", f"match(skeleton, {bounded})"]) + ")"
-        terms = [_hint("lower(body)", word) for word in words]
-        if self.body is Body.SKELETON:
+        skeleton_knows = self.body is Body.SKELETON and not has_digit(phrase) and "*" not in phrase
+        text = "skeleton" if skeleton_knows else "lower(body)"
+        terms = [_hint(text, word) for word in words]
+        if self.body is Body.SKELETON and not skeleton_knows:
             terms += [self._word(word) for word in words if not has_digit(word)]
-        terms += [f"position(lower(body), {quote(phrase)}) > 0", f"match(lower(body), {bounded})"]
+        terms += [f"position({text}, {quote(phrase)}) > 0", f"match({text}, {bounded})"]
         return "(" + " AND ".join(terms) + ")"
 
     def _body_wildcard(self, pieces: tuple[str, ...]) -> str:
