@@ -57,7 +57,11 @@ class StaticFiles:
         return self._index is not None
 
     def _find(self, directory: Path) -> None:
-        files = {path for path in directory.rglob("*") if path.is_file()}
+        files = {
+            path
+            for path in directory.rglob("*")
+            if path.is_file() and not path.relative_to(directory).parts[0].startswith(".")
+        }
         for path in files:
             name = "/" + path.relative_to(directory).as_posix()
             if path.suffix in (".br", ".gz") and path.with_suffix("") in files:
@@ -107,11 +111,6 @@ def ui_policy(nonce: str) -> str:
             "frame-ancestors 'none'",
         )
     )
-
-
-def wants_html(headers: Mapping[str, str]) -> bool:
-    """Does the client prefer a page?"""
-    return "text/html" in headers.get("accept", "")
 
 
 def _asset(name: str, path: Path, files: set[Path]) -> Asset:

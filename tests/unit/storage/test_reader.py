@@ -163,6 +163,19 @@ def test_rows_stay_encoded() -> None:
     assert encoded_rows(data, 0) == (columns, b"[]", 0)
 
 
+@pytest.mark.parametrize(
+    ("stored", "shown"),
+    [
+        ("LowCardinality(String)", "String"),
+        ("LowCardinality(Nullable(String))", "Nullable(String)"),
+        ("Map(LowCardinality(String), Array(LowCardinality(FixedString(8))))", "Map(String, Array(FixedString(8)))"),
+        ("Nullable(Int64)", "Nullable(Int64)"),
+    ],
+)
+def test_types_do_not_tell_how_a_column_is_stored(stored: str, shown: str) -> None:
+    assert encoded_rows(f'["a"]\n["{stored}"]\n'.encode(), 10)[0] == [("a", shown)]
+
+
 async def test_values_in_sql_results(open_store: OpenStore) -> None:
     """Large integers exactly, times in ISO form, broken UTF-8 readable, no numbers that JSON does not have."""
     store = open_store()

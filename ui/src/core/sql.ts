@@ -8,18 +8,18 @@ export interface ViewColumn {
 export const LOGS_VIEW: readonly ViewColumn[] = [
   { name: "timestamp", type: "DateTime64(9, 'UTC')" },
   { name: "observed_timestamp", type: "DateTime64(9, 'UTC')" },
-  { name: "service", type: "LowCardinality(String)" },
-  { name: "severity", type: "LowCardinality(String)" },
+  { name: "service", type: "String" },
+  { name: "severity", type: "String" },
   { name: "severity_number", type: "UInt8" },
   { name: "body", type: "String" },
   { name: "trace_id", type: "String" },
   { name: "span_id", type: "String" },
-  { name: "event_name", type: "LowCardinality(String)" },
+  { name: "event_name", type: "String" },
   { name: "template_id", type: "String" },
   { name: "attributes", type: "Map(String, String)" },
   { name: "resource", type: "Map(String, String)" },
-  { name: "scope_name", type: "LowCardinality(String)" },
-  { name: "scope_version", type: "LowCardinality(String)" },
+  { name: "scope_name", type: "String" },
+  { name: "scope_version", type: "String" },
 ];
 
 export interface Example {

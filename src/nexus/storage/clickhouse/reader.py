@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import time
 from collections.abc import AsyncIterator, Callable
 from typing import Final
@@ -20,6 +21,10 @@ NAMED_TABLE: Final = "JSONCompactEachRowWithNamesAndTypes"
 FIRST_STREAM_PAGE: Final = 1_000
 STREAM_PAGE: Final = 16_000
 """Records that a stream asks for at a time: few at first, for the reader who waits."""
+
+
+_DICTIONARY: Final = re.compile(r"LowCardinality\(((?:[^()]|\([^()]*\))*)\)")
+"""How a type says that it is stored with a dictionary, which does not concern those who ask."""
 
 
 class LogReader:
@@ -137,7 +142,8 @@ def encoded_rows(data: bytes, limit: int) -> tuple[list[tuple[str, str]], bytes,
     beyond `limit` are left out."""
     names_end = data.index(b"\n")
     types_end = data.index(b"\n", names_end + 1)
-    columns = list(zip(json.loads(data[:names_end]), json.loads(data[names_end:types_end]), strict=True))
+    types = [_DICTIONARY.sub(r"\1", type) for type in json.loads(data[names_end:types_end])]
+    columns = list(zip(json.loads(data[:names_end]), types, strict=True))
     count = data.count(b"\n", types_end + 1)
     end = len(data) - 1
     while count > limit:

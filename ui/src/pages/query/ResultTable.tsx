@@ -23,7 +23,7 @@ export function columnWidths(answer: SqlAnswer): number[] {
 }
 
 export function isNumeric(type: string): boolean {
-  return /^(Nullable\(|LowCardinality\()*(U?Int|Float|Decimal)/.test(type);
+  return /^(Nullable\()?(U?Int|Float|Decimal)/.test(type);
 }
 
 export function ResultTable({ answer }: { answer: SqlAnswer }): ReactNode {
