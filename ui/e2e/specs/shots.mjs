@@ -41,6 +41,28 @@ async function screens({ page, world }, suffix) {
   await logs.open(`e2e-nothing-${world.run}`);
   await page.getByText("No logs have").waitFor();
   await shot("empty-never");
+  await logs.open(world.tenant, { q: "status:>=( AND" });
+  await shot("error-syntax");
+  await logs.open(world.tenant, { q: "service:bulk" });
+  await logs.rows.nth(0).locator("[data-act=toggle]").click();
+  await shot("huge-expanded");
+  await page.keyboard.press("w");
+  await shot("huge-wrapped");
+  await page.keyboard.press("w");
+  let held = Promise.resolve();
+  await page.route("**/logs/*", async (route) => {
+    await held;
+    await route.continue().catch(() => undefined);
+  });
+  let release;
+  held = new Promise((resolve) => {
+    release = resolve;
+  });
+  await logs.open(world.tenant, { q: "timeout" });
+  await page.waitForTimeout(1200);
+  await shot("loading");
+  release();
+  await page.unroute("**/logs/*");
   await page.goto(`${BASE}/?tenant=${world.tenant}`);
   await page.getByText("Records stored").waitFor();
   await page.waitForTimeout(500);

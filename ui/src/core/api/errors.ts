@@ -23,8 +23,14 @@ export class ApiError extends Error {
 /** Reads an error answer; anything unexpected still becomes a sentence. */
 export function errorFrom(status: number, body: unknown): ApiError {
   const error = (body as { error?: Partial<ErrorBody> } | null)?.error;
-  if (error && typeof error.message === "string") return new ApiError(status, { ...error, message: error.message });
+  if (error && typeof error.message === "string")
+    return new ApiError(status, { ...error, message: sentence(error.message) });
   return new ApiError(status, { code: "unexpected", message: `The server answered ${status} without saying why.` });
+}
+
+/** The server begins messages as the log line that they are; a name with a dot or a quote stays as it is. */
+function sentence(message: string): string {
+  return /^[a-z]+[ ,]/.test(message) ? message[0]?.toUpperCase() + message.slice(1) : message;
 }
 
 export function unreachable(): ApiError {
@@ -33,6 +39,11 @@ export function unreachable(): ApiError {
     message: "The server cannot be reached.",
     hint: "Check that Nexus is running and that the network is there, then try again.",
   });
+}
+
+/** A mistake in the query itself; the query bar shows where. */
+export function isQueryMistake(error: unknown): boolean {
+  return error instanceof ApiError && error.position !== null;
 }
 
 /** Errors of cancelled requests are not shown. */

@@ -4,6 +4,7 @@ import { IconLayoutSidebarLeftCollapse, IconPlus, IconSearch } from "@tabler/ico
 import { type ReactNode, useMemo, useState } from "react";
 import { IconButton } from "../../components/common/IconButton.tsx";
 import { ErrorState, Skeleton } from "../../components/common/State.tsx";
+import { isQueryMistake } from "../../core/api/errors.ts";
 import type { Facet } from "../../core/api/types.ts";
 import { formatShort } from "../../core/format.ts";
 import { orderFacets } from "../../core/logs/facets.ts";
@@ -73,7 +74,9 @@ export function Facets({ scope, ready }: { scope: Scope; ready: boolean }): Reac
       </div>
       <div className={styles.list}>
         {facets.isPending && <Skeleton rows={10} />}
-        {facets.isError && <ErrorState error={facets.error} onRetry={() => void facets.refetch()} />}
+        {facets.isError && !isQueryMistake(facets.error) && (
+          <ErrorState error={facets.error} onRetry={() => void facets.refetch()} />
+        )}
         {facets.isSuccess && shown.length === 0 && found.length === 0 && (
           <p className={styles.note}>{t.logs.noFacets}</p>
         )}
