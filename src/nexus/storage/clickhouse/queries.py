@@ -198,13 +198,13 @@ class QueryPool:
         finally:
             with self._lock:
                 self._running.pop(job.number, None)
-        if job.cancelled or failure is not None:
-            # Output of a killed or failed query can stay in its connection and come out with the next one's.
-            connections.close()
         try:
             job.loop.call_soon_threadsafe(_settle, job.future, result, failure)
         except RuntimeError:
             log.debug("the asker of query %s is gone", job.query.query_id)
+        if job.cancelled or failure is not None:
+            # Output of a killed or failed query can stay in its connection and come out with the next one's.
+            connections.close()
 
     def _kill(self, job: Job) -> None:
         """Kill what a job runs until the job has ended: its next statement may be just about to start."""
@@ -257,9 +257,13 @@ class _Connections:
 
     def close(self) -> None:
         """Close all; the next job gets new ones."""
-        for connection in list(self._all()):
-            self._engine.release(connection)
+        connections = list(self._all())
         self._plain, self._limits, self._sql = None, None, {}
+        for connection in connections:
+            try:
+                self._engine.release(connection)
+            except Exception:
+                log.exception("a connection of a query thread does not close")
 
     def _all(self) -> Iterator[Connection]:
         if self._plain is not None:
