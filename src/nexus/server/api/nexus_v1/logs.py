@@ -6,15 +6,14 @@ records pass through untouched.
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Coroutine
-from typing import Any, TypeVar
+from collections.abc import Awaitable, Callable
+from typing import Any
 
 import msgspec
 from starlette.responses import Response
 
 from nexus.errors import InvalidRequest, NotFound
 from nexus.model.time import NS_PER_HOUR, parse_time
-from nexus.query import policy
 from nexus.query.fields import resolve
 from nexus.query.logs import Query, lower, parse, print_query
 from nexus.query.plan import (
@@ -23,7 +22,6 @@ from nexus.query.plan import (
     Facets,
     GetRecord,
     Histogram,
-    Limits,
     ListFields,
     LogScan,
     Plan,
@@ -34,16 +32,16 @@ from nexus.query.plan import (
 from nexus.security.permissions import Permission
 from nexus.server.api.nexus_v1 import schema
 from nexus.server.api.nexus_v1.answers import facets_of, record_id, statistics_of, terms_of
+from nexus.server.api.nexus_v1.asking import ask, close_plan
 from nexus.server.api.nexus_v1.buckets import choose_step, fill, grid
 from nexus.server.api.nexus_v1.cursor import decode_cursor, encode_cursor
+from nexus.server.api.nexus_v1.sql import statement
 from nexus.server.call import Call
 from nexus.server.errors import json_response
 from nexus.server.queries import checked_id
 from nexus.server.routes import BASE, Parameter, Route
 from nexus.server.stream import NDJSON, StreamedAnswer
 from nexus.storage.api import Table
-
-T = TypeVar("T")
 
 
 # ------------------------------------------------------------------------------------------------------------- common
@@ -58,22 +56,6 @@ def scan_of(call: Call, query: schema.LogsQuery, parsed: Query | None = None) ->
         raise InvalidRequest("`from` lies after `to`.")
     root = (parsed or parse(query.query)).root
     return LogScan(TimeRange(start, end), lower(root, now_ns=now))
-
-
-def close_plan(call: Call, plan: Plan, query_id: str) -> Scoped:
-    """The plan closed over the caller's tenant and the limits in force."""
-    limits = call.services.config().query
-    return policy.scope(
-        plan,
-        tenant=call.tenant,
-        limits=Limits(limits.timeout, limits.memory_bytes, limits.result_rows, limits.result_bytes),
-        query_id=query_id,
-    )
-
-
-async def ask(call: Call, query_id: str, work: Coroutine[Any, Any, T]) -> T:
-    """Run a query that can be listed and cancelled, and that ends when the client goes away."""
-    return await call.unless_gone(call.services.queries.run(call.tenant, query_id, work))
 
 
 async def _table(call: Call, make: Callable[[LogScan], Plan]) -> tuple[Table, schema.Statistics]:
@@ -204,8 +186,6 @@ async def explain(call: Call) -> Response:
     wanted: schema.ExplainRequest = call.payload
     query_id = checked_id(wanted.query_id)
     if wanted.language == "sql":
-        from nexus.server.api.nexus_v1.sql import statement
-
         plan = statement(wanted.query, call.services.config().query.result_rows)
         sql = await ask(call, query_id, call.services.store.explain(close_plan(call, plan, query_id)))
         return json_response(schema.ExplainAnswer(plan.text, sql, []))

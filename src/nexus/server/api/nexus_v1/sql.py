@@ -11,7 +11,7 @@ from nexus.query.plan import SqlStatement
 from nexus.security.permissions import Permission
 from nexus.server.api.nexus_v1 import schema
 from nexus.server.api.nexus_v1.answers import statistics_of
-from nexus.server.api.nexus_v1.logs import ask, close_plan
+from nexus.server.api.nexus_v1.asking import ask, close_plan
 from nexus.server.call import Call
 from nexus.server.errors import json_response
 from nexus.server.queries import checked_id

@@ -1,0 +1,28 @@
+"""A plan on its way to the store: closed over the caller's tenant and limits, listed while it runs, cancellable."""
+
+from __future__ import annotations
+
+from collections.abc import Coroutine
+from typing import Any, TypeVar
+
+from nexus.query import policy
+from nexus.query.plan import Limits, Plan, Scoped
+from nexus.server.call import Call
+
+T = TypeVar("T")
+
+
+def close_plan(call: Call, plan: Plan, query_id: str) -> Scoped:
+    """The plan closed over the caller's tenant and the limits in force."""
+    limits = call.services.config().query
+    return policy.scope(
+        plan,
+        tenant=call.tenant,
+        limits=Limits(limits.timeout, limits.memory_bytes, limits.result_rows, limits.result_bytes),
+        query_id=query_id,
+    )
+
+
+async def ask(call: Call, query_id: str, work: Coroutine[Any, Any, T]) -> T:
+    """Run a query that can be listed and cancelled, and that ends when the client goes away."""
+    return await call.unless_gone(call.services.queries.run(call.tenant, query_id, work))
