@@ -23,7 +23,7 @@ from nexus.server.call import Call, parse_payload, query_pairs
 from nexus.server.errors import Forbidden, MethodNotAllowed, error_response
 from nexus.server.routes import Match, Route, Router
 from nexus.server.services import Services
-from nexus.server.static import UI_PATHS, StaticFiles
+from nexus.server.static import UI_PATHS, StaticFiles, takes_html
 
 MAX_JSON_BODY: Final = 1 << 20
 MAX_JSON_IN_FLIGHT: Final = 64 << 20
@@ -173,7 +173,7 @@ class Dispatcher:
         if self._static is not None and scope["method"] in ("GET", "HEAD"):
             if file := await self._static.file(path, headers):
                 return file
-            if UI_PATHS.fullmatch(path):
+            if UI_PATHS.fullmatch(path) and takes_html(headers):
                 if index := self._static.index():
                     return index
                 return error_response(NotFound("the web UI is not built.", hint="Run `make setup`."))

@@ -113,6 +113,12 @@ def ui_policy(nonce: str) -> str:
     )
 
 
+def takes_html(headers: Mapping[str, str]) -> bool:
+    """Would the client take a page? A program that asks for JSON must not get one."""
+    accepted = headers.get("accept", "*/*")
+    return "text/html" in accepted or "*/*" in accepted
+
+
 def _asset(name: str, path: Path, files: set[Path]) -> Asset:
     digest = hashlib.sha256(path.read_bytes()).hexdigest()[:20]
     kind = _TYPES.get(path.suffix) or mimetypes.guess_type(path.name)[0] or "application/octet-stream"

@@ -43,7 +43,6 @@ from nexus.server.routes import BASE, Parameter, Route
 from nexus.server.stream import NDJSON, StreamedAnswer
 from nexus.storage.api import Table
 
-
 # ------------------------------------------------------------------------------------------------------------- common
 
 
