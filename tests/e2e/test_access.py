@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import http.cookies
 import json
+import re
 from typing import Any
 
 import pytest
@@ -13,23 +14,31 @@ from tests.e2e.nexus_process import API, PASSWORD, TOKEN, Answer, NexusProcess, 
 from nexus.components import http_receivers
 from nexus.security.permissions import Permission
 from nexus.server.app import main_routes
-from nexus.server.routes import Route
+from nexus.server.routes import WEBSOCKET, Route
 
 pytestmark = pytest.mark.e2e
 
 NOTHING: Any = None
 ROUTES = main_routes(http_receivers(NOTHING))
 GUARDED = [route for route in ROUTES if not route.public]
+PERMITTED = [route for route in GUARDED if isinstance(route.permission, Permission)]
 IDS = [f"{route.method} {route.path}" for route in GUARDED]
 QUERIES = [route for route in GUARDED if "/logs/" in route.path and route.request is not None]
 
 
 def call(nexus: NexusProcess, route: Route, **options: Any) -> Answer:
-    path = route.path.replace("{id}", "none")
-    body = b"{}" if route.method == "POST" else None
-    return nexus.request(
-        route.method, path, body, {"Content-Type": "application/json", **options.pop("headers", {})}, **options
-    )
+    path = re.sub(r"{\w+}", "none", route.path)
+    body = b"{}" if route.method in ("POST", "PUT", "PATCH") else None
+    headers = {"Content-Type": "application/json", **options.pop("headers", {})}
+    if route.method == WEBSOCKET:
+        headers |= {
+            "Connection": "Upgrade",
+            "Upgrade": "websocket",
+            "Sec-WebSocket-Version": "13",
+            "Sec-WebSocket-Key": base64.b64encode(bytes(16)).decode(),
+        }
+    method = "GET" if route.method == WEBSOCKET else route.method
+    return nexus.request(method, path, body, headers, **options)
 
 
 def make_key(nexus: NexusProcess, tenant: str, *permissions: str) -> str:
@@ -53,7 +62,7 @@ def test_no_credentials_no_entry(nexus: NexusProcess, route: Route) -> None:
         json.loads(answer.body)
 
 
-@pytest.mark.parametrize("route", GUARDED, ids=IDS)
+@pytest.mark.parametrize("route", PERMITTED, ids=[f"{route.method} {route.path}" for route in PERMITTED])
 def test_every_other_permission_is_not_enough(nexus: NexusProcess, route: Route, all_but: dict[str, str]) -> None:
     answer = call(nexus, route, token=all_but[route.permission.value])
     assert answer.status == 403

@@ -28,11 +28,14 @@ class Reply:
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """The part of an HTTP request that a receiver may look at. Header names are lower case; `query` in order."""
+    """The part of an HTTP request that a receiver may look at. Header names are lower case; `query` in order; `parameters`
+    are the parts of the path that the endpoint names in braces."""
 
     path: str
     headers: Mapping[str, str]
     query: tuple[tuple[str, str], ...] = ()
+    method: str = "POST"
+    parameters: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,10 +50,14 @@ class Endpoint:
     """Query parameters, with what they mean."""
     answer: type[Struct] | None = None
     """Shape of a JSON answer."""
+    method: str = "POST"
+    handshake: bool = False
+    """Answers questions that a client asks before it sends (is anybody there, which version): any valid credentials will
+    do, and the answer holds no data."""
 
 
 class HttpReceiver(Protocol):
-    """A protocol over HTTP POST."""
+    """A protocol over HTTP."""
 
     @property
     def name(self) -> str:

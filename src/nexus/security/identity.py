@@ -70,13 +70,13 @@ class Authenticator:
         """Look credentials up there."""
         self._credentials = credentials
 
-    async def enter(self, headers: Mapping[str, str], permission: Permission) -> tuple[Principal, str]:
-        """Let a caller in who holds the permission; the tenant is the one the request is about.
+    async def enter(self, headers: Mapping[str, str], permission: Permission | None) -> tuple[Principal, str]:
+        """Let a caller in who holds the permission (None: any that is known); the tenant is the one the request is about.
 
         Header names are lower case. Raises `Unauthenticated`, `PermissionDenied`, `InvalidRequest`.
         """
         principal = await self.authenticate(headers)
-        if not principal.may(permission):
+        if permission is not None and not principal.may(permission):
             raise PermissionDenied(
                 f"{principal.kind} {principal.name!r} lacks the permission {permission.value}.",
                 hint="Use a key that has it; an administrator can make one.",

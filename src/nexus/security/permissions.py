@@ -14,6 +14,14 @@ class Permission(StrEnum):
 
     LOGS_READ = "logs:read"
     LOGS_WRITE = "logs:write"
+    LOGS_DELETE = "logs:delete"
+    RETENTION_READ = "retention:read"
+    RETENTION_WRITE = "retention:write"
+    PIPELINES_READ = "pipelines:read"
+    PIPELINES_WRITE = "pipelines:write"
+    VIEWS_READ = "views:read"
+    VIEWS_WRITE = "views:write"
+    AUDIT_READ = "audit:read"
     SQL_READ = "sql:read"
     KEYS_READ = "keys:read"
     KEYS_WRITE = "keys:write"
@@ -31,7 +39,8 @@ ROLES: Final = {
     "writer": frozenset({Permission.LOGS_WRITE}),
     "reader": frozenset(
         {Permission.LOGS_READ, Permission.SQL_READ, Permission.QUERIES_READ, Permission.QUERIES_CANCEL,
-         Permission.TENANTS_READ, Permission.API_READ}
+         Permission.TENANTS_READ, Permission.API_READ, Permission.VIEWS_READ, Permission.VIEWS_WRITE,
+         Permission.PIPELINES_READ, Permission.RETENTION_READ}
     ),
 }  # fmt: skip
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Coroutine, Mapping
+from collections.abc import Awaitable, Callable, Coroutine, Mapping
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
 from urllib.parse import parse_qsl
@@ -16,6 +16,7 @@ from nexus.pipeline.body import ClientGone, Receive
 from nexus.security.identity import Principal
 from nexus.server.services import Services
 
+Send = Callable[[Any], Awaitable[None]]
 T = TypeVar("T")
 S = TypeVar("S", bound=Struct)
 
@@ -32,6 +33,10 @@ class Call:
     tenant: str
     parameters: dict[str, str] = field(default_factory=dict)
     payload: Any = None
+    body: bytes = b""
+    """The request's body as it came, decompressed, on routes that ask for it (`Route.raw`)."""
+    send: Send | None = None
+    """The other direction of a WebSocket."""
 
     @property
     def address(self) -> str:

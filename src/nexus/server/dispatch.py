@@ -8,20 +8,22 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from typing import Any, Final
+from urllib.parse import urlsplit
 
 from starlette.responses import Response
 
 from nexus.errors import InvalidRequest, NexusError, NotFound, Unavailable
 from nexus.pipeline.body import BodyLimits, Budget, ClientGone, Lease, read_body
+from nexus.pipeline.decode import decompress
 from nexus.pipeline.http import Reply, Request
 from nexus.pipeline.topology import Delivery
-from nexus.security.identity import COOKIE_GUARD, Principal
+from nexus.security.identity import COOKIE_GUARD, TENANT_HEADER, Principal
 from nexus.security.permissions import Permission
 from nexus.server.call import Call, parse_payload, query_pairs
 from nexus.server.errors import Forbidden, MethodNotAllowed, error_response
-from nexus.server.routes import Match, Route, Router
+from nexus.server.routes import WEBSOCKET, Match, Route, Router
 from nexus.server.services import Services
 from nexus.server.static import UI_PATHS, StaticFiles, takes_html
 
@@ -61,14 +63,19 @@ class Dispatcher:
 
     async def __call__(self, scope: dict[str, Any], receive: Any, send: Send) -> None:
         """Serve one request."""
-        if scope["type"] != "http":
+        if scope["type"] == "websocket":
+            # The routes know it by a method of its own; everything else is the same.
+            scope["method"] = WEBSOCKET
+        elif scope["type"] != "http":
             return
         began = time.perf_counter()
         status = 0
 
         async def sending(message: Any) -> None:
             nonlocal status
-            if message["type"] == "http.response.start":
+            if message["type"] == "websocket.accept":
+                status = 101
+            elif message["type"] in ("http.response.start", "websocket.http.response.start"):
                 status = message["status"]
                 message["headers"] = _with_security(message.get("headers", ()))
             await send(message)
@@ -76,8 +83,9 @@ class Dispatcher:
         match = self._router.find(scope["method"], scope["path"])
         route = match.route if isinstance(match, Match) else None
         try:
-            response = await self._answer(match, scope, receive)
-            await response(scope, receive, sending)
+            response = await self._answer(match, scope, receive, sending)
+            if scope["type"] == "http" or not status:
+                await response(scope, receive, sending)
         except ClientGone:
             status = 499
         except Exception:
@@ -91,52 +99,65 @@ class Dispatcher:
             if self._services.config().log.access:
                 self._log_access(scope, status, began)
 
-    async def _answer(self, match: Any, scope: dict[str, Any], receive: Any) -> Response:
+    async def _answer(self, match: Any, scope: dict[str, Any], receive: Any, send: Send) -> Response:
         try:
             headers = header_map(scope)
         except NexusError as error:
             return error_response(error)
+        if scope["path"] == "/" and self._static is not None and "text/html" in headers.get("accept", ""):
+            # A browser; programs that ask for the root want to know what speaks there.
+            match = None
         if not isinstance(match, Match):
             return await self._no_route(match, scope, headers)
         route = match.route
+        if route.method == WEBSOCKET and TENANT_HEADER not in headers:
+            # Browsers cannot set headers on a WebSocket.
+            headers |= {TENANT_HEADER: tenant for tenant in dict(query_pairs(scope)).get("tenant", "").split()}
         if route.receiver is not None:
-            return await self._deliver(route, scope, receive, headers)
+            return await self._deliver(match, scope, receive, headers)
         query_id = ""
         try:
             principal, tenant = await self._enter(route, scope, headers)
-            payload = None
-            if route.request is not None:
+            payload, body = None, b""
+            if route.request is not None or route.raw:
                 with Lease(self._budget) as lease:
-                    body = await read_body(receive, headers, self._limits(MAX_JSON_BODY), lease)
+                    body = await read_body(receive, headers, self._limits(route.raw or MAX_JSON_BODY), lease)
+                if encoding := headers.get("content-encoding", ""):
+                    body = decompress(body, encoding, route.raw or MAX_JSON_BODY)
+            if route.request is not None:
                 payload = parse_payload(body, route.request)
                 query_id = getattr(payload, "query_id", "")
-            call = Call(scope, receive, headers, self._services, principal, tenant, match.parameters, payload)
+            call = Call(scope, receive, headers, self._services, principal, tenant, match.parameters, payload, body, send)
             assert route.handler is not None
             return await route.handler(call)
         except NexusError as error:
-            return error_response(error, query_id)
+            return route.refuse(error) if route.refuse else error_response(error, query_id)
 
     async def _enter(self, route: Route, scope: dict[str, Any], headers: dict[str, str]) -> tuple[Principal, str]:
         authenticator = self._services.authenticator
-        if not isinstance(route.permission, Permission):
+        if route.public:
             return await authenticator.recognise(headers)
-        principal, tenant = await authenticator.enter(headers, route.permission)
-        if principal.by_cookie and scope["method"] not in SAFE_METHODS and headers.get(COOKIE_GUARD) != "1":
+        permission = route.permission if isinstance(route.permission, Permission) else None
+        principal, tenant = await authenticator.enter(headers, permission)
+        if scope["method"] == WEBSOCKET:
+            check_origin(principal, headers)
+        elif principal.by_cookie and scope["method"] not in SAFE_METHODS and headers.get(COOKIE_GUARD) != "1":
             raise Forbidden(
                 "a request with a session cookie that changes something needs the header X-Nexus-Request: 1.",
                 hint="Add the header, or use an API key.",
             )
         return principal, tenant
 
-    async def _deliver(self, route: Route, scope: dict[str, Any], receive: Any, headers: dict[str, str]) -> Response:
+    async def _deliver(self, match: Match, scope: dict[str, Any], receive: Any, headers: dict[str, str]) -> Response:
+        route, parameters = match.route, match.parameters
         receiver = route.receiver
         assert receiver is not None
-        request = Request(scope["path"], headers)
+        request = Request(scope["path"], headers, (), scope["method"], parameters)
         services = self._services
         try:
             _, tenant = await self._enter(route, scope, headers)
             services.topology.check_open()
-            request = Request(scope["path"], headers, query_pairs(scope))
+            request = Request(scope["path"], headers, query_pairs(scope), scope["method"], parameters)
             with Lease(services.budget) as lease:
                 delivery = Delivery(
                     receiver.name,
@@ -193,6 +214,12 @@ class Dispatcher:
                 }
             },
         )
+
+
+def check_origin(principal: Principal, headers: Mapping[str, str]) -> None:
+    """Refuse a WebSocket that a page of another site opens with the cookie of this one. Raises `Forbidden`."""
+    if principal.by_cookie and urlsplit(headers.get("origin", "")).netloc != headers.get("host", ""):
+        raise Forbidden("a WebSocket with a session cookie comes from pages of this server only.", hint="Use an API key.")
 
 
 def header_map(scope: dict[str, Any]) -> dict[str, str]:

@@ -23,6 +23,9 @@ HEAD_TIMEOUT: Final = 15.0
 MAX_HEAD_BYTES: Final = 64 << 10
 DISCARD_TIMEOUT: Final = 10.0
 KEEP_ALIVE: Final = 75
+MAX_MESSAGE_BYTES: Final = 1 << 20
+"""Of a WebSocket message from a client."""
+PING_INTERVAL: Final = 20.0
 BACKLOG: Final = 1024
 
 log = logging.getLogger(__name__)
@@ -132,7 +135,10 @@ class HttpServer:
         self._config = Config(
             app,
             http=GuardedProtocol,
-            ws="none",
+            ws="websockets-sansio",
+            ws_max_size=MAX_MESSAGE_BYTES,
+            ws_ping_interval=PING_INTERVAL,
+            ws_ping_timeout=PING_INTERVAL,
             lifespan="off",
             interface="asgi3",
             log_config=None,

@@ -8,7 +8,7 @@ from typing import Any, Final
 import msgspec
 
 from nexus.server.api.nexus_v1.schema import ErrorAnswer
-from nexus.server.routes import Route
+from nexus.server.routes import KNOWN, WEBSOCKET, Route
 
 JSON: Final = "application/json"
 _REFERENCE: Final = "#/components/schemas/{name}"
@@ -33,7 +33,9 @@ def describe(routes: Iterable[Route], version: str) -> dict[str, Any]:
     _, components = msgspec.json.schema_components(ordered, ref_template=_REFERENCE)
     paths: dict[str, dict[str, Any]] = {}
     for route in shown:
-        paths.setdefault(route.path, {})[route.method.lower()] = _operation(route)
+        # OpenAPI has no WebSockets: their upgrade request is what it can describe.
+        method = "get" if route.method == WEBSOCKET else route.method.lower()
+        paths.setdefault(route.path, {})[method] = _operation(route)
     return {
         "openapi": "3.1.0",
         "info": {
@@ -77,7 +79,8 @@ def _operation(route: Route) -> dict[str, Any]:
     if route.public:
         operation["security"] = []
     else:
-        operation["description"] = f"Needs the permission `{route.permission.value}`."
+        needs = f"Needs the permission `{route.permission.value}`." if route.permission is not KNOWN else ""
+        operation["description"] = needs or "Needs valid credentials; the answer holds no data."
     if parameters := _parameters(route):
         operation["parameters"] = parameters
     if route.request or route.receiver:

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, Final
 from msgspec import Struct
 from starlette.responses import Response
 
-from nexus.errors import ConfigError
+from nexus.errors import ConfigError, NexusError
 from nexus.pipeline.http import HttpReceiver
 from nexus.security.permissions import Permission
 
@@ -26,17 +26,26 @@ BASE: Final = "/api/nexus/v1"
 
 
 class Access(Enum):
-    """Doors that ask for no permission."""
+    """Doors that ask for no permission: anybody's, and those of anybody with valid credentials, whose answers hold no data
+    (what a client asks before it sends or queries)."""
 
     PUBLIC = "public"
+    KNOWN = "known"
 
 
 PUBLIC: Final = Access.PUBLIC
+KNOWN: Final = Access.KNOWN
+WEBSOCKET: Final = "WEBSOCKET"
+"""Method of routes that open a WebSocket."""
 
-_PUBLIC_PATHS: Final = re.compile(rf"/-/healthy|/-/ready|{BASE}/(auth|public)/.+|/(login|logs|start|query|settings/.+)?")
+_PUBLIC_PATHS: Final = re.compile(
+    rf"/-/healthy|/-/ready|{BASE}/(auth|public)/.+|/(login|logs|start|query|pipelines|v/[^/]+|settings/.+)?"
+)
 """The only paths that may be public (and the static files, which are found by name)."""
 
 Handler = Callable[["Call"], Awaitable[Response]]
+"""Of a WebSocket: refuses by raising before it accepts, and returns any response when the conversation is over."""
+Refusal = Callable[[NexusError], Response]
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +63,9 @@ class Route:
     """A door: how it is reached, what it asks for, what goes in and comes out.
 
     `request` and `answer` are the JSON shapes. A route with a `receiver` takes any body and hands it over.
-    `media` lists content types of the request other than JSON, `answer_media` those of the answer.
+    `media` lists content types of the request other than JSON, `answer_media` those of the answer. `raw` is the largest
+    body, in bytes, that the handler gets as it is in `call.body` (with `request` None; forms, NDJSON). `refuse` puts errors
+    into the shape of a protocol that is not ours.
     """
 
     method: str
@@ -70,6 +81,8 @@ class Route:
     receiver: HttpReceiver | None = None
     described: bool = True
     tag: str = ""
+    raw: int = 0
+    refuse: Refusal | None = None
 
     @property
     def public(self) -> bool:
@@ -140,9 +153,9 @@ def receiver_routes(receivers: Iterable[HttpReceiver]) -> list[Route]:
     """The doors of HTTP receivers."""
     return [
         Route(
-            "POST",
+            endpoint.method,
             endpoint.path,
-            Permission.LOGS_WRITE,
+            KNOWN if endpoint.handshake else Permission.LOGS_WRITE,
             None,
             endpoint.summary,
             answer=endpoint.answer,

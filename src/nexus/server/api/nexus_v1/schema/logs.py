@@ -1,9 +1,4 @@
-"""Request and answer shapes of the native API. The OpenAPI description and the TypeScript client are generated from it.
-
-Nanosecond times are decimal strings on the wire, because JavaScript numbers cannot hold them; times named `..._at` are
-RFC 3339 in UTC, empty when there is none. `from` and `to` accept
-epoch numbers (seconds, ms, us, ns by magnitude), RFC 3339, or relative forms such as `now-15m`; the range is half-open.
-"""
+"""Shapes of searching logs, of SQL over them, and of running queries."""
 
 from __future__ import annotations
 
@@ -11,108 +6,10 @@ from typing import Annotated, Any, Literal
 
 from msgspec import Meta, Struct, field
 
-from nexus.pipeline.answers import IngestAnswer as IngestAnswer
-from nexus.pipeline.answers import LineError as LineError
-
 Time = str | int | float
 Limit = Annotated[int, Meta(ge=1, le=5000)]
-
-
-class ErrorBody(Struct, omit_defaults=True):
-    """What went wrong. `position` points into the query text (characters); `hint` is the next step."""
-
-    code: str
-    message: str
-    hint: str = ""
-    position: Position | None = None
-    query_id: str = ""
-
-
-class Position(Struct):
-    offset: int
-    length: int
-
-
-class ErrorAnswer(Struct):
-    error: ErrorBody
-
-
-# ------------------------------------------------------------------------------------------------------------ session
-
-
-class LoginRequest(Struct, forbid_unknown_fields=True):
-    username: str
-    password: str
-
-
-class Session(Struct):
-    """Who is asking. `tenant` is the tenant that requests without `X-Scope-OrgID` go to."""
-
-    authenticated: bool
-    username: str = ""
-    role: str = ""
-    permissions: list[str] = []
-    tenant: str = ""
-    tenants: list[str] = []
-
-
-class ServerInfo(Struct):
-    """Version and listening addresses, for snippets. Hosts are as configured."""
-
-    version: str
-    http_port: int
-    otlp_http_port: int
-    otlp_grpc_port: int
-    started_at: str
-    retention_days: dict[str, int]
-
-
-class ApiKey(Struct):
-    id: str
-    name: str
-    prefix: str
-    tenant: str
-    permissions: list[str]
-    created_at: str
-    last_used_at: str = ""
-
-
-class CreateKeyRequest(Struct, forbid_unknown_fields=True):
-    """No `tenant` means the one of the request; `*` makes a key that may choose with `X-Scope-OrgID`."""
-
-    name: str
-    tenant: str = ""
-    permissions: list[str] = field(default_factory=lambda: ["logs:write"])
-
-
-class CreatedKey(Struct):
-    """`secret` is shown this once."""
-
-    key: ApiKey
-    secret: str
-
-
-class KeyList(Struct):
-    keys: list[ApiKey]
-
-
-class RevokedKey(Struct):
-    """`id` is useless from now on."""
-
-    id: str
-
-
-class TenantInfo(Struct):
-    name: str
-
-
-class TenantList(Struct):
-    """The tenants that the caller may read, by name."""
-
-    tenants: list[TenantInfo]
-
-
-# ------------------------------------------------------------------------------------------------------------- ingest
+Kind = Literal["column", "attribute", "resource"]
+"""Where a field lives."""
 
 
 class IngestStatus(Struct):
@@ -216,7 +113,7 @@ class Facet(Struct):
     """`name` is what the search language calls the field. `records` carry it; `more` says that values were left out."""
 
     name: str
-    kind: Literal["column", "attribute", "resource"]
+    kind: Kind
     type: str
     records: int
     more: bool
@@ -235,7 +132,7 @@ class CountAnswer(Struct):
 
 class FieldInfo(Struct):
     name: str
-    kind: Literal["column", "attribute", "resource"]
+    kind: Kind
     type: str
     records: int
 
