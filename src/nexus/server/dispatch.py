@@ -110,9 +110,9 @@ class Dispatcher:
         if not isinstance(match, Match):
             return await self._no_route(match, scope, headers)
         route = match.route
-        if route.method == WEBSOCKET and TENANT_HEADER not in headers:
+        if route.method == WEBSOCKET and (tenant := dict(query_pairs(scope)).get("tenant")):
             # Browsers cannot set headers on a WebSocket.
-            headers |= {TENANT_HEADER: tenant for tenant in dict(query_pairs(scope)).get("tenant", "").split()}
+            headers.setdefault(TENANT_HEADER, tenant)
         if route.receiver is not None:
             return await self._deliver(match, scope, receive, headers)
         query_id = ""
