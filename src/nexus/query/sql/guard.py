@@ -204,7 +204,8 @@ def function_hint(name: str) -> str:
 
 
 def _check_source(clause: exp.Expression) -> None:
-    if not isinstance(clause.this, (exp.Table, exp.Subquery)):
+    # FINAL is refused with a message of its own.
+    if not isinstance(clause.this, (exp.Table, exp.Subquery, exp.Final)):
         raise Refused("records come from logs or from a query in parentheses.", clause)
 
 
