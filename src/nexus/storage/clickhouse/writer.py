@@ -35,10 +35,7 @@ log = logging.getLogger(__name__)
 
 TABLE: Final = "nexus.logs"
 SETTINGS: Final = (
-    "async_insert = 0, optimize_on_insert = 0, max_insert_threads = 1, "
-    # Indexes on words are built by merges alone: inserts would take a third longer. The cheap ones spare searches for a
-    # trace or a word the newest records.
-    "materialize_skip_indexes_on_insert = 1, exclude_materialize_skip_indexes_on_insert = 'skeleton_words,body_words', "
+    "async_insert = 0, materialize_skip_indexes_on_insert = 0, optimize_on_insert = 0, max_insert_threads = 1, "
     "max_partitions_per_insert_block = 0, input_format_parallel_parsing = 0, "
     # All blocks of a commit become one block, hence one part per day.
     "min_insert_block_size_rows = 1000000000, min_insert_block_size_bytes = 1000000000000"
