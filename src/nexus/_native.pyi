@@ -113,8 +113,9 @@ def encode_native(
     day: int | None = None,
     promoted: list[tuple[str, str, str, str]] = ...,
     skeletons: SkeletonMemory | None = None,
-) -> bytes:
-    """One Native block of `nexus.logs` with all its columns, rows sorted as the table is; empty when it would have no rows.
+) -> tuple[bytes, int]:
+    """One Native block of `nexus.logs` with all its columns, rows sorted as the table is (empty when it would have no rows),
+    and how many of its rows have no skeleton.
 
     `day` (days since the epoch) takes the rows of that UTC day only. `promoted` are learned columns: (key, type letter s, i,
     f or b, column name, column type); their keys leave the maps. `retention_days` 0 keeps for ever. Without `skeletons`, the

@@ -105,6 +105,16 @@ CASES: dict[str, Plan] = {
 }
 
 
+@pytest.mark.parametrize(
+    ("name", "plain"), [("count_word_all_have_skeletons", []), ("count_word_some_days_without_skeletons", ["2"])]
+)
+def test_sql_of_days_with_skeletons(name: str, plain: list[str], golden: Callable[[str, str], None]) -> None:
+    """Bodies are asked on days with records that have no skeleton, and on no others."""
+    catalog = Catalog(CATALOG.columns, CATALOG.partitions, CATALOG.in_maps, frozenset(plain))
+    scoped = scope(Count(scan(Word("Timeout"))), tenant="acme", query_id="q")
+    golden(f"sql/{name}.sql", "\n;\n".join(explain(scoped, catalog)) + "\n")
+
+
 @pytest.mark.parametrize("name", CASES)
 def test_sql(name: str, golden: Callable[[str, str], None]) -> None:
     """Each plan compiles to the text in `sql/<name>.sql`."""

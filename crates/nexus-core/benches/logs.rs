@@ -50,7 +50,7 @@ fn encode(batch: &LogBatch) -> Vec<u8> {
         promoted: &[],
         skeletons: None,
     };
-    encode_logs(batch, &options).expect("known column types")
+    encode_logs(batch, &options).expect("known column types").block
 }
 
 fn templates(batch: &LogBatch) -> usize {

@@ -23,7 +23,7 @@ impl SkeletonMemory {
     }
 }
 
-/// A batch as one Native block of `nexus.logs`.
+/// A batch as one Native block of `nexus.logs`, and how many of its rows have no skeleton.
 #[pyfunction]
 #[pyo3(signature = (batch, *, tenant, commit_id, retention_days, now_ns, day=None, promoted=Vec::new(), skeletons=None))]
 #[allow(clippy::too_many_arguments)]
@@ -37,7 +37,7 @@ pub fn encode_native<'py>(
     day: Option<u32>,
     promoted: Vec<(String, String, String, String)>,
     skeletons: Option<&SkeletonMemory>,
-) -> PyResult<Bound<'py, PyBytes>> {
+) -> PyResult<(Bound<'py, PyBytes>, usize)> {
     let promoted = promoted.into_iter().map(promoted_column).collect::<PyResult<Vec<_>>>()?;
     let options = LogBlockOptions {
         tenant,
@@ -48,8 +48,8 @@ pub fn encode_native<'py>(
         promoted: &promoted,
         skeletons: skeletons.map(|memory| &memory.inner),
     };
-    let block = detached(py, || encode_logs(&batch.inner, &options))?;
-    Ok(PyBytes::new(py, &block))
+    let encoded = detached(py, || encode_logs(&batch.inner, &options))?;
+    Ok((PyBytes::new(py, &encoded.block), encoded.plain_rows))
 }
 
 fn promoted_column(

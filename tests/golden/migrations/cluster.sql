@@ -45,3 +45,9 @@ SETTINGS storage_policy = 'nexus', index_granularity = 8192, ttl_only_drop_parts
 
 INSERT INTO nexus.migrations (version, name) VALUES (1, 'logs');
 
+ALTER TABLE nexus.logs ON CLUSTER 'nexus' DROP INDEX IF EXISTS by_trace;
+
+ALTER TABLE nexus.logs ON CLUSTER 'nexus' ADD INDEX IF NOT EXISTS by_trace trace_id TYPE bloom_filter(0.025) GRANULARITY 1;
+
+INSERT INTO nexus.migrations (version, name) VALUES (2, 'trace_index');
+

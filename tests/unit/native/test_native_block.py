@@ -57,10 +57,12 @@ def normal(rows: list[dict[str, Any]]) -> list[str]:
 
 
 def encode(batch: _native.LogBatch, columns: list[oracle.Column], day: int | None, retention: int) -> bytes:
-    return _native.encode_native(
+    block, plain = _native.encode_native(
         batch, tenant="t1", commit_id=2**63 + 5, retention_days=retention, now_ns=NOW, day=day,
         promoted=[column.promotion for column in columns],
     )  # fmt: skip
+    assert plain == sum(not row["skeleton"] for row in oracle.read(block)[1])
+    return block
 
 
 def check(batch: _native.LogBatch, columns: list[oracle.Column], day: int | None, retention: int) -> bytes:
@@ -120,8 +122,11 @@ def test_rare_skeletons_are_written_within_a_budget_and_common_ones_always() -> 
 
     def written(bodies: list[str]) -> list[bytes]:
         batch = batch_of([{"_time": 1, "_msg": body} for body in bodies])
-        block = _native.encode_native(batch, tenant="t", commit_id=1, retention_days=0, now_ns=NOW, skeletons=memory)
-        return [row["skeleton"] for row in oracle.read(block)[1]]
+        options = {"tenant": "t", "commit_id": 1, "retention_days": 0, "now_ns": NOW, "skeletons": memory}
+        block, plain = _native.encode_native(batch, **options)
+        found = [row["skeleton"] for row in oracle.read(block)[1]]
+        assert plain == found.count(b"")
+        return found
 
     letters = string.ascii_lowercase
     unique = [f"{a}{b}{c}" for a in letters for b in letters for c in letters[:8]]

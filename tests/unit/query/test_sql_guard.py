@@ -215,6 +215,8 @@ def test_aggregates_take_combinators(name: str) -> None:
 @given(text=statements() | soups)
 @example(text="SELECT '\\\\' , ' FROM system.one -- ' AS a FROM logs")
 @example(text="SELECT 1--1")
+@example(text="FROM SELECT logs")
+@example(text="FROM SELECT a, system.one")
 @example(text="SELECT 1 - -1, - -1 FROM logs")
 @example(text='SELECT "a\\" FROM system.one -- " FROM logs')
 def test_the_engine_sees_what_was_checked(engine: Callable[[str], str], text: str) -> None:

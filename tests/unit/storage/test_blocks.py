@@ -21,17 +21,17 @@ def waiting(tenant: str, batch: Any, only_days: tuple[int, ...] | None = None) -
     return Waiting(tenant, batch, batch.num_rows, 0, days, 0.0, NoFuture(), Receipt(batch.num_rows), only_days)
 
 
-def encode(batch: Any, *, tenant: str, day: int | None) -> bytes:
+def encode(batch: Any, *, tenant: str, day: int | None) -> tuple[bytes, int]:
     """Tells what would have been encoded."""
-    return f"{tenant} {batch.num_rows} {day}".encode()
+    return f"{tenant} {batch.num_rows} {day}".encode(), 1
 
 
 def test_small_batches_of_a_tenant_become_one_block() -> None:
     taken = [waiting("a", numbered(3)), waiting("b", numbered(5)), waiting("a", numbered(SMALL)), waiting("a", numbered(4))]
     assert sorted(encode_blocks(encode, taken)) == [
-        (f"a {SMALL} None".encode(), SMALL),
-        (b"a 7 None", 7),
-        (b"b 5 None", 5),
+        (f"a {SMALL} None".encode(), SMALL, 1),
+        (b"a 7 None", 7, 1),
+        (b"b 5 None", 5, 1),
     ]
 
 
@@ -41,7 +41,7 @@ def test_what_is_limited_to_days_stays_alone() -> None:
     taken = [waiting("a", numbered(3)), waiting("a", two_days, (TODAY + 1,)), waiting("a", numbered(4))]
     counts = dict(two_days.days())
     assert sorted(encode_blocks(encode, taken)) == sorted(
-        [(b"a 7 None", 7), (f"a 10 {TODAY + 1}".encode(), counts[TODAY + 1])]
+        [(b"a 7 None", 7, 1), (f"a 10 {TODAY + 1}".encode(), counts[TODAY + 1], 1)]
     )
 
 

@@ -99,22 +99,30 @@ const COLUMNS: usize = 26;
 /// Largest `Date`: 2149-06-06. Means for ever.
 const FOREVER: u16 = u16::MAX;
 
+/// A Native block, and how many of its rows have no skeleton.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct EncodedLogs {
+    /// Empty without rows: the engine takes no block without rows.
+    pub block: Vec<u8>,
+    /// Rows whose body is empty or of too rare a kind: only the body itself tells which words they hold.
+    pub plain_rows: usize,
+}
+
 /// One Native block with all columns of `nexus.logs`, rows sorted as the table is. Promoted keys are left out of the maps.
-/// Without rows it is empty: the engine takes no block without rows.
-pub fn encode_logs(batch: &LogBatch, options: &LogBlockOptions<'_>) -> Result<Vec<u8>, UnknownColumnType> {
+pub fn encode_logs(batch: &LogBatch, options: &LogBlockOptions<'_>) -> Result<EncodedLogs, UnknownColumnType> {
     for column in options.promoted {
         check_type(column)?;
     }
     let rows = sorted_rows(batch, options.day);
     if rows.is_empty() {
-        return Ok(Vec::new());
+        return Ok(EncodedLogs { block: Vec::new(), plain_rows: 0 });
     }
     let columns = COLUMNS + options.promoted.len();
     let capacity = 4096 + batch.num_bytes() / batch.num_rows().max(1) * rows.len();
     let mut block = Block::new(columns, rows.len(), capacity + capacity / 8);
-    scalars(&mut block, batch, options, &rows);
+    let plain_rows = scalars(&mut block, batch, options, &rows);
     attributes(&mut block, batch, options.promoted, &rows);
-    Ok(block.finish())
+    Ok(EncodedLogs { block: block.finish(), plain_rows })
 }
 
 fn check_type(column: &PromotedColumn) -> Result<(), UnknownColumnType> {
@@ -130,8 +138,8 @@ fn check_type(column: &PromotedColumn) -> Result<(), UnknownColumnType> {
     if fits { Ok(()) } else { Err(UnknownColumnType(column.column_type.clone())) }
 }
 
-/// Everything but the attributes.
-fn scalars(block: &mut Block, batch: &LogBatch, options: &LogBlockOptions<'_>, rows: &[u32]) {
+/// Everything but the attributes; returns how many rows have no skeleton.
+fn scalars(block: &mut Block, batch: &LogBatch, options: &LogBlockOptions<'_>, rows: &[u32]) -> usize {
     let each = || rows.iter().map(|&row| row as usize);
     let (resources, scopes, texts) = (&batch.resources, &batch.scopes, &batch.texts);
     let count = rows.len();
@@ -153,7 +161,7 @@ fn scalars(block: &mut Block, batch: &LogBatch, options: &LogBlockOptions<'_>, r
     low_cardinality(block, "severity_text", texts.len(), severity_texts, |id| texts.get(id, 0));
     block.column("body", "String");
     each().for_each(|row| block.string(batch.bodies.get(row)));
-    skeletons(block, batch, rows, options.skeletons);
+    let plain_rows = skeletons(block, batch, rows, options.skeletons);
     block.column("template_id", "UInt64");
     block.values(each().map(|row| batch.template_ids[row].to_le_bytes()));
     block.column("trace_id", "FixedString(16)");
@@ -173,6 +181,7 @@ fn scalars(block: &mut Block, batch: &LogBatch, options: &LogBlockOptions<'_>, r
     block.values(std::iter::repeat_n(options.commit_id.to_le_bytes(), count));
     block.column("expires_on", "Date");
     block.values(each().map(|row| expiry(batch.timestamps[row], options).to_le_bytes()));
+    plain_rows
 }
 
 /// Day on which a record expires.
@@ -184,8 +193,8 @@ fn expiry(timestamp: i64, options: &LogBlockOptions<'_>) -> u16 {
     (last_seen + i64::from(options.retention_days)).min(i64::from(FOREVER)) as u16
 }
 
-/// Skeletons as far as they are worth it; empty for the others.
-fn skeletons(block: &mut Block, batch: &LogBatch, rows: &[u32], memory: Option<&SkeletonMemory>) {
+/// Skeletons as far as they are worth it; empty for the others, whose number it returns.
+fn skeletons(block: &mut Block, batch: &LogBatch, rows: &[u32], memory: Option<&SkeletonMemory>) -> usize {
     let skeletons = &batch.skeletons;
     let mut counts = vec![0_u32; skeletons.len()];
     for &row in rows {
@@ -203,6 +212,7 @@ fn skeletons(block: &mut Block, batch: &LogBatch, rows: &[u32], memory: Option<&
         .collect();
     let ids = rows.iter().map(|&row| written[batch.skeleton_ids[row as usize] as usize]);
     low_cardinality(block, "skeleton", skeletons.len(), ids, |id| skeletons.get(id));
+    counts.iter().zip(&written).filter(|(_, written)| **written == 0).map(|(&rows, _)| rows as usize).sum()
 }
 
 fn attributes(block: &mut Block, batch: &LogBatch, promoted: &[PromotedColumn], rows: &[u32]) {

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Callable, Iterator
+from types import NoneType
 from typing import Any, Final
 
 from sqlglot import exp
@@ -168,7 +169,14 @@ def _check_star(star: exp.Star) -> None:
         raise Refused("* is for the list of columns and for count(*).", star, "Name the columns.")
 
 
+def _check_placed(query: exp.Expression) -> None:
+    """Written again, a query without parentheses where a table belongs would be a table called SELECT to the engine."""
+    if not isinstance(query.parent, (NoneType, exp.Subquery, exp.SetOperation, exp.CTE)):
+        raise Refused("a query stands where it needs parentheses.", query, "Write FROM (SELECT ...).")
+
+
 def _check_select(select: exp.Select) -> None:
+    _check_placed(select)
     if not select.expressions:
         raise Refused("nothing is selected.", select, "Name columns, or write *.")
 
@@ -195,7 +203,15 @@ def function_hint(name: str) -> str:
     return f"Did you mean {close}?" if close else "The SQL reference lists the functions."
 
 
+def _check_source(clause: exp.Expression) -> None:
+    # FINAL is refused with a message of its own.
+    if not isinstance(clause.this, (exp.Table, exp.Subquery, exp.Final)):
+        raise Refused("records come from logs or from a query in parentheses.", clause)
+
+
 def _check_join(join: exp.Join) -> None:
+    if join.kind != "ARRAY":
+        _check_source(join)
     for word in " ".join((join.method, join.side, join.kind)).split():
         if word.upper() not in _JOINS:
             raise Refused(f"{word.upper()} JOIN is not allowed.", join)
@@ -270,9 +286,11 @@ def _name_of(node: exp.Expression) -> str:
 
 _CHECKERS: Final[dict[str, Callable[[Any], None]]] = {
     "Select": _check_select,
+    **dict.fromkeys(("Union", "Except", "Intersect"), _check_placed),
     "Star": _check_star,
     "Table": _check_table,
     "CTE": _check_cte,
+    "From": _check_source,
     "Join": _check_join,
     "In": _check_in,
     "DataType": _check_type,

@@ -13,7 +13,7 @@ from nexus.storage.clickhouse.commit import Waiting
 SMALL: Final = 2_000
 """Rows; batches with fewer are put together."""
 
-Encode = Callable[..., bytes]
+Encode = Callable[..., tuple[bytes, int]]
 """`nexus._native.encode_native`; the options that all blocks of a commit share are filled in."""
 
 
@@ -21,11 +21,12 @@ class EncodeFailed(Exception):
     """A batch could not be encoded."""
 
 
-def encode_blocks(encode: Encode, taken: Sequence[Waiting]) -> Iterator[tuple[bytes, int]]:
-    """Each block of a commit with its rows. Raises `EncodeFailed`."""
+def encode_blocks(encode: Encode, taken: Sequence[Waiting]) -> Iterator[tuple[bytes, int, int]]:
+    """Each block of a commit with its rows, and how many of them have no skeleton. Raises `EncodeFailed`."""
     try:
         for tenant, batch, day, rows in _pieces(taken):
-            yield encode(batch, tenant=tenant, day=day), rows
+            block, plain = encode(batch, tenant=tenant, day=day)
+            yield block, rows, plain
     except Exception as error:
         raise EncodeFailed(f"a batch could not be encoded: {error}") from error
 

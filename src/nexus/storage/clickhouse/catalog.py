@@ -30,11 +30,13 @@ class Partition:
 
 @dataclass(frozen=True, slots=True)
 class Catalog:
-    """A snapshot. `in_maps` are the (key, type) pairs that were ever stored in a map; None when that is not known."""
+    """A snapshot. `in_maps` are the (key, type) pairs that were ever stored in a map, `plain` the ids of the partitions that
+    may hold records without a skeleton; None when that is not known."""
 
     columns: tuple[LearnedColumn, ...] = ()
     partitions: tuple[Partition, ...] = ()
     in_maps: frozenset[tuple[str, str]] | None = None
+    plain: frozenset[str] | None = None
     map_types: frozenset[str] = field(init=False, compare=False)
     """Types of which rows may hold attributes that no learned column covers."""
 

@@ -1,4 +1,5 @@
-"""`ingest.sqlite`: what the writer has to remember besides the records: tokens (`tokens`), attribute keys (`seen_keys`).
+"""`ingest.sqlite`: what the writer has to remember besides the records: tokens (`tokens`), attribute keys
+(`seen_keys`), days with records that have no skeleton (`plain_days`).
 
 SQLite in WAL mode: a killed process loses nothing that was committed; a power cut loses at most the newest
 transactions, or none with `fsync`. One connection writes, under a lock; another one reads and never waits for it.
@@ -30,6 +31,7 @@ CREATE TABLE IF NOT EXISTS missing (
 ) WITHOUT ROWID;
 CREATE INDEX IF NOT EXISTS missing_commit ON missing (commit_id);
 CREATE TABLE IF NOT EXISTS seen_keys (key TEXT NOT NULL, type TEXT NOT NULL, PRIMARY KEY (key, type)) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS plain_days (day INTEGER PRIMARY KEY);
 CREATE TABLE IF NOT EXISTS state (name TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
 """
 

@@ -13,6 +13,7 @@ from nexus.storage.api import EncodedTable, Page, RunningQuery, Statistics, Tabl
 from nexus.storage.clickhouse.catalog import PARTITIONS_SQL, Catalog, read_partitions
 from nexus.storage.clickhouse.compile import compile_table, explain
 from nexus.storage.clickhouse.learned import LearnedColumns
+from nexus.storage.clickhouse.plain_days import PlainDays
 from nexus.storage.clickhouse.queries import QueryPool, Session
 from nexus.storage.clickhouse.records import FORMAT, Line, PageBuilder, get_record, read_lines
 
@@ -30,9 +31,10 @@ _DICTIONARY: Final = re.compile(r"LowCardinality\(((?:[^()]|\([^()]*\))*)\)")
 class LogReader:
     """See the module text. `changed` must be called whenever records came or went, before anybody is told."""
 
-    def __init__(self, pool: QueryPool, learned: LearnedColumns) -> None:
+    def __init__(self, pool: QueryPool, learned: LearnedColumns, plain: PlainDays) -> None:
         self._pool = pool
         self._learned = learned
+        self._plain = plain
         self._version = 0
         self._catalog: tuple[int, Catalog] | None = None
 
@@ -109,6 +111,7 @@ class LogReader:
             self._learned.columns,
             read_partitions((str(id), int(first), int(last), int(count)) for id, first, last, count in rows),
             self._learned.seen,
+            None if self._plain.known is None else frozenset(map(str, self._plain.known)),
         )
         self._catalog = version, catalog
         return catalog

@@ -9,7 +9,7 @@ from nexus.query.plan import All, And, LogScan, Predicate, Scoped, TimeRange
 from nexus.storage.clickhouse.catalog import Catalog
 from nexus.storage.clickhouse.literals import quote
 from nexus.storage.clickhouse.predicates import Body, Conditions, uses_words
-from nexus.storage.clickhouse.slices import slices
+from nexus.storage.clickhouse.slices import clip, slices
 
 TABLE = "nexus.logs"
 
@@ -39,10 +39,23 @@ def scan_of(scoped: Scoped, scan: LogScan, catalog: Catalog, extra: tuple[str, .
         # An empty skeleton holds no word; saying so twice costs a look at an index.
         implied = any(condition.startswith("(indexHint(has(tokens(skeleton), ") for condition in known)
         forms.append(tuple(known) if implied else ("skeleton != ''", *known))
-        forms.append(("skeleton = ''", *Conditions(catalog, Body.PLAIN).conjuncts(where)))
+        if (within := _plain_partitions(scan.time, catalog)) is not None:
+            forms.append((*within, "skeleton = ''", *Conditions(catalog, Body.PLAIN).conjuncts(where)))
     else:
         forms.append(tuple(Conditions(catalog, Body.PLAIN).conjuncts(where)))
     return Scan(tuple((tenant, *part.conditions, *extra, *form) for part in slices(scan.time, catalog) for form in forms))
+
+
+def _plain_partitions(time: TimeRange, catalog: Catalog) -> tuple[str, ...] | None:
+    """The condition that leaves the partitions with records that have no skeleton, if any is needed; None when there are no
+    such partitions in the range."""
+    if catalog.plain is None:
+        return ()
+    _, _, partitions = clip(time, catalog)
+    plain = [partition.id for partition in partitions if partition.id in catalog.plain]
+    if len(plain) == len(partitions):
+        return ()
+    return (f"_partition_id IN ({', '.join(map(quote, plain))})",) if plain else None
 
 
 def plain_conditions(scoped: Scoped, catalog: Catalog) -> list[str]:

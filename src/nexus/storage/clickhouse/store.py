@@ -18,6 +18,7 @@ from nexus.storage.clickhouse.ingest_db import IngestDatabase
 from nexus.storage.clickhouse.learned import LearnedColumns, read_learned
 from nexus.storage.clickhouse.migrate import EMBEDDED, migrate, pending, plan
 from nexus.storage.clickhouse.options import StoreOptions
+from nexus.storage.clickhouse.plain_days import PlainDays
 from nexus.storage.clickhouse.queries import QueryPool
 from nexus.storage.clickhouse.reader import LogReader
 from nexus.storage.clickhouse.retention import Retention
@@ -44,18 +45,20 @@ class ClickHouseStore:
             retention = Retention(self._database, retention_days)
             retention.start(connection)
             seen = SeenKeys(self._database, table_is_empty=bool(empty))
+            plain = PlainDays(self._database, table_is_empty=bool(empty))
             learner = Learner(read_learned(connection), options.max_learned_columns)
         finally:
             engine.release(connection)
         self._learned = LearnedColumns(learner, seen, self._changed_schema)
         self._pool = QueryPool(engine, options.reader.workers, options.reader.waiting)
-        self._reader = LogReader(self._pool, self._learned)
+        self._reader = LogReader(self._pool, self._learned, plain)
         self._disk = DiskGuard(engine.directory.path, options.disk_reserve_bytes)
         self._writer = LogWriter(
             engine,
             functools.partial(_native.encode_native, skeletons=_native.SkeletonMemory()),
             ledger,
             self._learned,
+            plain,
             self._disk,
             options.writer,
             lambda: retention.days,

@@ -28,6 +28,7 @@ from nexus.storage.clickhouse.disk import DiskGuard
 from nexus.storage.clickhouse.errors import EngineError
 from nexus.storage.clickhouse.learned import LearnedColumns
 from nexus.storage.clickhouse.options import WriterOptions
+from nexus.storage.clickhouse.plain_days import PlainDays
 from nexus.storage.clickhouse.tokens import Entry, Known, TokenLedger, digest_of
 
 log = logging.getLogger(__name__)
@@ -75,6 +76,7 @@ class LogWriter:
         encode: Encode,
         ledger: TokenLedger,
         learned: LearnedColumns,
+        plain: PlainDays,
         disk: DiskGuard,
         options: WriterOptions,
         retention_days: Callable[[], int],
@@ -84,6 +86,7 @@ class LogWriter:
         self._encode = encode
         self._ledger = ledger
         self._learned = learned
+        self._plain = plain
         self._disk = disk
         self._options = options
         self._retention_days = retention_days
@@ -150,7 +153,7 @@ class LogWriter:
         elif (receipt := self._replay(known, token)) is not None:
             return receipt
         else:
-            waiting.only_days = _days_left(waiting.days, known)
+            waiting.only_days = _days_left(waiting.days, known, int(time.time()) // 86400)
             waiting.receipt = Receipt(known.records, reply=known.reply)
         self._enqueue(waiting)
         self._in_flight[digest] = waiting
@@ -303,9 +306,11 @@ class LogWriter:
         def blocks() -> Iterator[bytes]:
             nonlocal expected, encoding
             began = time.perf_counter()
-            for block, rows in encode_blocks(encode, taken):
+            for block, rows, plain in encode_blocks(encode, taken):
                 encoding += time.perf_counter() - began
                 expected += rows
+                if plain:
+                    self._plain.note({day for waiting in taken for day in waiting.stored_days})
                 yield block
                 began = time.perf_counter()
 
@@ -406,12 +411,12 @@ def _resolve(group: list[tuple[Waiting, NexusError | None]]) -> None:
             waiting.future.set_exception(error)
 
 
-def _days_left(days: tuple[int, ...], known: Known) -> tuple[int, ...]:
+def _days_left(days: tuple[int, ...], known: Known, today: int) -> tuple[int, ...]:
     """Days of a repeated batch to store. Records without a time of their own got the day of their arrival, which may be
-    another one now: days after the first attempt's are those records, stored if that day was."""
+    another one now: days after the first attempt's, up to today, are those records, stored if that day was."""
     left = known.missing.intersection(days)
     if known.first_day in known.missing:
-        left |= {day for day in days if day > known.first_day}
+        left |= {day for day in days if known.first_day < day <= today}
     return tuple(sorted(left))
 
 
