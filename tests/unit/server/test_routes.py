@@ -16,7 +16,7 @@ from nexus.security.permissions import Permission
 from nexus.server.api.nexus_v1 import schema
 from nexus.server.app import description, main_routes
 from nexus.server.openapi import operation_id
-from nexus.server.routes import PUBLIC, Match, Route, Router, check, receiver_routes
+from nexus.server.routes import PUBLIC, WEBSOCKET, Match, Route, Router, check, receiver_routes
 
 NOTHING: Any = None
 
