@@ -57,7 +57,7 @@ class Live:
 def opened(nexus: NexusProcess, *, tenant: str = "", token: str = TOKEN, headers: dict[str, str] | None = None) -> connect:
     url = f"ws://127.0.0.1:{nexus.port}{API}/live" + (f"?tenant={tenant}" if tenant else "")
     given = {"Authorization": f"Bearer {token}"} if token else {}
-    return connect(url, additional_headers=given | (headers or {}), max_size=64 << 20)
+    return connect(url, additional_headers=given | (headers or {}), max_size=64 << 20, compression=None, max_queue=1)
 
 
 def run(work: Callable[[], Awaitable[None]]) -> None:
@@ -188,7 +188,24 @@ def test_pausing_holds_and_a_rate_drops(nexus: NexusProcess, tenant: str) -> Non
     run(work)
 
 
-def test_a_client_that_does_not_read_loses_the_oldest(nexus: NexusProcess, tenant: str) -> None:
+def test_a_client_that_does_not_read_costs_a_bounded_buffer(nexus: NexusProcess, tenant: str) -> None:
+    async def work() -> None:
+        async with opened(nexus, tenant=tenant) as socket:
+            live = Live(socket)
+            await live.subscribe(rate=20_000)
+            for part in range(20):
+                await send(nexus, tenant, *({"_msg": f"{part}-{n} " + "x" * 2000} for n in range(1500)))
+            # What neither the sockets' buffers nor ours hold is gone, and counted.
+            records = await live.until(30_000)
+            assert live.dropped > 1000
+            assert len(records) + live.dropped == 30_000
+            assert records[0]["body"].startswith("0-0 ")
+            assert records[-1]["body"].startswith("19-1499 ")
+
+    run(work)
+
+
+def test_a_paused_subscription_loses_the_oldest(nexus: NexusProcess, tenant: str) -> None:
     async def work() -> None:
         async with opened(nexus, tenant=tenant) as socket:
             live = Live(socket)

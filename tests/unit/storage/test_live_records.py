@@ -30,6 +30,8 @@ QUERIES = [
     "resource.team:*",
     "resource.status:500",
     "resource.ratio:>1",
+    'resource.color:"[1,2]"',
+    'resource.color:!="[1,2]"',
     "resource.color:/^[gG]/",
     "host.name:!=500",
     "pod:/^[0-9.]+$/",
