@@ -165,9 +165,9 @@ fn hex_equals(batch: &LogBatch, column: Column, row: usize, digits: &[u8]) -> bo
 /// Hex digits, nothing for an id of only zeros.
 fn write_id(out: &mut Vec<u8>, id: &[u8]) {
     if id.iter().any(|&byte| byte != 0) {
-        id.iter().for_each(|byte| {
+        for byte in id {
             let _ = write!(out, "{byte:02x}");
-        });
+        }
     }
 }
 

@@ -27,7 +27,7 @@ pub(super) enum Node {
     All,
     /// Over the body; `masked` when skeletons cannot tell.
     Body {
-        text: Bounded,
+        text: Box<Bounded>,
         masked: bool,
     },
     BodyWildcard(BodyWildcard),
@@ -231,7 +231,9 @@ impl Parser<'_> {
         Ok(match field {
             Field::Column(Column::Body) => Node::BodyWildcard(BodyWildcard::new(&pieces)),
             Field::Column(_) => {
-                pieces.iter_mut().for_each(|piece| piece.make_ascii_lowercase());
+                for piece in &mut pieces {
+                    piece.make_ascii_lowercase();
+                }
                 Node::Text(field, TextTest::Wildcard(Pieces::new(&pieces)))
             }
             _ => Node::Text(field, TextTest::Wildcard(Pieces::new(&pieces))),
@@ -333,7 +335,7 @@ impl Parser<'_> {
 
 fn body(text: &str) -> Node {
     let masked = text.bytes().any(|byte| byte.is_ascii_digit() || byte == b'*');
-    Node::Body { text: Bounded::new(text), masked }
+    Node::Body { text: Box::new(Bounded::new(text)), masked }
 }
 
 #[cfg(test)]

@@ -104,7 +104,8 @@ impl Translator<'_> {
             return Ok(());
         }
         let Some(character) = self.next() else { return Ok(()) };
-        if !matches!(character, '*' | '+' | '?') && !(character == '(' && self.rest().starts_with('?')) {
+        let flags = character == '(' && self.rest().starts_with('?');
+        if !flags && !matches!(character, '*' | '+' | '?') {
             self.flush();
         }
         match character {

@@ -9,8 +9,11 @@ use crate::limits::MAX_DEPTH;
 /// A resource's attributes: keys, and values as JSON.
 #[derive(Debug, Default)]
 pub(super) struct Resource<'a> {
-    members: Vec<(Vec<u8>, &'a [u8])>,
+    members: Vec<Member<'a>>,
 }
+
+/// A key and its value as JSON.
+type Member<'a> = (Vec<u8>, &'a [u8]);
 
 impl<'a> Resource<'a> {
     /// From a JSON object. Whatever is none has no attributes.
@@ -26,7 +29,7 @@ impl<'a> Resource<'a> {
     }
 }
 
-fn members(json: &[u8]) -> Result<Vec<(Vec<u8>, &[u8])>, JsonError> {
+fn members(json: &[u8]) -> Result<Vec<Member<'_>>, JsonError> {
     let mut reader = Reader::new(json);
     let mut members = Vec::new();
     let mut scratch = Vec::new();

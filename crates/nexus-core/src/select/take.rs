@@ -22,6 +22,7 @@ impl<'a, const N: usize> Renumbered<'a, N> {
 
 impl LogBatch {
     /// The rows that `mask` marks, in order; what the mask does not reach is left out.
+    #[must_use]
     pub fn take(&self, mask: &[bool]) -> LogBatch {
         let rows: Vec<usize> =
             mask.iter().take(self.num_rows()).enumerate().filter(|(_, taken)| **taken).map(|(row, _)| row).collect();
