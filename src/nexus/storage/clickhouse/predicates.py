@@ -7,7 +7,6 @@ record has one, over the body where it has none. A condition may be NULL, which 
 from __future__ import annotations
 
 import json
-import math
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -32,6 +31,7 @@ from nexus.query.plan import (
     Wildcard,
     Word,
 )
+from nexus.query.values import number_of, text_of
 from nexus.storage.clickhouse import fields
 from nexus.storage.clickhouse.catalog import Catalog
 from nexus.storage.clickhouse.literals import quote
@@ -52,8 +52,6 @@ _NEGATED: Final = {CompareOp.NE: CompareOp.EQ}
 _RANKS: Final = {name: rank for rank, name in enumerate(SEVERITIES)}
 _ID_BYTES: Final = {"trace_id": 16, "span_id": 8}
 _SAFE_INT: Final = 1 << 63
-_INTEGER: Final = re.compile(r"[+-]?[0-9]{1,300}")
-_NUMBER: Final = re.compile(r"[+-]?(?:[0-9]{1,300}(?:\.[0-9]*)?|\.[0-9]+)(?:[eE][+-]?[0-9]{1,4})?")
 
 
 @dataclass(frozen=True, slots=True)
@@ -195,24 +193,6 @@ def has_digit(text: str) -> bool:
     return any("0" <= c <= "9" for c in text)
 
 
-def number_of(value: Value) -> int | float | None:
-    """The number that a value is or reads as, or None."""
-    if isinstance(value, bool):
-        return None
-    if isinstance(value, str):
-        if not _NUMBER.fullmatch(value):
-            return None
-        value = int(value) if _INTEGER.fullmatch(value) else float(value)
-    return value if math.isfinite(value) else None
-
-
-def text_of(value: Value) -> str:
-    """The text that a value is or prints as."""
-    if isinstance(value, bool):
-        return "true" if value else "false"
-    return value if isinstance(value, str) else repr(value)
-
-
 def _hint(text: str, word: str) -> str:
     """What the bloom filter on the words of a text can be asked."""
     return f"indexHint(has(tokens({text}), {quote(word)}))"
@@ -316,7 +296,7 @@ def _compare_attribute(way: fields.Attribute, op: CompareOp, value: Value) -> st
 def _compare_resource(key: str, op: CompareOp, value: Value) -> str:
     token, text = fields.resource_token(key), text_of(value)
     spellings = {json.dumps([text], ensure_ascii=False)}
-    if number_of(value) is not None or text in ("true", "false"):
+    if number_of(value) is not None or text in ("true", "false") or text[:1] in ("[", "{"):
         spellings.add(f"[{text}]")
     equal = f"{token} IN ({', '.join(quote(spelling) for spelling in sorted(spellings))})"
     match op:
