@@ -239,6 +239,61 @@ class Bounds:
 
 
 @dataclass(frozen=True, slots=True)
+class Patterns:
+    """Records by template: exact counts in buckets of `step` ns aligned to the epoch.
+
+    The `limit` most (fewest) frequent ones, or those that appear last (`newest`, by their first record in the range).
+    """
+
+    scan: LogScan
+    step: int
+    limit: int = 100
+    order: Literal["most", "fewest", "newest"] = "most"
+
+
+@dataclass(frozen=True, slots=True)
+class Context:
+    """A record, and what the same stream (resource and service) or the same service wrote before and after it."""
+
+    timestamp: int
+    hash: int
+    before: int
+    after: int
+    same: Literal["stream", "service"] = "stream"
+
+
+@dataclass(frozen=True, slots=True)
+class Profile:
+    """Values of every field that two selections carry, at once, each with its number of records on both sides.
+
+    One record in `shares` of a side is looked at (1: all of them, exactly). Of each field the `values` most frequent.
+    """
+
+    selection: LogScan
+    baseline: LogScan
+    shares: tuple[int, int] = (1, 1)
+    values: int = 50
+
+
+@dataclass(frozen=True, slots=True)
+class Contrast:
+    """Values of some fields, each with its exact number of records in two selections; the `values` most frequent."""
+
+    selection: LogScan
+    baseline: LogScan
+    fields: tuple[Field, ...]
+    values: int = 50
+
+
+@dataclass(frozen=True, slots=True)
+class FieldSummary:
+    """How many records match, have the field, how many values it has, and statistics of those that are numbers."""
+
+    scan: LogScan
+    field: Field
+
+
+@dataclass(frozen=True, slots=True)
 class SqlStatement:
     """A user's SELECT, parsed and checked against the allow-list.
 
@@ -250,7 +305,21 @@ class SqlStatement:
     limit: int
 
 
-Plan = Search | GetRecord | Count | Histogram | Facets | ListFields | Bounds | SqlStatement
+Plan = (
+    Search
+    | GetRecord
+    | Count
+    | Histogram
+    | Facets
+    | ListFields
+    | Bounds
+    | Patterns
+    | Context
+    | Profile
+    | Contrast
+    | FieldSummary
+    | SqlStatement
+)
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,7 +11,7 @@ import msgspec
 
 from nexus.pipeline.http import HttpReceiver
 from nexus.server.api import operations
-from nexus.server.api.nexus_v1 import admin, auth, ingest, logs, queries, sql
+from nexus.server.api.nexus_v1 import admin, auth, explore, ingest, logs, queries, sql
 from nexus.server.dispatch import Dispatcher
 from nexus.server.openapi import describe
 from nexus.server.routes import Route, Router, receiver_routes
@@ -24,6 +24,7 @@ _TABLES: Final = (
     operations.ROUTES,
     auth.ROUTES,
     logs.ROUTES,
+    explore.ROUTES,
     sql.ROUTES,
     queries.ROUTES,
     ingest.ROUTES,
