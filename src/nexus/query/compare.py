@@ -5,9 +5,10 @@ counts as a value: 0 when the shares are the same, 1 when no value occurs on bot
 
 Two corrections keep fields with many values from winning by chance. Values that fewer than `RARE` records of both
 sides together hold, and those that a store left out, are one value, "rest": ids, which differ by nature, then come down
-to being there or not. And from the divergence is taken what chance alone would make of it: for two samples of n and m
-records from one distribution over k values it is about (k - 1)(1/n + 1/m)/8 nats, the expectation of the divergence's
-second-order term (as in Grosse et al. 2002, Phys. Rev. E 65, 041905).
+to being there or not. And from the divergence is taken what chance alone seldom exceeds: 8 nm/(n + m) times its value in
+nats is distributed as chi-square with k - 1 degrees of freedom for two samples of n and m records from one distribution
+over k values (as in Grosse et al. 2002, Phys. Rev. E 65, 041905), so that the mean and twice the standard deviation
+of that are taken off.
 """
 
 from __future__ import annotations
@@ -48,7 +49,8 @@ def score(counts: Counts, selection: int, baseline: int) -> float:
     pairs.append((counts.present[0] - shown[0], counts.present[1] - shown[1]))
     pairs.append((selection - counts.present[0], baseline - counts.present[1]))
     pairs = [pair for pair in pairs if pair[0] > 0 or pair[1] > 0]
-    chance = (len(pairs) - 1) * (1 / selection + 1 / baseline) / 8
+    freedom = len(pairs) - 1
+    chance = (freedom + 2 * sqrt(2 * freedom)) * (1 / selection + 1 / baseline) / 8
     divergence = _divergence((a / selection, b / baseline) for a, b in pairs) - chance
     return sqrt(min(divergence / log(2), 1.0)) if divergence > 1e-12 else 0.0
 

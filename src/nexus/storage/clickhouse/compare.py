@@ -96,7 +96,9 @@ def field_summary(scoped: Scoped, plan: FieldSummary, catalog: Catalog) -> str:
     field = plan.field
     here = fields.presence(field, catalog)
     text = f"ifNull(toString({fields.text(field, catalog)}), '')"
-    inner = scan_of(scoped, plan.scan, catalog).union(f"({here}) AS p, {text} AS v, {number(field, catalog)} AS x")
+    inner = scan_of(scoped, plan.scan, catalog).union(
+        f"({here}) AS p, if(p, {text}, '') AS v, {number(field, catalog)} AS x"
+    )
     counted = "x IS NOT NULL AND isFinite(x)"
     percentiles = ", ".join(map(str, PERCENTILES))
     return (

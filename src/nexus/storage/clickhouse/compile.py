@@ -30,6 +30,7 @@ from nexus.query.plan import (
 from nexus.storage.clickhouse import fields
 from nexus.storage.clickhouse.catalog import Catalog
 from nexus.storage.clickhouse.compare import contrast, field_summary, profile
+from nexus.storage.clickhouse.context import stream_of
 from nexus.storage.clickhouse.grouping import SEVERITY as _SEVERITY
 from nexus.storage.clickhouse.grouping import group_key, shown_text
 from nexus.storage.clickhouse.literals import identifier, quote
@@ -80,7 +81,8 @@ def explain(scoped: Scoped, catalog: Catalog) -> list[str]:
         case Patterns():
             return [counts(scoped, scoped.plan, catalog)]
         case Context():
-            return [get_record(scoped, GetRecord(scoped.plan.timestamp, scoped.plan.hash), catalog)]
+            found = get_record(scoped, GetRecord(scoped.plan.timestamp, scoped.plan.hash), catalog)
+            return [found, stream_of(scoped, scoped.plan, catalog)]
         case SqlStatement():
             from nexus.storage.clickhouse.sql_statement import compile_sql  # the SQL parser takes 0.1 s to load
 

@@ -222,7 +222,8 @@ async def field(call: Call) -> Response:
     (facet,) = facets_of(values, (asked,), wanted.limit)
     numbers = None
     if int(number) and None not in (low, high, mean, sum_, *marks):
-        numbers = schema.FieldNumbers(int(number), low, high, mean, sum_, *marks)
+        # Whole numbers come as such from the engine.
+        numbers = schema.FieldNumbers(int(number), *map(float, (low, high, mean, sum_, *marks)))
     cost = Statistics(
         query_id,
         summary.statistics.elapsed_ms + values.statistics.elapsed_ms,
