@@ -293,6 +293,90 @@ class FieldSummary:
     field: Field
 
 
+# --------------------------------------------------------------------------------------------------------- aggregation
+
+
+@dataclass(frozen=True, slots=True)
+class TimeBuckets:
+    """Buckets of `step` ns that begin at `offset` ns plus a multiple of it; the key is the begin in ns."""
+
+    step: int
+    offset: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class CalendarBuckets:
+    """Hours, days, weeks (from Monday), months, quarters or years of a time zone; the key is the begin in ns."""
+
+    unit: Literal["minute", "hour", "day", "week", "month", "quarter", "year"]
+    zone: str = "UTC"
+
+
+@dataclass(frozen=True, slots=True)
+class NumberBuckets:
+    """Buckets of the numbers in a field; the key is the begin. Records without a number are in none."""
+
+    field: Field
+    step: float
+    offset: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class FieldValues:
+    """The texts of a field. Records without one are in none, or in that of `missing`."""
+
+    field: Field
+    missing: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Matches:
+    """The key is the number of each predicate that a record matches: it may be in several, or in none."""
+
+    predicates: tuple[Predicate, ...]
+
+
+GroupKey = TimeBuckets | CalendarBuckets | NumberBuckets | FieldValues | Matches
+
+
+@dataclass(frozen=True, slots=True)
+class Metric:
+    """A figure over the records of a group. `argument` is the percentiles (0 to 1) of `percentiles`.
+
+    `stats` is (count, min, max, mean, sum, sum of squares) of the numbers; `count` counts records with the field;
+    `distinct` its values; `latest` and `earliest` are the text of the field in the last and first record that has one.
+    """
+
+    kind: Literal["count", "sum", "avg", "min", "max", "stats", "percentiles", "distinct", "latest", "earliest"]
+    field: Field
+    argument: tuple[float, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Level:
+    """Groups within each group of the level above: those with `min_count` records at least, the first `limit` of them in
+    the order of their count, key or metric; equal ones by key."""
+
+    key: GroupKey
+    limit: int = 10_000
+    order: Literal["count", "key", "metric"] = "key"
+    descending: bool = False
+    metric: Metric | None = None
+    min_count: int = 1
+
+
+@dataclass(frozen=True, slots=True)
+class Aggregate:
+    """Metrics over groups within groups; no levels means one group of all records.
+
+    Answers (key of each level, count, count of all groups beside this one and itself, metrics).
+    """
+
+    scan: LogScan
+    levels: tuple[Level, ...] = ()
+    metrics: tuple[Metric, ...] = ()
+
+
 @dataclass(frozen=True, slots=True)
 class SqlStatement:
     """A user's SELECT, parsed and checked against the allow-list.
@@ -318,6 +402,7 @@ Plan = (
     | Profile
     | Contrast
     | FieldSummary
+    | Aggregate
     | SqlStatement
 )
 

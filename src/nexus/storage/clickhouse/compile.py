@@ -1,7 +1,8 @@
 """Plans to SQL text. Pure: a scoped plan and a catalog in, statements out; golden-tested in `tests/golden/sql`.
 
 Results: Count (count); Histogram (bucket start ns, key, count); Facets (field, value, count, records with the field);
-ListFields (kind, name, type, count); Bounds (first ns, last ns, count). Profile, Contrast, FieldSummary: `compare`.
+ListFields (kind, name, type, count); Bounds (first ns, last ns, count). Others: `compare` and
+`aggregate`.
 Pages: `records`. Patterns and context, which take several statements: modules of those names. User SQL: `sql_statement`.
 """
 
@@ -9,6 +10,7 @@ from __future__ import annotations
 
 from nexus.query.fields import name_of
 from nexus.query.plan import (
+    Aggregate,
     Bounds,
     Context,
     Contrast,
@@ -28,6 +30,7 @@ from nexus.query.plan import (
     SqlStatement,
 )
 from nexus.storage.clickhouse import fields
+from nexus.storage.clickhouse.aggregate import aggregate
 from nexus.storage.clickhouse.catalog import Catalog
 from nexus.storage.clickhouse.compare import contrast, field_summary, profile
 from nexus.storage.clickhouse.context import stream_of
@@ -64,6 +67,8 @@ def compile_table(scoped: Scoped, catalog: Catalog) -> str:
             return profile(scoped, scoped.plan, catalog)
         case Contrast():
             return contrast(scoped, scoped.plan, catalog)
+        case Aggregate():
+            return aggregate(scoped, scoped.plan, catalog)
         case FieldSummary():
             return field_summary(scoped, scoped.plan, catalog)
         case _:
