@@ -11,6 +11,7 @@ import msgspec
 
 from nexus.pipeline.http import HttpReceiver
 from nexus.server.api import operations
+from nexus.server.api.elasticsearch import routes as elasticsearch
 from nexus.server.api.nexus_v1 import admin, auth, explore, ingest, logs, queries, sql
 from nexus.server.dispatch import Dispatcher
 from nexus.server.openapi import describe
@@ -29,6 +30,7 @@ _TABLES: Final = (
     queries.ROUTES,
     ingest.ROUTES,
     admin.ROUTES,
+    elasticsearch.ROUTES,
 )
 
 

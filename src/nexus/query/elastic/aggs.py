@@ -106,7 +106,11 @@ class _Reader:
     def level(self, aggregations: Any) -> tuple[list[MetricNode], list[BucketNode]]:
         metrics: list[MetricNode] = []
         buckets: list[BucketNode] = []
-        for name, held in (aggregations or {}).items() if isinstance(aggregations, Mapping) else _refuse():
+        if aggregations is None:
+            return metrics, buckets
+        if not isinstance(aggregations, Mapping):
+            raise InvalidRequest("aggregations are an object.")
+        for name, held in aggregations.items():
             self.nodes += 1
             if self.nodes > MAX_NODES:
                 raise InvalidRequest(f"there are more than {MAX_NODES} aggregations.")
@@ -160,7 +164,7 @@ class _Reader:
                 if step <= 0:
                     raise InvalidRequest("the interval of [histogram] is greater than 0.")
                 key = NumberBuckets(field_of(_name(body, kind)), step, _number(body.get("offset", 0), "the offset"))
-                return BucketNode(name, kind, body, Level(key, MAX_BUCKETS), min_count=int(body.get("min_doc_count", 0)))
+                return BucketNode(name, kind, body, Level(key, MAX_BUCKETS + 1), min_count=int(body.get("min_doc_count", 0)))
             case "terms":
                 return self.terms(name, body)
             case "filters" | "filter":
@@ -204,7 +208,7 @@ class _Reader:
             name,
             "date_histogram",
             body,
-            Level(key, MAX_BUCKETS, "key", descending, min_count=max(min_count, 1)),
+            Level(key, MAX_BUCKETS + 1, "key", descending, min_count=max(min_count, 1)),
             bounds=bounds,
             min_count=min_count,
             keyed=body.get("keyed") is True,
@@ -496,7 +500,3 @@ def _number(value: Any, what: str) -> float:
         return float(value)
     except (TypeError, ValueError):
         raise InvalidRequest(f"{what} is a number.") from None
-
-
-def _refuse() -> Any:
-    raise InvalidRequest("aggregations are an object.")

@@ -93,6 +93,7 @@ class _Parser:
                 not sign.isalpha() or self.text[end : end + 1] in ("", " ", "\t", "\n", "(")
             ):
                 self.at = end
+                self.space()
                 return name
         return ""
 
