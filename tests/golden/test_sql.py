@@ -7,9 +7,11 @@ from collections.abc import Callable
 import pytest
 
 from nexus.query.plan import (
+    Aggregate,
     All,
     And,
     Bounds,
+    CalendarBuckets,
     Compare,
     CompareOp,
     Context,
@@ -21,11 +23,16 @@ from nexus.query.plan import (
     Field,
     FieldKind,
     FieldSummary,
+    FieldValues,
     GetRecord,
     Histogram,
+    Level,
     ListFields,
     LogScan,
+    Matches,
+    Metric,
     Not,
+    NumberBuckets,
     Patterns,
     Phrase,
     Plan,
@@ -34,6 +41,7 @@ from nexus.query.plan import (
     Regex,
     Search,
     SqlStatement,
+    TimeBuckets,
     TimeRange,
     Wildcard,
     Word,
@@ -106,6 +114,24 @@ CASES: dict[str, Plan] = {
     "contrast": Contrast(scan(Word("failed")), scan(), (column("severity"), attribute("status")), 20),
     "field_summary": FieldSummary(scan(), attribute("status")),
     "field_summary_anywhere": FieldSummary(scan(), Field(FieldKind.ANYWHERE, "host.name")),
+    "aggregate_metrics": Aggregate(scan(), (), (Metric("percentiles", attribute("duration"), (0.5, 0.99)),)),
+    "aggregate_nested": Aggregate(
+        scan(Word("failed")),
+        (
+            Level(FieldValues(attribute("http.route")), 5, "metric", True, Metric("avg", attribute("duration"))),
+            Level(TimeBuckets(HOUR, 5), 1000, min_count=2),
+        ),
+        (Metric("stats", attribute("status")), Metric("latest", attribute("status"))),
+    ),
+    "aggregate_keys": Aggregate(
+        scan(),
+        (
+            Level(CalendarBuckets("week", "Europe/Berlin")),
+            Level(NumberBuckets(attribute("duration"), 0.5)),
+            Level(Matches((Word("failed"), Exists(attribute("status"))))),
+            Level(FieldValues(column("service"), "none"), 3, "count", True),
+        ),
+    ),
     "sql_count": SqlStatement("SELECT count() FROM logs", 100),
     "sql_map_keys": SqlStatement(
         "SELECT attributes['http.route'] AS route, avg(attributes['duration']) FROM logs "
