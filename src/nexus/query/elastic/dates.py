@@ -45,7 +45,8 @@ def read_date(value: object, *, now_ns: int, up: bool = False, format: str = "")
     if isinstance(value, bool) or not isinstance(value, str | int | float):
         raise InvalidRequest(f"{value!r} is not a date.")
     text = str(value).strip()
-    if re.fullmatch(r"-?\d+(\.\d+)?", text) and not re.fullmatch(r"\d{4}", text):
+    year = isinstance(value, str) and "epoch" not in format and re.fullmatch(r"\d{4}", text) is not None
+    if re.fullmatch(r"-?\d+(\.\d+)?", text) and not year:
         factor = NS_PER_SECOND if "epoch_second" in format else 1_000_000
         whole, _, fraction = text.partition(".")
         ns = int(whole) * factor + (int(fraction[:9].ljust(9, "0")) * factor // 10**9 if fraction else 0)

@@ -183,7 +183,7 @@ class _Parser:
                 ends.append(
                     terms.ordered(field, CompareOp.LE if match[4] == "]" else CompareOp.LT, high, now_ns=reading.now_ns)
                 )
-            return And(tuple(ends)) if ends else Exists(field)
+            return ends[0] if len(ends) == 1 else And(tuple(ends)) if ends else Exists(field)
         if named and (match := self.take(_COMPARE)):
             return terms.ordered(field, _OPS[match[1]], _plain(match[2].strip('"')), now_ns=reading.now_ns)
         match = self.take(_TERM)
