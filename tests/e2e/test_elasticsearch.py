@@ -128,6 +128,28 @@ def test_mistakes_are_told(client: Elasticsearch) -> None:
     assert client.search(index="metrics", ignore_unavailable=True)["hits"]["total"]["value"] == 0
 
 
+@pytest.mark.parametrize(
+    "body",
+    [
+        {"size": "many"}, {"size": -1}, {"sort": 5}, {"sort": [[]]}, {"search_after": ["x"]}, {"search_after": [1, "a-b-c"]},
+        {"search_after": [1, f"{10**30}-1-1"]}, {"_source": 5}, {"fields": 5}, {"aggs": [1]}, {"aggs": {"a": {}}},
+        {"aggs": {"a": {"terms": {}}}}, {"aggs": {"a": {"terms": {"field": "x", "size": "x"}}}},
+        {"aggs": {"a": {"terms": {"field": "x", "order": {"nothing": "desc"}}}}},
+        {"aggs": {"a": {"histogram": {"field": "x", "interval": "nan"}}}},
+        {"aggs": {"a": {"date_histogram": {"field": "@timestamp", "fixed_interval": f"{10**18}d"}}}},
+        {"aggs": {"a": {"date_histogram": {"field": "@timestamp", "fixed_interval": "1h", "time_zone": "../x"}}}},
+        {"aggs": {"a": {"date_histogram": {"field": "@timestamp", "fixed_interval": "1ns", "min_doc_count": 0}}}},
+        {"aggs": {"a": {"percentiles": {"field": "x", "percents": [101]}}}}, {"query": {"multi_match": {"fields": [{}]}}},
+        {"query": {"query_string": {"query": "a", "fields": [5]}}}, {"post_filter": {}},
+    ],
+    ids=json.dumps,
+)  # fmt: skip
+def test_malformed_searches_are_the_senders_fault(filled: NexusProcess, body: dict[str, Any]) -> None:
+    answer = filled.post("/logs/_search", body, tenant=TENANT)
+    assert answer.status == 400, answer.body
+    assert answer.json["error"]["root_cause"][0]["reason"] and answer.headers["X-Elastic-Product"] == "Elasticsearch"
+
+
 def test_scanning_gives_every_record_once(client: Elasticsearch) -> None:
     found = list(scan(client, index="logs", query={"query": {"match_all": {}}}, size=70))
     assert len(found) == len({hit["_id"] for hit in found}) == 600

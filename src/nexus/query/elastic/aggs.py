@@ -137,7 +137,7 @@ class _Reader:
             first = sort[0] if isinstance(sort, list) else sort
             by, direction = next(iter(first.items())) if isinstance(first, Mapping) else (first, "desc")
             direction = direction.get("order", "desc") if isinstance(direction, Mapping) else direction
-            if by != TIMESTAMP or int(body.get("size", 1)) != 1:
+            if by != TIMESTAMP or body.get("size", 1) != 1:
                 raise InvalidRequest(f"[top_metrics] is supported for one record by {TIMESTAMP}.")
             asked = body.get("metrics") or []
             names = [str(one.get("field", "")) for one in (asked if isinstance(asked, list) else [asked])]
@@ -164,7 +164,13 @@ class _Reader:
                 if step <= 0:
                     raise InvalidRequest("the interval of [histogram] is greater than 0.")
                 key = NumberBuckets(field_of(_name(body, kind)), step, _number(body.get("offset", 0), "the offset"))
-                return BucketNode(name, kind, body, Level(key, MAX_BUCKETS + 1), min_count=int(body.get("min_doc_count", 0)))
+                return BucketNode(
+                    name,
+                    kind,
+                    body,
+                    Level(key, MAX_BUCKETS + 1),
+                    min_count=int(_number(body.get("min_doc_count", 0), "min_doc_count")),
+                )
             case "terms":
                 return self.terms(name, body)
             case "filters" | "filter":
@@ -202,7 +208,7 @@ class _Reader:
         if isinstance(given_bounds := body.get("extended_bounds"), Mapping):
             low, high = (read_date(given_bounds.get(end), now_ns=self.now_ns) for end in ("min", "max"))
             bounds = (low, high)
-        min_count = int(body.get("min_doc_count", 0))
+        min_count = int(_number(body.get("min_doc_count", 0), "min_doc_count"))
         descending = isinstance(body.get("order"), Mapping) and body["order"].get("_key") == "desc"
         return BucketNode(
             name,
@@ -225,7 +231,7 @@ class _Reader:
         ((by, direction),) = order.items()
         how = {"_count": "count", "_key": "key", "_term": "key"}.get(by, "metric")
         missing = None if body.get("missing") is None else str(body["missing"])
-        min_count = int(body.get("min_doc_count", 1))
+        min_count = int(_number(body.get("min_doc_count", 1), "min_doc_count"))
         level = Level(
             FieldValues(field_of(_name(body, "terms")), missing),
             min(size or MAX_BUCKETS, MAX_BUCKETS),
@@ -420,7 +426,7 @@ def _figure(node: MetricNode, values: list[Any]) -> dict[str, Any]:
                 return {"values": [{"key": key, "value": mark} for key, mark in zip(percents, marks, strict=True)]}
             return {"values": {str(key): mark for key, mark in zip(percents, marks, strict=True)}}
         case "stats" | "extended_stats":
-            return _stats(values[0], node.kind == "extended_stats", float(node.body.get("sigma", 2)))
+            return _stats(values[0], node.kind == "extended_stats", _number(node.body.get("sigma", 2), "sigma"))
         case "top_metrics":
             names = node.body["fields"]
             shown = {name: _maybe_number(value) for name, value in zip(names, values, strict=True)}
@@ -497,6 +503,9 @@ def _name(body: Mapping[str, Any], kind: str) -> str:
 
 def _number(value: Any, what: str) -> float:
     try:
-        return float(value)
-    except (TypeError, ValueError):
-        raise InvalidRequest(f"{what} is a number.") from None
+        number = float(value)
+    except (TypeError, ValueError, OverflowError):
+        number = math.nan
+    if not math.isfinite(number):
+        raise InvalidRequest(f"{what} is a number.")
+    return number

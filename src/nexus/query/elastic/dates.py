@@ -11,7 +11,7 @@ from nexus.model.time import MAX_TIME, NS_PER_SECOND, parse_time
 
 _STEP: Final = re.compile(r"([+-]\d*|/)([yMwdhHms])")
 _UNITS: Final = {"w": 604_800, "d": 86_400, "h": 3600, "H": 3600, "m": 60, "s": 1}
-_INTERVAL: Final = re.compile(r"(-?\d+)(ms|s|m|h|d|w|micros|nanos)")
+_INTERVAL: Final = re.compile(r"(-?\d{1,20})(ms|s|m|h|d|w|micros|nanos)")
 _INTERVAL_NS: Final = {
     "nanos": 1,
     "micros": 1_000,
@@ -84,7 +84,10 @@ def read_interval(text: object) -> int:
     match = _INTERVAL.fullmatch(str(text).strip())
     if match is None:
         raise InvalidRequest(f"{str(text)[:60]!r} is not an interval.", hint="For example 30s, 5m, 1h, 1d.")
-    return int(match[1]) * _INTERVAL_NS[match[2]]
+    length = int(match[1]) * _INTERVAL_NS[match[2]]
+    if abs(length) > MAX_TIME // 2:
+        raise InvalidRequest(f"the interval {str(text)[:60]!r} is too long.")
+    return length
 
 
 def _floor(moment: datetime, unit: str) -> datetime:

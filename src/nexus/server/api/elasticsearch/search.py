@@ -13,6 +13,7 @@ import msgspec
 from starlette.responses import Response
 
 from nexus.errors import InvalidRequest, NexusError
+from nexus.model.time import MAX_TIME
 from nexus.query.elastic.aggs import Ask, read_aggregations
 from nexus.query.elastic.aggs import answer as aggregations_of
 from nexus.query.elastic.dates import read_date
@@ -30,6 +31,8 @@ MAX_HITS: Final = 10_000
 MAX_SEARCHES: Final = 100
 MAX_SCROLL: Final = 256 << 10
 _MAX_HASH: Final = (1 << 64) - 1
+# What values of a type that the place has no use for raise: the JSON of a search has no schema to check it against.
+_MALFORMED: Final = (TypeError, ValueError, AttributeError, KeyError, OverflowError)
 _UNSORTED: Final = frozenset({"_doc", "_score", "_shard_doc", "_id"})
 
 
@@ -66,7 +69,10 @@ async def count(call: Call) -> Response:
     query_id = checked_id("")
     found = 0
     if selects_logs(call.parameters.get("index", "")):
-        scan = scan_of(lower_query(body.get("query"), now_ns=call.services.now_ns()))
+        try:
+            scan = scan_of(lower_query(body.get("query"), now_ns=call.services.now_ns()))
+        except _MALFORMED as error:
+            raise InvalidRequest(f"the query is malformed: {str(error)[:200]}.") from error
         table = await ask(call, query_id, call.services.store.table(close_plan(call, Count(scan), query_id)))
         found = int(table.rows[0][0])
     return answer({"count": found, "_shards": SHARDS})
@@ -116,8 +122,7 @@ async def run(
     """The answer to one search. Raises `InvalidRequest` for what is malformed or not supported."""
     try:
         return await _run(call, index, body, query_id, scroll=scroll, ignore=ignore, cursor=cursor)
-    except (TypeError, ValueError, AttributeError, KeyError) as error:
-        # Values of a type that the place has no use for; the JSON of a search has no schema to check it against.
+    except _MALFORMED as error:
         raise InvalidRequest(f"the search is malformed: {str(error)[:200]}.") from error
 
 
@@ -289,10 +294,13 @@ def _after(given: Any, order: str, now: int) -> Cursor:
         raise InvalidRequest("[search_after] is the list of sort values of a hit.")
     if len(given) > 1 and isinstance(given[1], str) and given[1].count("-") == 2:
         timestamp, mark, equal = given[1].split("-")
-        return Cursor(int(timestamp), int(mark, 16), int(equal))
+        cursor = Cursor(int(timestamp), int(mark, 16), int(equal))
+        if cursor.timestamp > MAX_TIME or cursor.hash > _MAX_HASH or not 0 <= cursor.skip < 1 << 31:
+            raise InvalidRequest("[search_after] is not of one of our hits.")
+        return cursor
     first = given[0]
     # Sort values are ns; numbers that are too small for that are in ms.
-    ns = first if isinstance(first, int) and first > 10**15 else read_date(first, now_ns=now)
+    ns = min(first, MAX_TIME) if isinstance(first, int) and first > 10**15 else read_date(first, now_ns=now)
     return Cursor(ns, _MAX_HASH, -1)
 
 
@@ -312,6 +320,8 @@ def _decode_scroll(text: str) -> tuple[dict[str, Any], Cursor]:
         body, place = msgspec.json.decode(raw, type=tuple[dict[str, Any], tuple[int, int, int] | None])
     except (binascii.Error, zlib.error, ValueError, msgspec.DecodeError):
         raise InvalidRequest("the scroll_id is not one of ours.") from None
+    if place is not None and not (0 <= place[0] <= MAX_TIME and 0 <= place[1] <= _MAX_HASH and -1 <= place[2] < 1 << 31):
+        raise InvalidRequest("the scroll_id is not one of ours.")
     if place is None:
         return {**body, "size": 0}, Cursor(0, 0, -1)
     return body, Cursor(*place)
