@@ -239,6 +239,145 @@ class Bounds:
 
 
 @dataclass(frozen=True, slots=True)
+class Patterns:
+    """Records by template: exact counts in buckets of `step` ns aligned to the epoch.
+
+    The `limit` most (fewest) frequent ones, or those that appear last (`newest`, by their first record in the range).
+    """
+
+    scan: LogScan
+    step: int
+    limit: int = 100
+    order: Literal["most", "fewest", "newest"] = "most"
+
+
+@dataclass(frozen=True, slots=True)
+class Context:
+    """A record, and what the same stream (resource and service) or the same service wrote before and after it."""
+
+    timestamp: int
+    hash: int
+    before: int
+    after: int
+    same: Literal["stream", "service"] = "stream"
+
+
+@dataclass(frozen=True, slots=True)
+class Profile:
+    """Values of every field that two selections carry, at once, each with its number of records on both sides.
+
+    One record in `shares` of a side is looked at (1: all of them, exactly). Of each field the `values` most frequent.
+    """
+
+    selection: LogScan
+    baseline: LogScan
+    shares: tuple[int, int] = (1, 1)
+    values: int = 50
+
+
+@dataclass(frozen=True, slots=True)
+class Contrast:
+    """Values of some fields, each with its exact number of records in two selections; the `values` most frequent."""
+
+    selection: LogScan
+    baseline: LogScan
+    fields: tuple[Field, ...]
+    values: int = 50
+
+
+@dataclass(frozen=True, slots=True)
+class FieldSummary:
+    """How many records match, have the field, how many values it has, and statistics of those that are numbers."""
+
+    scan: LogScan
+    field: Field
+
+
+# --------------------------------------------------------------------------------------------------------- aggregation
+
+
+@dataclass(frozen=True, slots=True)
+class TimeBuckets:
+    """Buckets of `step` ns that begin at `offset` ns plus a multiple of it; the key is the begin in ns."""
+
+    step: int
+    offset: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class CalendarBuckets:
+    """Hours, days, weeks (from Monday), months, quarters or years of a time zone; the key is the begin in ns."""
+
+    unit: Literal["minute", "hour", "day", "week", "month", "quarter", "year"]
+    zone: str = "UTC"
+
+
+@dataclass(frozen=True, slots=True)
+class NumberBuckets:
+    """Buckets of the numbers in a field; the key is the begin. Records without a number are in none."""
+
+    field: Field
+    step: float
+    offset: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class FieldValues:
+    """The texts of a field. Records without one are in none, or in that of `missing`."""
+
+    field: Field
+    missing: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Matches:
+    """The key is the number of each predicate that a record matches: it may be in several, or in none."""
+
+    predicates: tuple[Predicate, ...]
+
+
+GroupKey = TimeBuckets | CalendarBuckets | NumberBuckets | FieldValues | Matches
+
+
+@dataclass(frozen=True, slots=True)
+class Metric:
+    """A figure over the records of a group. `argument` is the percentiles (0 to 1) of `percentiles`.
+
+    `stats` is (count, min, max, mean, sum, sum of squares) of the numbers; `count` counts records with the field;
+    `distinct` its values; `latest` and `earliest` are the text of the field in the last and first record that has one.
+    """
+
+    kind: Literal["count", "sum", "avg", "min", "max", "stats", "percentiles", "distinct", "latest", "earliest"]
+    field: Field
+    argument: tuple[float, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Level:
+    """Groups within each group of the level above: those with `min_count` records at least, the first `limit` of them in
+    the order of their count, key or metric; equal ones by key."""
+
+    key: GroupKey
+    limit: int = 10_000
+    order: Literal["count", "key", "metric"] = "key"
+    descending: bool = False
+    metric: Metric | None = None
+    min_count: int = 1
+
+
+@dataclass(frozen=True, slots=True)
+class Aggregate:
+    """Metrics over groups within groups; no levels means one group of all records.
+
+    Answers (key of each level, count, count of all groups beside this one and itself, metrics).
+    """
+
+    scan: LogScan
+    levels: tuple[Level, ...] = ()
+    metrics: tuple[Metric, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class SqlStatement:
     """A user's SELECT, parsed and checked against the allow-list.
 
@@ -250,7 +389,22 @@ class SqlStatement:
     limit: int
 
 
-Plan = Search | GetRecord | Count | Histogram | Facets | ListFields | Bounds | SqlStatement
+Plan = (
+    Search
+    | GetRecord
+    | Count
+    | Histogram
+    | Facets
+    | ListFields
+    | Bounds
+    | Patterns
+    | Context
+    | Profile
+    | Contrast
+    | FieldSummary
+    | Aggregate
+    | SqlStatement
+)
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,7 +11,8 @@ import msgspec
 
 from nexus.pipeline.http import HttpReceiver
 from nexus.server.api import operations
-from nexus.server.api.nexus_v1 import admin, auth, ingest, live, logs, queries, sql
+from nexus.server.api.elasticsearch import routes as elasticsearch
+from nexus.server.api.nexus_v1 import admin, auth, explore, ingest, live, logs, queries, sql
 from nexus.server.dispatch import Dispatcher
 from nexus.server.openapi import describe
 from nexus.server.routes import Route, Router, receiver_routes
@@ -24,11 +25,13 @@ _TABLES: Final = (
     operations.ROUTES,
     auth.ROUTES,
     logs.ROUTES,
+    explore.ROUTES,
     sql.ROUTES,
     queries.ROUTES,
     ingest.ROUTES,
     live.ROUTES,
     admin.ROUTES,
+    elasticsearch.ROUTES,
 )
 
 

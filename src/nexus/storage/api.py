@@ -81,6 +81,42 @@ class EncodedTable:
     statistics: Statistics
 
 
+@dataclass(slots=True)
+class PatternRow:
+    """Records of one template: `counts` by (bucket number, severity number), times in ns, and one record as JSON."""
+
+    template_id: int
+    count: int
+    counts: dict[tuple[int, int], int]
+    services: list[str]
+    first: int = 0
+    last: int = 0
+    first_seen: int = 0
+    sample: bytes = b""
+
+
+@dataclass(slots=True)
+class PatternSet:
+    """Rows in the order asked for; `total` records in `distinct` templates. All counts are of one snapshot."""
+
+    total: int
+    distinct: int
+    rows: list[PatternRow]
+    statistics: Statistics
+
+
+@dataclass(slots=True)
+class Surroundings:
+    """A record and its neighbours as encoded JSON, in time order; `record` is None when there is no such record."""
+
+    record: bytes | None
+    before: list[bytes]
+    after: list[bytes]
+    more_before: bool
+    more_after: bool
+    statistics: Statistics
+
+
 class LogStore(Protocol):
     """Logs: append and query."""
 
@@ -103,7 +139,15 @@ class LogStore(Protocol):
     async def table(self, query: Scoped) -> Table:
         """Run a `Count`, `Histogram`, `Facets`, `ListFields` or `Bounds` plan; columns as documented per plan in the
         compiler: Count (count), Histogram (bucket, key, count), Facets (field, value, count), ListFields (kind, name,
-        type, count), Bounds (first, last, count)."""
+        type, count), Bounds (first, last, count). `Profile`, `Contrast`, `FieldSummary`: see `compare` there."""
+        ...
+
+    async def patterns(self, query: Scoped) -> PatternSet:
+        """Run a `Patterns` plan."""
+        ...
+
+    async def context(self, query: Scoped) -> Surroundings:
+        """Run a `Context` plan."""
         ...
 
     async def sql(self, query: Scoped) -> EncodedTable:

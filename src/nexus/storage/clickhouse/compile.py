@@ -1,29 +1,43 @@
 """Plans to SQL text. Pure: a scoped plan and a catalog in, statements out; golden-tested in `tests/golden/sql`.
 
 Results: Count (count); Histogram (bucket start ns, key, count); Facets (field, value, count, records with the field);
-ListFields (kind, name, type, count); Bounds (first ns, last ns, count). Pages: `records`. User SQL: `sql_statement`.
+ListFields (kind, name, type, count); Bounds (first ns, last ns, count). Others: `compare` and
+`aggregate`.
+Pages: `records`. Patterns and context, which take several statements: modules of those names. User SQL: `sql_statement`.
 """
 
 from __future__ import annotations
 
 from nexus.query.fields import name_of
 from nexus.query.plan import (
+    Aggregate,
     Bounds,
+    Context,
+    Contrast,
     Count,
     Facets,
     Field,
     FieldKind,
+    FieldSummary,
     GetRecord,
     Histogram,
     ListFields,
     LogScan,
+    Patterns,
+    Profile,
     Scoped,
     Search,
     SqlStatement,
 )
 from nexus.storage.clickhouse import fields
+from nexus.storage.clickhouse.aggregate import aggregate
 from nexus.storage.clickhouse.catalog import Catalog
+from nexus.storage.clickhouse.compare import contrast, field_summary, profile
+from nexus.storage.clickhouse.context import stream_of
+from nexus.storage.clickhouse.grouping import SEVERITY as _SEVERITY
+from nexus.storage.clickhouse.grouping import group_key, shown_text
 from nexus.storage.clickhouse.literals import identifier, quote
+from nexus.storage.clickhouse.patterns import counts
 from nexus.storage.clickhouse.records import PageBuilder, get_record
 from nexus.storage.clickhouse.scan import Scan, scan_of
 
@@ -31,7 +45,6 @@ OTHER = "(other)"
 HOT_FACETS = 12
 MAX_KEYS = 1000
 _COUNTED_COLUMNS = ("event_name", "trace_id", "span_id", "scope_name", "scope_version")
-_SEVERITY = Field(FieldKind.COLUMN, "severity")
 
 
 def compile_table(scoped: Scoped, catalog: Catalog) -> str:
@@ -50,6 +63,14 @@ def compile_table(scoped: Scoped, catalog: Catalog) -> str:
                 "min(toUnixTimestamp64Nano(timestamp)) AS f, max(toUnixTimestamp64Nano(timestamp)) AS l, count() AS c"
             )
             return f"SELECT minIf(f, c > 0), maxIf(l, c > 0), sum(c) FROM (\n{inner}\n)"
+        case Profile():
+            return profile(scoped, scoped.plan, catalog)
+        case Contrast():
+            return contrast(scoped, scoped.plan, catalog)
+        case Aggregate():
+            return aggregate(scoped, scoped.plan, catalog)
+        case FieldSummary():
+            return field_summary(scoped, scoped.plan, catalog)
         case _:
             raise TypeError(f"{type(scoped.plan).__name__} does not answer with a table")
 
@@ -62,6 +83,11 @@ def explain(scoped: Scoped, catalog: Catalog) -> list[str]:
             return [first] if first else []
         case GetRecord():
             return [get_record(scoped, scoped.plan, catalog)]
+        case Patterns():
+            return [counts(scoped, scoped.plan, catalog)]
+        case Context():
+            found = get_record(scoped, GetRecord(scoped.plan.timestamp, scoped.plan.hash), catalog)
+            return [found, stream_of(scoped, scoped.plan, catalog)]
         case SqlStatement():
             from nexus.storage.clickhouse.sql_statement import compile_sql  # the SQL parser takes 0.1 s to load
 
@@ -84,8 +110,8 @@ def _histogram(scoped: Scoped, plan: Histogram, catalog: Catalog) -> str:
         inner = scan.union(f"{bucket}, severity_number AS n, count() AS c", "\nGROUP BY b, n")
         key = fields.severity_name("n")
         return f"SELECT b * {plan.step}, {key} AS k, sum(c) FROM (\n{inner}\n)\nGROUP BY b, k\nORDER BY b, k"
-    inner = scan.union(f"{bucket}, {_group_key(plan.by, catalog)} AS k, count() AS c", "\nGROUP BY b, k")
-    key, shown = f"if(r > {plan.series_limit}, {quote(OTHER)}, v)", _shown(plan.by, "k")
+    inner = scan.union(f"{bucket}, {group_key(plan.by, catalog)} AS k, count() AS c", "\nGROUP BY b, k")
+    key, shown = f"if(r > {plan.series_limit}, {quote(OTHER)}, v)", shown_text(plan.by, "k")
     return (
         f"SELECT b * {plan.step}, {key} AS key, sum(n) FROM (\n"
         "SELECT b, v, n, dense_rank() OVER (ORDER BY total DESC, v) AS r FROM (\n"
@@ -99,10 +125,10 @@ def _facets(scoped: Scoped, plan: Facets, catalog: Catalog) -> str:
     chosen = plan.fields or hot_fields(catalog)
     parts = []
     for field in chosen:
-        key = _group_key(field, catalog)
+        key = group_key(field, catalog)
         inner = _scan(scoped, plan.scan, catalog).union(f"{key} AS v, count() AS c", "\nGROUP BY v")
         # Keys of different kinds may have one text: the number 500 and "500".
-        text = fields.severity_name("v") if field == _SEVERITY else f"ifNull(toString({_shown(field, 'v')}), '')"
+        text = fields.severity_name("v") if field == _SEVERITY else f"ifNull(toString({shown_text(field, 'v')}), '')"
         present = "" if field == _SEVERITY else "WHERE value != ''\n"
         parts.append(
             f"SELECT {quote(name_of(field))} AS f, value, c, sum(c) OVER () AS n FROM (\n"
@@ -118,31 +144,6 @@ def hot_fields(catalog: Catalog) -> tuple[Field, ...]:
     names = dict.fromkeys(column.key for column in learned if column.type != "f")
     attributes = tuple(Field(FieldKind.ATTRIBUTE, name) for name in names)
     return (_SEVERITY, Field(FieldKind.COLUMN, "service"), *attributes)[:HOT_FACETS]
-
-
-def _group_key(field: Field, catalog: Catalog) -> str:
-    """What to group by: as close to the stored column as possible."""
-    if field == _SEVERITY:
-        return "severity_number"
-    if field.kind is FieldKind.COLUMN:
-        return field.name
-    if field.kind is FieldKind.RESOURCE:
-        return fields.resource_token(field.name)
-    if field.kind is FieldKind.ATTRIBUTE:
-        ways = fields.attribute(field.name, catalog)
-        if len(ways) == 1 and catalog.column(field.name, ways[0].type) is not None:
-            return ways[0].value
-        return fields.attribute_text(field.name, catalog)
-    return fields.text(field, catalog)
-
-
-def _shown(field: Field, name: str) -> str:
-    """The text of a group key."""
-    if field.kind is FieldKind.RESOURCE:
-        return fields.token_text(name)
-    if field.kind is FieldKind.COLUMN and field.name in ("trace_id", "span_id", "template_id"):
-        return fields.TEXT_COLUMNS[field.name].replace(field.name, name)
-    return name
 
 
 def _list_fields(scoped: Scoped, scan: LogScan, catalog: Catalog) -> str:

@@ -8,11 +8,13 @@ import time
 from collections.abc import AsyncIterator, Callable
 from typing import Final
 
-from nexus.query.plan import GetRecord, Scoped, Search, SqlStatement
-from nexus.storage.api import EncodedTable, Page, RunningQuery, Statistics, Table
+from nexus.query.plan import Context, GetRecord, Patterns, Scoped, Search, SqlStatement
+from nexus.storage.api import EncodedTable, Page, PatternSet, RunningQuery, Statistics, Surroundings, Table
 from nexus.storage.clickhouse.catalog import PARTITIONS_SQL, Catalog, read_partitions
 from nexus.storage.clickhouse.compile import compile_table, explain
+from nexus.storage.clickhouse.context import surroundings
 from nexus.storage.clickhouse.learned import LearnedColumns
+from nexus.storage.clickhouse.patterns import find_patterns
 from nexus.storage.clickhouse.plain_days import PlainDays
 from nexus.storage.clickhouse.queries import QueryPool, Session
 from nexus.storage.clickhouse.records import FORMAT, Line, PageBuilder, get_record, read_lines
@@ -72,6 +74,33 @@ class LogReader:
             data = session.query(compile_table(query, self._current(session)), TABLE)
             rows = [json.loads(line) for line in data.splitlines()]
             return Table([], rows, _statistics(query, session, began))
+
+        return await self._pool.run(query, work)
+
+    async def patterns(self, query: Scoped) -> PatternSet:
+        """Run a `Patterns`."""
+        plan = query.plan
+        if not isinstance(plan, Patterns):
+            raise TypeError("not a question for patterns")
+
+        def work(session: Session) -> PatternSet:
+            began = time.perf_counter()
+            total, distinct, rows = find_patterns(query, plan, self._current(session), session.query)
+            return PatternSet(total, distinct, rows, _statistics(query, session, began))
+
+        return await self._pool.run(query, work)
+
+    async def context(self, query: Scoped) -> Surroundings:
+        """Run a `Context`."""
+        plan = query.plan
+        if not isinstance(plan, Context):
+            raise TypeError("not a question for the context of a record")
+
+        def work(session: Session) -> Surroundings:
+            began = time.perf_counter()
+            found = surroundings(query, plan, self._current(session), session.query)
+            found.statistics = _statistics(query, session, began)
+            return found
 
         return await self._pool.run(query, work)
 

@@ -9,7 +9,7 @@ from typing import Any
 
 from nexus import _native
 from nexus.query.plan import Scoped
-from nexus.storage.api import EncodedTable, Page, Receipt, RunningQuery, Table, Token
+from nexus.storage.api import EncodedTable, Page, PatternSet, Receipt, RunningQuery, Surroundings, Table, Token
 from nexus.storage.clickhouse.attributes import Learner
 from nexus.storage.clickhouse.disk import DiskGuard
 from nexus.storage.clickhouse.engine import Engine
@@ -118,6 +118,14 @@ class ClickHouseStore:
     async def table(self, query: Scoped) -> Table:
         """See `storage.api`."""
         return await self._reader.table(query)
+
+    async def patterns(self, query: Scoped) -> PatternSet:
+        """See `storage.api`."""
+        return await self._reader.patterns(query)
+
+    async def context(self, query: Scoped) -> Surroundings:
+        """See `storage.api`."""
+        return await self._reader.context(query)
 
     async def sql(self, query: Scoped) -> EncodedTable:
         """See `storage.api`."""

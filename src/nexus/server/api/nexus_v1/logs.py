@@ -112,7 +112,7 @@ async def histogram(call: Call) -> Response:
     wanted: schema.HistogramRequest = call.payload
     query_id = checked_id(wanted.query_id)
     scan = scan_of(call, wanted)
-    scan = LogScan(await _closed_range(call, scan.time), scan.where)
+    scan = LogScan(await closed_range(call, scan.time), scan.where)
     start, end = scan.time.start or 0, scan.time.end or 0
     step = choose_step(start, end, wanted.buckets)
     plan = Histogram(scan, step, resolve(wanted.by) if wanted.by else None)
@@ -131,7 +131,7 @@ async def histogram(call: Call) -> Response:
     )
 
 
-async def _closed_range(call: Call, time: TimeRange) -> TimeRange:
+async def closed_range(call: Call, time: TimeRange) -> TimeRange:
     """The range with open ends replaced: from the tenant's first record to now, or to the last one if that is later."""
     if time.start is not None and time.end is not None:
         return time
