@@ -11,7 +11,7 @@ import msgspec
 
 from nexus.pipeline.http import HttpReceiver
 from nexus.server.api import operations
-from nexus.server.api.nexus_v1 import admin, auth, ingest, logs, queries, sql
+from nexus.server.api.nexus_v1 import admin, audit, auth, deletions, export, ingest, logs, queries, retention, sql, views
 from nexus.server.dispatch import Dispatcher
 from nexus.server.openapi import describe
 from nexus.server.routes import Route, Router, receiver_routes
@@ -28,6 +28,11 @@ _TABLES: Final = (
     queries.ROUTES,
     ingest.ROUTES,
     admin.ROUTES,
+    views.ROUTES,
+    export.ROUTES,
+    deletions.ROUTES,
+    retention.ROUTES,
+    audit.ROUTES,
 )
 
 

@@ -9,7 +9,7 @@ from nexus.query.plan import All, And, LogScan, Predicate, Scoped, TimeRange
 from nexus.storage.clickhouse.catalog import Catalog
 from nexus.storage.clickhouse.literals import quote
 from nexus.storage.clickhouse.predicates import Body, Conditions, uses_words
-from nexus.storage.clickhouse.slices import slices
+from nexus.storage.clickhouse.slices import slices, time_conditions
 
 TABLE = "nexus.logs"
 
@@ -43,6 +43,27 @@ def scan_of(scoped: Scoped, scan: LogScan, catalog: Catalog, extra: tuple[str, .
     else:
         forms.append(tuple(Conditions(catalog, Body.PLAIN).conjuncts(where)))
     return Scan(tuple((tenant, *part.conditions, *extra, *form) for part in slices(scan.time, catalog) for form in forms))
+
+
+def condition_of(where: Predicate, catalog: Catalog) -> str:
+    """A predicate as one condition for statements that change records: the same forms as in a scan, joined by OR, without
+    hints for indexes and without what the catalog says of partitions."""
+    if not uses_words(where):
+        return _all(Conditions(catalog, Body.PLAIN, hints=False).conjuncts(where))
+    known = _all(["skeleton != ''", *Conditions(catalog, Body.SKELETON, hints=False).conjuncts(where)])
+    other = _all(["skeleton = ''", *Conditions(catalog, Body.PLAIN, hints=False).conjuncts(where)])
+    return f"({known} OR {other})"
+
+
+def _all(conditions: list[str]) -> str:
+    return "(" + " AND ".join(conditions) + ")" if conditions else "1"
+
+
+def erasure_condition(scoped: Scoped, scan: LogScan, catalog: Catalog) -> str:
+    """Tenant, row policy, time and predicate of a scan as one condition for statements that remove records."""
+    conditions = [f"tenant = {quote(scoped.tenant)}", *time_conditions(scan.time)]
+    where = both(scoped.policy, scan.where)
+    return conjunction([*conditions, condition_of(where, catalog)])
 
 
 def plain_conditions(scoped: Scoped, catalog: Catalog) -> list[str]:

@@ -67,7 +67,8 @@ class WriterStatistics:
 
 
 class LogWriter:
-    """See the module text. `committed` is called after each commit, from the committer's thread."""
+    """See the module text. `expiry` tells the encoder how long a tenant's records are kept; `committed` is called after each
+    commit, from the committer's thread."""
 
     def __init__(
         self,
@@ -77,7 +78,7 @@ class LogWriter:
         learned: LearnedColumns,
         disk: DiskGuard,
         options: WriterOptions,
-        retention_days: Callable[[], int],
+        expiry: Callable[[str], dict[str, Any]],
         committed: Callable[[], None],
     ) -> None:
         self._engine = engine
@@ -86,13 +87,14 @@ class LogWriter:
         self._learned = learned
         self._disk = disk
         self._options = options
-        self._retention_days = retention_days
+        self._expiry = expiry
         self._committed = committed
         self._queue = CommitQueue(options)
         self._pace = Pace(options)
         self._work = threading.Condition()
         self._stopping = False
         self._paused = False
+        self._pausing = threading.Lock()
         self._in_flight: dict[bytes, Waiting] = {}
         self._doubtful: dict[int, list[int]] = {}
         self._last_commit_id = 0
@@ -117,7 +119,9 @@ class LogWriter:
 
     @contextmanager
     def paused(self) -> Iterator[None]:
-        """Nothing is inserted inside: waits for commits under way, and new ones wait. Not for the event loop."""
+        """Nothing is inserted inside: waits for commits under way, and new ones wait. Not for the event loop; one at a
+        time."""
+        self._pausing.acquire()
         with self._work:
             self._paused = True
             self._work.wait_for(lambda: self._queue.in_commit == 0)
@@ -127,6 +131,11 @@ class LogWriter:
             with self._work:
                 self._paused = False
                 self._work.notify_all()
+            self._pausing.release()
+
+    def settle(self, connection: Connection) -> None:
+        """Find out what is stored of commits in doubt, while paused. Raises `EngineError`, `sqlite3.Error`."""
+        self._settle_doubtful(connection)
 
     # ---------------------------------------------------------------------------------------- on the event loop
 
@@ -290,13 +299,11 @@ class LogWriter:
         return {}
 
     def _insert(self, connection: Connection, taken: Sequence[Waiting], commit_id: int, promoted: list[Promotion]) -> None:
-        encode = functools.partial(
-            self._encode,
-            commit_id=commit_id,
-            now_ns=time.time_ns(),
-            retention_days=self._retention_days(),
-            promoted=promoted,
-        )
+        shared = functools.partial(self._encode, commit_id=commit_id, now_ns=time.time_ns(), promoted=promoted)
+
+        def encode(batch: Any, *, tenant: str, day: int | None) -> bytes:
+            return shared(batch, tenant=tenant, day=day, **self._expiry(tenant))
+
         expected = 0
         encoding = 0.0
 
