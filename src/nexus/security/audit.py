@@ -28,7 +28,7 @@ class Audit:
         self._metadata = metadata
         self._now_ns = now_ns
 
-    async def record(self, tenant: str, who: str, action: str, subject: str, **details: str | int) -> None:
+    async def record(self, tenant: str, who: str, action: str, subject: str, /, **details: str | int) -> None:
         """Write down that `who` did `action` (`deletion.started`) to `subject`; durable on return. Raises `StorageError`."""
         texts = {name: str(value)[:MAX_TEXT] for name, value in details.items()}
         entry = AuditRecord(self._now_ns(), tenant, who, action, subject, texts)

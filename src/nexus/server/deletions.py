@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import replace
 from typing import Final
 
@@ -35,9 +35,7 @@ log = logging.getLogger(__name__)
 class Deletions:
     """See the module text. Lives on one event loop; `run` is its background task."""
 
-    def __init__(
-        self, metadata: MetadataStore, lifecycle: LogLifecycle, audit: Audit, now_ns: Callable[[], int]
-    ) -> None:
+    def __init__(self, metadata: MetadataStore, lifecycle: LogLifecycle, audit: Audit, now_ns: Callable[[], int]) -> None:
         """Nothing begins before `run`."""
         self._metadata = metadata
         self._lifecycle = lifecycle
@@ -86,7 +84,7 @@ class Deletions:
         )  # fmt: skip
 
     async def _patiently(
-        self, deletion: StoredDeletion, work: Callable[[StoredDeletion], asyncio.Future[StoredDeletion]]
+        self, deletion: StoredDeletion, work: Callable[[StoredDeletion], Awaitable[StoredDeletion]]
     ) -> StoredDeletion:
         """Do a part of the work, again and again when it cannot be done now."""
         while True:

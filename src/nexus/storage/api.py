@@ -128,6 +128,12 @@ class LogStore(Protocol):
         """Run a `Search` plan as encoded NDJSON chunks of whole records, as the engine finds them."""
         ...
 
+    def export(self, query: Scoped) -> AsyncIterator[bytes]:
+        """Run an `Export` plan: the pieces of the file, at most some tens of MB each however large it is. Every record that
+        matches and was stored before is in it once, whatever is stored meanwhile; a piece that fails ends it. Limits hold
+        for each piece."""
+        ...
+
     async def table(self, query: Scoped) -> Table:
         """Run a `Count`, `Histogram`, `Facets`, `ListFields` or `Bounds` plan; columns as documented per plan in the
         compiler: Count (count), Histogram (bucket, key, count), Facets (field, value, count), ListFields (kind, name,

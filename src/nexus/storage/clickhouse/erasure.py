@@ -22,7 +22,9 @@ from nexus.storage.clickhouse.connection import Connection, quote
 log = logging.getLogger(__name__)
 
 _TABLE: Final = "database = 'nexus' AND table = 'logs'"
-_PART: Final = re.compile(r"(?:[a-z]+_)*(?P<partition>[0-9a-z-]+)_(?P<min>\d+)_(?P<max>\d+)_\d+(?:_(?P<version>\d+))?(?:_.*)?")
+_PART: Final = re.compile(
+    r"(?:[a-z]+_)*(?P<partition>[0-9a-z-]+)_(?P<min>\d+)_(?P<max>\d+)_\d+(?:_(?P<version>\d+))?(?:_.*)?"
+)
 """Directory of a part, whatever stands before its name (`tmp_mut_`, `delete_tmp_`)."""
 
 

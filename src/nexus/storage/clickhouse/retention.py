@@ -17,8 +17,6 @@ from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager
 from typing import Any, Final
 
-from nexus import _native
-from nexus.query.encode import encode_predicate
 from nexus.query.plan import Predicate
 from nexus.storage.api import Progress, RetentionPolicy
 from nexus.storage.clickhouse.catalog import Catalog
@@ -82,6 +80,9 @@ class Retention:
             return {"retention_days": policy.days or 0}
         made = self._made.get(tenant)
         if made is None or made[0] is not policy:
+            from nexus import _native
+            from nexus.query.encode import encode_predicate
+
             rules = [(_native.Filter(encode_predicate(where)), days) for where, days in policy.rules]
             made = self._made[tenant] = (policy, {"retention_days": policy.days or 0, "retention": rules})
         options: dict[str, Any] = made[1]
@@ -211,8 +212,7 @@ def _issue(connection: Connection, number: int, tenant: str, others: list[str], 
     else:
         whose = f"tenant NOT IN ({', '.join(map(quote, others))}) AND " if others else ""
     connection.execute(
-        f"ALTER TABLE nexus.logs UPDATE expires_on = {expression} "
-        f"WHERE {whose}{marker} SETTINGS mutations_sync = 0"
+        f"ALTER TABLE nexus.logs UPDATE expires_on = {expression} WHERE {whose}{marker} SETTINGS mutations_sync = 0"
     )
     log.info("the retention of %s changed; stored records follow in the background", _shown(tenant))
     return True
@@ -220,10 +220,11 @@ def _issue(connection: Connection, number: int, tenant: str, others: list[str], 
 
 def progress(connection: Connection, tenant: str) -> Progress:
     """How far changes that concern a tenant are. Raises `EngineError`."""
+    own, everybody = quote(_marker(tenant) + " "), quote(_marker(EVERYBODY) + " ")
     ((running, parts, reason),) = connection.rows(
         "SELECT count(), sum(parts_to_do), max(latest_fail_reason) FROM system.mutations "
         "WHERE database = 'nexus' AND table = 'logs' AND NOT is_done AND "
-        f"(position(command, {quote(_marker(tenant) + ' ')}) > 0 OR position(command, {quote(_marker(EVERYBODY) + ' ')}) > 0)"
+        f"(position(command, {own}) > 0 OR position(command, {everybody}) > 0)"
     )
     return Progress(int(running) == 0, int(parts), str(reason))
 

@@ -126,6 +126,10 @@ class ClickHouseStore:
         """See `storage.api`."""
         return self._reader.stream(query)
 
+    def export(self, query: Scoped) -> AsyncIterator[bytes]:
+        """See `storage.api`."""
+        return self._reader.export(query)
+
     async def table(self, query: Scoped) -> Table:
         """See `storage.api`."""
         return await self._reader.table(query)
@@ -172,9 +176,7 @@ class ClickHouseStore:
 
     async def erased(self, id: str, query: Scoped) -> Progress:
         """See `storage.api`."""
-        return await self._maintenance.run(
-            lambda connection: erasure.finish(connection, id, self._erasure_condition(query))
-        )
+        return await self._maintenance.run(lambda connection: erasure.finish(connection, id, self._erasure_condition(query)))
 
     async def stop_erasure(self, id: str) -> None:
         """See `storage.api`."""

@@ -165,20 +165,19 @@ class SqliteMetadata:
     # --------------------------------------------------------------------------------------------- views and links
 
     def put_view(self, view: View, limit: int) -> bool:
-        with self._locked() as connection:
-            with _transaction(connection):
-                known = connection.execute("SELECT 1 FROM views WHERE id = ?", (view.id,)).fetchone()
-                count = connection.execute("SELECT count(*) FROM views WHERE tenant = ?", (view.tenant,)).fetchone()[0]
-                if known is None and count >= limit:
-                    return False
-                connection.execute(
-                    f"INSERT OR REPLACE INTO views ({_VIEW_COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
-                    (
-                        view.id, view.tenant, view.name, view.description, view.page, view.state, int(view.shared),
-                        view.owner, view.owner_name, view.created_at, view.updated_at,
-                    ),
-                )  # fmt: skip
-                return True
+        with self._locked() as connection, _transaction(connection):
+            known = connection.execute("SELECT 1 FROM views WHERE id = ?", (view.id,)).fetchone()
+            count = connection.execute("SELECT count(*) FROM views WHERE tenant = ?", (view.tenant,)).fetchone()[0]
+            if known is None and count >= limit:
+                return False
+            connection.execute(
+                f"INSERT OR REPLACE INTO views ({_VIEW_COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+                (
+                    view.id, view.tenant, view.name, view.description, view.page, view.state, int(view.shared),
+                    view.owner, view.owner_name, view.created_at, view.updated_at,
+                ),
+            )  # fmt: skip
+            return True
 
     def get_view(self, id: str) -> View | None:
         rows = self._rows(f"SELECT {_VIEW_COLUMNS} FROM views WHERE id = ?", id)
@@ -270,7 +269,7 @@ class SqliteMetadata:
             "SELECT at, tenant, who, action, subject, details FROM audit WHERE tenant = ? ORDER BY number DESC LIMIT ?",
             tenant, limit,
         )  # fmt: skip
-        return [AuditRecord(*row[:5], json.loads(row[5])) for row in rows]
+        return [_audit(row) for row in rows]
 
     def purge_audit(self, *, action: str, keep: int) -> int:
         gone = 0
@@ -343,3 +342,8 @@ def _view(row: tuple[Any, ...]) -> View:
 def _deletion(row: tuple[Any, ...]) -> StoredDeletion:
     id, tenant, query, start, end, *rest = row
     return StoredDeletion(id, tenant, query, int(start) if start else None, int(end) if end else None, *rest)
+
+
+def _audit(row: tuple[Any, ...]) -> AuditRecord:
+    at, tenant, who, action, subject, details = row
+    return AuditRecord(at, tenant, who, action, subject, json.loads(details))

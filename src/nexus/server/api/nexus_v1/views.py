@@ -87,9 +87,7 @@ async def make_link(call: Call) -> Response:
     """The short link of a path."""
     wanted: schema.LinkRequest = call.payload
     link = Link(secrets.token_urlsafe(9), call.tenant, wanted.path, call.services.now_ns())
-    stored = await asyncio.to_thread(
-        call.services.metadata.put_link, link, max_links=MAX_LINKS, max_bytes=MAX_LINK_BYTES
-    )
+    stored = await asyncio.to_thread(call.services.metadata.put_link, link, max_links=MAX_LINKS, max_bytes=MAX_LINK_BYTES)
     if stored is None:
         raise LimitExceeded(
             f"the tenant has {MAX_LINKS:,} links, or {MAX_LINK_BYTES >> 20} MiB of them, already.",
