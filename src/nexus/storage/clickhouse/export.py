@@ -40,7 +40,7 @@ _SETTINGS: Final = {
     "parquet": ", output_format_arrow_compression_method = 'none'",
 }
 _TYPES: Final = {"i": "Int64", "f": "Float64", "b": "Bool", "s": "String"}
-_FORMULA: Final = "^[=+\\\\-@\\t\\r]"
+_FORMULA: Final = "^[-=+@\t\r]"
 EVERYTHING: Final = tuple((name, Field(FieldKind.COLUMN, name)) for name in LOG_COLUMNS)
 
 
@@ -210,7 +210,7 @@ def _column(name: str, plan: Export, catalog: Catalog) -> str:
     if name in ("timestamp", "observed_timestamp"):
         return name if plan.format != "ndjson" else f"toString(toUnixTimestamp64Nano({name}))"
     if name == "severity":
-        return fields.severity_name("severity_number") if plan.format == "ndjson" else "toString(severity)"
+        return fields.severity_name("severity_number")
     if name == "severity_number":
         return name
     if name == "attributes":
