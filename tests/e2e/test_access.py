@@ -23,7 +23,7 @@ ROUTES = main_routes(http_receivers(NOTHING))
 GUARDED = [route for route in ROUTES if not route.public]
 PERMITTED = [route for route in GUARDED if isinstance(route.permission, Permission)]
 IDS = [f"{route.method} {route.path}" for route in GUARDED]
-QUERIES = [route for route in GUARDED if "/logs/" in route.path and route.request is not None]
+QUERIES = [route for route in GUARDED if route.permission is Permission.LOGS_READ and route.request is not None]
 
 
 def call(nexus: NexusProcess, route: Route, **options: Any) -> Answer:

@@ -7,6 +7,7 @@ import csv
 import io
 import json
 from collections.abc import AsyncIterator
+from itertools import pairwise
 from typing import Any
 
 import pyarrow as pa
@@ -31,7 +32,8 @@ HOUR = DAY // 24
 
 def columns(*names: str) -> tuple[tuple[str, Field], ...]:
     return tuple(
-        (name, Field(FieldKind.COLUMN, name) if name in ("id", "attributes", "resource") else resolve(name)) for name in names
+        (name, Field(FieldKind.COLUMN, name) if name in ("id", "attributes", "resource") else resolve(name))
+        for name in names
     )
 
 
@@ -89,10 +91,16 @@ async def test_chosen_columns(open_store: OpenStore) -> None:
         held = whole["attributes"]
         mixed = str(held["mixed"])
         assert record["timestamp"] == whole["timestamp"]
-        assert (record["attributes.n"], record["attributes.ok"], record["attributes.ratio"]) == (held["n"], held["ok"], held["ratio"])
+        assert (record["attributes.n"], record["attributes.ok"], record["attributes.ratio"]) == (
+            held["n"],
+            held["ok"],
+            held["ratio"],
+        )
         assert record["attributes.mixed"] == mixed and record["attributes.nothing"] is None
         assert record["attributes"]["n"] == str(held["n"]) and record["body"] == whole["body"]
-        assert line["body"] == whole["body"] and line["severity"] == "warn" and line["attributes.ok"] == str(held["ok"]).lower()
+        assert (
+            line["body"] == whole["body"] and line["severity"] == "warn" and line["attributes.ok"] == str(held["ok"]).lower()
+        )
         assert json.loads(line["attributes"])["mixed"] == mixed and json.loads(line["resource"]) == whole["resource"]
         assert line["timestamp"].startswith("2026-") and line["timestamp"].endswith("Z")
         assert line["attributes.nothing"] == "" and line["attributes.n"] == str(held["n"])
@@ -135,7 +143,9 @@ async def test_nothing_found(open_store: OpenStore) -> None:
 async def test_every_record_once_in_small_pages(open_store: OpenStore, format: Any) -> None:
     """Over days, hours, seconds, and many in one nanosecond; with a limit; while more are stored."""
     store = open_store()
-    records = [{"_time": str(NOON + day * DAY + n * HOUR // 40), "_msg": f"d{day} n{n}"} for day in range(3) for n in range(150)]
+    records = [
+        {"_time": str(NOON + day * DAY + n * HOUR // 40), "_msg": f"d{day} n{n}"} for day in range(3) for n in range(150)
+    ]
     records += [{"_time": str(NOON + 7), "_msg": f"same {n}"} for n in range(130)]
     for start in range(0, len(records), 60):
         await store.append("t", batch(records[start : start + 60]))
@@ -217,7 +227,7 @@ def test_windows_hold_each_time_once(times: list[int], order: str, page: int) ->
     assert all(window.count <= page for window in made)
     plain = [window for window in made if window.remainder == 0]
     assert sum(w.count if w.slices == 1 else sum(w.start <= t < w.end for t in times) for w in plain) == len(times)
-    for first, second in zip(plain, plain[1:], strict=False):
+    for first, second in pairwise(plain):
         assert first.end <= second.start if order == "asc" else first.start >= second.end
     for window in made:
         assert window.slices == 1 or window.end - window.start == 1

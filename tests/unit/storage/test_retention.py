@@ -195,9 +195,7 @@ async def test_old_records_that_came_in_late_keep_their_arrival(open_store: Open
     store = open_store(retention_days=30, policies=lambda: policies)
     await store.append("t", aged(1000, 3))
     connection = store._engine.connect()
-    connection.execute(
-        "ALTER TABLE nexus.logs UPDATE observed_timestamp = timestamp WHERE 1 SETTINGS mutations_sync = 1"
-    )
+    connection.execute("ALTER TABLE nexus.logs UPDATE observed_timestamp = timestamp WHERE 1 SETTINGS mutations_sync = 1")
     for days in (7, 50):
         policies["t"] = rules(("nothing", 1), days=days)
         await store.follow_retention()
