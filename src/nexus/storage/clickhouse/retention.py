@@ -17,6 +17,8 @@ from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager
 from typing import Any, Final
 
+from nexus import _native
+from nexus.query.encode import encode_predicate
 from nexus.query.plan import Predicate
 from nexus.storage.api import Progress, RetentionPolicy
 from nexus.storage.clickhouse.catalog import Catalog
@@ -80,9 +82,6 @@ class Retention:
             return {"retention_days": policy.days or 0}
         made = self._made.get(tenant)
         if made is None or made[0] is not policy:
-            from nexus import _native
-            from nexus.query.encode import encode_predicate
-
             rules = [(_native.Filter(encode_predicate(where)), days) for where, days in policy.rules]
             made = self._made[tenant] = (policy, {"retention_days": policy.days or 0, "retention": rules})
         options: dict[str, Any] = made[1]
