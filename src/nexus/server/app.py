@@ -11,7 +11,20 @@ import msgspec
 
 from nexus.pipeline.http import HttpReceiver
 from nexus.server.api import operations
-from nexus.server.api.nexus_v1 import admin, audit, auth, deletions, export, ingest, logs, queries, retention, sql, views
+from nexus.server.api.nexus_v1 import (
+    admin,
+    audit,
+    auth,
+    deletions,
+    export,
+    ingest,
+    live,
+    logs,
+    queries,
+    retention,
+    sql,
+    views,
+)
 from nexus.server.dispatch import Dispatcher
 from nexus.server.openapi import describe
 from nexus.server.routes import Route, Router, receiver_routes
@@ -27,6 +40,7 @@ _TABLES: Final = (
     sql.ROUTES,
     queries.ROUTES,
     ingest.ROUTES,
+    live.ROUTES,
     admin.ROUTES,
     views.ROUTES,
     export.ROUTES,
