@@ -40,7 +40,7 @@ _SETTINGS: Final = {
     "parquet": ", output_format_arrow_compression_method = 'none'",
 }
 _TYPES: Final = {"i": "Int64", "f": "Float64", "b": "Bool", "s": "String"}
-_FORMULA: Final = "^[-=+@\t\r]"
+_FORMULA: Final = r"^[-=+@\t\r]"
 EVERYTHING: Final = tuple((name, Field(FieldKind.COLUMN, name)) for name in LOG_COLUMNS)
 
 
