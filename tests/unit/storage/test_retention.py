@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import time
 from typing import Any
@@ -239,3 +240,26 @@ def test_predicates_are_remembered(query: str) -> None:
     """As they are."""
     ((predicate, _),) = lower_rules([(query, 1)])
     assert load(json.loads(json.dumps(dump(predicate)))) == predicate
+
+
+async def test_new_records_get_what_stored_ones_are_moved_to(open_store: OpenStore) -> None:
+    """While a policy changes and batches come in: no record is left with the old one, and the filter of the encoder and the
+    conditions of the change agree."""
+    policies: dict[str, RetentionPolicy] = {}
+    store = open_store(retention_days=30, policies=lambda: policies)
+    wanted = [
+        rules(("rare:y", 3), ("user:u1", 0), ("slow", 5)),
+        rules(("fast", 7), ("level:error", 9), days=11),
+        rules(days=2),
+    ]
+    for number, policy in enumerate(wanted):
+        await store.append("t", mixed())
+        policies["t"] = policy
+        appends = [asyncio.create_task(store.append("t", mixed())) for _ in range(4)]
+        await store.follow_retention()
+        await asyncio.gather(*appends)
+        await store.append("t", mixed())
+        expiries(store)
+        found = rows(store, "SELECT body, uniqExact(expires_on), count() FROM nexus.logs GROUP BY body")
+        assert {(different, records) for _, different, records in found} == {(1, 6 * (number + 1))}
+    assert set(kept(store).values()) == {2}
