@@ -27,7 +27,7 @@ impl SkeletonMemory {
 /// A batch as one Native block of `nexus.logs`.
 #[pyfunction]
 #[pyo3(signature = (batch, *, tenant, commit_id, retention_days, now_ns, day=None, promoted=Vec::new(), skeletons=None, retention=Vec::new()))]
-#[allow(clippy::too_many_arguments)]
+#[allow(clippy::too_many_arguments, clippy::needless_pass_by_value)]
 pub fn encode_native<'py>(
     py: Python<'py>,
     batch: &LogBatch,

@@ -13,7 +13,7 @@ from collections.abc import Awaitable, Callable
 from dataclasses import replace
 from typing import Final
 
-from nexus.errors import NexusError, Overloaded
+from nexus.errors import InvalidRequest, NexusError, Overloaded
 from nexus.query import policy
 from nexus.query.logs import lower, parse
 from nexus.query.plan import Count, LogScan, Scoped, TimeRange
@@ -61,19 +61,24 @@ class Deletions:
         """Work through them for ever; those that a stop interrupted come first."""
         while True:
             self._wake.clear()
-            waiting = self._metadata.open_deletions()
-            if not waiting:
-                await self._wake.wait()
+            try:
+                waiting = self._metadata.open_deletions()
+                if waiting:
+                    await self._finish(waiting[0])
+                    continue
+            except Exception:
+                log.exception("deletions go on later")
+                await asyncio.sleep(RETRY_SECONDS)
                 continue
-            await self._finish(waiting[0])
+            await self._wake.wait()
 
     async def _finish(self, deletion: StoredDeletion) -> None:
-        query = scoped(deletion)
         try:
+            query = scoped(deletion)
             if deletion.state == "running":
                 deletion = await self._patiently(deletion, lambda job: self._erase(job, query))
             deletion = await self._patiently(deletion, lambda job: self._verify(job, query))
-        except ErasureFailed as error:
+        except (ErasureFailed, InvalidRequest) as error:
             log.error("deletion %s failed: %s", deletion.id, error)
             deletion = await self._note(deletion, state="failed", error=str(error), finished_at=self._now_ns())
         else:
@@ -90,7 +95,7 @@ class Deletions:
         while True:
             try:
                 return await work(deletion)
-            except ErasureFailed:
+            except (ErasureFailed, InvalidRequest):
                 raise
             except NexusError as error:
                 log.warning("deletion %s goes on later: %s", deletion.id, error)

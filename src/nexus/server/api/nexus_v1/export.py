@@ -62,6 +62,8 @@ async def _export(call: Call, wanted: ExportRequest) -> Response:
         wanted.limit,
         wanted.spreadsheet,
     )
+    if call.scope["method"] == "HEAD":
+        return Response(media_type=MEDIA[wanted.format])
     pieces = call.services.store.export(close_plan(call, plan, query_id))
     first = await ask(call, query_id, _first(pieces))
     stamp = time.strftime("%Y%m%dT%H%M%SZ", time.gmtime(call.services.now_ns() // NS_PER_SECOND))
