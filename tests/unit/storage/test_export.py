@@ -18,6 +18,7 @@ from hypothesis import strategies as st
 from tests.unit.storage.batches import DAY, NOON, batch, numbered
 from tests.unit.storage.conftest import OpenStore
 from tests.unit.storage.test_reader import asked
+from tests.unit.storage.test_writer import rows
 
 from nexus.errors import LimitExceeded
 from nexus.query.fields import resolve
@@ -120,9 +121,9 @@ async def test_formulas_are_defused_when_asked(open_store: OpenStore) -> None:
         data = await exported(
             store, format="csv", order="asc", columns=columns("body", "attributes.a"), spreadsheet=spreadsheet
         )
-        rows = list(csv.reader(io.StringIO(data.decode(), newline="")))[1:]
+        found = list(csv.reader(io.StringIO(data.decode(), newline="")))[1:]
         wanted = ["'" + text if spreadsheet and text[0] in "=+-@\t" else text for text in texts]
-        assert rows == [[text, text] for text in wanted]
+        assert found == [[text, text] for text in wanted]
 
 
 async def test_nothing_found(open_store: OpenStore) -> None:
@@ -231,3 +232,21 @@ def test_windows_hold_each_time_once(times: list[int], order: str, page: int) ->
         assert first.end <= second.start if order == "asc" else first.start >= second.end
     for window in made:
         assert window.slices == 1 or window.end - window.start == 1
+
+
+async def test_the_engine_reads_its_own_parquet(open_store: OpenStore, tmp_path: Any) -> None:
+    """With the types that were meant."""
+    store = open_store()
+    await store.append("t", batch(odd_records()))
+    data = await exported(store, format="parquet", columns=columns("timestamp", "body", "attributes.n", "attributes"))
+    file = tmp_path / "data" / "engine" / "user_files" / "x.parquet"
+    file.parent.mkdir(parents=True, exist_ok=True)
+    file.write_bytes(data)
+    found = rows(
+        store,
+        "SELECT count(), sum(`attributes.n`), toTypeName(any(timestamp)), any(attributes['ratio'] != ''), uniq(body) "
+        f"FROM file('{file}', Parquet)",
+    )
+    assert found == [[100, 4950, "DateTime64(9, 'UTC')", 1, 100]] or found == [
+        [100, 4950, "Nullable(DateTime64(9, 'UTC'))", 1, 100]
+    ]
