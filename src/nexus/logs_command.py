@@ -107,7 +107,7 @@ def render(record: dict[str, Any], *, colours: bool = False) -> str:
     level = f"{shown:5}"
     if colours and severity in _COLOURS:
         level = f"\x1b[{_COLOURS[severity]}m{level}\x1b[0m"
-    service = safe(str(record.get("service", ""))) or "-"
+    service = safe(str(record.get("service", ""))).replace("\n", "\\n") or "-"
     first, *more = str(record.get("body", "")).splitlines() or [""]
     lines = [f"{_time(record)} {level} {service}  {safe(first)}", *(_INDENT + safe(line) for line in more)]
     return "\n".join(lines)
