@@ -7,9 +7,11 @@ use nexus_core::decompress::{Encoding, decompress};
 use nexus_core::envelope::{from_ipc, to_ipc, to_record_batch};
 use nexus_core::json::fields::FieldMapping;
 use nexus_core::json::lines::decode_json_lines;
+use nexus_core::live::render_batch;
 use nexus_core::native::logs::{AttributeType, LogBlockOptions, PromotedColumn, encode_logs};
 use nexus_core::native::memory::SkeletonMemory;
 use nexus_core::otlp::{decode_logs_json, decode_logs_protobuf};
+use nexus_core::select::Filter;
 use nexus_core::template::mask_template;
 
 const NOW: i64 = 1_700_000_000_000_000_000;
@@ -76,6 +78,14 @@ pub const TARGETS: &[Target] = &[
         samples: samples::envelope::small,
         heavy: Vec::new,
         tokens: &[b"ARROW1", b"nexus.signal", b"nexus.envelope", b"\xff\xff\xff\xff"],
+        protobuf: false,
+    },
+    Target {
+        name: "filter",
+        run: filter,
+        samples: samples::filter::small,
+        heavy: samples::filter::heavy,
+        tokens: samples::filter::TOKENS,
         protobuf: false,
     },
     Target {
@@ -173,6 +183,24 @@ fn decompressed(input: &[u8], encoding: Encoding) -> Check {
 
 fn envelope(input: &[u8]) -> Check {
     from_ipc(input).ok().map(|decoded| Box::new(move || batch(&decoded)) as _)
+}
+
+/// The first line is a predicate, the others are records.
+fn filter(input: &[u8]) -> Check {
+    let at = input.iter().position(|&byte| byte == b'\n').unwrap_or(input.len());
+    let filter = Filter::parse(&input[..at]).ok()?;
+    let batch = decode_json_lines(input.get(at + 1..)?, NOW, &FieldMapping::default()).ok()?.batch;
+    let mask = filter.matches(&batch);
+    Some(Box::new(move || {
+        assert!(mask.len() == batch.num_rows());
+        let matching = batch.take(&mask);
+        assert!(filter.count(&batch) == matching.num_rows());
+        assert!(filter.count(&matching) == matching.num_rows());
+        let all = vec![true; matching.num_rows()];
+        assert!(render_batch(&batch, &mask, usize::MAX) == render_batch(&matching, &all, usize::MAX));
+        let others: Vec<bool> = mask.iter().map(|matched| !matched).collect();
+        assert!(filter.count(&batch.take(&others)) == 0);
+    }))
 }
 
 fn template(input: &[u8]) -> Check {

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import logging
 from collections import Counter
 from collections.abc import Awaitable, Callable
 from typing import Final, Protocol
@@ -43,6 +44,8 @@ CLOSE_SECONDS: Final = 2.0
 POLICY: Final = 1008
 """Close code: the credentials have ended."""
 NO_CLOSE: Final = 1006
+
+log = logging.getLogger(__name__)
 
 
 class Feed(Protocol):
@@ -229,6 +232,11 @@ class Conversation:
             self._wake.set()
         except NexusError as error:
             await self._say_error(wanted.id, error)
+        except WebSocketDisconnect:
+            pass  # the reader hears of it, too
+        except Exception:
+            log.exception("a subscription failed")
+            await self._say_error(wanted.id, NexusError("the subscription failed; the log of Nexus says why."))
         finally:
             if feed is not None:
                 feed.close()
