@@ -132,12 +132,14 @@ def encode_native(
     day: int | None = None,
     promoted: list[tuple[str, str, str, str]] = ...,
     skeletons: SkeletonMemory | None = None,
+    retention: list[tuple[Filter, int]] = ...,
 ) -> tuple[bytes, int]:
     """One Native block of `nexus.logs` with all its columns, rows sorted as the table is (empty when it would have no rows),
     and how many of its rows have no skeleton.
 
     `day` (days since the epoch) takes the rows of that UTC day only. `promoted` are learned columns: (key, type letter s, i,
-    f or b, column name, column type); their keys leave the maps. `retention_days` 0 keeps for ever. Without `skeletons`, the
+    f or b, column name, column type); their keys leave the maps. `retention` are rules: the first that matches a record says
+    for how many days it is kept, `retention_days` for the others; 0 is for ever. Without `skeletons`, the
     common ones are counted within this block. Raises ValueError on a column type that does not fit its letter.
     """
 

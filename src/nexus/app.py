@@ -155,12 +155,16 @@ class Process:
 
     def _open_storage(self) -> tuple[Any, Any, str | None]:
         """Engine, metadata, and the first password when it was made up. Runs in a thread."""
+        from functools import cache
+
         from nexus import components
         from nexus.security.accounts import bootstrap_admin
 
-        store = components.open_store(self._config, self._registry, self.config)
+        # First asked for when the store has the data directory.
+        opened = cache(lambda: components.open_metadata(self._config))
+        store = components.open_store(self._config, self._registry, self.config, opened)
         try:
-            metadata = components.open_metadata(self._config)
+            metadata = opened()
             password = bootstrap_admin(metadata, self._config.bootstrap.admin_password, time.time_ns())
         except BaseException:
             store.close()
@@ -196,13 +200,16 @@ class Process:
         from nexus.pipeline.statistics import IngestStatistics
         from nexus.pipeline.topology import Topology
         from nexus.security.accounts import Accounts
+        from nexus.security.audit import Audit
         from nexus.security.identity import Authenticator
+        from nexus.server.deletions import Deletions
         from nexus.server.queries import RunningQueries
         from nexus.server.services import Services
         from nexus.server.sockets import Sockets
 
         live, sockets = LiveHub(self._registry), Sockets()
-        accounts = Accounts(metadata, self.config, time.time_ns)
+        audit = Audit(metadata, time.time_ns)
+        accounts = Accounts(metadata, self.config, time.time_ns, audit)
         topology = Topology(
             store,
             IngestStatistics(self._registry),
@@ -236,6 +243,10 @@ class Process:
             started_ns=time.time_ns(),
             version=__version__,
             now_ns=time.time_ns,
+            metadata=metadata,
+            audit=audit,
+            lifecycle=store,
+            deletions=Deletions(metadata, store, audit, time.time_ns),
             running=store.running,
         )
 
@@ -272,6 +283,7 @@ class Process:
                 await asyncio.sleep(TIDY_INTERVAL)
                 try:
                     await asyncio.to_thread(services.accounts.tidy)
+                    await asyncio.to_thread(services.audit.tidy)
                 except NexusError as error:
                     log.warning("housekeeping failed: %s", error)
 
@@ -280,7 +292,7 @@ class Process:
             await asyncio.sleep(1.0)
             await asyncio.to_thread(_import_sql)
 
-        for work in (tidy(), warm()):
+        for work in (tidy(), warm(), services.deletions.run()):
             task = asyncio.create_task(work)
             self._exits.push_async_callback(_cancelled, task)
 

@@ -40,6 +40,9 @@ def run(words: list[str]) -> int:
     if words[:1] == ["ingest"]:
         # The parser takes a lone hyphen for an option; standard input is what no name means, too.
         words = [word for word in words if word != "-"]
+    if words[:2] == ["logs", "export"]:
+        words = [word for before, word in zip(["", *words], words, strict=False) if word != "-" or before != "--output"]
+        words = [word for word, after in zip(words, [*words[1:], ""], strict=True) if word != "--output" or after[:1] != "-"]
     app = build()
     try:
         command, bound, _ = app.parse_args(words, exit_on_error=False, print_error=False)
@@ -79,8 +82,13 @@ def build() -> App:
     config.command(config_show, "show")
     config.command(config_check, "check")
     admin.command(reset_password, "reset-password")
+    logs = App("logs", help="Look at stored records, watch new ones, take them out.")
+    logs.command(logs_search, "search")
+    logs.command(logs_tail, "tail")
+    logs.command(logs_export, "export")
     app.command(config)
     app.command(admin)
+    app.command(logs)
     return app
 
 
@@ -142,6 +150,153 @@ def ingest(
         service=service,
         stream_fields=stream_fields,
         batch_bytes=batch_bytes,
+    )
+
+
+_Order = Literal["desc", "asc"]
+
+
+def logs_search(
+    query: str = "",
+    /,
+    *,
+    from_: str = "now-1h",
+    to: str = "",
+    limit: int = 100,
+    order: _Order = "desc",
+    format: Literal["text", "json"] = "text",
+    url: str = "",
+    token: str = "",
+    tenant: str = "",
+) -> int:
+    """Print the records that match.
+
+    Parameters
+    ----------
+    query
+        Search language; nothing matches everything.
+    from_
+        Start of the range: an epoch number, RFC 3339, or a relative form such as now-15m; 0 is the beginning.
+    to
+        End of the range; without it there is none.
+    limit
+        The most records.
+    order
+        desc: newest first. asc: oldest first.
+    format
+        text: time, severity, service, body. json: whole records, one a line.
+    url
+        Address of Nexus; without it NEXUS_URL, the Nexus running on the configured data directory, or
+        http://127.0.0.1:8080.
+    token
+        API key; without it NEXUS_TOKEN or NEXUS_BOOTSTRAP_TOKEN.
+    tenant
+        Tenant, for keys that may choose one; without it NEXUS_TENANT.
+    """
+    from nexus import logs_command as command
+
+    return command.search(
+        query, url=url, token=token, tenant=tenant, start=from_, end=to, limit=limit, format=format, order=order
+    )
+
+
+def logs_tail(
+    query: str = "",
+    /,
+    *,
+    backlog: int = 10,
+    rate: int = 2000,
+    format: Literal["text", "json"] = "text",
+    url: str = "",
+    token: str = "",
+    tenant: str = "",
+) -> int:
+    """Print records that match as they come, until it is interrupted.
+
+    Parameters
+    ----------
+    query
+        Search language; nothing matches everything.
+    backlog
+        How many stored records come first.
+    rate
+        The most records a second; what goes beyond is left out and counted.
+    format
+        text: time, severity, service, body. json: whole records, one a line.
+    url
+        Address of Nexus; without it NEXUS_URL, the Nexus running on the configured data directory, or
+        http://127.0.0.1:8080.
+    token
+        API key; without it NEXUS_TOKEN or NEXUS_BOOTSTRAP_TOKEN.
+    tenant
+        Tenant, for keys that may choose one; without it NEXUS_TENANT.
+    """
+    from nexus import logs_command as command
+
+    return command.tail(query, url=url, token=token, tenant=tenant, format=format, backlog=backlog, rate=rate)
+
+
+def logs_export(
+    query: str = "",
+    /,
+    *,
+    output: str = "-",
+    format: Literal["ndjson", "csv", "parquet"] = "ndjson",
+    columns: str = "",
+    from_: str = "now-1h",
+    to: str = "",
+    limit: int = 1_000_000,
+    order: _Order = "desc",
+    spreadsheet: bool = False,
+    url: str = "",
+    token: str = "",
+    tenant: str = "",
+) -> int:
+    """Write the records that match to a file.
+
+    Parameters
+    ----------
+    query
+        Search language; nothing matches everything.
+    output
+        A file, which is there when all of it is; - is standard output.
+    format
+        ndjson, csv or parquet.
+    columns
+        Names, comma-separated; attributes.key and resource.key are columns, too. Nothing is all of them.
+    from_
+        Start of the range: an epoch number, RFC 3339, or a relative form such as now-15m; 0 is the beginning.
+    to
+        End of the range; without it there is none.
+    limit
+        The most records.
+    order
+        desc: newest first. asc: oldest first.
+    spreadsheet
+        Put an apostrophe before CSV values that a spreadsheet would run as a formula.
+    url
+        Address of Nexus; without it NEXUS_URL, the Nexus running on the configured data directory, or
+        http://127.0.0.1:8080.
+    token
+        API key; without it NEXUS_TOKEN or NEXUS_BOOTSTRAP_TOKEN.
+    tenant
+        Tenant, for keys that may choose one; without it NEXUS_TENANT.
+    """
+    from nexus import logs_command as command
+
+    return command.export(
+        query,
+        url=url,
+        token=token,
+        tenant=tenant,
+        start=from_,
+        end=to,
+        limit=limit,
+        format=format,
+        order=order,
+        columns=columns,
+        output=output,
+        spreadsheet=spreadsheet,
     )
 
 

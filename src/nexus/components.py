@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from nexus.config import Config
     from nexus.pipeline.receivers.otlp_grpc import OtlpGrpc
     from nexus.server.services import Services
+    from nexus.storage.api import RetentionPolicy
     from nexus.storage.clickhouse.options import StoreOptions
     from nexus.storage.clickhouse.store import ClickHouseStore
     from nexus.storage.metadata.api import MetadataStore
@@ -73,14 +74,27 @@ def store_options(config: Config) -> StoreOptions:
     )
 
 
-def open_store(config: Config, registry: Registry, current: Callable[[], Config]) -> ClickHouseStore:
-    """The log store of the data directory; `current` is the configuration in force. Raises `ConfigError`."""
+def open_store(
+    config: Config, registry: Registry, current: Callable[[], Config], metadata: Callable[[], MetadataStore]
+) -> ClickHouseStore:
+    """The log store of the data directory; `current` is the configuration in force, `metadata` is opened once the data
+    directory is ours. Raises `ConfigError`."""
     from nexus.storage.clickhouse.store import ClickHouseStore
 
-    store = ClickHouseStore.open(store_options(config), lambda: current().retention.logs.days)
+    store = ClickHouseStore.open(
+        store_options(config), lambda: current().retention.logs.days, lambda: retention_policies(metadata())
+    )
     for name, (help_text, _) in store.metrics().items():
         registry.gauge(f"nexus_store_{name}", help_text, read=partial(_statistic, store, name))
     return store
+
+
+def retention_policies(metadata: MetadataStore) -> dict[str, RetentionPolicy]:
+    """The retention that tenants have of their own."""
+    from nexus.query.retention import lower_rules
+    from nexus.storage.api import RetentionPolicy
+
+    return {stored.tenant: RetentionPolicy(lower_rules(stored.rules), stored.days) for stored in metadata.list_retention()}
 
 
 def _statistic(store: ClickHouseStore, name: str) -> float:

@@ -11,8 +11,9 @@ from pathlib import Path
 from typing import Any, BinaryIO, Final
 
 from nexus.client import MAX_LINE_BYTES, Result, Sender, TextRecords, batches, looks_like_json
-from nexus.errors import ConfigError, InvalidRequest, NexusError
+from nexus.errors import InvalidRequest, NexusError
 from nexus.model.units import Size
+from nexus.remote import remote
 
 SHOWN_ERRORS: Final = 10
 IDLE_SECONDS: Final = 0.5
@@ -24,19 +25,17 @@ def run(
     source: str, *, url: str, token: str, tenant: str, style: str, service: str, stream_fields: str, batch_bytes: str
 ) -> int:
     """Send everything; 0 when all of it was accepted, 3 when some lines were refused. Raises `NexusError`."""
-    environment = os.environ
     try:
         size = int(Size.parse(batch_bytes))
     except ValueError as error:
         raise InvalidRequest(f"--batch-bytes: {error}.") from error
     if not 1024 <= size <= 48 << 20:
         raise InvalidRequest("--batch-bytes must lie between 1KiB and 48MiB.")
-    token = token or environment.get("NEXUS_TOKEN") or environment.get("NEXUS_BOOTSTRAP_TOKEN") or ""
-    tenant = tenant or environment.get("NEXUS_TENANT", "")
+    place = remote(url, token, tenant)
     with _open(source) as file:
         total = os.fstat(file.fileno()).st_size if source != "-" else None
         with _Progress(total) as progress:
-            sender = Sender(url or _address(), token, tenant, stream_fields, progress.waiting)
+            sender = Sender(place.url.geturl(), place.token, place.tenant, stream_fields, progress.waiting)
             try:
                 return _send(file, source, sender, progress, style, service, size)
             finally:
@@ -122,20 +121,6 @@ def _open(source: str) -> BinaryIO:
         return path.open("rb", buffering=0)
     except FileNotFoundError:
         raise InvalidRequest(f"there is no file {source}.", hint="Name a file, or - for standard input.") from None
-
-
-def _address() -> str:
-    """NEXUS_URL, or where the Nexus on the configured data directory listens, or the default."""
-    if url := os.environ.get("NEXUS_URL"):
-        return url
-    from nexus.config import load
-    from nexus.runtime import read
-
-    try:
-        running = read(load().config.data_path)
-    except ConfigError:
-        running = None
-    return running["url"] if running else "http://127.0.0.1:8080"
 
 
 class _Progress:

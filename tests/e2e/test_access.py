@@ -24,7 +24,11 @@ GUARDED = [route for route in ROUTES if not route.public]
 PERMITTED = [route for route in GUARDED if isinstance(route.permission, Permission)]
 IDS = [f"{route.method} {route.path}" for route in GUARDED]
 # The context of a record asks with its id: see test_explore.
-QUERIES = [r for r in GUARDED if "/logs/" in r.path and r.request is not None and not r.path.endswith("/context")]
+QUERIES = [
+    route
+    for route in GUARDED
+    if route.permission is Permission.LOGS_READ and route.request is not None and not route.path.endswith("/context")
+]
 
 
 def call(nexus: NexusProcess, route: Route, **options: Any) -> Answer:

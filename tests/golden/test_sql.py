@@ -19,6 +19,7 @@ from nexus.query.plan import (
     Count,
     Cursor,
     Exists,
+    Export,
     Facets,
     Field,
     FieldKind,
@@ -47,9 +48,13 @@ from nexus.query.plan import (
     Word,
 )
 from nexus.query.policy import scope
+from nexus.storage.api import RetentionPolicy
+from nexus.storage.clickhouse import export
 from nexus.storage.clickhouse.attributes import LearnedColumn
 from nexus.storage.clickhouse.catalog import Catalog, Partition
 from nexus.storage.clickhouse.compile import explain
+from nexus.storage.clickhouse.retention import change_expression
+from nexus.storage.clickhouse.scan import erasure_condition
 
 DAY = 86_400_000_000_000
 HOUR = DAY // 24
@@ -151,6 +156,49 @@ def test_sql_of_days_with_skeletons(name: str, plain: list[str], golden: Callabl
     catalog = Catalog(CATALOG.columns, CATALOG.partitions, CATALOG.in_maps, frozenset(plain))
     scoped = scope(Count(scan(Word("Timeout"))), tenant="acme", query_id="q")
     golden(f"sql/{name}.sql", "\n;\n".join(explain(scoped, catalog)) + "\n")
+
+
+EXPORTS = {
+    "export_csv": Export(
+        scan(Word("timeout")),
+        "csv",
+        (("timestamp", column("timestamp")), ("body", column("body")), ("attributes.status", attribute("status"))),
+        spreadsheet=True,
+    ),
+    "export_parquet": Export(scan(), "parquet", (("n", attribute("duration")), ("attributes", column("attributes")))),
+    "export_whole": Export(scan(), order="asc"),
+}
+
+
+@pytest.mark.parametrize("name", EXPORTS)
+def test_export(name: str, golden: Callable[[str, str], None]) -> None:
+    """The statements of an export: types, counts per day, a page, and one of a nanosecond that holds too much."""
+    plan = EXPORTS[name]
+    scoped = scope(plan, tenant="acme", query_id="q")
+    types = {"n": "Float64"}
+    statements = [
+        export.types_statement(scoped, plan, CATALOG),
+        export.count_statement(scoped, plan, plan.scan.time, 0, CATALOG),
+        export.page_statement(scoped, plan, export.Window(DAY, DAY + HOUR, 100), 1000, types, CATALOG),
+        export.page_statement(scoped, plan, export.Window(DAY, DAY + 1, 9, 4, 3), 1000, types, CATALOG),
+    ]
+    golden(f"sql/{name}.sql", "\n;\n".join(statement or "-- nothing" for statement in statements) + "\n")
+
+
+def test_erasure(golden: Callable[[str, str], None]) -> None:
+    """Tenant, policy, time and predicate in one condition, without hints for indexes."""
+    where = And((Word("failed"), Compare(attribute("status"), CompareOp.EQ, 500)))
+    policy = Compare(column("service"), CompareOp.NE, "secret")
+    scoped = scope(Count(scan(where, EDGES)), tenant="acme", policy=policy, query_id="q")
+    golden("sql/erasure.sql", erasure_condition(scoped, scan(where, EDGES), CATALOG) + "\n")
+
+
+def test_retention(golden: Callable[[str, str], None]) -> None:
+    """What a change of policy makes of the day on which a record expires."""
+    rules = ((Word("debug"), 3), (Compare(attribute("http.route"), CompareOp.EQ, "/pay"), 0))
+    before, after = RetentionPolicy((), 30), RetentionPolicy(rules, 90)
+    changes = [(before, after), (after, before), (RetentionPolicy((), 0), before), (before, RetentionPolicy((), 0))]
+    golden("sql/retention.sql", "\n;\n".join(change_expression(*change, CATALOG) for change in changes) + "\n")
 
 
 @pytest.mark.parametrize("name", CASES)

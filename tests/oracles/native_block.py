@@ -153,7 +153,7 @@ def _row(
         "severity": SEVERITIES[(number + 3) // 4 if number <= 24 else 0].encode(),
         "skeleton": skeleton if skeletons[skeleton] >= 4 else b"",
         "commit_id": commit_id,
-        "expires_on": FOREVER if retention_days == 0 else min(last_day + retention_days, FOREVER),
+        "expires_on": FOREVER if retention_days == 0 else min(last_day + retention_days, FOREVER - 1),
     }
     for column in columns:
         found[column.name] = attributes.pop((column.letter, column.key), None)

@@ -45,6 +45,7 @@ fn encode(batch: &LogBatch) -> Vec<u8> {
         tenant: "default",
         commit_id: 1,
         retention_days: 30,
+        retention: &[],
         now_ns: NOW_NS,
         day: None,
         promoted: &[],

@@ -2,6 +2,7 @@
 
 use crate::batch::LogBatch;
 use crate::error::detached;
+use crate::select::Filter;
 use nexus_core::native::logs::{AttributeType, LogBlockOptions, PromotedColumn, encode_logs};
 use nexus_core::render;
 use pyo3::exceptions::PyValueError;
@@ -25,8 +26,8 @@ impl SkeletonMemory {
 
 /// A batch as one Native block of `nexus.logs`, and how many of its rows have no skeleton.
 #[pyfunction]
-#[pyo3(signature = (batch, *, tenant, commit_id, retention_days, now_ns, day=None, promoted=Vec::new(), skeletons=None))]
-#[allow(clippy::too_many_arguments)]
+#[pyo3(signature = (batch, *, tenant, commit_id, retention_days, now_ns, day=None, promoted=Vec::new(), skeletons=None, retention=Vec::new()))]
+#[allow(clippy::too_many_arguments, clippy::needless_pass_by_value)]
 pub fn encode_native<'py>(
     py: Python<'py>,
     batch: &LogBatch,
@@ -37,12 +38,15 @@ pub fn encode_native<'py>(
     day: Option<u32>,
     promoted: Vec<(String, String, String, String)>,
     skeletons: Option<&SkeletonMemory>,
+    retention: Vec<(Py<Filter>, u32)>,
 ) -> PyResult<(Bound<'py, PyBytes>, usize)> {
+    let rules: Vec<_> = retention.iter().map(|(filter, days)| (&*filter.get().inner, *days)).collect();
     let promoted = promoted.into_iter().map(promoted_column).collect::<PyResult<Vec<_>>>()?;
     let options = LogBlockOptions {
         tenant,
         commit_id,
         retention_days,
+        retention: &rules,
         now_ns,
         day,
         promoted: &promoted,

@@ -14,7 +14,7 @@ use std::sync::Arc;
 #[pyclass(frozen, module = "nexus._native")]
 pub struct Filter {
     /// On the heap: its searchers want an alignment that Python's objects do not have.
-    inner: Box<CoreFilter>,
+    pub(crate) inner: Box<CoreFilter>,
 }
 
 #[pymethods]

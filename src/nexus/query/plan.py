@@ -378,6 +378,23 @@ class Aggregate:
 
 
 @dataclass(frozen=True, slots=True)
+class Export:
+    """Records in time order as one file of a format; those of one timestamp in any order.
+
+    `columns` are (name in the file, field); none means every column of `LOG_COLUMNS`, for NDJSON whole records as in a
+    search. The column `id` is that of a search. `spreadsheet` puts an apostrophe before CSV values that spreadsheets would
+    run as formulas.
+    """
+
+    scan: LogScan
+    format: Literal["ndjson", "csv", "parquet"] = "ndjson"
+    columns: tuple[tuple[str, Field], ...] = ()
+    order: Literal["desc", "asc"] = "desc"
+    limit: int = 1_000_000
+    spreadsheet: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class SqlStatement:
     """A user's SELECT, parsed and checked against the allow-list.
 
@@ -397,6 +414,7 @@ Plan = (
     | Facets
     | ListFields
     | Bounds
+    | Export
     | Patterns
     | Context
     | Profile

@@ -15,6 +15,7 @@ from nexus.config import Config
 from nexus.errors import InvalidRequest, NotFound, PermissionDenied, TooManyAttempts, Unauthenticated
 from nexus.model.tenant import SELF_TENANT, parse_tenant
 from nexus.security import secrets
+from nexus.security.audit import LOGIN_FAILED, Audit
 from nexus.security.backoff import Backoff
 from nexus.security.identity import Principal
 from nexus.security.permissions import EVERYTHING, Permission, expanded, parse_permissions
@@ -37,9 +38,12 @@ log = logging.getLogger(__name__)
 class Accounts:
     """See the module text. `config` gives the current configuration, `now_ns` the time."""
 
-    def __init__(self, metadata: MetadataStore, config: Callable[[], Config], now_ns: Callable[[], int]) -> None:
+    def __init__(
+        self, metadata: MetadataStore, config: Callable[[], Config], now_ns: Callable[[], int], audit: Audit | None = None
+    ) -> None:
         """Nothing is read before it is asked for, but the names of the tenants."""
         self._metadata = metadata
+        self._audit = audit or Audit(metadata, now_ns)
         self._config = config
         self._now_ns = now_ns
         self._bootstrap = secrets.digest(config().bootstrap.token) if config().bootstrap.token else ""
@@ -131,10 +135,12 @@ class Accounts:
         finally:
             self._waiting_logins -= 1
         facts = {"fields": {"user": name[:MAX_NAME], "address": address}}
+        default = self._config().tenants.default
         if not right or user is None:
             self._by_address.failed(address, time.monotonic())
             self._by_user.failed(name[:MAX_NAME], time.monotonic())
             log.warning("login failed", extra=facts)
+            await self._audit.record(default, name[:MAX_NAME], LOGIN_FAILED, "session", address=address)
             raise Unauthenticated("the user name or the password is wrong.", hint="`nexus admin reset-password` helps.")
         self._by_address.succeeded(address)
         self._by_user.succeeded(name)
@@ -143,6 +149,7 @@ class Accounts:
         created = self._now_ns()
         session = Session(secrets.digest(token), user.name, created, created, self._session_end(created, created))
         await asyncio.to_thread(self._metadata.create_session, session)
+        await self._audit.record(default, user.name, "login", "session", address=address)
         return token, self._user_principal(user)
 
     async def logout(self, token: str) -> None:
@@ -183,15 +190,22 @@ class Accounts:
             self._now_ns(),
         )
         await asyncio.to_thread(self._metadata.create_key, key)
+        await self._audit.record(
+            bound_to or own_tenant, principal.name, "key.created", key.id,
+            name=key.name, tenant=bound_to or ANY_TENANT, permissions=", ".join(key.permissions),
+        )  # fmt: skip
         log.info("API key created", extra={"fields": {"key": key.id, "tenant": bound_to, "by": principal.name}})
         return key, secret
 
     async def revoke_key(self, principal: Principal, key_id: str) -> None:
         """Make a key useless at once. Raises `NotFound`."""
-        if all(key.id != key_id for key in self.list_keys(principal)):
+        key = next((key for key in self.list_keys(principal) if key.id == key_id), None)
+        if key is None:
             raise NotFound(f"there is no key with the id {key_id[:40]!r}.")
         await asyncio.to_thread(self._metadata.revoke_key, key_id, self._now_ns())
         self._keys.clear()
+        tenant = key.tenant or self._config().tenants.default
+        await self._audit.record(tenant, principal.name, "key.revoked", key_id, name=key.name)
         log.info("API key revoked", extra={"fields": {"key": key_id, "by": principal.name}})
 
     # ------------------------------------------------------------------------------------------------------- tenants

@@ -12,7 +12,21 @@ import msgspec
 from nexus.pipeline.http import HttpReceiver
 from nexus.server.api import operations
 from nexus.server.api.elasticsearch import routes as elasticsearch
-from nexus.server.api.nexus_v1 import admin, auth, explore, ingest, live, logs, queries, sql
+from nexus.server.api.nexus_v1 import (
+    admin,
+    audit,
+    auth,
+    deletions,
+    explore,
+    export,
+    ingest,
+    live,
+    logs,
+    queries,
+    retention,
+    sql,
+    views,
+)
 from nexus.server.dispatch import Dispatcher
 from nexus.server.openapi import describe
 from nexus.server.routes import Route, Router, receiver_routes
@@ -32,6 +46,11 @@ _TABLES: Final = (
     live.ROUTES,
     admin.ROUTES,
     elasticsearch.ROUTES,
+    views.ROUTES,
+    export.ROUTES,
+    deletions.ROUTES,
+    retention.ROUTES,
+    audit.ROUTES,
 )
 
 

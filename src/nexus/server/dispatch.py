@@ -110,9 +110,6 @@ class Dispatcher:
         if not isinstance(match, Match):
             return await self._no_route(match, scope, headers)
         route = match.route
-        if route.method == WEBSOCKET and (tenant := dict(query_pairs(scope)).get("tenant")):
-            # Browsers cannot set headers on a WebSocket.
-            headers.setdefault(TENANT_HEADER, tenant)
         if route.receiver is not None:
             return await self._deliver(match, scope, receive, headers)
         query_id = ""
@@ -135,10 +132,14 @@ class Dispatcher:
 
     async def _enter(self, route: Route, scope: dict[str, Any], headers: dict[str, str]) -> tuple[Principal, str]:
         authenticator = self._services.authenticator
+        named = route.method == WEBSOCKET or route.tenant_argument
+        if named and (tenant := dict(query_pairs(scope)).get("tenant")):
+            # Browsers cannot set headers on a WebSocket or a download.
+            headers.setdefault(TENANT_HEADER, tenant)
         if route.public:
             return await authenticator.recognise(headers)
         permission = route.permission if isinstance(route.permission, Permission) else None
-        principal, tenant = await authenticator.enter(headers, permission)
+        principal, chosen = await authenticator.enter(headers, permission)
         if scope["method"] == WEBSOCKET:
             check_origin(principal, headers)
         elif principal.by_cookie and scope["method"] not in SAFE_METHODS and headers.get(COOKIE_GUARD) != "1":
@@ -146,7 +147,7 @@ class Dispatcher:
                 "a request with a session cookie that changes something needs the header X-Nexus-Request: 1.",
                 hint="Add the header, or use an API key.",
             )
-        return principal, tenant
+        return principal, chosen
 
     async def _deliver(self, match: Match, scope: dict[str, Any], receive: Any, headers: dict[str, str]) -> Response:
         route, parameters = match.route, match.parameters

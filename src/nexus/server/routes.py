@@ -65,7 +65,8 @@ class Route:
     `request` and `answer` are the JSON shapes. A route with a `receiver` takes any body and hands it over.
     `media` lists content types of the request other than JSON, `answer_media` those of the answer. `raw` is the largest
     body, in bytes, that the handler gets as it is in `call.body` (with `request` None; forms, NDJSON). `refuse` puts errors
-    into the shape of a protocol that is not ours.
+    into the shape of a protocol that is not ours. `tenant_argument` lets `?tenant=` name the tenant: where browsers cannot
+    set headers (downloads).
     """
 
     method: str
@@ -83,6 +84,7 @@ class Route:
     tag: str = ""
     raw: int = 0
     refuse: Refusal | None = None
+    tenant_argument: bool = False
 
     @property
     def public(self) -> bool:

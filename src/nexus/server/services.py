@@ -14,10 +14,13 @@ if TYPE_CHECKING:
     from nexus.pipeline.live import LiveHub
     from nexus.pipeline.topology import Topology
     from nexus.security.accounts import Accounts
+    from nexus.security.audit import Audit
     from nexus.security.identity import Authenticator
+    from nexus.server.deletions import Deletions
     from nexus.server.queries import RunningQueries
     from nexus.server.sockets import Sockets
-    from nexus.storage.api import LogStore, RunningQuery
+    from nexus.storage.api import LogLifecycle, LogStore, RunningQuery
+    from nexus.storage.metadata.api import MetadataStore
 
 
 @dataclass(slots=True)
@@ -62,6 +65,10 @@ class Services:
     started_ns: int
     version: str
     now_ns: Callable[[], int]
+    metadata: MetadataStore
+    audit: Audit
+    lifecycle: LogLifecycle
+    deletions: Deletions
     running: Callable[[str], Sequence[RunningQuery]] = lambda tenant: ()
     """What the engine says of a tenant's running queries."""
     openapi: Callable[[], bytes] = lambda: b"{}"

@@ -38,6 +38,7 @@ class StreamedAnswer(Response):
         self._rest = rest
         self._run = run
         self._query_id = query_id
+        self._broken = False
 
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
         """Send until the end, the client's end, or an error; an error is the last line."""
@@ -66,8 +67,13 @@ class StreamedAnswer(Response):
             async for piece in self._rest:
                 await self._piece(send, piece)
         except NexusError as error:
-            await self._piece(send, msgspec.json.encode(ErrorAnswer(error_body(error, self._query_id))) + b"\n")
-        await send({"type": "http.response.body", "body": b"", "more_body": False})
+            await self._failed(send, error)
+        if not self._broken:
+            await send({"type": "http.response.body", "body": b"", "more_body": False})
+
+    async def _failed(self, send: Any, error: NexusError) -> None:
+        """Tell the client, for whom it has begun well."""
+        await self._piece(send, msgspec.json.encode(ErrorAnswer(error_body(error, self._query_id))) + b"\n")
 
     async def _piece(self, send: Any, piece: bytes) -> None:
         try:
@@ -75,6 +81,27 @@ class StreamedAnswer(Response):
                 await send({"type": "http.response.body", "body": piece, "more_body": True})
         except TimeoutError:
             raise ClientGone from None
+
+
+class Download(StreamedAnswer):
+    """A file. An error in the middle is the last line of NDJSON; other files end without their last piece and the connection
+    is closed, which every client takes for a failed download."""
+
+    def __init__(
+        self, first: bytes | None, rest: AsyncIterator[bytes], run: Run, query_id: str, *, name: str, media_type: str
+    ) -> None:
+        """`name` is the file's, in ASCII."""
+        self.media_type = media_type
+        super().__init__(first, rest, run, query_id)
+        self.headers["Content-Disposition"] = f'attachment; filename="{name}"'
+        self.headers["Cache-Control"] = "no-store"
+
+    async def _failed(self, send: Any, error: NexusError) -> None:
+        if self.media_type == NDJSON:
+            await super()._failed(send, error)
+            return
+        log.warning("an export failed in the middle", extra={"fields": {"query_id": self._query_id, "error": str(error)}})
+        self._broken = True
 
 
 async def _gone(receive: Any) -> None:

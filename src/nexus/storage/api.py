@@ -14,6 +14,10 @@ after which to retry. A full disk raises `DiskFull`; queries go on.
 Reading. A store accepts only `Scoped` plans. An unknown tenant reads as empty. Cancelling the awaiting task cancels the
 query in the engine. Results are encoded JSON bytes wherever a caller passes them on, so that no Python object exists
 per record.
+
+Lifecycle. A record is kept for the days that its tenant's retention says, from the later of its time and its arrival; 0
+days are for ever. A changed policy applies to what is stored, too, in the background; every record falls under either the
+old policy or the new one, wholly. An erasure removes the records that match when it starts, and none that come later.
 """
 
 from __future__ import annotations
@@ -22,7 +26,8 @@ from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
-from nexus.query.plan import Scoped
+from nexus.errors import StorageError
+from nexus.query.plan import Predicate, Scoped
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,6 +122,29 @@ class Surroundings:
     statistics: Statistics
 
 
+@dataclass(frozen=True, slots=True)
+class RetentionPolicy:
+    """How long records of a tenant are kept: the first rule that matches counts, `days` for the others (None: the store's
+    default). 0 days are for ever."""
+
+    rules: tuple[tuple[Predicate, int], ...] = ()
+    days: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """How far a change of stored records is: parts of the table that it still has to rewrite; `error` is what it failed with
+    at the last attempt, empty when it did not."""
+
+    done: bool
+    parts_left: int = 0
+    error: str = ""
+
+
+class ErasureFailed(StorageError):
+    """An erasure cannot be completed; trying again does not help."""
+
+
 class LogStore(Protocol):
     """Logs: append and query."""
 
@@ -134,6 +162,12 @@ class LogStore(Protocol):
 
     def stream(self, query: Scoped) -> AsyncIterator[bytes]:
         """Run a `Search` plan as encoded NDJSON chunks of whole records, as the engine finds them."""
+        ...
+
+    def export(self, query: Scoped) -> AsyncIterator[bytes]:
+        """Run an `Export` plan: the pieces of the file, at most some tens of MB each however large it is. Every record that
+        matches and was stored before is in it once, whatever is stored meanwhile; a piece that fails ends it. Limits hold
+        for each piece."""
         ...
 
     async def table(self, query: Scoped) -> Table:
@@ -156,6 +190,38 @@ class LogStore(Protocol):
 
     async def explain(self, query: Scoped) -> list[str]:
         """The SQL text(s) that the plan becomes, without running them."""
+        ...
+
+
+class LogLifecycle(Protocol):
+    """What happens to stored logs; a store has it beside `LogStore`."""
+
+    async def follow_retention(self) -> None:
+        """Take over retention policies that have changed, for records to come and, in the background, for stored ones.
+        Raises `StorageError`; it is tried again by itself."""
+        ...
+
+    async def retention_progress(self, tenant: str) -> Progress:
+        """How far changes of retention that concern a tenant are."""
+        ...
+
+    async def erase(self, id: str, query: Scoped) -> int:
+        """Begin to remove the records of a `Count` plan's scan, for good; answers with the parts that hold some of them, or
+        may. Records stored later are not removed. Once begun it goes on across restarts and kills; the same `id` begins
+        once. Raises `StorageError`, `Overloaded`."""
+        ...
+
+    async def erasure_progress(self, id: str) -> Progress | None:
+        """How far an erasure is; None when it has not begun (or is forgotten). When done, no query finds the records."""
+        ...
+
+    async def erased(self, id: str, query: Scoped) -> Progress:
+        """Whether nothing on disk holds records of a done erasure any more; `parts_left` are replaced files that are not
+        removed yet. Once done, the erasure is forgotten. Raises `ErasureFailed` when records are there all the same."""
+        ...
+
+    async def stop_erasure(self, id: str) -> None:
+        """Give an erasure up."""
         ...
 
 

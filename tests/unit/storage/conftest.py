@@ -20,13 +20,19 @@ def open_store(tmp_path: Path) -> Iterator[OpenStore]:
     """Opens stores on this test's folder; what is still open at its end is closed."""
     opened: list[ClickHouseStore] = []
 
-    def start(retention: Callable[[], int] | None = None, *, writer: dict[str, Any] | None = None, **more: Any) -> Any:
+    def start(
+        retention: Callable[[], int] | None = None,
+        *,
+        writer: dict[str, Any] | None = None,
+        policies: Callable[[], Any] = dict,
+        **more: Any,
+    ) -> Any:
         options = StoreOptions(
             tmp_path / "data",
             disk_reserve_bytes=1,
             writer=dataclasses.replace(WriterOptions(interval=0.0, busy_interval=0.0), **(writer or {})),
         )
-        store = ClickHouseStore.open(dataclasses.replace(options, **more), retention)
+        store = ClickHouseStore.open(dataclasses.replace(options, **more), retention, policies)
         opened.append(store)
         return store
 

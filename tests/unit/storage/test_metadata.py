@@ -12,7 +12,18 @@ from pathlib import Path
 import pytest
 
 from nexus.errors import ConfigError, StorageError
-from nexus.storage.metadata.api import ApiKey, MetadataStore, Session, Tenant, User
+from nexus.storage.metadata.api import (
+    ApiKey,
+    AuditRecord,
+    Link,
+    MetadataStore,
+    Session,
+    StoredDeletion,
+    StoredRetention,
+    Tenant,
+    User,
+    View,
+)
 from nexus.storage.metadata.migrate import migrations
 from nexus.storage.metadata.sqlite import FILE, SqliteMetadata
 
@@ -144,3 +155,65 @@ def test_a_newer_database_is_refused(tmp_path: Path) -> None:
     (tmp_path / FILE).write_bytes(b"no database at all " * 100)
     with pytest.raises(ConfigError, match="cannot use the metadata database"):
         SqliteMetadata(tmp_path)
+
+
+def test_views(metadata: MetadataStore) -> None:
+    """The shared ones and one's own, by name, up to a number."""
+    mine = View("1", "t", "b", "", "logs", "q=1", False, "user:a", "a", 1, 1)
+    theirs = replace(mine, id="2", name="a", owner="user:b")
+    assert metadata.put_view(mine, 3) and metadata.put_view(theirs, 3)
+    assert metadata.list_views("t", "user:a") == [mine]
+    shared = replace(theirs, shared=True)
+    assert metadata.put_view(shared, 2), "a view that is there can be changed"
+    assert metadata.list_views("t", "user:a") == [shared, mine]
+    assert not metadata.put_view(replace(mine, id="3"), 2)
+    assert metadata.get_view("3") is None and metadata.list_views("u", "user:a") == []
+    assert metadata.delete_view("2") and not metadata.delete_view("2")
+
+
+def test_links(metadata: MetadataStore) -> None:
+    """One a path and tenant, up to a number and a size."""
+    limits = {"max_links": 2, "max_bytes": 20}
+    first = metadata.put_link(Link("1", "t", "/logs", 1), **limits)
+    assert first == Link("1", "t", "/logs", 1) == metadata.put_link(Link("2", "t", "/logs", 5), **limits)
+    assert metadata.put_link(Link("3", "u", "/logs", 5), **limits) == Link("3", "u", "/logs", 5)
+    assert metadata.put_link(Link("4", "t", "/" + "x" * 20, 5), **limits) is None
+    assert metadata.put_link(Link("5", "t", "/x", 5), **limits) is not None
+    assert metadata.put_link(Link("6", "t", "/y", 5), **limits) is None
+    assert metadata.get_link("1") == first and metadata.get_link("6") is None
+
+
+def test_retention_of_tenants(metadata: MetadataStore) -> None:
+    """Replaced as a whole; nothing is no policy."""
+    own = StoredRetention("t", (("level:debug", 3), ("x", 0)), None)
+    metadata.put_retention(own)
+    metadata.put_retention(StoredRetention("u", (), 5))
+    assert metadata.list_retention() == [own, StoredRetention("u", (), 5)]
+    metadata.put_retention(StoredRetention("t", (), None))
+    assert metadata.list_retention() == [StoredRetention("u", (), 5)]
+
+
+def test_deletions(metadata: MetadataStore) -> None:
+    """Newest first; those that go on, oldest first."""
+    first = StoredDeletion("1", "t", "x", None, 2**62, "why", "a", "running", 5, 0, 0, 10)
+    second = replace(first, id="2", state="verifying", created_at=11, start=1, end=None)
+    for deletion in (first, second, replace(first, id="3", tenant="u", state="done", created_at=12, finished_at=13)):
+        metadata.put_deletion(deletion)
+    assert metadata.list_deletions("t", 10) == [second, first] and metadata.list_deletions("t", 1) == [second]
+    assert metadata.open_deletions() == [first, second]
+    metadata.put_deletion(replace(first, state="failed", error="e"))
+    assert metadata.get_deletion("1") == replace(first, state="failed", error="e")
+    assert metadata.open_deletions() == [second] and metadata.get_deletion("9") is None
+
+
+def test_audit_is_bounded(metadata: MetadataStore) -> None:
+    """Per tenant and action; newest first."""
+    for number in range(6):
+        for tenant in ("t", "u"):
+            metadata.add_audit(AuditRecord(number, tenant, "a", "odd" if number % 2 else "even", "s", {"n": str(number)}))
+    assert [record.at for record in metadata.list_audit("t", 3)] == [5, 4, 3]
+    assert metadata.purge_audit(action="odd", keep=1) == 4
+    assert [record.at for record in metadata.list_audit("t", 9)] == [5, 4, 2, 0]
+    assert metadata.purge_audit(action="", keep=2) == 4
+    assert metadata.list_audit("u", 9)[0] == AuditRecord(5, "u", "a", "odd", "s", {"n": "5"})
+    assert [record.at for record in metadata.list_audit("u", 9)] == [5, 4]

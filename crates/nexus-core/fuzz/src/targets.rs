@@ -155,6 +155,7 @@ fn batch(batch: &LogBatch) {
             tenant: "t",
             commit_id: 1,
             retention_days: 30,
+            retention: &[],
             now_ns: NOW,
             day,
             promoted: &promoted,

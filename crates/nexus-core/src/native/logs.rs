@@ -7,6 +7,7 @@ use super::order::sorted_rows;
 use crate::batch::{DAY_NS, HOUR_NS, LogBatch};
 use crate::columns::{MapColumn, Strings};
 use crate::dictionary::Dictionary;
+use crate::select::Filter;
 use crate::severity;
 use std::fmt;
 
@@ -64,14 +65,16 @@ pub struct PromotedColumn {
 }
 
 /// What a block is made for.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub struct LogBlockOptions<'a> {
     /// Tenant of all rows.
     pub tenant: &'a str,
     /// Commit of all rows.
     pub commit_id: u64,
-    /// Days to keep records after their timestamp, 0 for ever.
+    /// Days to keep records that no rule matches, 0 for ever.
     pub retention_days: u32,
+    /// Days to keep others: the first rule that matches counts.
+    pub retention: &'a [(&'a Filter, u32)],
     /// Now, ns: an old record is kept that long after its arrival.
     pub now_ns: i64,
     /// Rows of this UTC day only (days since the epoch).
@@ -180,17 +183,37 @@ fn scalars(block: &mut Block, batch: &LogBatch, options: &LogBlockOptions<'_>, r
     block.column("commit_id", "UInt64");
     block.values(std::iter::repeat_n(options.commit_id.to_le_bytes(), count));
     block.column("expires_on", "Date");
-    block.values(each().map(|row| expiry(batch.timestamps[row], options).to_le_bytes()));
+    let days = days_to_keep(batch, options);
+    block.values(each().map(|row| {
+        let kept = days.get(row).copied().unwrap_or(options.retention_days);
+        expiry(batch.timestamps[row], options.now_ns, kept).to_le_bytes()
+    }));
     plain_rows
 }
 
-/// Day on which a record expires.
-fn expiry(timestamp: i64, options: &LogBlockOptions<'_>) -> u16 {
-    if options.retention_days == 0 {
+/// Days to keep each row of a batch; empty when no rule is there to tell them apart.
+fn days_to_keep(batch: &LogBatch, options: &LogBlockOptions<'_>) -> Vec<u32> {
+    if options.retention.is_empty() {
+        return Vec::new();
+    }
+    let mut days = vec![options.retention_days; batch.num_rows()];
+    // The first rule has the last word.
+    for (filter, kept) in options.retention.iter().rev() {
+        for (row, _) in filter.matches(batch).into_iter().enumerate().filter(|(_, matches)| *matches) {
+            days[row] = *kept;
+        }
+    }
+    days
+}
+
+/// Day on which a record expires that is kept for some days.
+fn expiry(timestamp: i64, now_ns: i64, days: u32) -> u16 {
+    if days == 0 {
         return FOREVER;
     }
-    let last_seen = timestamp.max(options.now_ns) / DAY_NS;
-    (last_seen + i64::from(options.retention_days)).min(i64::from(FOREVER)) as u16
+    let last_seen = timestamp.max(now_ns) / DAY_NS;
+    // The largest date is for those that never expire.
+    (last_seen + i64::from(days)).min(i64::from(FOREVER - 1)) as u16
 }
 
 /// Skeletons as far as they are worth it; empty for the others, whose number it returns.

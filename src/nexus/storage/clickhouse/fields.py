@@ -142,3 +142,24 @@ def presence(field: Field, catalog: Catalog) -> str:
 def severity_name(number: str) -> str:
     """The normalised severity of a severity number expression."""
     return f"transform(intDiv({number} + 3, 4), [0, 1, 2, 3, 4, 5, 6], [{_NAMES}], 'unset')"
+
+
+def attributes_map(catalog: Catalog) -> str:
+    """All attributes as one Map(String, String)."""
+    maps = []
+    for letter, source in ALL_MAPS.items():
+        if letter not in catalog.map_types:
+            continue
+        value = "v" if letter in "sj" else "toString(v)"
+        maps.append(f"mapApply((k, v) -> (toString(k), {value}), {source})")
+    result = "CAST(map(), 'Map(String, String)')"
+    if catalog.columns:
+        pairs = ", ".join(
+            f"({quote(c.key)}, ifNull(toString({identifier(c.name)}), ''), isNotNull({identifier(c.name)}))"
+            for c in catalog.columns
+        )
+        kept = f"arrayFilter(p -> p.3, [{pairs}])"
+        result = f"mapFromArrays(arrayMap(p -> p.1, {kept}), arrayMap(p -> p.2, {kept}))"
+    for part in maps:
+        result = f"mapUpdate({part}, {result})"
+    return result

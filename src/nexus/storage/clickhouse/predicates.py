@@ -56,10 +56,12 @@ _SAFE_INT: Final = 1 << 63
 
 @dataclass(frozen=True, slots=True)
 class Conditions:
-    """Compiles predicates for one branch of a scan over the data that a catalog describes."""
+    """Compiles predicates for one branch of a scan over the data that a catalog describes. `hints` says whether indexes are
+    told what to look for: not where a condition changes records."""
 
     catalog: Catalog
     body: Body = Body.PLAIN
+    hints: bool = True
 
     def compile(self, predicate: Predicate) -> str:
         """The condition's SQL."""
@@ -97,8 +99,12 @@ class Conditions:
 
     def _word(self, word: str) -> str:
         if self.body is Body.SKELETON and not has_digit(word):
-            return f"({_hint('skeleton', word)} AND hasToken(skeleton, {quote(word)}))"
-        return f"({_hint('lower(body)', word)} AND hasToken(lower(body), {quote(word)}))"
+            return self._hinted("skeleton", word)
+        return self._hinted("lower(body)", word)
+
+    def _hinted(self, text: str, word: str) -> str:
+        token = f"hasToken({text}, {quote(word)})"
+        return f"({_hint(text, word)} AND {token})" if self.hints else token
 
     def _phrase(self, phrase: str) -> str:
         words = _WORD.findall(phrase)
@@ -106,7 +112,7 @@ class Conditions:
         # A star in a skeleton may be one of the message or a masked word.
         skeleton_knows = self.body is Body.SKELETON and not has_digit(phrase) and "*" not in phrase
         text = "skeleton" if skeleton_knows else "lower(body)"
-        terms = [_hint(text, word) for word in words]
+        terms = [_hint(text, word) for word in words] if self.hints else []
         if self.body is Body.SKELETON and not skeleton_knows:
             terms += [self._word(word) for word in words if not has_digit(word)]
         terms += [f"position({text}, {quote(phrase)}) > 0", f"match({text}, {bounded})"]

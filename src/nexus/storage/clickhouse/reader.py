@@ -6,13 +6,14 @@ import json
 import re
 import time
 from collections.abc import AsyncIterator, Callable
-from typing import Final
+from typing import Any, Final
 
-from nexus.query.plan import Context, GetRecord, Patterns, Scoped, Search, SqlStatement
+from nexus.query.plan import Context, Export, GetRecord, Patterns, Scoped, Search, SqlStatement
 from nexus.storage.api import EncodedTable, Page, PatternSet, RunningQuery, Statistics, Surroundings, Table
 from nexus.storage.clickhouse.catalog import PARTITIONS_SQL, Catalog, read_partitions
 from nexus.storage.clickhouse.compile import compile_table, explain
 from nexus.storage.clickhouse.context import surroundings
+from nexus.storage.clickhouse.export import Exporter
 from nexus.storage.clickhouse.learned import LearnedColumns
 from nexus.storage.clickhouse.patterns import find_patterns
 from nexus.storage.clickhouse.plain_days import PlainDays
@@ -65,6 +66,16 @@ class LogReader:
             cursor = builder.next_cursor
             if cursor is None:
                 return
+
+    def export(self, query: Scoped) -> AsyncIterator[bytes]:
+        """Run an `Export`."""
+        if not isinstance(query.plan, Export):
+            raise TypeError("not an export")
+        return Exporter(query, query.plan, self).pieces()
+
+    async def run(self, query: Scoped, work: Callable[[Session, Catalog], Any]) -> Any:
+        """Run work in a query thread with the catalog as it is then."""
+        return await self._pool.run(query, lambda session: work(session, self._current(session)))
 
     async def table(self, query: Scoped) -> Table:
         """Run a plan that answers with a small table."""

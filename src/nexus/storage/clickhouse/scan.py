@@ -9,7 +9,7 @@ from nexus.query.plan import All, And, LogScan, Predicate, Scoped, TimeRange
 from nexus.storage.clickhouse.catalog import Catalog
 from nexus.storage.clickhouse.literals import quote
 from nexus.storage.clickhouse.predicates import Body, Conditions, uses_words
-from nexus.storage.clickhouse.slices import clip, slices
+from nexus.storage.clickhouse.slices import clip, slices, time_conditions
 
 TABLE = "nexus.logs"
 
@@ -56,6 +56,27 @@ def _plain_partitions(time: TimeRange, catalog: Catalog) -> tuple[str, ...] | No
     if len(plain) == len(partitions):
         return ()
     return (f"_partition_id IN ({', '.join(map(quote, plain))})",) if plain else None
+
+
+def condition_of(where: Predicate, catalog: Catalog) -> str:
+    """A predicate as one condition for statements that change records: the same forms as in a scan, joined by OR, without
+    hints for indexes and without what the catalog says of partitions."""
+    if not uses_words(where):
+        return _all(Conditions(catalog, Body.PLAIN, hints=False).conjuncts(where))
+    known = _all(["skeleton != ''", *Conditions(catalog, Body.SKELETON, hints=False).conjuncts(where)])
+    other = _all(["skeleton = ''", *Conditions(catalog, Body.PLAIN, hints=False).conjuncts(where)])
+    return f"({known} OR {other})"
+
+
+def _all(conditions: list[str]) -> str:
+    return "(" + " AND ".join(conditions) + ")" if conditions else "1"
+
+
+def erasure_condition(scoped: Scoped, scan: LogScan, catalog: Catalog) -> str:
+    """Tenant, row policy, time and predicate of a scan as one condition for statements that remove records."""
+    conditions = [f"tenant = {quote(scoped.tenant)}", *time_conditions(scan.time)]
+    where = both(scoped.policy, scan.where)
+    return conjunction([*conditions, condition_of(where, catalog)])
 
 
 def plain_conditions(scoped: Scoped, catalog: Catalog) -> list[str]:

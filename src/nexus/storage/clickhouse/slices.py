@@ -84,6 +84,16 @@ def windows(time: TimeRange, catalog: Catalog, order: str) -> list[TimeRange]:
     return [TimeRange(start, cut), TimeRange(cut, end)] if cut < end else [TimeRange(start, end)]
 
 
+def time_conditions(time: TimeRange) -> list[str]:
+    """A range as conditions that hold whatever the table holds."""
+    found = []
+    if time.start is not None:
+        found += [f"hour >= {max(time.start, 0) // HOUR}", _at_least(time.start)]
+    if time.end is not None:
+        found += [f"hour <= {max(time.end, 0) // HOUR}", _below(time.end)]
+    return found
+
+
 def _at_least(ns: int) -> str:
     return f"timestamp >= {instant(ns)}"
 

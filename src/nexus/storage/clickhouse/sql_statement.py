@@ -17,7 +17,7 @@ from nexus.query.plan import LOG_COLUMNS, Scoped, SqlStatement
 from nexus.query.sql.dialect import read, write
 from nexus.storage.clickhouse import fields
 from nexus.storage.clickhouse.catalog import Catalog
-from nexus.storage.clickhouse.literals import identifier, quote
+from nexus.storage.clickhouse.literals import identifier
 from nexus.storage.clickhouse.scan import TABLE, conjunction, plain_conditions
 
 _COMPARISONS: Final = (exp.EQ, exp.NEQ, exp.LT, exp.LTE, exp.GT, exp.GTE)
@@ -67,33 +67,12 @@ def compile_sql(scoped: Scoped, plan: SqlStatement, catalog: Catalog) -> str:
 def _expression(name: str, catalog: Catalog) -> str:
     """A column of the view."""
     if name == "attributes":
-        return _attributes_map(catalog)
+        return fields.attributes_map(catalog)
     if name == "resource":
         return "JSONExtract(toString(resource), 'Map(String, String)')"
     if name in ("trace_id", "span_id", "template_id"):
         return fields.TEXT_COLUMNS[name]
     return name
-
-
-def _attributes_map(catalog: Catalog) -> str:
-    """All attributes as one Map(String, String)."""
-    maps = []
-    for letter, source in fields.ALL_MAPS.items():
-        if letter not in catalog.map_types:
-            continue
-        value = "v" if letter in "sj" else "toString(v)"
-        maps.append(f"mapApply((k, v) -> (toString(k), {value}), {source})")
-    result = "CAST(map(), 'Map(String, String)')"
-    if catalog.columns:
-        pairs = ", ".join(
-            f"({quote(c.key)}, ifNull(toString({identifier(c.name)}), ''), isNotNull({identifier(c.name)}))"
-            for c in catalog.columns
-        )
-        kept = f"arrayFilter(p -> p.3, [{pairs}])"
-        result = f"mapFromArrays(arrayMap(p -> p.1, {kept}), arrayMap(p -> p.2, {kept}))"
-    for part in maps:
-        result = f"mapUpdate({part}, {result})"
-    return result
 
 
 def _extract(select: exp.Select, extracted: dict[str, str], catalog: Catalog) -> None:

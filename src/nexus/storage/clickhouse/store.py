@@ -8,20 +8,25 @@ from collections.abc import AsyncIterator, Callable
 from typing import Any
 
 from nexus import _native
-from nexus.query.plan import Scoped
-from nexus.storage.api import EncodedTable, Page, PatternSet, Receipt, RunningQuery, Surroundings, Table, Token
+from nexus.query.plan import Count, Scoped
+from nexus.storage.api import EncodedTable, Page, PatternSet, Progress, Receipt, RunningQuery, Surroundings, Table, Token
+from nexus.storage.clickhouse import erasure, retention
 from nexus.storage.clickhouse.attributes import Learner
+from nexus.storage.clickhouse.catalog import Catalog
+from nexus.storage.clickhouse.connection import Connection
 from nexus.storage.clickhouse.disk import DiskGuard
 from nexus.storage.clickhouse.engine import Engine
 from nexus.storage.clickhouse.housekeeping import Housekeeper
 from nexus.storage.clickhouse.ingest_db import IngestDatabase
 from nexus.storage.clickhouse.learned import LearnedColumns, read_learned
+from nexus.storage.clickhouse.maintenance import Maintenance
 from nexus.storage.clickhouse.migrate import EMBEDDED, migrate, pending, plan
 from nexus.storage.clickhouse.options import StoreOptions
 from nexus.storage.clickhouse.plain_days import PlainDays
 from nexus.storage.clickhouse.queries import QueryPool
 from nexus.storage.clickhouse.reader import LogReader
-from nexus.storage.clickhouse.retention import Retention
+from nexus.storage.clickhouse.retention import Policies, Retention
+from nexus.storage.clickhouse.scan import erasure_condition
 from nexus.storage.clickhouse.seen_keys import SeenKeys
 from nexus.storage.clickhouse.tokens import TokenLedger
 from nexus.storage.clickhouse.writer import LogWriter, WriterStatistics, stored_days
@@ -30,9 +35,9 @@ log = logging.getLogger(__name__)
 
 
 class ClickHouseStore:
-    """A `LogStore` in this process. `open` and `close` block; the rest belongs on an event loop."""
+    """A `LogStore` and `LogLifecycle` in this process. `open` and `close` block; the rest belongs on an event loop."""
 
-    def __init__(self, engine: Engine, retention_days: Callable[[], int]) -> None:
+    def __init__(self, engine: Engine, retention_days: Callable[[], int], policies: Policies) -> None:
         options = engine.options
         self._engine = engine
         connection = engine.connect()
@@ -42,14 +47,14 @@ class ClickHouseStore:
             self._database = IngestDatabase(options.data_dir, fsync=options.fsync)
             self._ledger = ledger = TokenLedger(self._database, hours=options.token_hours, max_tokens=options.max_tokens)
             ledger.settle_all(functools.partial(stored_days, connection))
-            retention = Retention(self._database, retention_days)
-            retention.start(connection)
             seen = SeenKeys(self._database, table_is_empty=bool(empty))
             plain = PlainDays(self._database, table_is_empty=bool(empty))
             learner = Learner(read_learned(connection), options.max_learned_columns)
+            self._learned = LearnedColumns(learner, seen, self._changed_schema)
+            self._retention = Retention(self._database, retention_days, policies, self._attributes)
+            self._retention.start(connection)
         finally:
             engine.release(connection)
-        self._learned = LearnedColumns(learner, seen, self._changed_schema)
         self._pool = QueryPool(engine, options.reader.workers, options.reader.waiting)
         self._reader = LogReader(self._pool, self._learned, plain)
         self._disk = DiskGuard(engine.directory.path, options.disk_reserve_bytes)
@@ -61,37 +66,46 @@ class ClickHouseStore:
             plain,
             self._disk,
             options.writer,
-            lambda: retention.days,
+            self._retention.expiry,
             self._reader.changed,
         )
         self._housekeeper = Housekeeper(
             engine,
             ledger,
-            retention,
+            self._retention,
             self._writer.paused,
             self._reader.changed,
         )
+        self._maintenance = Maintenance(engine)
         self._pool.start()
         self._writer.start()
         self._housekeeper.start()
 
     @classmethod
-    def open(cls, options: StoreOptions, retention_days: Callable[[], int] | None = None) -> ClickHouseStore:
-        """Open the store, migrate it, settle what an earlier stop left. Raises `ConfigError`."""
+    def open(
+        cls, options: StoreOptions, retention_days: Callable[[], int] | None = None, policies: Policies = dict
+    ) -> ClickHouseStore:
+        """Open the store, migrate it, settle what an earlier stop left. `policies` are the tenants' own retention policies
+        that are wanted; both may change. Raises `ConfigError`."""
         engine = Engine.open(options)
         try:
-            return cls(engine, retention_days or (lambda: options.retention_days))
+            return cls(engine, retention_days or (lambda: options.retention_days), policies)
         except BaseException:
             engine.close(clean=False)
             raise
 
     def close(self) -> None:
         """Commit what waits, end all threads, close the engine."""
+        self._maintenance.stop()
         self._writer.stop()
         self._pool.stop()
         self._housekeeper.stop()
         self._database.close()
         self._engine.close()
+
+    def _attributes(self) -> Catalog:
+        """Where attributes are held, for conditions that need no partitions."""
+        return Catalog(self._learned.columns, (), self._learned.seen)
 
     def _changed_schema(self) -> None:
         self._engine.save_schema()
@@ -114,6 +128,10 @@ class ClickHouseStore:
     def stream(self, query: Scoped) -> AsyncIterator[bytes]:
         """See `storage.api`."""
         return self._reader.stream(query)
+
+    def export(self, query: Scoped) -> AsyncIterator[bytes]:
+        """See `storage.api`."""
+        return self._reader.export(query)
 
     async def table(self, query: Scoped) -> Table:
         """See `storage.api`."""
@@ -138,6 +156,47 @@ class ClickHouseStore:
     def running(self, tenant: str) -> list[RunningQuery]:
         """See `storage.api`."""
         return self._reader.running(tenant)
+
+    # -------------------------------------------------------------------------------------------------- LogLifecycle
+
+    async def follow_retention(self) -> None:
+        """See `storage.api`."""
+        await self._maintenance.run(lambda connection: self._retention.follow(connection, self._writer.paused))
+
+    async def retention_progress(self, tenant: str) -> Progress:
+        """See `storage.api`."""
+        return await self._maintenance.run(lambda connection: retention.progress(connection, tenant))
+
+    async def erase(self, id: str, query: Scoped) -> int:
+        """See `storage.api`."""
+
+        def work(connection: Connection) -> int:
+            with self._writer.paused():
+                self._writer.settle(connection)
+                return erasure.begin(connection, id, self._erasure_condition(query))
+
+        self._disk.check()
+        return await self._maintenance.run(work)
+
+    async def erasure_progress(self, id: str) -> Progress | None:
+        """See `storage.api`."""
+        found = await self._maintenance.run(lambda connection: erasure.progress(connection, id))
+        if found is not None and found.done:
+            self._reader.changed()
+        return found
+
+    async def erased(self, id: str, query: Scoped) -> Progress:
+        """See `storage.api`."""
+        return await self._maintenance.run(lambda connection: erasure.finish(connection, id, self._erasure_condition(query)))
+
+    async def stop_erasure(self, id: str) -> None:
+        """See `storage.api`."""
+        await self._maintenance.run(lambda connection: erasure.stop(connection, id))
+
+    def _erasure_condition(self, query: Scoped) -> str:
+        if not isinstance(query.plan, Count):
+            raise TypeError("an erasure is about the records of a count")
+        return erasure_condition(query, query.plan.scan, self._attributes())
 
     # ------------------------------------------------------------------------------------------------------ to look at
 

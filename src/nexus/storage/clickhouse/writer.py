@@ -68,7 +68,8 @@ class WriterStatistics:
 
 
 class LogWriter:
-    """See the module text. `committed` is called after each commit, from the committer's thread."""
+    """See the module text. `expiry` tells the encoder how long a tenant's records are kept; `committed` is called after each
+    commit, from the committer's thread."""
 
     def __init__(
         self,
@@ -79,7 +80,7 @@ class LogWriter:
         plain: PlainDays,
         disk: DiskGuard,
         options: WriterOptions,
-        retention_days: Callable[[], int],
+        expiry: Callable[[str], dict[str, Any]],
         committed: Callable[[], None],
     ) -> None:
         self._engine = engine
@@ -89,13 +90,14 @@ class LogWriter:
         self._plain = plain
         self._disk = disk
         self._options = options
-        self._retention_days = retention_days
+        self._expiry = expiry
         self._committed = committed
         self._queue = CommitQueue(options)
         self._pace = Pace(options)
         self._work = threading.Condition()
         self._stopping = False
         self._paused = False
+        self._pausing = threading.Lock()
         self._in_flight: dict[bytes, Waiting] = {}
         self._doubtful: dict[int, list[int]] = {}
         self._last_commit_id = 0
@@ -120,7 +122,9 @@ class LogWriter:
 
     @contextmanager
     def paused(self) -> Iterator[None]:
-        """Nothing is inserted inside: waits for commits under way, and new ones wait. Not for the event loop."""
+        """Nothing is inserted inside: waits for commits under way, and new ones wait. Not for the event loop; one at a
+        time."""
+        self._pausing.acquire()
         with self._work:
             self._paused = True
             self._work.wait_for(lambda: self._queue.in_commit == 0)
@@ -130,6 +134,11 @@ class LogWriter:
             with self._work:
                 self._paused = False
                 self._work.notify_all()
+            self._pausing.release()
+
+    def settle(self, connection: Connection) -> None:
+        """Find out what is stored of commits in doubt, while paused. Raises `EngineError`, `sqlite3.Error`."""
+        self._settle_doubtful(connection)
 
     # ---------------------------------------------------------------------------------------- on the event loop
 
@@ -293,13 +302,11 @@ class LogWriter:
         return {}
 
     def _insert(self, connection: Connection, taken: Sequence[Waiting], commit_id: int, promoted: list[Promotion]) -> None:
-        encode = functools.partial(
-            self._encode,
-            commit_id=commit_id,
-            now_ns=time.time_ns(),
-            retention_days=self._retention_days(),
-            promoted=promoted,
-        )
+        shared = functools.partial(self._encode, commit_id=commit_id, now_ns=time.time_ns(), promoted=promoted)
+
+        def encode(batch: Any, *, tenant: str, day: int | None) -> tuple[bytes, int]:
+            return shared(batch, tenant=tenant, day=day, **self._expiry(tenant))
+
         expected = 0
         encoding = 0.0
 

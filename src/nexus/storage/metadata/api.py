@@ -57,8 +57,78 @@ class Tenant:
     settings: dict[str, Any] = field(default_factory=dict)
 
 
+@dataclass(frozen=True, slots=True)
+class View:
+    """A saved state of a page. `owner` identifies the principal that may change it, `owner_name` is shown."""
+
+    id: str
+    tenant: str
+    name: str
+    description: str
+    page: str
+    state: str
+    shared: bool
+    owner: str
+    owner_name: str
+    created_at: int
+    updated_at: int
+
+
+@dataclass(frozen=True, slots=True)
+class Link:
+    """A short name of a path of the UI."""
+
+    id: str
+    tenant: str
+    path: str
+    created_at: int
+
+
+@dataclass(frozen=True, slots=True)
+class StoredRetention:
+    """A tenant's own retention: (query, days) in order, the first that matches counts; `days` for the others, None is what
+    the configuration says. 0 days are for ever."""
+
+    tenant: str
+    rules: tuple[tuple[str, int], ...]
+    days: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class StoredDeletion:
+    """A deletion of records. `start` and `end` are the range in ns, None where it is open; `state` is `running`,
+    `verifying`, `done` or `failed`."""
+
+    id: str
+    tenant: str
+    query: str
+    start: int | None
+    end: int | None
+    reason: str
+    requested_by: str
+    state: str
+    records: int
+    parts_total: int
+    parts_left: int
+    created_at: int
+    finished_at: int = 0
+    error: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class AuditRecord:
+    """Who did what to what, in which tenant."""
+
+    at: int
+    tenant: str
+    who: str
+    action: str
+    subject: str
+    details: dict[str, str] = field(default_factory=dict)
+
+
 class MetadataStore(Protocol):
-    """Users, sessions, keys, tenants and settings."""
+    """Users, sessions, keys, tenants, settings, views, links, retention, deletions and audit."""
 
     def get_user(self, name: str) -> User | None:
         """The user of that name."""
@@ -138,6 +208,67 @@ class MetadataStore(Protocol):
 
     def put_setting(self, name: str, value: str) -> None:
         """Store a setting of the whole system."""
+        ...
+
+    def put_view(self, view: View, limit: int) -> bool:
+        """Create or replace a view; False, and nothing stored, when it is new and the tenant has `limit` views."""
+        ...
+
+    def get_view(self, id: str) -> View | None:
+        """The view of that id."""
+        ...
+
+    def list_views(self, tenant: str, owner: str) -> list[View]:
+        """The shared views of a tenant and those of an owner, by name."""
+        ...
+
+    def delete_view(self, id: str) -> bool:
+        """Remove a view; False when there is none."""
+        ...
+
+    def put_link(self, link: Link, *, max_links: int, max_bytes: int) -> Link | None:
+        """The tenant's link to this path, which is stored when there is none yet; None when the tenant has as many links or
+        as many bytes of paths as it may have."""
+        ...
+
+    def get_link(self, id: str) -> Link | None:
+        """The link of that id."""
+        ...
+
+    def list_retention(self) -> list[StoredRetention]:
+        """Every tenant's own retention."""
+        ...
+
+    def put_retention(self, retention: StoredRetention) -> None:
+        """Store a tenant's own retention; without rules and days it is removed."""
+        ...
+
+    def put_deletion(self, deletion: StoredDeletion) -> None:
+        """Create or replace a deletion."""
+        ...
+
+    def get_deletion(self, id: str) -> StoredDeletion | None:
+        """The deletion of that id."""
+        ...
+
+    def list_deletions(self, tenant: str, limit: int) -> list[StoredDeletion]:
+        """Deletions of a tenant, newest first."""
+        ...
+
+    def open_deletions(self) -> list[StoredDeletion]:
+        """Deletions of all tenants that are running or verifying, oldest first."""
+        ...
+
+    def add_audit(self, record: AuditRecord) -> None:
+        """Store an audit record."""
+        ...
+
+    def list_audit(self, tenant: str, limit: int) -> list[AuditRecord]:
+        """Audit records of a tenant, newest first."""
+        ...
+
+    def purge_audit(self, *, action: str, keep: int) -> int:
+        """Remove the oldest records of an action (empty: of every one) beyond `keep` per tenant; returns how many."""
         ...
 
     def close(self) -> None:

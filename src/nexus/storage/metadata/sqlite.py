@@ -6,6 +6,7 @@ there are few changes. A lookup takes about 10 us, so callers on an event loop n
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 import sqlite3
@@ -16,11 +17,26 @@ from pathlib import Path
 from typing import Any, Final
 
 from nexus.errors import ConfigError, StorageError
-from nexus.storage.metadata.api import ApiKey, Session, Tenant, User
+from nexus.storage.metadata.api import (
+    ApiKey,
+    AuditRecord,
+    Link,
+    Session,
+    StoredDeletion,
+    StoredRetention,
+    Tenant,
+    User,
+    View,
+)
 from nexus.storage.metadata.migrate import migrate
 
 FILE: Final = "metadata.sqlite"
 _KEY_COLUMNS: Final = "id, hash, name, prefix, tenant, permissions, created_at, last_used, revoked_at"
+_VIEW_COLUMNS: Final = "id, tenant, name, description, page, state, shared, owner, owner_name, created_at, updated_at"
+_DELETION_COLUMNS: Final = (
+    "id, tenant, query, start_time, end_time, reason, requested_by, state, records, parts_total, parts_left, "
+    "created_at, finished_at, error"
+)
 
 
 class SqliteMetadata:
@@ -146,6 +162,125 @@ class SqliteMetadata:
             "INSERT INTO settings VALUES (?, ?) ON CONFLICT (name) DO UPDATE SET value = excluded.value", name, value
         )
 
+    # --------------------------------------------------------------------------------------------- views and links
+
+    def put_view(self, view: View, limit: int) -> bool:
+        with self._locked() as connection, _transaction(connection):
+            known = connection.execute("SELECT 1 FROM views WHERE id = ?", (view.id,)).fetchone()
+            count = connection.execute("SELECT count(*) FROM views WHERE tenant = ?", (view.tenant,)).fetchone()[0]
+            if known is None and count >= limit:
+                return False
+            connection.execute(
+                f"INSERT OR REPLACE INTO views ({_VIEW_COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+                (
+                    view.id, view.tenant, view.name, view.description, view.page, view.state, int(view.shared),
+                    view.owner, view.owner_name, view.created_at, view.updated_at,
+                ),
+            )  # fmt: skip
+            return True
+
+    def get_view(self, id: str) -> View | None:
+        rows = self._rows(f"SELECT {_VIEW_COLUMNS} FROM views WHERE id = ?", id)
+        return _view(rows[0]) if rows else None
+
+    def list_views(self, tenant: str, owner: str) -> list[View]:
+        rows = self._rows(
+            f"SELECT {_VIEW_COLUMNS} FROM views WHERE tenant = ? AND (shared OR owner = ?) ORDER BY name, id", tenant, owner
+        )
+        return [_view(row) for row in rows]
+
+    def delete_view(self, id: str) -> bool:
+        return self._write("DELETE FROM views WHERE id = ?", id) > 0
+
+    def put_link(self, link: Link, *, max_links: int, max_bytes: int) -> Link | None:
+        digest, size = hashlib.sha256(link.path.encode()).digest(), len(link.path.encode())
+        with self._locked() as connection, _transaction(connection):
+            known = connection.execute(
+                "SELECT id, tenant, path, created_at FROM links WHERE tenant = ? AND digest = ?", (link.tenant, digest)
+            ).fetchone()
+            if known is not None:
+                return Link(*known)
+            count, total = connection.execute(
+                "SELECT count(*), coalesce(sum(size), 0) FROM links WHERE tenant = ?", (link.tenant,)
+            ).fetchone()
+            if count >= max_links or total + size > max_bytes:
+                return None
+            connection.execute(
+                "INSERT INTO links (id, tenant, digest, path, size, created_at) VALUES (?, ?, ?, ?, ?, ?)",
+                (link.id, link.tenant, digest, link.path, size, link.created_at),
+            )
+            return link
+
+    def get_link(self, id: str) -> Link | None:
+        rows = self._rows("SELECT id, tenant, path, created_at FROM links WHERE id = ?", id)
+        return Link(*rows[0]) if rows else None
+
+    # ------------------------------------------------------------------------------ retention, deletions and audit
+
+    def list_retention(self) -> list[StoredRetention]:
+        rows = self._rows("SELECT tenant, rules, days FROM retention ORDER BY tenant")
+        return [
+            StoredRetention(tenant, tuple((query, kept) for query, kept in json.loads(rules)), days)
+            for tenant, rules, days in rows
+        ]
+
+    def put_retention(self, retention: StoredRetention) -> None:
+        if not retention.rules and retention.days is None:
+            self._write("DELETE FROM retention WHERE tenant = ?", retention.tenant)
+            return
+        self._write(
+            "INSERT OR REPLACE INTO retention VALUES (?, ?, ?)",
+            retention.tenant, json.dumps(retention.rules), retention.days,
+        )  # fmt: skip
+
+    def put_deletion(self, deletion: StoredDeletion) -> None:
+        self._write(
+            f"INSERT OR REPLACE INTO deletions ({_DELETION_COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+            deletion.id, deletion.tenant, deletion.query, _number(deletion.start), _number(deletion.end),
+            deletion.reason, deletion.requested_by, deletion.state, deletion.records, deletion.parts_total,
+            deletion.parts_left, deletion.created_at, deletion.finished_at, deletion.error,
+        )  # fmt: skip
+
+    def get_deletion(self, id: str) -> StoredDeletion | None:
+        rows = self._rows(f"SELECT {_DELETION_COLUMNS} FROM deletions WHERE id = ?", id)
+        return _deletion(rows[0]) if rows else None
+
+    def list_deletions(self, tenant: str, limit: int) -> list[StoredDeletion]:
+        rows = self._rows(
+            f"SELECT {_DELETION_COLUMNS} FROM deletions WHERE tenant = ? ORDER BY created_at DESC, id LIMIT ?",
+            tenant, limit,
+        )  # fmt: skip
+        return [_deletion(row) for row in rows]
+
+    def open_deletions(self) -> list[StoredDeletion]:
+        rows = self._rows(
+            f"SELECT {_DELETION_COLUMNS} FROM deletions WHERE state IN ('running', 'verifying') ORDER BY created_at, id"
+        )
+        return [_deletion(row) for row in rows]
+
+    def add_audit(self, record: AuditRecord) -> None:
+        self._write(
+            "INSERT INTO audit (at, tenant, who, action, subject, details) VALUES (?, ?, ?, ?, ?, ?)",
+            record.at, record.tenant, record.who, record.action, record.subject, json.dumps(record.details),
+        )  # fmt: skip
+
+    def list_audit(self, tenant: str, limit: int) -> list[AuditRecord]:
+        rows = self._rows(
+            "SELECT at, tenant, who, action, subject, details FROM audit WHERE tenant = ? ORDER BY number DESC LIMIT ?",
+            tenant, limit,
+        )  # fmt: skip
+        return [_audit(row) for row in rows]
+
+    def purge_audit(self, *, action: str, keep: int) -> int:
+        gone = 0
+        for (tenant,) in self._rows("SELECT DISTINCT tenant FROM audit"):
+            gone += self._write(
+                "DELETE FROM audit WHERE tenant = ?1 AND (?2 = '' OR action = ?2) AND number <= (SELECT number FROM audit "
+                "WHERE tenant = ?1 AND (?2 = '' OR action = ?2) ORDER BY number DESC LIMIT 1 OFFSET ?3)",
+                tenant, action, keep,
+            )  # fmt: skip
+        return gone
+
     # --------------------------------------------------------------------------------------------------------- I/O
 
     def close(self) -> None:
@@ -169,6 +304,21 @@ class SqliteMetadata:
             return connection.execute(sql, parameters).rowcount
 
 
+@contextmanager
+def _transaction(connection: sqlite3.Connection) -> Iterator[None]:
+    connection.execute("BEGIN IMMEDIATE")
+    try:
+        yield
+    except BaseException:
+        connection.execute("ROLLBACK")
+        raise
+    connection.execute("COMMIT")
+
+
+def _number(ns: int | None) -> str:
+    return "" if ns is None else str(ns)
+
+
 def _user(row: tuple[Any, ...]) -> User:
     name, password_hash, permissions, created_at, disabled = row
     return User(name, password_hash, tuple(json.loads(permissions)), created_at, bool(disabled))
@@ -182,3 +332,18 @@ def _key(row: tuple[Any, ...]) -> ApiKey:
 def _tenant(row: tuple[Any, ...]) -> Tenant:
     name, created_at, settings = row
     return Tenant(name, created_at, json.loads(settings))
+
+
+def _view(row: tuple[Any, ...]) -> View:
+    id, tenant, name, description, page, state, shared, owner, owner_name, created_at, updated_at = row
+    return View(id, tenant, name, description, page, state, bool(shared), owner, owner_name, created_at, updated_at)
+
+
+def _deletion(row: tuple[Any, ...]) -> StoredDeletion:
+    id, tenant, query, start, end, *rest = row
+    return StoredDeletion(id, tenant, query, int(start) if start else None, int(end) if end else None, *rest)
+
+
+def _audit(row: tuple[Any, ...]) -> AuditRecord:
+    at, tenant, who, action, subject, details = row
+    return AuditRecord(at, tenant, who, action, subject, json.loads(details))

@@ -162,12 +162,14 @@ class FieldAnswer(Struct):
 
 class ExportRequest(LogsQuery):
     """`POST logs/export`, or `GET logs/export` with the same names as query arguments (`columns` comma-separated): a
-    download, streamed. No `columns` means all of them; `attributes.key` and `resource.key` are columns, too."""
+    download, streamed. No `columns` means all of them; `attributes.key` and `resource.key` are columns, too. `spreadsheet`
+    puts an apostrophe before CSV values that a spreadsheet would run as a formula (`=`, `+`, `-`, `@`, tab, CR in front)."""
 
     format: Literal["ndjson", "csv", "parquet"] = "ndjson"
     columns: list[str] = field(default_factory=list)
     order: Literal["desc", "asc"] = "desc"
     limit: Annotated[int, Meta(ge=1, le=100_000_000)] = 1_000_000
+    spreadsheet: bool = False
 
 
 class LiveRequest(Struct, forbid_unknown_fields=True):

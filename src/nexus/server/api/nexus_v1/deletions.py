@@ -1,0 +1,124 @@
+"""Deleting the records that match a query, for good, and looking at how far that is."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from starlette.responses import Response
+
+from nexus.errors import InvalidRequest, NotFound
+from nexus.model.time import format_time, parse_time
+from nexus.query.plan import Count
+from nexus.security import secrets
+from nexus.security.permissions import Permission
+from nexus.server.api.nexus_v1.asking import ask, close_plan
+from nexus.server.api.nexus_v1.audit import limit_of
+from nexus.server.api.nexus_v1.schema import lifecycle as schema
+from nexus.server.call import Call
+from nexus.server.deletions import scan
+from nexus.server.errors import json_response
+from nexus.server.queries import checked_id
+from nexus.server.routes import BASE, Parameter, Route
+from nexus.storage.metadata.api import StoredDeletion
+
+LISTED: Final = 100
+MOST: Final = 1_000
+
+
+async def delete(call: Call) -> Response:
+    """Count the records that match, and begin to delete them unless that is all."""
+    wanted: schema.DeletionRequest = call.payload
+    now = call.services.now_ns()
+    start = None if wanted.from_ is None else parse_time(wanted.from_, now_ns=now)
+    end = None if wanted.to is None else parse_time(wanted.to, now_ns=now)
+    if start is not None and end is not None and start > end:
+        raise InvalidRequest("`from` lies after `to`.")
+    query_id = checked_id("")
+    plan = close_plan(call, Count(scan(wanted.query, start, end, now)), query_id)
+    table = await ask(call, query_id, call.services.store.table(plan))
+    deletion = StoredDeletion(
+        id=secrets.new_id(),
+        tenant=call.tenant,
+        query=wanted.query,
+        start=start,
+        end=end,
+        reason=wanted.reason,
+        requested_by=call.principal.name,
+        state="counted" if wanted.dry_run else "running",
+        records=int(table.rows[0][0]) if table.rows else 0,
+        parts_total=0,
+        parts_left=0,
+        created_at=now,
+        finished_at=now if wanted.dry_run else 0,
+    )
+    if not wanted.dry_run:
+        await call.services.deletions.add(deletion)
+    return json_response(_deletion(deletion))
+
+
+async def list_deletions(call: Call) -> Response:
+    """The deletions of the tenant, newest first."""
+    found = call.services.metadata.list_deletions(call.tenant, limit_of(call, LISTED, MOST))
+    return json_response(schema.DeletionList([_deletion(deletion) for deletion in found]))
+
+
+async def get_deletion(call: Call) -> Response:
+    """How far a deletion is."""
+    deletion = call.services.metadata.get_deletion(call.parameters["id"])
+    if deletion is None or deletion.tenant != call.tenant:
+        raise NotFound("there is no such deletion.")
+    return json_response(_deletion(deletion))
+
+
+def _deletion(deletion: StoredDeletion) -> schema.Deletion:
+    return schema.Deletion(
+        id=deletion.id,
+        query=deletion.query,
+        from_="" if deletion.start is None else str(deletion.start),
+        to="" if deletion.end is None else str(deletion.end),
+        reason=deletion.reason,
+        requested_by=deletion.requested_by,
+        state=deletion.state,  # type: ignore[arg-type]
+        records=deletion.records,
+        parts_total=deletion.parts_total,
+        parts_left=deletion.parts_left,
+        created_at=format_time(deletion.created_at),
+        finished_at=format_time(deletion.finished_at) if deletion.finished_at else "",
+        error=deletion.error,
+    )
+
+
+_DELETE = Permission.LOGS_DELETE
+
+ROUTES = (
+    Route(
+        "POST",
+        f"{BASE}/logs/deletions",
+        _DELETE,
+        delete,
+        "Delete records for good",
+        request=schema.DeletionRequest,
+        answer=schema.Deletion,
+        tag="lifecycle",
+    ),
+    Route(
+        "GET",
+        f"{BASE}/logs/deletions",
+        _DELETE,
+        list_deletions,
+        "List deletions",
+        answer=schema.DeletionList,
+        parameters=(Parameter("limit", f"How many of the newest, {LISTED} by default, {MOST:,} at most"),),
+        tag="lifecycle",
+    ),
+    Route(
+        "GET",
+        f"{BASE}/logs/deletions/{{id}}",
+        _DELETE,
+        get_deletion,
+        "How far a deletion is",
+        answer=schema.Deletion,
+        parameters=(Parameter("id", "Id of the deletion", "path", True),),
+        tag="lifecycle",
+    ),
+)

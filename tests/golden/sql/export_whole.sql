@@ -1,0 +1,44 @@
+-- nothing
+;
+SELECT b, sum(c) FROM (
+SELECT intDiv(hour, 24) AS b, count() AS c
+FROM nexus.logs
+WHERE tenant = 'acme'
+GROUP BY b
+)
+GROUP BY b
+ORDER BY b ASC
+;
+SELECT timestamp, observed_timestamp, service, severity_number, body, trace_id, span_id, event_name, template_id, resource, scope_name, scope_version, attributes_string, attributes_int, `s_http_route`, `i_status`, `f_duration` FROM (
+SELECT timestamp, observed_timestamp, service, severity_number, body, trace_id, span_id, event_name, template_id, resource, scope_name, scope_version, attributes_string, attributes_int, `s_http_route`, `i_status`, `f_duration`
+FROM nexus.logs
+WHERE tenant = 'acme'
+  AND _partition_id IN ('1')
+  AND hour < 25
+)
+ORDER BY timestamp ASC
+LIMIT 1000
+SETTINGS use_top_k_dynamic_filtering = 0
+;
+SELECT timestamp, observed_timestamp, service, severity_number, body, trace_id, span_id, event_name, template_id, resource, scope_name, scope_version, attributes_string, attributes_int, `s_http_route`, `i_status`, `f_duration` FROM (
+SELECT timestamp, observed_timestamp, service, severity_number, body, trace_id, span_id, event_name, template_id, resource, scope_name, scope_version, attributes_string, attributes_int, `s_http_route`, `i_status`, `f_duration` FROM (
+SELECT timestamp, observed_timestamp, service, severity_number, body, trace_id, span_id, event_name, template_id, resource, scope_name, scope_version, attributes_string, attributes_int, `s_http_route`, `i_status`, `f_duration`, xxh3(concat(reinterpretAsFixedString(toUnixTimestamp64Nano(timestamp)), reinterpretAsFixedString(severity_number), trace_id, span_id, reinterpretAsFixedString(xxh3(service)), reinterpretAsFixedString(xxh3(body)), reinterpretAsFixedString(xxh3(event_name)), reinterpretAsFixedString(xxh3(resource)), reinterpretAsFixedString(toUInt64(arraySum(arrayMap((k, v) -> if(k IN ('http.route'), 0, xxh3(concat(k, '\0s', v))), mapKeys(attributes_string), mapValues(attributes_string))) + arraySum(arrayMap((k, v) -> if(k IN ('status'), 0, xxh3(concat(k, '\0i', reinterpretAsFixedString(v)))), mapKeys(attributes_int), mapValues(attributes_int))) + if(isNull(`s_http_route`), 0, xxh3(concat('http.route', '\0s', assumeNotNull(`s_http_route`)))) + if(isNull(`i_status`), 0, xxh3(concat('status', '\0i', reinterpretAsFixedString(assumeNotNull(`i_status`))))) + if(isNull(`f_duration`), 0, xxh3(concat('duration', '\0f', reinterpretAsFixedString(assumeNotNull(`f_duration`))))))))) AS _hash FROM (
+SELECT timestamp, observed_timestamp, service, severity_number, body, trace_id, span_id, event_name, template_id, resource, scope_name, scope_version, attributes_string, attributes_int, `s_http_route`, `i_status`, `f_duration`
+FROM nexus.logs
+WHERE tenant = 'acme'
+  AND _partition_id IN ('1')
+  AND hour < 24
+UNION ALL
+SELECT timestamp, observed_timestamp, service, severity_number, body, trace_id, span_id, event_name, template_id, resource, scope_name, scope_version, attributes_string, attributes_int, `s_http_route`, `i_status`, `f_duration`
+FROM nexus.logs
+WHERE tenant = 'acme'
+  AND _partition_id IN ('1')
+  AND hour = 24
+  AND timestamp < fromUnixTimestamp64Nano(86400000000001, 'UTC')
+)
+)
+WHERE _hash % 4 = 3
+)
+ORDER BY timestamp ASC
+LIMIT 1000
+SETTINGS use_top_k_dynamic_filtering = 0
