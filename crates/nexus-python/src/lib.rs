@@ -5,6 +5,7 @@ mod batch;
 mod decode;
 mod encode;
 mod error;
+mod process;
 
 use pyo3::prelude::*;
 
@@ -21,6 +22,8 @@ mod _native {
     use crate::encode::{SkeletonMemory, encode_native, render_records};
     #[pymodule_export]
     use crate::error::{BadEncoding, DecodeError, TooLarge, UnknownEncoding};
+    #[pymodule_export]
+    use crate::process::{Pipelines, Processed, Traced};
     #[pymodule_export]
     use crate::version;
 }
