@@ -108,7 +108,8 @@ impl Processed {
     fn counts(&self) -> Vec<StepCount> {
         let counts = &self.locked().counts;
         let tuple = |count: &Count| {
-            let Count { pipeline, step, kind, records_in, records_out, failed, routed, dropped, seconds } = count.clone();
+            let Count { pipeline, step, kind, records_in, records_out, failed, routed, dropped, seconds } =
+                count.clone();
             (pipeline, step, kind, records_in, records_out, failed, routed, dropped, seconds)
         };
         counts.iter().map(tuple).collect()

@@ -346,6 +346,11 @@ impl Detector {
                 for found in regex.captures_iter(text) {
                     let whole = found.get(0)?;
                     let kept = found.get(1).or_else(|| found.get(2)).map_or(whole.start(), |group| group.end());
+                    // What was redacted before stays as it is.
+                    let value = text[kept..].strip_prefix(b"\"").unwrap_or(&text[kept..]);
+                    if !self.replacement.is_empty() && value.starts_with(&self.replacement) {
+                        continue;
+                    }
                     out.extend_from_slice(&text[done..kept]);
                     // Quotes around a value stay, so that what holds the text remains readable.
                     let quote = text.get(kept).copied().filter(|byte| matches!(byte, b'"' | b'\''));

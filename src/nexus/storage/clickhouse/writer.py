@@ -130,11 +130,14 @@ class LogWriter:
 
     # ---------------------------------------------------------------------------------------- on the event loop
 
-    async def append(self, tenant: str, batch: Any, token: Token | None, reply: bytes) -> Receipt:
+    async def append(
+        self, tenant: str, batch: Any, token: Token | None, reply: bytes, records: int | None = None
+    ) -> Receipt:
         """See `LogStore.append`."""
-        records = int(batch.num_rows)
+        rows = int(batch.num_rows)
+        records = rows if records is None else records
         waiting = Waiting(
-            tenant, batch, records, int(batch.num_bytes), tuple(day for day, _ in batch.days()), time.monotonic(),
+            tenant, batch, rows, int(batch.num_bytes), tuple(day for day, _ in batch.days()), time.monotonic(),
             asyncio.get_running_loop().create_future(), Receipt(records, reply=reply),
         )  # fmt: skip
         if token is None:
@@ -147,6 +150,8 @@ class LogWriter:
         known = self._ledger.find(digest)
         if known is None:
             waiting.entry = Entry(digest, token.fingerprint, records, reply, waiting.days)
+            if not rows:
+                return await self._remember(waiting.entry, waiting.receipt)
         elif (receipt := self._replay(known, token)) is not None:
             return receipt
         else:
@@ -157,6 +162,14 @@ class LogWriter:
         # A sender that goes away must not take along others that wait for the same batch.
         waiting.future.add_done_callback(lambda future: self._landed(digest, waiting, future))
         return await asyncio.shield(waiting.future)
+
+    async def _remember(self, entry: Entry, receipt: Receipt) -> Receipt:
+        """Write down a token without records."""
+        try:
+            await asyncio.to_thread(self._ledger.begin, 0, [entry], ())
+        except sqlite3.Error as error:
+            raise StorageError(f"the token could not be written down: {error}.", hint="Retry.") from error
+        return receipt
 
     async def replayed(self, tenant: str, token: Token) -> Receipt | None:
         """See `LogStore.replayed`. Waits for an equal batch that is being stored."""
