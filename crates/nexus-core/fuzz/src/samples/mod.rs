@@ -5,6 +5,7 @@ pub mod envelope;
 pub mod json_lines;
 pub mod otlp;
 pub mod otlp_json;
+pub mod pipelines;
 pub mod template;
 
 /// Size of the heavy inputs.
