@@ -16,21 +16,44 @@ const ROWS: usize = 20_000;
 
 fn main() {
     let json = batch(|n| {
-        format!(r#"{{"level":"info","route":"/api/orders/{n}","status":{},"took":{}.5,"user":{{"id":{n},"name":"u{n}"}},"ok":true}}"#, 200 + n % 300, n % 900)
+        format!(
+            r#"{{"level":"info","route":"/api/orders/{n}","status":{},"took":{}.5,"user":{{"id":{n},"name":"u{n}"}},"ok":true}}"#,
+            200 + n % 300,
+            n % 900
+        )
     });
     let access = batch(|n| {
-        format!(r#"10.0.{}.7 - - [10/Oct/2025:13:55:36 +0000] "GET /api/v1/orders/{n} HTTP/1.1" 200 {} "https://shop.example/" "Mozilla/5.0 (X11; Linux x86_64)""#, n % 256, n * 7)
+        format!(
+            r#"10.0.{}.7 - - [10/Oct/2025:13:55:36 +0000] "GET /api/v1/orders/{n} HTTP/1.1" 200 {} "https://shop.example/" "Mozilla/5.0 (X11; Linux x86_64)""#,
+            n % 256,
+            n * 7
+        )
     });
-    let plain = batch(|n| format!("order {n} of customer {} shipped from warehouse 7 in {} ms, weight {} g, carrier: fast", n * 3, n % 900, n % 5000));
+    let plain = batch(|n| {
+        format!(
+            "order {n} of customer {} shipped from warehouse 7 in {} ms, weight {} g, carrier: fast",
+            n * 3,
+            n % 900,
+            n % 5000
+        )
+    });
     for (name, records, steps) in [
         ("parse_json", &json, r#"{"type":"parse_json"}"#),
-        ("parse_regex", &access, r#"{"type":"parse_regex","options":{"pattern":"^(?P<client>\\S+) \\S+ \\S+ \\[(?P<at>[^\\]]+)\\] \"(?P<method>\\S+) (?P<path>\\S+) [^\"]*\" (?P<status>\\d+) (?P<size>\\d+)","types":{"status":"int","size":"int"}}}"#),
+        (
+            "parse_regex",
+            &access,
+            r#"{"type":"parse_regex","options":{"pattern":"^(?P<client>\\S+) \\S+ \\S+ \\[(?P<at>[^\\]]+)\\] \"(?P<method>\\S+) (?P<path>\\S+) [^\"]*\" (?P<status>\\d+) (?P<size>\\d+)","types":{"status":"int","size":"int"}}}"#,
+        ),
         ("parse_grok", &access, r#"{"type":"parse_grok","options":{"patterns":["%{COMBINEDAPACHELOG}"]}}"#),
         ("redact", &plain, r#"{"type":"redact"}"#),
         ("redact cards", &plain, r#"{"type":"redact","options":{"detect":["card"]}}"#),
         ("set", &plain, r#"{"type":"set","options":{"fields":{"env":"prod"}}}"#),
         ("dedupe", &plain, r#"{"type":"dedupe","options":{"keys":["body"]}}"#),
-        ("three steps", &json, r#"{"type":"redact"},{"type":"parse_json"},{"type":"parse_severity","options":{"field":"level"}}"#),
+        (
+            "three steps",
+            &json,
+            r#"{"type":"redact"},{"type":"parse_json"},{"type":"parse_severity","options":{"field":"level"}}"#,
+        ),
     ] {
         let spec = format!(r#"[{{"name":"p","steps":[{steps}]}}]"#);
         let pipelines = Pipelines::compile(spec.as_bytes(), None).expect("a pipeline");

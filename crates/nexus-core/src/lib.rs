@@ -13,6 +13,7 @@ pub mod dictionary;
 pub mod envelope;
 pub mod json;
 pub mod limits;
+pub mod live;
 pub mod native;
 pub mod otlp;
 pub mod process;

@@ -6,6 +6,7 @@ mod decode;
 mod encode;
 mod error;
 mod process;
+mod select;
 
 use pyo3::prelude::*;
 
@@ -24,6 +25,8 @@ mod _native {
     use crate::error::{BadEncoding, DecodeError, TooLarge, UnknownEncoding};
     #[pymodule_export]
     use crate::process::{Pipelines, Processed, Traced};
+    #[pymodule_export]
+    use crate::select::{Filter, render_batch};
     #[pymodule_export]
     use crate::version;
 }

@@ -65,14 +65,17 @@ class Topology:
         ensure_tenant: Callable[[str], Awaitable[None]],
         pipelines: PipelineSets | None = None,
         max_body_bytes: Callable[[], int] = lambda: 64 << 20,
+        publish: Callable[[str, LogBatch], None] = lambda tenant, batch: None,
     ) -> None:
-        """`ensure_tenant` makes a tenant that is not there yet, or raises; `max_body_bytes` may change."""
+        """`ensure_tenant` makes a tenant that is not there yet, or raises; `max_body_bytes` may change; `publish` is told
+        of every batch of a tenant that has been stored."""
         self._store = store
         self.statistics = statistics
         self._pool = pool
         self._ensure_tenant = ensure_tenant
         self.pipelines = pipelines
         self._max_body_bytes = max_body_bytes
+        self._publish = publish
         self._running: set[asyncio.Task[Outcome]] = set()
         self._draining = False
 
@@ -181,6 +184,7 @@ class Topology:
             self.statistics.replayed(tenant, receiver)
             return Outcome(accepted=receipt.records, replayed=True, reply=receipt.reply)
         self.statistics.stored(tenant, receiver, size, batch, decoded.rejected)
+        self._publish(tenant, batch)
         return outcome
 
     async def _store_processed(
@@ -197,6 +201,7 @@ class Topology:
                 own = Token(f"{tenant}\0{number}\0{token.key}", token.fingerprint) if token else None
                 if not (await self._store.append(target, part, own)).replayed:
                     self.statistics.stored(target, receiver, 0, part, 0)
+                    self._publish(target, part)
             batch: LogBatch = processed.batch
             receipt = await self._store.append(tenant, batch, token, outcome.reply, outcome.accepted)
             stored = not receipt.replayed
