@@ -196,7 +196,8 @@ def processors_page() -> str:
         "",
         NOTE,
         "",
-        "Steps of pipelines; how those are put together says the [guide](../guides/pipelines.md). Fields go by the names of the "
+        "Steps of pipelines; how those are put together says the [guide](../guides/pipelines.md). Fields go by "
+        "the names of the "
         "[search language](search-language.md), and so do `when` and options of type query.",
     ]
     for processor in PROCESSORS:

@@ -76,8 +76,8 @@ class Pipelines:
     """Compiled pipelines of one tenant, with what their steps remember; usable from several threads."""
 
     def __init__(self, spec: bytes, previous: Pipelines | None = None) -> None:
-        """Compile a list of `{name, when, steps: [{type, options, when, enabled}], enabled}` in JSON. `when` and options that
-        are queries hold predicates as `encode_predicate` writes them. Steps that `previous` has, too, keep what they
+        """Compile a list of `{name, when, steps: [{type, options, when, enabled}], enabled}` in JSON. `when` and options
+        that are queries hold predicates as `encode_predicate` writes them. Steps that `previous` has, too, keep what they
         remember. Raises ValueError that names pipeline, step and option."""
 
     def fork(self, previous: Pipelines | None = None) -> Pipelines:

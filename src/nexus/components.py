@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from nexus.storage.metadata.api import MetadataStore
     from nexus.telemetry import Registry
 
+
 def otlp_receivers(topology: Topology) -> list[HttpReceiver]:
     """Receivers of the OTLP/HTTP port."""
     return [OtlpHttp(topology)]

@@ -127,9 +127,7 @@ class PipelinesConfig(Struct, forbid_unknown_fields=True, frozen=True):
             extra=RELOADS,
         ),
     ] = ""
-    route_tenants: Annotated[
-        list[str], Meta(description="Tenants that pipelines may send records to.", extra=RELOADS)
-    ] = []
+    route_tenants: Annotated[list[str], Meta(description="Tenants that pipelines may send records to.", extra=RELOADS)] = []
 
 
 class QueryConfig(Struct, forbid_unknown_fields=True, frozen=True):

@@ -79,7 +79,9 @@ def _brief(spec: dict[str, Any]) -> dict[str, Any]:
     """A pipeline without what says nothing."""
 
     def brief(values: dict[str, Any]) -> dict[str, Any]:
-        return {name: value for name, value in values.items() if value not in ("", [], {}) and (name, value) != ("enabled", True)}
+        return {
+            name: value for name, value in values.items() if value not in ("", [], {}) and (name, value) != ("enabled", True)
+        }
 
     # Tests keep empty outputs: that nothing comes out is what they say.
     return {**brief(spec), **({"steps": [brief(step) for step in spec["steps"]]} if spec["steps"] else {})}
@@ -126,5 +128,3 @@ def _answer(status: int, body: bytes) -> dict[str, Any]:
     if status == 400:
         raise ConfigError(f"the server refused: {message}", hint=hint)
     raise PipelineCommandFailed(f"the server refused: {message}", hint=hint)
-
-

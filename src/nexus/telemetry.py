@@ -196,7 +196,8 @@ class Derived(_Instrument):
     def points(self) -> Iterator[Point]:
         """The current numbers."""
         with self._lock:
-            values = [(dict(labels), list(state)) for labels, state in self._values.items()]
+            known: dict[Any, list[float]] = self._values
+            values = [(dict(labels), list(state)) for labels, state in known.items()]
         for labels, (count, total, *counts) in values:
             if self.kind != "histogram":
                 yield Point(self.name, self.kind, labels, total)
@@ -234,7 +235,10 @@ class Registry:
     def derived(self, name: str, kind: str, help_text: str, buckets: Sequence[float] = ()) -> Derived:
         """Make or find a metric that pipelines derive; beyond 1,000 of them they share one that takes nothing."""
         name = f"nexus_derived_{name}"
-        if name not in self._instruments and sum(name.startswith("nexus_derived_") for name in self._instruments) >= MAX_SERIES:
+        if (
+            name not in self._instruments
+            and sum(name.startswith("nexus_derived_") for name in self._instruments) >= MAX_SERIES
+        ):
             return Derived(name, "none", help_text)
         return self._find(Derived(name, kind, help_text, buckets))
 

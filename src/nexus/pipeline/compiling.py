@@ -49,9 +49,7 @@ def native_spec(pipelines: Sequence[PipelineSpec], route_tenants: Collection[str
     return msgspec.json.encode(encoded)
 
 
-def compiled(
-    pipelines: Sequence[PipelineSpec], route_tenants: Collection[str] | None = None, previous: Any = None
-) -> Any:
+def compiled(pipelines: Sequence[PipelineSpec], route_tenants: Collection[str] | None = None, previous: Any = None) -> Any:
     """`nexus._native.Pipelines` of these pipelines. Raises `BadPipeline`."""
     import nexus._native as _native
 

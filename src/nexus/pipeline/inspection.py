@@ -1,7 +1,7 @@
 """`?debug=1`: what would become of a delivery. Receivers know nothing of it.
 
-The server opens an `inspecting` block around the receiver's work; within it, in whatever task, `Topology.deliver` decodes and
-processes, notes here what would be stored, and stores nothing. What the receiver answers is thrown away.
+The server opens an `inspecting` block around the receiver's work; within it, in whatever task, `Topology.deliver` decodes
+and processes, notes here what would be stored, and stores nothing. What the receiver answers is thrown away.
 """
 
 from __future__ import annotations

@@ -288,9 +288,7 @@ class PipelineSets:
             raise InvalidRequest(f"the pipelines take more than {MAX_SPEC_BYTES} bytes.")
         await asyncio.to_thread(self.check, specs)
         if failures := await asyncio.to_thread(failed_tests, specs):
-            raise InvalidRequest(
-                f"{len(failures)} of the tests fail: {failures[0]}", hint="The preview shows all of them."
-            )
+            raise InvalidRequest(f"{len(failures)} of the tests fail: {failures[0]}", hint="The preview shows all of them.")
         async with self._changes.setdefault(tenant, asyncio.Lock()):
             self._compare(tenant, version)
             await asyncio.to_thread(self._save, _SETTING + tenant, text)
@@ -311,7 +309,9 @@ class PipelineSets:
         try:
             return msgspec.json.decode(text, type=list[PipelineSpec]), _version(text)
         except msgspec.DecodeError as error:
-            raise Unavailable(f"the pipelines of the tenant {tenant!r} cannot be read: {error}.", retry_after=30.0) from error
+            raise Unavailable(
+                f"the pipelines of the tenant {tenant!r} cannot be read: {error}.", retry_after=30.0
+            ) from error
 
 
 def _renamed(own: Sequence[PipelineSpec], shared: Sequence[PipelineSpec]) -> list[PipelineSpec]:

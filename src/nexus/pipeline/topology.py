@@ -221,9 +221,7 @@ def _work_size(delivery: Delivery, work: Work | None) -> int:
     return len(delivery.body) * (20 if delivery.encoding else 1) * (PIPELINE_WEIGHT if work else 1)
 
 
-def _decode_body(
-    body: bytes, encoding: str, limit: int, decoder: Decode, work: Work | None
-) -> tuple[int, Decoded, Any]:
+def _decode_body(body: bytes, encoding: str, limit: int, decoder: Decode, work: Work | None) -> tuple[int, Decoded, Any]:
     plain = decompress(body, encoding, limit)
     return len(plain), *_decode_and_process(plain, decoder, work)
 

@@ -268,12 +268,16 @@ async def test_derived_metrics_of_one_name_share_their_kind(world: World) -> Non
 
 async def test_an_inspection_stores_and_remembers_nothing(world: World) -> None:
     await world.put(
-        pipeline(StepSpec("redact"), StepSpec("dedupe", {"keys": ["body"]}), StepSpec("route", {"tenant": "audit"}, when="x:1"))
+        pipeline(
+            StepSpec("redact"), StepSpec("dedupe", {"keys": ["body"]}), StepSpec("route", {"tenant": "audit"}, when="x:1")
+        )
     )
     for _ in range(2):
         inspection = Inspection(lambda tenant: {"t": 30, "audit": 7}[tenant])
         with inspecting(inspection):
-            outcome = await world.send({"_msg": "m a@example.com"}, {"_msg": "m b@example.com"}, {"_msg": "y", "x": 1}, key="k")
+            outcome = await world.send(
+                {"_msg": "m a@example.com"}, {"_msg": "m b@example.com"}, {"_msg": "y", "x": 1}, key="k"
+            )
         assert outcome.accepted == 3
         answer = json.loads(inspection.answer())
         assert (answer["accepted"], answer["rejected"], answer["errors"]) == (3, 0, [])
@@ -281,7 +285,11 @@ async def test_an_inspection_stores_and_remembers_nothing(world: World) -> None:
         assert (first["stored"]["body"], first["tenant"], first["retention_days"]) == ("m [email]", "t", 30)
         assert first["steps"][0]["changed"]["body"] == ["m a@example.com", "m [email]"]
         assert first["template"] == "m [email]"
-        assert (second["stored"], second["steps"][1]["outcome"], second["steps"][1]["message"]) == (None, "dropped", "duplicate")
+        assert (second["stored"], second["steps"][1]["outcome"], second["steps"][1]["message"]) == (
+            None,
+            "dropped",
+            "duplicate",
+        )
         assert (third["stored"]["body"], third["tenant"], third["retention_days"]) == ("y", "audit", 7)
     assert world.store.batches == []
     assert world.store.receipts == {}

@@ -36,7 +36,8 @@ class Processor:
 _ON_FAILURE: Final = Option(
     "on_failure",
     "choice",
-    "What becomes of a record that the step cannot do its work on: it passes unchanged, it is dropped, or it passes with the "
+    "What becomes of a record that the step cannot do its work on: it passes unchanged, it is dropped, or it "
+    "passes with the "
     "attribute `nexus.pipeline_error`. It is counted in any case.",
     "keep",
     choices=("keep", "drop", "tag"),
@@ -62,7 +63,8 @@ PROCESSORS: Final[tuple[Processor, ...]] = (
     Processor(
         "parse_json",
         "Parse JSON",
-        "Reads a JSON object. Its members become attributes with their types; nested objects are flattened with dots, arrays "
+        "Reads a JSON object. Its members become attributes with their types; nested objects are flattened "
+        "with dots, arrays "
         "stay JSON, nulls are left out.",
         _extract(),
         {"type": "parse_json", "options": {"prefix": "app.", "remove_source": False}},
@@ -89,7 +91,8 @@ PROCESSORS: Final[tuple[Processor, ...]] = (
     Processor(
         "parse_regex",
         "Parse by regular expression",
-        "Matches the text; each named group becomes the field of its name: `(?P<status>\\d+)` an attribute, `(?P<body>.*)` the "
+        "Matches the text; each named group becomes the field of its name: `(?P<status>\\d+)` an attribute, "
+        "`(?P<body>.*)` the "
         "message, `(?P<resource.zone>\\S+)` a resource attribute. There is no look-around and no back-reference, so that no "
         "expression takes longer than the text is long.",
         _extract(
@@ -104,7 +107,8 @@ PROCESSORS: Final[tuple[Processor, ...]] = (
     Processor(
         "parse_grok",
         "Parse by grok",
-        "Matches the text with named patterns: `%{IP:client.address} %{NUMBER:bytes:int}`. Names of fields mean what they mean "
+        "Matches the text with named patterns: `%{IP:client.address} %{NUMBER:bytes:int}`. Names of fields "
+        "mean what they mean "
         "in Parse by regular expression.",
         _extract(
             Option("patterns", "list", "Patterns; the first that matches counts.", required=True),
@@ -121,7 +125,8 @@ PROCESSORS: Final[tuple[Processor, ...]] = (
             Option(
                 "formats",
                 "list",
-                "Formats to try in order: `auto` (RFC 3339, or a number since 1970 by magnitude), `unix`, `unix_ms`, `unix_us`, "
+                "Formats to try in order: `auto` (RFC 3339, or a number since 1970 by magnitude), `unix`, "
+                "`unix_ms`, `unix_us`, "
                 "`unix_ns`, or parts such as `%d/%b/%Y:%H:%M:%S %z` (%Y %y %m %b %d %H %I %p %M %S %f %z %Z %a %s %F %T). "
                 "Without a year it is the last such day.",
                 ["auto"],
@@ -152,7 +157,8 @@ PROCESSORS: Final[tuple[Processor, ...]] = (
         "multiline",
         "Join lines",
         "Joins records that belong together, such as the lines of a stack trace: records of one stream (resource, scope, "
-        "`keys`) that follow one another within one delivery. It never waits for the next delivery, because an acknowledgement "
+        "`keys`) that follow one another within one delivery. It never waits for the next delivery, because an "
+        "acknowledgement "
         "means that the records are stored: senders should not cut within a record.",
         (
             Option("start", "string", "Expression of lines that begin a record; give this one or `continue`."),
@@ -242,7 +248,8 @@ PROCESSORS: Final[tuple[Processor, ...]] = (
     Processor(
         "dedupe",
         "Remove duplicates",
-        "Lets the first of equal records through and drops those that follow within a time; the next one after that says how "
+        "Lets the first of equal records through and drops those that follow within a time; the next one after "
+        "that says how "
         "many there were. A record counts as seen once it is stored, so a delivery that failed loses nothing when it comes "
         "again.",
         (
@@ -257,9 +264,12 @@ PROCESSORS: Final[tuple[Processor, ...]] = (
     Processor(
         "redact",
         "Redact",
-        "Replaces what must not be stored: card numbers (with their check digit), e-mail addresses, JSON Web Tokens, API keys "
-        "that can be known by their form, values that are called secret (`password=...`, `Authorization: Bearer ...`, attributes "
-        "of such a name), and patterns of your own. It looks at the message, the event name, attributes, values within JSON and "
+        "Replaces what must not be stored: card numbers (with their check digit), e-mail addresses, JSON Web "
+        "Tokens, API keys "
+        "that can be known by their form, values that are called secret (`password=...`, `Authorization: "
+        "Bearer ...`, attributes "
+        "of such a name), and patterns of your own. It looks at the message, the event name, attributes, "
+        "values within JSON and "
         "the resource, but not at names of attributes.",
         (
             Option("fields", "list", "Only these fields; everything unless given."),
@@ -290,13 +300,13 @@ PROCESSORS: Final[tuple[Processor, ...]] = (
             Option("labels", "map", "Labels, each with the field that gives its value."),
             Option("buckets", "list", "Upper bounds of a histogram's buckets, ascending.",
                    [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30]),
-            Option("max_series", "integer", "Combinations of label values; those beyond count as `other`. At most 1000.", 100),
+            Option("max_series", "integer", "Combinations of label values; others count as `other`. At most 1000.", 100),
             Option("description", "string", "What it means.", "Derived from log records."),
             _ON_FAILURE,
         ),
         {
             "type": "derive_metrics",
-            "options": {"name": "checkout_seconds", "kind": "histogram", "field": "duration", "labels": {"status": "status"}},
+            "options": {"name": "checkout_seconds", "kind": "histogram", "field": "took", "labels": {"status": "status"}},
         },
     ),
 )  # fmt: skip
