@@ -256,7 +256,7 @@ PROCESSORS: Final[tuple[Processor, ...]] = (
             Option("keys", "list", "Fields in which records are equal.", ["service", "severity", "body"]),
             Option("window", "duration", "The time, from the first one on.", "60s"),
             Option("max_keys", "integer", "Different records remembered; those beyond pass.", 10_000),
-            Option("count_attribute", "string", "Attribute with the number of those dropped; empty for none.", "dedupe.count"),
+            Option("count_attribute", "string", "Attribute with their number; empty for none.", "dedupe.count"),
             _ON_FAILURE,
         ),
         {"type": "dedupe", "options": {"keys": ["service", "template_id"], "window": "5m"}},
