@@ -94,6 +94,7 @@ class LogWriter:
         self._stopping = False
         self._paused = False
         self._in_flight: dict[bytes, Waiting] = {}
+        self._remembering: set[asyncio.Task[None]] = set()
         self._doubtful: dict[int, list[int]] = {}
         self._last_commit_id = 0
         self.statistics = WriterStatistics()
@@ -150,26 +151,31 @@ class LogWriter:
         known = self._ledger.find(digest)
         if known is None:
             waiting.entry = Entry(digest, token.fingerprint, records, reply, waiting.days)
-            if not rows:
-                return await self._remember(waiting.entry, waiting.receipt)
         elif (receipt := self._replay(known, token)) is not None:
             return receipt
         else:
             waiting.only_days = _days_left(waiting.days, known)
             waiting.receipt = Receipt(known.records, reply=known.reply)
-        self._enqueue(waiting)
+        if waiting.entry and not rows:
+            remembering = asyncio.ensure_future(self._remember(waiting.entry, waiting))
+            remembering.add_done_callback(self._remembering.discard)
+            self._remembering.add(remembering)
+        else:
+            self._enqueue(waiting)
         self._in_flight[digest] = waiting
         # A sender that goes away must not take along others that wait for the same batch.
         waiting.future.add_done_callback(lambda future: self._landed(digest, waiting, future))
         return await asyncio.shield(waiting.future)
 
-    async def _remember(self, entry: Entry, receipt: Receipt) -> Receipt:
-        """Write down a token without records."""
+    async def _remember(self, entry: Entry, waiting: Waiting) -> None:
+        """Write down a token whose batch is empty."""
         try:
             await asyncio.to_thread(self._ledger.begin, 0, [entry], ())
-        except sqlite3.Error as error:
-            raise StorageError(f"the token could not be written down: {error}.", hint="Retry.") from error
-        return receipt
+        except Exception as error:
+            failure = StorageError(f"the token could not be written down: {error}.", hint="Retry.")
+            waiting.future.set_exception(failure)
+        else:
+            waiting.future.set_result(waiting.receipt)
 
     async def replayed(self, tenant: str, token: Token) -> Receipt | None:
         """See `LogStore.replayed`. Waits for an equal batch that is being stored."""
