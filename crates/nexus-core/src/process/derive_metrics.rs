@@ -81,25 +81,23 @@ impl DeriveMetrics {
         if labels.len() > MAX_LABELS {
             return Err(SpecError::new("labels", format!("are more than {MAX_LABELS}")));
         }
+        let given = options.get("buckets");
+        let bounds = if kind == "histogram" { bounds(given)? } else { Vec::new() };
         Ok(Self {
             name: name.to_owned(),
             kind,
             description: options.text("description")?.unwrap_or("Derived from log records.").to_owned(),
             value,
             labels,
-            bounds: if kind == "histogram" {
-                bounds(options)?
-            } else {
-                options.get("buckets").map_or(Vec::new(), |_| Vec::new())
-            },
+            bounds,
             max_series: options.integer("max_series", 100, 1, 1000)?,
         })
     }
 }
 
-fn bounds(options: &Options<'_>) -> Result<Vec<f64>, SpecError> {
+fn bounds(given: Option<&Json>) -> Result<Vec<f64>, SpecError> {
     let wrong = || SpecError::new("buckets", "must be a list of 1 to 50 numbers, ascending");
-    let bounds = match options.get("buckets") {
+    let bounds = match given {
         None => BUCKETS.to_vec(),
         Some(Json::List(items)) => items
             .iter()

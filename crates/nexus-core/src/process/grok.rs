@@ -3,6 +3,8 @@
 //! The library is our own; its names mean what people expect of them. Expressions are written for a matcher without
 //! look-around.
 
+use std::fmt::Write as _;
+
 /// Expansions within expansions.
 const MAX_DEPTH: usize = 20;
 /// Bytes of an expanded expression.
@@ -126,7 +128,7 @@ fn expand_into(
         if field.is_empty() {
             out.push_str("(?:");
         } else {
-            out.push_str(&format!("(?P<grok_{}>", captures.len()));
+            let _ = write!(out, "(?P<grok_{}>", captures.len());
             captures.push((field.to_owned(), kind.to_owned()));
         }
         expand_into(inner, definitions, depth + 1, out, captures)?;

@@ -384,8 +384,6 @@ fn metrics_are_derived_when_stored() {
 fn records_that_do_not_match_pass_by_in_order() {
     let lines: String =
         (0..100).map(|n| format!("{{\"_msg\":\"m{n} {}\"}}\n", if n % 3 == 0 { "hit" } else { "miss" })).collect();
-    let filter = r#"{"kind":"word","text":"hit"}"#.replace('"', "\\\"");
-    let _ = filter;
     let spec = format!(
         r#"[{{"name":"p","when":"{0}","steps":[{{"type":"set","options":{{"fields":{{"a":1}}}}}},
             {{"type":"sample","options":{{"ratio":0.5,"field":"body"}}}}]}},
@@ -473,5 +471,5 @@ fn errors_name_the_place() {
 
 /// The encoded predicate of the word `hit`, within a JSON string.
 fn hit() -> &'static str {
-    "hit"
+    r#"[\"word\",\"hit\"]"#
 }

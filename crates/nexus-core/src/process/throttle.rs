@@ -30,12 +30,13 @@ struct Bucket {
 }
 
 /// Tokens that a batch took.
-pub type Taken = HashMap<u128, f64>;
+#[derive(Debug, Default)]
+pub struct Taken(HashMap<u128, f64>);
 
 impl Buckets {
     /// Put back what a batch took that was not stored.
     pub fn give_back(&mut self, taken: &Taken) {
-        for (key, tokens) in taken {
+        for (key, tokens) in &taken.0 {
             if let Some(bucket) = self.buckets.get_mut(key) {
                 bucket.tokens += tokens;
             }
@@ -72,7 +73,7 @@ impl Processor for Throttle {
         let batch = rows.batch();
         let sources: Vec<_> = self.keys.iter().map(|field| Source::new(field, &batch)).collect();
         let mut buffer = Vec::new();
-        let mut taken = Taken::new();
+        let mut taken = Taken::default();
         for &row in rows.selected().iter() {
             let row = row as usize;
             let mut key = if sources.is_empty() { 1 } else { key_of(&sources, &batch, row, &mut buffer) };
@@ -90,7 +91,7 @@ impl Processor for Throttle {
             bucket.at = bucket.at.max(now);
             if bucket.tokens >= 1.0 {
                 bucket.tokens -= 1.0;
-                *taken.entry(key).or_default() += 1.0;
+                *taken.0.entry(key).or_default() += 1.0;
             } else {
                 rows.decide(row, Fate::Drop("throttled"));
             }
