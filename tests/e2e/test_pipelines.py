@@ -180,7 +180,7 @@ def test_the_version_of_a_put_has_to_be_the_current_one(piped: NexusProcess, ten
         (steps({"type": "set", "options": {"fields": {"a": 1}}, "when": "a:("}), "`when`"),
         (steps({"type": "route", "options": {"tenant": "elsewhere"}}), "may not be routed"),
         (steps(name="secrets"), "is called 'secrets'"),
-        (steps(name="two words"), "pattern"),
+        (steps(name="two words"), "matching regex"),
         (steps(tests=[{"name": "t", "input": [{"_msg": "a"}], "output": []}]), "1 records came out"),
         ({"name": "x", "step": []}, "unknown field"),
     ],

@@ -118,40 +118,51 @@ class PipelineSets:
         self._metrics_lost = registry.counter(
             "nexus_pipeline_metrics_refused_total", "Derived metrics that exist with another kind.", "tenant"
         )
-        self._take_file()
+        self._take(self._read_file())
 
     # ------------------------------------------------------------------------------------------------------- the file
 
-    def _take_file(self) -> None:
+    def _read_file(self) -> tuple[list[PipelineSpec], Any] | None:
+        """The file's pipelines and what they compile to; None when nothing has changed. Any thread. Raises `ConfigError`."""
         name, tenants = self._file(), tuple(self._route_tenants())
         mark = (name, tenants, *_stamp(name))
         if mark == self._read_mark:
-            return
+            return None
+        # A mistake is reported once.
         self._read_mark = mark
-        specs: list[PipelineSpec] = []
-        native = None
-        if name:
-            specs, text = specfile.read(Path(name))
-            try:
-                native = compiled(specs, tenants, self._file_native)
-            except BadPipeline as error:
-                raise specfile.located(error, text, name) from error
-            if failures := failed_tests(specs):
-                raise ConfigError(f"{name}: {failures[0]}", hint=f"`nexus pipeline test {name}` shows the difference.")
-        self._file_specs, self._file_native = specs, native
-        self._renew()
+        if not name:
+            return [], None
+        specs, text = specfile.read(Path(name))
+        try:
+            native = compiled(specs, tenants, self._file_native)
+        except BadPipeline as error:
+            raise specfile.located(error, text, name) from error
+        if failures := failed_tests(specs):
+            raise ConfigError(f"{name}: {failures[0]}", hint=f"`nexus pipeline test {name}` shows the difference.")
+        return specs, native
+
+    def _take(self, read: tuple[list[PipelineSpec], Any] | None) -> None:
+        if read is not None:
+            self._file_specs, self._file_native = read
+            self._renew()
 
     def reload(self) -> bool:
         """Read the file again if it, its name or the tenants to route to have changed. False, and a line in the log, when it
         cannot be used: then everything stays as it is."""
-        before = self._generation
         try:
-            self._take_file()
+            read = self._read_file()
         except ConfigError as error:
-            self._file_errors.add(1)
-            log.error("the pipelines were not reloaded: %s", error)
-            return False
-        if self._generation != before:
+            return self._refuse(error)
+        return self._accept(read)
+
+    def _refuse(self, error: ConfigError) -> bool:
+        self._file_errors.add(1)
+        log.error("the pipelines were not reloaded: %s", error)
+        return False
+
+    def _accept(self, read: tuple[list[PipelineSpec], Any] | None) -> bool:
+        self._take(read)
+        if read is not None:
             log.info("pipelines reloaded", extra={"fields": {"pipelines": len(self._file_specs)}})
         return True
 
@@ -159,10 +170,12 @@ class PipelineSets:
         """Look at the file every few seconds, for ever."""
         while True:
             await asyncio.sleep(CHECK_INTERVAL)
-            name = self._file()
-            mark = (name, tuple(self._route_tenants()), *await asyncio.to_thread(_stamp, name))
-            if mark != self._read_mark:
-                self.reload()
+            try:
+                read = await asyncio.to_thread(self._read_file)
+            except ConfigError as error:
+                self._refuse(error)
+            else:
+                self._accept(read)
 
     def _renew(self, tenant: str | None = None) -> None:
         """Make sets anew when they are asked for next: one, or all."""

@@ -127,7 +127,7 @@ def batch_of_stored(records: Sequence[bytes]) -> Any:
 
 
 def _attributes(values: dict[str, Any]) -> list[dict[str, Any]]:
-    return [{"key": key, "value": _any_value(value)} for key, value in values.items() if value is not None]
+    return [{"key": key, "value": _any_value(value)} for key, value in values.items()]
 
 
 def _any_value(value: Any) -> dict[str, Any]:
@@ -141,10 +141,10 @@ def _any_value(value: Any) -> dict[str, Any]:
         case str():
             return {"stringValue": value}
         case list():
-            return {"arrayValue": {"values": [_any_value(one) for one in value if one is not None]}}
+            return {"arrayValue": {"values": [_any_value(one) for one in value]}}
         case dict():
             return {"kvlistValue": {"values": _attributes(value)}}
-    return {"stringValue": ""}
+    return {}
 
 
 # -------------------------------------------------------------------------------------------------------------- tests

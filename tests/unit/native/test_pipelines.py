@@ -76,7 +76,9 @@ def test_equal_to_the_slow_twin(given: list[tuple[str, list[StepSpec]]], sent: l
 @given(st.lists(records, min_size=1, max_size=5))
 def test_stored_records_are_read_back_as_they_were(sent: list[dict[str, Any]]) -> None:
     lines = b"\n".join(
-        json.dumps({**record, "service": "s", "level": "warn", "list": [1, {"a": "b"}], "trace_id": "ab" * 16}).encode()
+        json.dumps(
+            {**record, "service": "s", "level": "warn", "list": [1, {"a": "b", "n": None}, None], "trace_id": "ab" * 16}
+        ).encode()
         for record in sent
     )
     batch = _native.decode_json_lines(lines, now_ns=NOW, stream_fields=["k"]).batch

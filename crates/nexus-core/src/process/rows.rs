@@ -9,7 +9,7 @@ use crate::dictionary::Dictionary;
 use crate::limits::{
     DROPPED_ATTRIBUTES, MAX_ATTRIBUTES, MAX_BATCH_DAYS, MAX_BATCH_KEYS, MAX_BODY_BYTES, MAX_COLUMN_BYTES, MAX_KEY_BYTES,
 };
-use crate::process::field::{Field, Value, with_member};
+use crate::process::field::{Field, Value, member, with_member};
 use crate::severity;
 use crate::template::{Skeletons, Templater};
 use std::collections::HashMap;
@@ -569,6 +569,9 @@ impl Rows {
 /// A resource with one attribute set (JSON) or removed (empty); `service` is the new name of its service, if that changes.
 fn resource_with(batch: &mut LogBatch, id: u32, name: &[u8], json: &[u8], service: Option<&[u8]>) -> u32 {
     let value = (!json.is_empty()).then_some(Value::Json(json));
+    if value.is_none() && member(batch.resources.get(id, 1), name).is_none() {
+        return id;
+    }
     let whole = with_member(batch.resources.get(id, 1), name, value);
     let service = service.unwrap_or_else(|| batch.resources.get(id, 0)).to_vec();
     batch.resources.intern([&service, &whole])
