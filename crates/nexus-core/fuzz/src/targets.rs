@@ -7,10 +7,12 @@ use nexus_core::decompress::{Encoding, decompress};
 use nexus_core::envelope::{from_ipc, to_ipc, to_record_batch};
 use nexus_core::json::fields::FieldMapping;
 use nexus_core::json::lines::decode_json_lines;
+use nexus_core::live::render_batch;
 use nexus_core::native::logs::{AttributeType, LogBlockOptions, PromotedColumn, encode_logs};
 use nexus_core::native::memory::SkeletonMemory;
 use nexus_core::otlp::{decode_logs_json, decode_logs_protobuf};
 use nexus_core::process::{Context, Pipelines};
+use nexus_core::select::Filter;
 use nexus_core::template::mask_template;
 use std::sync::{Arc, OnceLock};
 
@@ -94,6 +96,14 @@ pub const TARGETS: &[Target] = &[
         samples: samples::pipelines::specs,
         heavy: samples::pipelines::none,
         tokens: samples::pipelines::TOKENS,
+        protobuf: false,
+    },
+    Target {
+        name: "filter",
+        run: filter,
+        samples: samples::filter::small,
+        heavy: samples::filter::heavy,
+        tokens: samples::filter::TOKENS,
         protobuf: false,
     },
     Target {
@@ -195,7 +205,8 @@ fn envelope(input: &[u8]) -> Check {
 /// Records go through one step of every kind; what comes out is a batch like any other, and no record is lost uncounted.
 fn pipelines(input: &[u8]) -> Check {
     static EVERYTHING: OnceLock<Pipelines> = OnceLock::new();
-    let everything = EVERYTHING.get_or_init(|| Pipelines::compile(EVERY_STEP.as_bytes(), None).expect("steps that compile"));
+    let everything =
+        EVERYTHING.get_or_init(|| Pipelines::compile(EVERY_STEP.as_bytes(), None).expect("steps that compile"));
     let decoded = decode_json_lines(input, NOW, &FieldMapping::default()).ok()?;
     let records = decoded.batch.num_rows() as u64;
     let context = Context { now_ns: NOW, seed: 1, delivery: 1 };
@@ -244,6 +255,24 @@ fn pipeline_spec(input: &[u8]) -> Check {
         Err(error) => assert!(!error.to_string().is_empty()),
     }
     None
+}
+
+/// The first line is a predicate, the others are records.
+fn filter(input: &[u8]) -> Check {
+    let at = input.iter().position(|&byte| byte == b'\n').unwrap_or(input.len());
+    let filter = Filter::parse(&input[..at]).ok()?;
+    let batch = decode_json_lines(input.get(at + 1..)?, NOW, &FieldMapping::default()).ok()?.batch;
+    let mask = filter.matches(&batch);
+    Some(Box::new(move || {
+        assert!(mask.len() == batch.num_rows());
+        let matching = batch.take(&mask);
+        assert!(filter.count(&batch) == matching.num_rows());
+        assert!(filter.count(&matching) == matching.num_rows());
+        let all = vec![true; matching.num_rows()];
+        assert!(render_batch(&batch, &mask, usize::MAX) == render_batch(&matching, &all, usize::MAX));
+        let others: Vec<bool> = mask.iter().map(|matched| !matched).collect();
+        assert!(filter.count(&batch.take(&others)) == 0);
+    }))
 }
 
 fn template(input: &[u8]) -> Check {

@@ -296,7 +296,7 @@ def _compare_attribute(way: fields.Attribute, op: CompareOp, value: Value) -> st
 def _compare_resource(key: str, op: CompareOp, value: Value) -> str:
     token, text = fields.resource_token(key), text_of(value)
     spellings = {json.dumps([text], ensure_ascii=False)}
-    if number_of(value) is not None or text in ("true", "false"):
+    if number_of(value) is not None or text in ("true", "false") or text[:1] in ("[", "{"):
         spellings.add(f"[{text}]")
     equal = f"{token} IN ({', '.join(quote(spelling) for spelling in sorted(spellings))})"
     match op:

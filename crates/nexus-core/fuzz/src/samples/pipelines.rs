@@ -4,9 +4,23 @@ use super::many;
 
 /// What records and specifications are made of.
 pub const TOKENS: &[&[u8]] = &[
-    b"\"_msg\":", b"\\\"", b"4111 1111 1111 1111", b"a@example.com", b"eyJhbGciOiJI.eyJzdWIiOiIx.x", b"password=",
-    b"10/Oct/2000:13:55:36 -0700", b"\\n  at ", b"key=value", b"{\\\"a\\\":", b"\"service\":", b"{\"type\":", b"\"options\":",
-    b"%{IP:x}", b"(?P<a>", b"\"fields\":", b"${a}",
+    b"\"_msg\":",
+    b"\\\"",
+    b"4111 1111 1111 1111",
+    b"a@example.com",
+    b"eyJhbGciOiJI.eyJzdWIiOiIx.x",
+    b"password=",
+    b"10/Oct/2000:13:55:36 -0700",
+    b"\\n  at ",
+    b"key=value",
+    b"{\\\"a\\\":",
+    b"\"service\":",
+    b"{\"type\":",
+    b"\"options\":",
+    b"%{IP:x}",
+    b"(?P<a>",
+    b"\"fields\":",
+    b"${a}",
 ];
 
 /// Records as JSON lines.
