@@ -1,6 +1,7 @@
-"""Write docs/reference/config.md and docs/reference/api.md from the code; `--check` only says whether they are right.
+"""Write docs/reference/config.md, api.md and processors.md from the code; `--check` only says whether they are right.
 
-The configuration page comes from the structs of `nexus.config`, the API page from the route table and its shapes.
+The configuration page comes from the structs of `nexus.config`, the API page from the route table and its shapes, the page
+of processors from their catalogue.
 """
 
 from __future__ import annotations
@@ -12,10 +13,13 @@ from pathlib import Path
 from typing import Any, get_args
 
 import msgspec
+import yaml
 
 from nexus import __version__
 from nexus.components import http_receivers
 from nexus.config import Config, Option, kind_of, options, render
+from nexus.pipeline.processors.catalog import PROCESSORS
+from nexus.pipeline.processors.catalog import Option as ProcessorOption
 from nexus.security.permissions import Permission
 from nexus.server.app import main_routes
 from nexus.server.openapi import describe
@@ -182,9 +186,45 @@ def _type(kind: dict[str, Any]) -> str:
     return f"{text} {' '.join(bounds)}".strip()
 
 
+# --------------------------------------------------------------------------------------------------------- processors
+
+
+def processors_page() -> str:
+    """The reference of processors."""
+    lines = [
+        "# Processors",
+        "",
+        NOTE,
+        "",
+        "Steps of pipelines; how those are put together says the [guide](../guides/pipelines.md). Fields go by "
+        "the names of the "
+        "[search language](search-language.md), and so do `when` and options of type query.",
+    ]
+    for processor in PROCESSORS:
+        lines += ["", f"## `{processor.type}`", "", f"**{processor.title}.** {processor.description}", ""]
+        lines += ["| option | type | default | meaning |", "|---|---|---|---|"]
+        lines += [_processor_row(option) for option in processor.options]
+        example = yaml.safe_dump([processor.example], sort_keys=False, allow_unicode=True).rstrip()
+        lines += ["", "```yaml", example, "```"]
+    return "\n".join(lines) + "\n"
+
+
+def _processor_row(option: ProcessorOption) -> str:
+    default = "required" if option.required else ""
+    if not option.required and option.default is not None:
+        default = f"`{msgspec.json.encode(option.default).decode()}`"
+    choices = f" One of {', '.join(f'`{choice}`' for choice in option.choices)}." if option.choices else ""
+    meaning = (option.description + choices).replace("|", "\\|")
+    return f"| `{option.name}` | {option.type} | {default} | {meaning} |"
+
+
 def main(arguments: list[str]) -> int:
     """Write the pages, or compare them; 1 when a page is not what the code says."""
-    pages = {DOCS / "config.md": config_page(), DOCS / "api.md": api_page()}
+    pages = {
+        DOCS / "config.md": config_page(),
+        DOCS / "api.md": api_page(),
+        DOCS / "processors.md": processors_page(),
+    }
     if "--check" in arguments:
         stale = [path for path, text in pages.items() if not path.is_file() or path.read_text("utf-8") != text]
         for path in stale:

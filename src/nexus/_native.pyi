@@ -72,6 +72,68 @@ class Decoded:
         """(line or record number from 1, message) of the first 100 rejected records."""
 
 @final
+class Pipelines:
+    """Compiled pipelines of one tenant, with what their steps remember; usable from several threads."""
+
+    def __init__(self, spec: bytes, previous: Pipelines | None = None) -> None:
+        """Compile a list of `{name, when, steps: [{type, options, when, enabled}], enabled}` in JSON. `when` and options
+        that are queries hold predicates as `encode_predicate` writes them. Steps that `previous` has, too, keep what they
+        remember. Raises ValueError that names pipeline, step and option."""
+
+    def fork(self, previous: Pipelines | None = None) -> Pipelines:
+        """The same pipelines for another tenant: nothing is remembered in common."""
+
+    @property
+    def empty(self) -> bool:
+        """No steps at all?"""
+
+    def run(self, batch: LogBatch, *, now_ns: int, seed: int, delivery: int) -> Processed:
+        """Process a batch. `seed` decides what is left to chance; `delivery` is different for each one under way."""
+
+    def trace(self, batch: LogBatch, *, now_ns: int, seed: int) -> Traced:
+        """Process a batch, noting what happens to each record; nothing is remembered. Slow."""
+
+@final
+class Processed:
+    """A processed batch. `settle` it once it is known whether it was stored."""
+
+    @property
+    def batch(self) -> LogBatch:
+        """The records that stay, in order."""
+
+    @property
+    def routed(self) -> list[tuple[str, LogBatch]]:
+        """Records for other tenants."""
+
+    def counts(self) -> list[tuple[str, int, str, int, int, int, int, list[tuple[str, int]], float]]:
+        """(pipeline, step, type, records in, out, failed, routed, [(reason, dropped)], seconds) of each step that ran."""
+
+    def settle(
+        self, stored: bool
+    ) -> list[tuple[str, str, str, list[float], list[tuple[list[tuple[str, str]], int, float, float, list[int]]]]]:
+        """Make what steps remember of the batch final, or forget it. Returns derived metrics to count: (name, kind,
+        description, bounds, [(labels, count, sum, last, by bucket)])."""
+
+@final
+class Traced:
+    """A processed batch, with what happened to each record. Rows are those of the batch that came in."""
+
+    @property
+    def processed(self) -> Processed: ...
+    @property
+    def origins(self) -> list[int]:
+        """Row of each record that stays."""
+
+    @property
+    def routed_origins(self) -> list[list[int]]:
+        """Row of each record of each routed batch."""
+
+    @property
+    def changes(self) -> list[tuple[int, str, int, str, list[tuple[str, bytes | None, bytes | None]], str]]:
+        """(row, pipeline, step, outcome, [(field, JSON before, JSON after)], message): `changed`, `dropped`, `routed` or
+        `failed`."""
+
+@final
 class SkeletonMemory:
     """Which skeletons are common over all blocks of a store: 1 MiB, usable from several threads."""
 

@@ -15,6 +15,7 @@ import secrets
 import signal
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
@@ -98,6 +99,7 @@ class Process:
         self._stop = asyncio.Event()
         self._registry = Registry()
         self._exits = contextlib.AsyncExitStack()
+        self._reloaders: list[Callable[[], object]] = []
 
     def config(self) -> Config:
         """The configuration in force."""
@@ -194,9 +196,9 @@ class Process:
         return doors[0], doors[1]
 
     def _services(self, store: Any, metadata: Any, pool: DecodePool, readiness: Any, addresses: Any) -> Services:
-        from nexus import components
         from nexus.pipeline.body import Budget
         from nexus.pipeline.live import LiveHub
+        from nexus.pipeline.pipelines import PipelineSets
         from nexus.pipeline.statistics import IngestStatistics
         from nexus.pipeline.topology import Topology
         from nexus.security.accounts import Accounts
@@ -210,12 +212,20 @@ class Process:
         live, sockets = LiveHub(self._registry), Sockets()
         audit = Audit(metadata, time.time_ns)
         accounts = Accounts(metadata, self.config, time.time_ns, audit)
+        pipelines = PipelineSets(
+            metadata.get_setting,
+            metadata.put_setting,
+            lambda: self._config.pipelines.file,
+            lambda: self._config.pipelines.route_tenants,
+            self._registry,
+        )
+        self._reloaders.append(pipelines.reload)
         topology = Topology(
             store,
             IngestStatistics(self._registry),
             pool,
             accounts.ensure_tenant,
-            components.PROCESSORS,
+            pipelines,
             lambda: self._config.ingest.max_body_bytes,
             live.publish,
         )
@@ -292,7 +302,9 @@ class Process:
             await asyncio.sleep(1.0)
             await asyncio.to_thread(_import_sql)
 
-        for work in (tidy(), warm(), services.deletions.run()):
+        pipelines = services.topology.pipelines
+        assert pipelines is not None
+        for work in (tidy(), warm(), services.deletions.run(), pipelines.watch()):
             task = asyncio.create_task(work)
             self._exits.push_async_callback(_cancelled, task)
 
@@ -349,6 +361,8 @@ class Process:
         log.info("configuration reloaded", extra={"fields": {"changed": ", ".join(taken) or "nothing"}})
         if waiting:
             log.warning("these settings need a restart: %s", ", ".join(waiting))
+        for reload in self._reloaders:
+            reload()
 
     async def _drain(self, services: Services) -> None:
         """Refuse new records and wait for those handed over."""

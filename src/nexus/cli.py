@@ -77,6 +77,7 @@ def build() -> App:
     app = App("nexus", help="Open observability platform.", help_epilogue=_EPILOGUE, version=f"nexus {__version__}")
     config = App("config", help="Look at the configuration.")
     admin = App("admin", help="Manage this installation.")
+    pipeline = App("pipeline", help="Work on pipelines.")
     for command in (up, ingest, doctor, migrate, version):
         app.command(command)
     config.command(config_show, "show")
@@ -86,6 +87,10 @@ def build() -> App:
     logs.command(logs_search, "search")
     logs.command(logs_tail, "tail")
     logs.command(logs_export, "export")
+    pipeline.command(pipeline_test, "test")
+    pipeline.command(pipeline_push, "push")
+    pipeline.command(pipeline_pull, "pull")
+    app.command(pipeline)
     app.command(config)
     app.command(admin)
     app.command(logs)
@@ -372,6 +377,57 @@ def config_check(config: Path | None = None) -> int:
     loaded = load(file=config)
     print(f"The configuration is right ({loaded.file or 'no file'}, {len(loaded.sources)} values set).")
     return DONE
+
+
+def pipeline_test(*files: Path) -> int:
+    """Run the tests in files of pipelines. Needs no server.
+
+    Parameters
+    ----------
+    files
+        YAML files.
+    """
+    from nexus import pipeline_command
+
+    return pipeline_command.test(files)
+
+
+def pipeline_push(file: Path, /, *, url: str = "", token: str = "", tenant: str = "") -> int:
+    """Make the pipelines of a file those of a tenant.
+
+    Parameters
+    ----------
+    file
+        YAML file.
+    url
+        Address of Nexus; without it NEXUS_URL, the Nexus running on the configured data directory, or
+        http://127.0.0.1:8080.
+    token
+        API key; without it NEXUS_TOKEN or NEXUS_BOOTSTRAP_TOKEN.
+    tenant
+        Tenant, for keys that may choose one; without it NEXUS_TENANT.
+    """
+    from nexus import pipeline_command
+
+    return pipeline_command.push(file, url=url, token=token, tenant=tenant)
+
+
+def pipeline_pull(*, url: str = "", token: str = "", tenant: str = "") -> int:
+    """Print the pipelines of a tenant as a file.
+
+    Parameters
+    ----------
+    url
+        Address of Nexus; without it NEXUS_URL, the Nexus running on the configured data directory, or
+        http://127.0.0.1:8080.
+    token
+        API key; without it NEXUS_TOKEN or NEXUS_BOOTSTRAP_TOKEN.
+    tenant
+        Tenant, for keys that may choose one; without it NEXUS_TENANT.
+    """
+    from nexus import pipeline_command
+
+    return pipeline_command.pull(url=url, token=token, tenant=tenant)
 
 
 def reset_password(config: Path | None = None, *, username: str = "admin") -> int:

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from functools import partial
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
 from nexus.pipeline.body import BodyLimits
 from nexus.pipeline.http import HttpReceiver
 from nexus.pipeline.receivers.json_lines import JsonLines
 from nexus.pipeline.receivers.otlp_http import OtlpHttp
-from nexus.pipeline.topology import Processor, Topology
+from nexus.pipeline.topology import Topology
 from nexus.security.permissions import Permission
 
 if TYPE_CHECKING:
@@ -22,9 +22,6 @@ if TYPE_CHECKING:
     from nexus.storage.clickhouse.store import ClickHouseStore
     from nexus.storage.metadata.api import MetadataStore
     from nexus.telemetry import Registry
-
-PROCESSORS: Final[tuple[Processor, ...]] = ()
-"""Steps between decoder and store, in order."""
 
 
 def otlp_receivers(topology: Topology) -> list[HttpReceiver]:

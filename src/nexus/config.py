@@ -116,6 +116,20 @@ class IngestConfig(Struct, forbid_unknown_fields=True, frozen=True):
     decode_threads: Annotated[int, Meta(ge=0, le=64, description="Threads that decode; 0 is one per CPU.")] = 0
 
 
+class PipelinesConfig(Struct, forbid_unknown_fields=True, frozen=True):
+    """What is done to records between decoding and storing; see the guide on pipelines."""
+
+    file: Annotated[
+        str,
+        Meta(
+            description="YAML file with pipelines for every tenant; they run before a tenant's own. Read again within "
+            "seconds when it changes; a file that is wrong changes nothing.",
+            extra=RELOADS,
+        ),
+    ] = ""
+    route_tenants: Annotated[list[str], Meta(description="Tenants that pipelines may send records to.", extra=RELOADS)] = []
+
+
 class QueryConfig(Struct, forbid_unknown_fields=True, frozen=True):
     """What one query may use, and how many run at a time."""
 
@@ -174,6 +188,7 @@ class Config(Struct, forbid_unknown_fields=True, frozen=True):
     bootstrap: BootstrapConfig = BootstrapConfig()
     tenants: TenantsConfig = TenantsConfig()
     ingest: IngestConfig = IngestConfig()
+    pipelines: PipelinesConfig = PipelinesConfig()
     query: QueryConfig = QueryConfig()
     storage: StorageConfig = StorageConfig()
     session: SessionConfig = SessionConfig()

@@ -6,6 +6,7 @@
     ├── Unauthenticated         401  no credentials, or wrong ones
     ├── PermissionDenied        403  known, but not allowed
     ├── NotFound                404
+    ├── Conflict                409  somebody else changed it meanwhile
     ├── PayloadTooLarge         413
     ├── UnsupportedEncoding     415
     ├── TokenReused             422  an idempotency key came back with another payload
@@ -81,6 +82,13 @@ class NotFound(NexusError):
 
     code = "not_found"
     http_status = 404
+
+
+class Conflict(NexusError):
+    """What was to be changed is not what the caller thinks it is: somebody else was faster."""
+
+    code = "conflict"
+    http_status = 409
 
 
 class PayloadTooLarge(NexusError):

@@ -162,6 +162,54 @@ class Histogram(_Instrument):
             yield Point(f"{self.name}_count", "counter", named, running)
 
 
+class Derived(_Instrument):
+    """A metric that pipelines derive from records: any labels, after `tenant`. Those of one name share their kind."""
+
+    def __init__(self, name: str, kind: str, help_text: str, buckets: Sequence[float] = ()) -> None:
+        """`kind` is counter, gauge or histogram; `buckets` are a histogram's upper bounds."""
+        super().__init__(name, help_text)
+        self.kind = kind
+        self.buckets = tuple(buckets)
+
+    def merge(
+        self,
+        tenant: str,
+        kind: str,
+        buckets: Sequence[float],
+        series: Sequence[tuple[Sequence[tuple[str, str]], int, float, float, Sequence[int]]],
+    ) -> bool:
+        """Add (labels, count, sum, last value, counts by bucket) of each series; False when kind or buckets are others."""
+        if (kind, tuple(buckets)) != (self.kind, self.buckets):
+            return False
+        with self._lock:
+            for labels, count, total, last, counts in series:
+                key: Any = (("tenant", tenant), *labels)
+                if key not in self._values and len(self._values) >= MAX_SERIES:
+                    key = (("tenant", OTHER),)
+                state = self._values.setdefault(key, [0.0] * (2 + len(counts)))
+                state[0] += count
+                state[1] = last if kind == "gauge" else state[1] + total
+                for place, number in enumerate(counts, 2):
+                    state[place] += number
+        return True
+
+    def points(self) -> Iterator[Point]:
+        """The current numbers."""
+        with self._lock:
+            known: dict[Any, list[float]] = self._values
+            values = [(dict(labels), list(state)) for labels, state in known.items()]
+        for labels, (count, total, *counts) in values:
+            if self.kind != "histogram":
+                yield Point(self.name, self.kind, labels, total)
+                continue
+            running = 0.0
+            for bound, number in zip((*self.buckets, float("inf")), counts, strict=True):
+                running += number
+                yield Point(f"{self.name}_bucket", "counter", {**labels, "le": _number(bound)}, running)
+            yield Point(f"{self.name}_sum", "counter", labels, total)
+            yield Point(f"{self.name}_count", "counter", labels, count)
+
+
 InstrumentT = TypeVar("InstrumentT", bound=_Instrument)
 
 
@@ -183,6 +231,16 @@ class Registry:
     def histogram(self, name: str, help_text: str, *labels: str, buckets: Sequence[float] = SECONDS) -> Histogram:
         """Make or find a histogram."""
         return self._find(Histogram(name, help_text, labels, buckets))
+
+    def derived(self, name: str, kind: str, help_text: str, buckets: Sequence[float] = ()) -> Derived:
+        """Make or find a metric that pipelines derive; beyond 1,000 of them they share one that takes nothing."""
+        name = f"nexus_derived_{name}"
+        if (
+            name not in self._instruments
+            and sum(name.startswith("nexus_derived_") for name in self._instruments) >= MAX_SERIES
+        ):
+            return Derived(name, "none", help_text)
+        return self._find(Derived(name, kind, help_text, buckets))
 
     def _find(self, instrument: InstrumentT) -> InstrumentT:
         found = self._instruments.setdefault(instrument.name, instrument)

@@ -16,6 +16,7 @@ pub mod limits;
 pub mod live;
 pub mod native;
 pub mod otlp;
+pub mod process;
 pub mod render;
 pub mod select;
 pub mod severity;

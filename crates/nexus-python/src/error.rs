@@ -55,6 +55,12 @@ impl IntoPyErr for BadRows {
     }
 }
 
+impl IntoPyErr for nexus_core::process::CompileError {
+    fn into_py_err(self) -> PyErr {
+        PyValueError::new_err(self.to_string())
+    }
+}
+
 impl IntoPyErr for TooMuch {
     fn into_py_err(self) -> PyErr {
         PyValueError::new_err(self.to_string())

@@ -5,6 +5,7 @@ mod batch;
 mod decode;
 mod encode;
 mod error;
+mod process;
 mod select;
 
 use pyo3::prelude::*;
@@ -22,6 +23,8 @@ mod _native {
     use crate::encode::{SkeletonMemory, encode_native, render_records};
     #[pymodule_export]
     use crate::error::{BadEncoding, DecodeError, TooLarge, UnknownEncoding};
+    #[pymodule_export]
+    use crate::process::{Pipelines, Processed, Traced};
     #[pymodule_export]
     use crate::select::{Filter, render_batch};
     #[pymodule_export]

@@ -1,27 +1,30 @@
 """The running pipeline: what a receiver hands over is decoded, processed and stored, or refused with a reason.
 
 One path for every receiver: a `Delivery` goes in, an `Outcome` comes out after the records are durable and visible.
-Idempotency keys are looked up before anything is decoded; processors are a list with one signature.
+Idempotency keys are looked up before anything is decoded. Pipelines run where bodies are decoded; what they drop or send to
+another tenant was accepted all the same. Within `inspecting` nothing is stored: see `nexus.pipeline.inspection`.
 """
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Sequence
+import secrets
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
-from typing import Final
+from typing import Any, Final
 
 from nexus.errors import InvalidRequest, Overloaded
 from nexus.model.batch import Decoded, LogBatch
 from nexus.pipeline.body import Lease
 from nexus.pipeline.decode import Decode, DecodePool, decode, decompress, fingerprint
+from nexus.pipeline.inspection import INSPECTION, Inspection
+from nexus.pipeline.pipelines import PipelineSets, Work
 from nexus.pipeline.statistics import IngestStatistics
-from nexus.storage.api import LogStore, Token
-
-Processor = Callable[[str, LogBatch], LogBatch]
-"""A step between decoder and store: (tenant, batch) -> batch. Pure; runs on the event loop."""
+from nexus.storage.api import LogStore, Receipt, Token
 
 MAX_KEY_LENGTH: Final = 256
+PIPELINE_WEIGHT: Final = 8
+"""Bytes that go through pipelines weigh this much when it is decided whether they are worth a thread."""
 
 
 @dataclass(slots=True)
@@ -60,7 +63,7 @@ class Topology:
         statistics: IngestStatistics,
         pool: DecodePool,
         ensure_tenant: Callable[[str], Awaitable[None]],
-        processors: Sequence[Processor] = (),
+        pipelines: PipelineSets | None = None,
         max_body_bytes: Callable[[], int] = lambda: 64 << 20,
         publish: Callable[[str, LogBatch], None] = lambda tenant, batch: None,
     ) -> None:
@@ -70,7 +73,7 @@ class Topology:
         self.statistics = statistics
         self._pool = pool
         self._ensure_tenant = ensure_tenant
-        self._processors = tuple(processors)
+        self.pipelines = pipelines
         self._max_body_bytes = max_body_bytes
         self._publish = publish
         self._running: set[asyncio.Task[Outcome]] = set()
@@ -107,17 +110,26 @@ class Topology:
             return await asyncio.shield(task)
 
     async def _deliver(self, delivery: Delivery, decoder: Decode, answer: Answer) -> Outcome:
+        if (inspection := INSPECTION.get()) is not None:
+            return await self._inspect(delivery, decoder, answer, inspection)
         if delivery.key:
             return await self._deliver_once(delivery, decoder, answer)
-        size, decoded = await self._pool.run(
-            _work_size(delivery), _decode_body, delivery.body, delivery.encoding, self._max_body_bytes(), decoder
+        work = await self._work(delivery.tenant, secrets.randbits(64)) if self.pipelines else None
+        size, decoded, processed = await self._pool.run(
+            _work_size(delivery, work),
+            _decode_body,
+            delivery.body,
+            delivery.encoding,
+            self._max_body_bytes(),
+            decoder,
+            work,
         )
-        return await self._store_decoded(delivery, size, decoded, None, answer)
+        return await self._store_decoded(delivery, size, decoded, processed, None, answer)
 
     async def _deliver_once(self, delivery: Delivery, decoder: Decode, answer: Answer) -> Outcome:
         check_key(delivery.key)
         body, mark = await self._pool.run(
-            _work_size(delivery), _unpack, delivery.body, delivery.encoding, self._max_body_bytes()
+            _work_size(delivery, None), _unpack, delivery.body, delivery.encoding, self._max_body_bytes()
         )
         token = Token(delivery.key, mark)
         receipt = await self._store.replayed(delivery.tenant, token)
@@ -125,12 +137,30 @@ class Topology:
             self.statistics.replayed(delivery.tenant, delivery.receiver)
             return Outcome(accepted=receipt.records, replayed=True, reply=receipt.reply)
         size = len(body)
-        decoded = await self._pool.run(size, decode, body, decoder)
+        work = await self._work(delivery.tenant, mark) if self.pipelines else None
+        decoded, processed = await self._pool.run(
+            size * (PIPELINE_WEIGHT if work else 1), _decode_and_process, body, decoder, work
+        )
         del body
-        return await self._store_decoded(delivery, size, decoded, token, answer)
+        return await self._store_decoded(delivery, size, decoded, processed, token, answer)
+
+    async def _work(self, tenant: str, seed: int) -> Work | None:
+        assert self.pipelines is not None
+        return await self.pipelines.work(tenant, seed)
+
+    async def _inspect(self, delivery: Delivery, decoder: Decode, answer: Answer, inspection: Inspection) -> Outcome:
+        """Decode and process, and note what would be stored; the answer is as if it had been."""
+        work = await self._work(delivery.tenant, 0) if self.pipelines else None
+        size, decoded, _ = await self._pool.run(
+            _work_size(delivery, work), _decode_body, delivery.body, delivery.encoding, self._max_body_bytes(), decoder, None
+        )
+        await self._pool.run(size * PIPELINE_WEIGHT, inspection.note, delivery.tenant, decoded, work)
+        outcome = Outcome(decoded.accepted, decoded.rejected, decoded.errors)
+        outcome.reply = answer(outcome)
+        return outcome
 
     async def _store_decoded(
-        self, delivery: Delivery, size: int, decoded: Decoded, token: Token | None, answer: Answer
+        self, delivery: Delivery, size: int, decoded: Decoded, processed: Any, token: Token | None, answer: Answer
     ) -> Outcome:
         outcome = Outcome(decoded.accepted, decoded.rejected, decoded.errors)
         tenant, receiver = delivery.tenant, delivery.receiver
@@ -139,22 +169,45 @@ class Topology:
                 self.statistics.rejected(tenant, receiver, decoded.rejected)
             outcome.reply = answer(outcome)
             return outcome
-        batch = decoded.batch
-        for process in self._processors:
-            batch = process(tenant, batch)
-        await self._ensure_tenant(tenant)
         outcome.reply = answer(outcome)
         # The batch holds all there is to keep: the body's share of the budget is free while the commit is awaited.
         delivery.body = b""
         if delivery.lease:
             delivery.lease.close()
-        receipt = await self._store.append(tenant, batch, token, outcome.reply)
+        if processed is None:
+            await self._ensure_tenant(tenant)
+            batch = decoded.batch
+            receipt = await self._store.append(tenant, batch, token, outcome.reply)
+        else:
+            batch, receipt = await self._store_processed(tenant, receiver, processed, token, outcome)
         if receipt.replayed:
             self.statistics.replayed(tenant, receiver)
             return Outcome(accepted=receipt.records, replayed=True, reply=receipt.reply)
         self.statistics.stored(tenant, receiver, size, batch, decoded.rejected)
         self._publish(tenant, batch)
         return outcome
+
+    async def _store_processed(
+        self, tenant: str, receiver: str, processed: Any, token: Token | None, outcome: Outcome
+    ) -> tuple[LogBatch, Receipt]:
+        """Store what pipelines left and sent elsewhere. The tenant's own batch comes last: with it the delivery counts as
+        stored, so a retry with the same key completes what is missing."""
+        assert self.pipelines is not None
+        stored = False
+        try:
+            await self._ensure_tenant(tenant)
+            for number, (target, part) in enumerate(processed.routed):
+                await self._ensure_tenant(target)
+                own = Token(f"{tenant}\0{number}\0{token.key}", token.fingerprint) if token else None
+                if not (await self._store.append(target, part, own)).replayed:
+                    self.statistics.stored(target, receiver, 0, part, 0)
+                    self._publish(target, part)
+            batch: LogBatch = processed.batch
+            receipt = await self._store.append(tenant, batch, token, outcome.reply, outcome.accepted)
+            stored = not receipt.replayed
+        finally:
+            self.pipelines.settled(tenant, processed, stored=stored)
+        return batch, receipt
 
 
 def check_key(key: str) -> None:
@@ -163,14 +216,19 @@ def check_key(key: str) -> None:
         raise InvalidRequest(f"an idempotency key is 1 to {MAX_KEY_LENGTH} printable characters.")
 
 
-def _work_size(delivery: Delivery) -> int:
+def _work_size(delivery: Delivery, work: Work | None) -> int:
     # What is compressed may be many times larger.
-    return len(delivery.body) * (20 if delivery.encoding else 1)
+    return len(delivery.body) * (20 if delivery.encoding else 1) * (PIPELINE_WEIGHT if work else 1)
 
 
-def _decode_body(body: bytes, encoding: str, limit: int, decoder: Decode) -> tuple[int, Decoded]:
+def _decode_body(body: bytes, encoding: str, limit: int, decoder: Decode, work: Work | None) -> tuple[int, Decoded, Any]:
     plain = decompress(body, encoding, limit)
-    return len(plain), decode(plain, decoder)
+    return len(plain), *_decode_and_process(plain, decoder, work)
+
+
+def _decode_and_process(body: bytes, decoder: Decode, work: Work | None) -> tuple[Decoded, Any]:
+    decoded = decode(body, decoder)
+    return decoded, work.run(decoded.batch) if work and decoded.accepted else None
 
 
 def _unpack(body: bytes, encoding: str, limit: int) -> tuple[bytes, int]:

@@ -17,12 +17,13 @@ from starlette.responses import Response
 from nexus.errors import InvalidRequest, NexusError, NotFound, Unavailable
 from nexus.pipeline.body import BodyLimits, Budget, ClientGone, Lease, read_body
 from nexus.pipeline.decode import decompress
-from nexus.pipeline.http import Reply, Request
+from nexus.pipeline.http import HttpReceiver, Reply, Request
+from nexus.pipeline.inspection import Inspection, inspecting, wanted
 from nexus.pipeline.topology import Delivery
 from nexus.security.identity import COOKIE_GUARD, TENANT_HEADER, Principal
 from nexus.security.permissions import Permission
 from nexus.server.call import Call, parse_payload, query_pairs
-from nexus.server.errors import Forbidden, MethodNotAllowed, error_response
+from nexus.server.errors import Forbidden, MethodNotAllowed, error_response, json_response
 from nexus.server.routes import WEBSOCKET, Match, Route, Router
 from nexus.server.services import Services
 from nexus.server.static import UI_PATHS, StaticFiles, takes_html
@@ -168,6 +169,8 @@ class Dispatcher:
                     headers.get("idempotency-key", ""),
                     lease,
                 )
+                if wanted(headers, request.query):
+                    return await self._inspected(receiver, request, delivery)
                 return _response(await receiver.receive(request, delivery))
         except ClientGone:
             services.topology.statistics.refused(receiver.name, "client_gone")
@@ -179,6 +182,20 @@ class Dispatcher:
                 error = Unavailable("the delivery failed; the log of Nexus says why.", retry_after=5.0)
             services.topology.statistics.refused(receiver.name, error.code)
             return _response(receiver.refuse(request, error))
+
+    async def _inspected(self, receiver: HttpReceiver, request: Request, delivery: Delivery) -> Response:
+        """What would become of the delivery, with nothing stored; the receiver's own answer when it delivered nothing."""
+        services = self._services
+        inspection = Inspection(lambda tenant: services.config().retention.logs.days)
+        with inspecting(inspection):
+            try:
+                reply = await receiver.receive(request, delivery)
+            except NexusError:
+                # Receivers refuse what holds no good record; here the reasons are the answer.
+                if not inspection.deliveries:
+                    raise
+                return json_response(inspection.answer())
+        return json_response(inspection.answer()) if inspection.deliveries else _response(reply)
 
     def _limits(self, max_bytes: int) -> BodyLimits:
         ingest = self._services.config().ingest

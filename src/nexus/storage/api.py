@@ -148,8 +148,12 @@ class ErasureFailed(StorageError):
 class LogStore(Protocol):
     """Logs: append and query."""
 
-    async def append(self, tenant: str, batch: Any, token: Token | None = None, reply: bytes = b"") -> Receipt:
-        """Store a native `LogBatch`; see the module text. Raises Overloaded, DiskFull, TokenReused, StorageError."""
+    async def append(
+        self, tenant: str, batch: Any, token: Token | None = None, reply: bytes = b"", records: int | None = None
+    ) -> Receipt:
+        """Store a native `LogBatch`; see the module text. `records` is what the receipt says when that is not the batch's
+        number: pipelines may have dropped some. A token is remembered though its batch is empty. Raises Overloaded,
+        DiskFull, TokenReused, StorageError."""
         ...
 
     async def replayed(self, tenant: str, token: Token) -> Receipt | None:

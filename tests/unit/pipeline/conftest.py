@@ -25,6 +25,6 @@ def bench() -> Iterator[Bench]:
         tenants.append(tenant)
 
     limit: Callable[[], int] = lambda: 1 << 20  # noqa: E731
-    topology = Topology(store, IngestStatistics(registry), pool, ensure, (), limit)  # type: ignore[arg-type]
+    topology = Topology(store, IngestStatistics(registry), pool, ensure, None, limit)  # type: ignore[arg-type]
     yield Bench(store, registry, topology, tenants)
     pool.close()

@@ -22,7 +22,9 @@ class MemoryStore:
     gate: asyncio.Event = field(default_factory=asyncio.Event)
     waiting: int = 0
 
-    async def append(self, tenant: str, batch: Any, token: Token | None = None, reply: bytes = b"") -> Receipt:
+    async def append(
+        self, tenant: str, batch: Any, token: Token | None = None, reply: bytes = b"", records: int | None = None
+    ) -> Receipt:
         self.waiting += 1
         await self.gate.wait()
         self.waiting -= 1
@@ -32,7 +34,7 @@ class MemoryStore:
         if token and (known := await self.replayed(tenant, token)):
             return known
         self.batches.append((tenant, batch))
-        receipt = Receipt(batch.num_rows, reply=reply)
+        receipt = Receipt(batch.num_rows if records is None else records, reply=reply)
         if token:
             self.receipts[tenant, token.key] = (token.fingerprint, receipt)
         return receipt

@@ -118,6 +118,19 @@ async def test_a_token_stands_for_one_payload(open_store: OpenStore) -> None:
     assert await count(store) == 5
 
 
+async def test_a_token_is_remembered_though_nothing_is_left_to_store(open_store: OpenStore) -> None:
+    """Pipelines may drop every record; the receipt says what the sender sent."""
+    store = open_store()
+    receipts = await asyncio.gather(*(store.append("t", numbered(0), Token("k", 1), b"%d" % n, 7) for n in range(3)))
+    assert receipts == [Receipt(7, False, b"0"), Receipt(7, True, b"0"), Receipt(7, True, b"0")]
+    store.close()
+    again = open_store()
+    assert await again.replayed("t", Token("k", 1)) == Receipt(7, True, b"0")
+    assert await again.append("t", numbered(3), Token("k", 1), b"other", 7) == Receipt(7, True, b"0")
+    assert await again.append("t", numbered(3), Token("l", 1), b"4", 4) == Receipt(4, False, b"4")
+    assert await count(again) == 3
+
+
 async def test_a_sender_that_gives_up_does_not_stop_the_others(open_store: OpenStore) -> None:
     """Who waits for the same batch gets the answer."""
     store = open_store(writer={"interval": 0.2, "quiet_rows": 10**9})

@@ -11,8 +11,10 @@ use nexus_core::live::render_batch;
 use nexus_core::native::logs::{AttributeType, LogBlockOptions, PromotedColumn, encode_logs};
 use nexus_core::native::memory::SkeletonMemory;
 use nexus_core::otlp::{decode_logs_json, decode_logs_protobuf};
+use nexus_core::process::{Context, Pipelines};
 use nexus_core::select::Filter;
 use nexus_core::template::mask_template;
+use std::sync::{Arc, OnceLock};
 
 const NOW: i64 = 1_700_000_000_000_000_000;
 /// Limit given to [`decompress`]: small, so that inputs that meet it are quick.
@@ -78,6 +80,22 @@ pub const TARGETS: &[Target] = &[
         samples: samples::envelope::small,
         heavy: Vec::new,
         tokens: &[b"ARROW1", b"nexus.signal", b"nexus.envelope", b"\xff\xff\xff\xff"],
+        protobuf: false,
+    },
+    Target {
+        name: "pipelines",
+        run: pipelines,
+        samples: samples::pipelines::small,
+        heavy: samples::pipelines::heavy,
+        tokens: samples::pipelines::TOKENS,
+        protobuf: false,
+    },
+    Target {
+        name: "pipeline_spec",
+        run: pipeline_spec,
+        samples: samples::pipelines::specs,
+        heavy: samples::pipelines::none,
+        tokens: samples::pipelines::TOKENS,
         protobuf: false,
     },
     Target {
@@ -183,6 +201,61 @@ fn decompressed(input: &[u8], encoding: Encoding) -> Check {
 
 fn envelope(input: &[u8]) -> Check {
     from_ipc(input).ok().map(|decoded| Box::new(move || batch(&decoded)) as _)
+}
+
+/// Records go through one step of every kind; what comes out is a batch like any other, and no record is lost uncounted.
+fn pipelines(input: &[u8]) -> Check {
+    static EVERYTHING: OnceLock<Pipelines> = OnceLock::new();
+    let everything =
+        EVERYTHING.get_or_init(|| Pipelines::compile(EVERY_STEP.as_bytes(), None).expect("steps that compile"));
+    let decoded = decode_json_lines(input, NOW, &FieldMapping::default()).ok()?;
+    let records = decoded.batch.num_rows() as u64;
+    let context = Context { now_ns: NOW, seed: 1, delivery: 1 };
+    let mut processed = everything.fork(None).run(Arc::new(decoded.batch), &context);
+    Some(Box::new(move || {
+        processed.settle(true);
+        let counts = &processed.counts;
+        let gone: u64 = counts.iter().flat_map(|count| &count.dropped).map(|(_, number)| number).sum();
+        let routed: u64 = counts.iter().map(|count| count.routed).sum();
+        assert_eq!(processed.batch.num_rows() as u64 + gone + routed, records);
+        assert_eq!(processed.routed.iter().map(|(_, part)| part.num_rows() as u64).sum::<u64>(), routed);
+        batch(&processed.batch);
+        processed.routed.iter().for_each(|(_, part)| batch(part));
+    }))
+}
+
+const EVERY_STEP: &str = r#"[{"name":"p","steps":[
+    {"type":"multiline","options":{"start":"^E"}},
+    {"type":"parse_json","options":{"prefix":"j.","on_failure":"tag"}},
+    {"type":"parse_logfmt","options":{"overwrite":false}},
+    {"type":"parse_key_value","options":{"pair_separator":",","remove_source":true,"field":"k"}},
+    {"type":"parse_regex","options":{"pattern":"(?P<first>\\w+) (?P<resource.second>\\S+)(?P<trace_id> [0-9a-f]{32})?"}},
+    {"type":"parse_grok","options":{"patterns":["%{COMBINEDAPACHELOG}","%{SYSLOGLINE}"]}},
+    {"type":"parse_timestamp","options":{"field":"t","formats":["auto","%b %e %T","unix"]}},
+    {"type":"parse_severity","options":{"field":"lvl"}},
+    {"type":"redact","options":{"patterns":{"odd":"o.d"}}},
+    {"type":"rename","options":{"fields":{"a":"service","n":"body"}}},
+    {"type":"set","options":{"fields":{"copy":"${body}","text":"<${service}>","event_name":"${k}"}}},
+    {"type":"keep","options":{"attributes":["a*","c*","h*","j*","n*","t*"]}},
+    {"type":"dedupe","options":{"keys":["body","t"]}},
+    {"type":"sample","options":{"ratio":0.8,"field":"body"}},
+    {"type":"throttle","options":{"rate":5,"burst":100,"keys":["service"]}},
+    {"type":"derive_metrics","options":{"name":"m","kind":"histogram","field":"n","labels":{"s":"service"}}},
+    {"type":"drop","options":{"fields":["text","trace_id","host"]}},
+    {"type":"route","options":{"tenant":"other"},"when":"[\"exists\",\"column\",\"event_name\"]"}]}]"#;
+
+/// Specifications are taken or refused with a reason, and those that are taken run.
+fn pipeline_spec(input: &[u8]) -> Check {
+    match Pipelines::compile(input, None) {
+        Ok(pipelines) => {
+            let lines = samples::pipelines::small().join(&b'\n');
+            let decoded = decode_json_lines(&lines, NOW, &FieldMapping::default()).expect("records");
+            let context = Context { now_ns: NOW, seed: 1, delivery: 1 };
+            batch(&pipelines.run(Arc::new(decoded.batch), &context).batch);
+        }
+        Err(error) => assert!(!error.to_string().is_empty()),
+    }
+    None
 }
 
 /// The first line is a predicate, the others are records.

@@ -1,1 +1,1 @@
-"""Steps between decoder and store, each `(tenant, batch) -> batch`; `nexus.components` lists the ones in use."""
+"""Processors: the catalogue of what they are called and take. The work is done in `crates/nexus-core/src/process`."""

@@ -113,9 +113,11 @@ class ClickHouseStore:
 
     # ------------------------------------------------------------------------------------------------------- LogStore
 
-    async def append(self, tenant: str, batch: Any, token: Token | None = None, reply: bytes = b"") -> Receipt:
+    async def append(
+        self, tenant: str, batch: Any, token: Token | None = None, reply: bytes = b"", records: int | None = None
+    ) -> Receipt:
         """See `storage.api`."""
-        return await self._writer.append(tenant, batch, token, reply)
+        return await self._writer.append(tenant, batch, token, reply, records)
 
     async def replayed(self, tenant: str, token: Token) -> Receipt | None:
         """See `storage.api`."""

@@ -99,6 +99,7 @@ class LogWriter:
         self._paused = False
         self._pausing = threading.Lock()
         self._in_flight: dict[bytes, Waiting] = {}
+        self._remembering: set[asyncio.Task[None]] = set()
         self._doubtful: dict[int, list[int]] = {}
         self._last_commit_id = 0
         self.statistics = WriterStatistics()
@@ -142,11 +143,14 @@ class LogWriter:
 
     # ---------------------------------------------------------------------------------------- on the event loop
 
-    async def append(self, tenant: str, batch: Any, token: Token | None, reply: bytes) -> Receipt:
+    async def append(
+        self, tenant: str, batch: Any, token: Token | None, reply: bytes, records: int | None = None
+    ) -> Receipt:
         """See `LogStore.append`."""
-        records = int(batch.num_rows)
+        rows = int(batch.num_rows)
+        records = rows if records is None else records
         waiting = Waiting(
-            tenant, batch, records, int(batch.num_bytes), tuple(day for day, _ in batch.days()), time.monotonic(),
+            tenant, batch, rows, int(batch.num_bytes), tuple(day for day, _ in batch.days()), time.monotonic(),
             asyncio.get_running_loop().create_future(), Receipt(records, reply=reply),
         )  # fmt: skip
         if token is None:
@@ -164,11 +168,26 @@ class LogWriter:
         else:
             waiting.only_days = _days_left(waiting.days, known, int(time.time()) // 86400)
             waiting.receipt = Receipt(known.records, reply=known.reply)
-        self._enqueue(waiting)
+        if waiting.entry and not rows:
+            remembering = asyncio.ensure_future(self._remember(waiting.entry, waiting))
+            remembering.add_done_callback(self._remembering.discard)
+            self._remembering.add(remembering)
+        else:
+            self._enqueue(waiting)
         self._in_flight[digest] = waiting
         # A sender that goes away must not take along others that wait for the same batch.
         waiting.future.add_done_callback(lambda future: self._landed(digest, waiting, future))
         return await asyncio.shield(waiting.future)
+
+    async def _remember(self, entry: Entry, waiting: Waiting) -> None:
+        """Write down a token whose batch is empty."""
+        try:
+            await asyncio.to_thread(self._ledger.begin, 0, [entry], ())
+        except Exception as error:
+            failure = StorageError(f"the token could not be written down: {error}.", hint="Retry.")
+            waiting.future.set_exception(failure)
+        else:
+            waiting.future.set_result(waiting.receipt)
 
     async def replayed(self, tenant: str, token: Token) -> Receipt | None:
         """See `LogStore.replayed`. Waits for an equal batch that is being stored."""

@@ -6,6 +6,7 @@ pub mod filter;
 pub mod json_lines;
 pub mod otlp;
 pub mod otlp_json;
+pub mod pipelines;
 pub mod template;
 
 /// Size of the heavy inputs.
