@@ -5,6 +5,7 @@ mod batch;
 mod decode;
 mod encode;
 mod error;
+mod foreign;
 
 use pyo3::prelude::*;
 
@@ -21,6 +22,11 @@ mod _native {
     use crate::encode::{SkeletonMemory, encode_native, render_records};
     #[pymodule_export]
     use crate::error::{BadEncoding, DecodeError, TooLarge, UnknownEncoding};
+    #[pymodule_export]
+    use crate::foreign::{
+        BulkItems, FieldMapping, decode_datadog, decode_elasticsearch_bulk, decode_firehose, decode_journald,
+        decode_loki_json, decode_loki_protobuf, decode_splunk_events, decode_splunk_raw,
+    };
     #[pymodule_export]
     use crate::version;
 }
