@@ -116,6 +116,26 @@ class IngestConfig(Struct, forbid_unknown_fields=True, frozen=True):
     decode_threads: Annotated[int, Meta(ge=0, le=64, description="Threads that decode; 0 is one per CPU.")] = 0
 
 
+class ElasticsearchConfig(Struct, forbid_unknown_fields=True, frozen=True):
+    """What Elasticsearch's clients are told."""
+
+    version: Annotated[
+        str,
+        Meta(
+            pattern=r"^\d+\.\d+\.\d+$",
+            description="Version of Elasticsearch to answer with. Beats refuse one that is older than they are.",
+        ),
+    ] = "8.19.8"
+
+
+class SplunkConfig(Struct, forbid_unknown_fields=True, frozen=True):
+    """The HTTP Event Collector."""
+
+    acknowledgements: Annotated[
+        bool, Meta(description="Give senders that name a channel an `ackId` to ask about, as indexer acknowledgement does.")
+    ] = True
+
+
 class QueryConfig(Struct, forbid_unknown_fields=True, frozen=True):
     """What one query may use, and how many run at a time."""
 
@@ -174,6 +194,8 @@ class Config(Struct, forbid_unknown_fields=True, frozen=True):
     bootstrap: BootstrapConfig = BootstrapConfig()
     tenants: TenantsConfig = TenantsConfig()
     ingest: IngestConfig = IngestConfig()
+    elasticsearch: ElasticsearchConfig = ElasticsearchConfig()
+    splunk: SplunkConfig = SplunkConfig()
     query: QueryConfig = QueryConfig()
     storage: StorageConfig = StorageConfig()
     session: SessionConfig = SessionConfig()

@@ -60,7 +60,8 @@ fn record(decoder: &mut Decoder<'_>, reader: &mut Reader<'_>, defaults: &Default
     // The message first, wherever it stands: what the envelope says goes before what its message says.
     let message = find(&mut reader.clone(), b"message")?;
     let (mut scratch, mut text, mut tags) = (Vec::new(), Vec::new(), Vec::new());
-    let text = message.filter(|token| token.is_text()).map(|token| token.resolve(&mut text));
+    let message = message.filter(|token| token.is_text());
+    let text = message.as_ref().map(|token| token.resolve(&mut text));
     decoder.begin();
     let mut slots = Slots::EMPTY;
     add_defaults(decoder, defaults, &mut slots)?;

@@ -156,7 +156,7 @@ impl Delivery<'_> {
         inner: &mut Rejections,
     ) -> Result<bool, Reject> {
         let Some(payload) = Payload::read(data) else { return Ok(false) };
-        if payload.kind == b"CONTROL_MESSAGE" {
+        if *payload.kind == *b"CONTROL_MESSAGE" {
             return Ok(true);
         }
         let Some(mut events) = payload.events else { return Ok(false) };

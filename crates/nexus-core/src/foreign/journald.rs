@@ -153,7 +153,7 @@ fn entry(decoder: &mut Decoder<'_>, fields: &[Field<'_>]) -> Result<(), Reject> 
         decoder.text_field(IDENTIFIER, value, &mut slots)?;
     }
     for (name, value) in &texts {
-        let name = if *name == b"_HOSTNAME" { b"host.name" } else { *name };
+        let name = if *name == b"_HOSTNAME" { &b"host.name"[..] } else { *name };
         decoder.text_field(name, value, &mut slots)?;
     }
     if texts.is_empty() {

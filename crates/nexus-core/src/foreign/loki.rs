@@ -195,7 +195,8 @@ impl<'m> Push<'m> {
         self.complete(slots)
     }
 
-    fn complete(&mut self, mut slots: Slots<'_>) -> Result<(), Reject> {
+    fn complete(&mut self, slots: Slots<'_>) -> Result<(), Reject> {
+        let mut slots = slots;
         let Self { decoder, labels, meant, .. } = self;
         for (name, value) in meant.iter().map(|&index| &labels[index]) {
             decoder.fallback(name, value, &mut slots)?;

@@ -95,7 +95,8 @@ fn text_lines(
 }
 
 /// Finish a record whose fields may live shorter than the mapping.
-fn finish(decoder: &mut Decoder<'_>, mut slots: Slots<'_>) -> Result<(), Reject> {
+fn finish(decoder: &mut Decoder<'_>, slots: Slots<'_>) -> Result<(), Reject> {
+    let mut slots = slots;
     decoder.finish(&mut slots)
 }
 

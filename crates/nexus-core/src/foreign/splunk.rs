@@ -63,11 +63,11 @@ pub fn decode_splunk_raw(
     Ok(Decoded { batch: decoder.builder.finish(), rejections })
 }
 
-fn event<'a>(decoder: &mut Decoder<'_>, reader: &mut Reader<'a>, defaults: &'a Defaults) -> Result<(), Reject> {
+fn event(decoder: &mut Decoder<'_>, reader: &mut Reader<'_>, defaults: &Defaults) -> Result<(), Reject> {
     open_object(reader)?;
     decoder.begin();
     let (mut scratch, mut array) = (Vec::new(), Vec::new());
-    let mut slots: Slots<'a> = Slots::EMPTY;
+    let mut slots = Slots::EMPTY;
     let mut found = Event::Missing;
     add_defaults(decoder, defaults, &mut slots)?;
     let mut first = true;
@@ -88,11 +88,11 @@ fn event<'a>(decoder: &mut Decoder<'_>, reader: &mut Reader<'a>, defaults: &'a D
             },
             name => {
                 let name = match name {
-                    b"time" => b"splunk.time",
-                    b"host" => b"host.name",
-                    b"source" => b"com.splunk.source",
-                    b"sourcetype" => b"com.splunk.sourcetype",
-                    b"index" => b"com.splunk.index",
+                    b"time" => &b"splunk.time"[..],
+                    b"host" => &b"host.name"[..],
+                    b"source" => &b"com.splunk.source"[..],
+                    b"sourcetype" => &b"com.splunk.sourcetype"[..],
+                    b"index" => &b"com.splunk.index"[..],
                     other => other,
                 };
                 decoder.field(reader, name, token, &mut slots)?;
@@ -117,10 +117,10 @@ enum Event {
     Given,
 }
 
-fn content<'a>(
+fn content<'a, 'r: 'a>(
     decoder: &mut Decoder<'_>,
-    reader: &mut Reader<'a>,
-    token: RawToken<'a>,
+    reader: &mut Reader<'r>,
+    token: RawToken<'r>,
     slots: &mut Slots<'a>,
     array: &mut Vec<u8>,
 ) -> Result<Event, Reject> {

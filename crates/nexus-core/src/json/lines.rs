@@ -245,14 +245,11 @@ impl<'m> Decoder<'m> {
     }
 
     /// Read an object as one record; `check` looks at what follows it before it is taken.
-    pub(crate) fn record<'a>(
+    pub(crate) fn record<'r>(
         &mut self,
-        reader: &mut Reader<'a>,
-        check: impl FnOnce(&mut Reader<'a>) -> Result<(), Reject>,
-    ) -> Result<(), Reject>
-    where
-        'm: 'a,
-    {
+        reader: &mut Reader<'r>,
+        check: impl FnOnce(&mut Reader<'r>) -> Result<(), Reject>,
+    ) -> Result<(), Reject> {
         open_object(reader)?;
         self.begin();
         let mut slots = Slots::EMPTY;
@@ -273,9 +270,9 @@ impl<'m> Decoder<'m> {
     }
 
     /// A value by its name. Objects are flattened; the first token of `token`'s value has been read from `reader`.
-    pub(crate) fn field<'a>(
+    pub(crate) fn field<'a, 'r: 'a>(
         &mut self,
-        reader: &mut Reader<'a>,
+        reader: &mut Reader<'r>,
         name: &[u8],
         token: RawToken<'a>,
         slots: &mut Slots<'a>,
@@ -342,7 +339,7 @@ impl<'m> Decoder<'m> {
 
     /// Members of the record, whose brace has been read. Records of one kind have their fields in one order, so the next
     /// key is guessed from the one before it.
-    pub(crate) fn members<'a>(&mut self, reader: &mut Reader<'a>, slots: &mut Slots<'a>) -> Result<(), Reject> {
+    pub(crate) fn members<'a, 'r: 'a>(&mut self, reader: &mut Reader<'r>, slots: &mut Slots<'a>) -> Result<(), Reject> {
         let mut previous = None;
         let mut first = true;
         loop {
@@ -378,7 +375,12 @@ impl<'m> Decoder<'m> {
 
     /// Members of a nested object whose brace has been read; `self.path` holds its dotted name, the caller cuts it back.
     /// `depth` is the depth of the object that holds it.
-    fn nested<'a>(&mut self, reader: &mut Reader<'a>, depth: usize, slots: &mut Slots<'a>) -> Result<(), Reject> {
+    fn nested<'a, 'r: 'a>(
+        &mut self,
+        reader: &mut Reader<'r>,
+        depth: usize,
+        slots: &mut Slots<'a>,
+    ) -> Result<(), Reject> {
         if depth >= MAX_DEPTH {
             return Err(Reject::TooDeep);
         }
@@ -396,10 +398,10 @@ impl<'m> Decoder<'m> {
     }
 
     /// A member whose key has been read; `depth` is the depth of the object that holds it.
-    fn member<'a>(
+    fn member<'a, 'r: 'a>(
         &mut self,
-        reader: &mut Reader<'a>,
-        key: RawToken<'a>,
+        reader: &mut Reader<'r>,
+        key: RawToken<'r>,
         field: (Option<FieldId>, Class),
         depth: usize,
         slots: &mut Slots<'a>,
@@ -423,9 +425,9 @@ impl<'m> Decoder<'m> {
 
     /// A field with a value that is neither null nor an object.
     #[inline]
-    fn leaf<'a>(
+    fn leaf<'a, 'r: 'a>(
         &mut self,
-        reader: &mut Reader<'a>,
+        reader: &mut Reader<'r>,
         (field, class): (Option<FieldId>, Class),
         token: RawToken<'a>,
         depth: usize,
