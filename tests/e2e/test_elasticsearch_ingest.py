@@ -17,9 +17,8 @@ NDJSON = {"Content-Type": "application/x-ndjson"}
 
 
 def client(nexus: NexusProcess, tenant: str, base: str = "", **options: Any) -> Elasticsearch:
-    return Elasticsearch(
-        f"http://127.0.0.1:{nexus.port}{base}", headers={"X-Scope-OrgID": tenant}, **({"api_key": TOKEN} | options)
-    )
+    headers = {"X-Scope-OrgID": tenant} if tenant else {}
+    return Elasticsearch(f"http://127.0.0.1:{nexus.port}{base}", headers=headers, **({"api_key": TOKEN} | options))
 
 
 def bulk(nexus: NexusProcess, body: bytes, tenant: str, path: str = "/_bulk", **options: Any) -> Answer:

@@ -38,7 +38,7 @@ def test_the_python_handler(nexus: NexusProcess) -> None:
     logger.addHandler(handler)
     logger.warning("disk is filling")
     logger.error({"message": "order failed", "order": {"id": 7}, "fields": {"color": "red"}})
-    found = {record["body"]: record for record in search(nexus, "", '"com.splunk.source":"hec-client"')}
+    found = {record["body"]: record for record in search(nexus, "", 'resource.com.splunk.source:"hec-client"')}
     assert set(found) == {"disk is filling", "order failed"}
     assert found["disk is filling"]["severity"] == "warn"
     record = found["order failed"]

@@ -43,6 +43,8 @@ pub fn decode_firehose(
     let body = mended(body);
     let mut delivery = Delivery { common, rejections: Rejections::default(), left: limit, limit };
     let mut decoder = Decoder::new(now_ns, mapping, &VOCABULARY);
+    // A delivery that was cut is sent again as a whole.
+    skip_value(&mut Reader::new(&body)).map_err(|error| DecodeError(format!("not a Firehose delivery: {error}")))?;
     let mut reader = Reader::new(&body);
     match delivery.read(&mut decoder, &mut reader) {
         Ok(true) => Ok(Decoded { batch: decoder.builder.finish(), rejections: delivery.rejections }),
@@ -85,9 +87,6 @@ impl Delivery<'_> {
                     rejections.push(1, String::new);
                 }
                 self.rejections = rejections;
-                if self.rejections.first().iter().any(|(_, message)| message.ends_with("was not read")) {
-                    return Ok(true);
-                }
             } else {
                 skip_value(reader)?;
             }

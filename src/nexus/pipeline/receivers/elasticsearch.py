@@ -61,6 +61,8 @@ def _endpoints() -> tuple[Endpoint, ...]:
         for path in _INSTALLED:
             ask(base + path, "GET", "PUT", "POST", "DELETE")
         ask(f"{base}/{{index}}", "HEAD", "PUT", only=not base)
+        # The first index of an alias by date math: <filebeat-7.17.0-{now/d}-000001>.
+        ask(f"{base}/<{{index}}/{{date}}>", "HEAD", "PUT", only=not base)
     ask("/elastic/", "GET")
     return tuple(found)
 
