@@ -2,6 +2,7 @@
 
 pub mod compressed;
 pub mod envelope;
+pub mod foreign;
 pub mod json_lines;
 pub mod otlp;
 pub mod otlp_json;
