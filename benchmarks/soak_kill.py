@@ -1,10 +1,10 @@
 """kill -9 under load, many times: nothing that was acknowledged is lost, nothing is doubled by a retry with its token.
 
 Client threads send batches through every receiver (JSON lines, OTLP over HTTP as protobuf and as JSON, OTLP over gRPC, Loki
-push, Elasticsearch bulk, Splunk HEC, Datadog, Firehose, journald), each under an idempotency key, some of them over several days. At a random moment the process is killed; it is started
-again on the same data, and every batch without an answer is sent again with the same key, until it is acknowledged. Now
-and then an acknowledged batch is repeated: the answer must be the first one, byte for byte. At the end the store is asked
-for every batch: each must be there once, whole.
+push, Elasticsearch bulk, Splunk HEC, Datadog, Firehose, journald), each under an idempotency key, some of them over several
+days. At a random moment the process is killed; it is started again on the same data, and every batch without an answer is
+sent again with the same key, until it is acknowledged. Now and then an acknowledged batch is repeated: the answer must be
+the first one, byte for byte. At the end the store is asked for every batch: each must be there once, whole.
 
 Run ``python benchmarks/soak_kill.py --rounds 100``. Exit code 0 means that nothing was lost or doubled.
 """
@@ -39,8 +39,8 @@ TOKEN: Final = "soak"
 DAY_NS: Final = 86_400 * 10**9
 START_SECONDS: Final = 60.0
 RECEIVERS: Final = (
-    "json_lines", "otlp_http_protobuf", "otlp_http_json", "otlp_grpc", "loki", "elasticsearch", "splunk", "datadog", "firehose",
-    "journald",
+    "json_lines", "otlp_http_protobuf", "otlp_http_json", "otlp_grpc", "loki", "elasticsearch", "splunk", "datadog",
+    "firehose", "journald",
 )  # fmt: skip
 
 
