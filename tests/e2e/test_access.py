@@ -232,7 +232,7 @@ def test_the_page_and_its_policy(nexus: NexusProcess) -> None:
     if first.status == 404:
         pytest.skip("the web UI is not built")
     for path in ("/", "/login", "/start", "/settings/keys"):
-        assert nexus.get(path, token="").status == 200
+        assert nexus.get(path, token="", headers={"Accept": "text/html"}).status == 200
     policy = first.headers["Content-Security-Policy"]
     nonce = policy.partition("'nonce-")[2].partition("'")[0]
     assert nonce.encode() in first.body

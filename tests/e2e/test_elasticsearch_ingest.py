@@ -169,6 +169,11 @@ def test_the_root_belongs_to_browsers_and_to_programs(nexus: NexusProcess) -> No
     assert "tagline" in nexus.get("/", headers={"Accept": "application/json"}).json
     assert "tagline" not in nexus.get("/", headers={"Accept": "text/html,*/*"}, token="").body.decode()
     assert nexus.get("/no-such-index").status == 404
+    assert "X-Elastic-Product" not in nexus.get("/no-such-index").headers
+    for method, path in [("GET", "/elastic/_no/such/thing"), ("PATCH", "/elastic/_bulk"), ("GET", "/_no/such/thing")]:
+        answer = nexus.request(method, path)
+        assert answer.status in (404, 405) and answer.headers["X-Elastic-Product"] == "Elasticsearch"
+        assert answer.json["status"] == answer.status and answer.json["error"]["reason"]
     assert "X-Elastic-Product" not in nexus.request("HEAD", "/login").headers
 
 

@@ -193,9 +193,15 @@ class Dispatcher:
 
     async def _no_route(self, allowed: Any, scope: dict[str, Any], headers: dict[str, str]) -> Response:
         path = scope["path"]
+        receiver = self._router.neighbour(path)
+
+        def refused(error: NexusError) -> Response:
+            request = Request(path, headers, (), scope["method"])
+            return _response(receiver.refuse(request, error)) if receiver else error_response(error)
+
         if allowed is not None:
-            response = error_response(
-                MethodNotAllowed(f"{path} does not answer to {scope['method']}.", hint=f"Use {' or '.join(allowed)}.")
+            response = refused(
+                MethodNotAllowed(f"{path[:200]} does not answer to {scope['method']}.", hint=f"Use {' or '.join(allowed)}.")
             )
             response.headers["Allow"] = ", ".join(allowed)
             return response
@@ -206,7 +212,7 @@ class Dispatcher:
                 if index := self._static.index():
                     return index
                 return error_response(NotFound("the web UI is not built.", hint="Run `make setup`."))
-        return error_response(NotFound(f"there is nothing at {path[:200]}.", hint="See /api/nexus/v1/openapi.json."))
+        return refused(NotFound(f"there is nothing at {path[:200]}.", hint="See /api/nexus/v1/openapi.json."))
 
     def _log_access(self, scope: dict[str, Any], path: str, status: int, began: float) -> None:
         client = scope.get("client")

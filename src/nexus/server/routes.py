@@ -85,6 +85,8 @@ class Route:
     refuse: Refusal | None = None
     keys: tuple[tuple[str, str], ...] = ()
     """Where else than in the Authorization header an API key may be: (`header`, `query` or `path`, name)."""
+    base: str = ""
+    """Paths that begin so and are not there are refused by this route's receiver."""
     only_this_method: bool = False
     """A path of any name: for other methods it is not there."""
 
@@ -126,6 +128,7 @@ class Router:
         self._secret_prefixes = {
             route.path.partition("{")[0] for route in self.routes if any(place == "path" for place, _ in route.keys)
         }
+        self._bases = {route.base: route.receiver for route in self.routes if route.base and route.receiver}
         for path, methods in by_pattern.items():
             expression = re.sub(r"{(\w+)}", r"(?P<\1>[^/]+)", re.sub(r"[.+*?^$()\[\]|\\]", r"\\\g<0>", path))
             self._patterns.append((re.compile(expression), methods))
@@ -146,6 +149,10 @@ class Router:
         for pattern, methods in self._patterns:
             if found := pattern.fullmatch(path):
                 yield methods, found.groupdict()
+
+    def neighbour(self, path: str) -> HttpReceiver | None:
+        """The receiver in whose protocol a path that is not there is refused."""
+        return next((receiver for base, receiver in self._bases.items() if path.startswith(base)), None)
 
     def shown(self, match: Match | Sequence[str] | None, path: str) -> str:
         """A path as it may be logged: without the API key that it may hold. `match` is what `find` found."""
@@ -183,6 +190,7 @@ def receiver_routes(receivers: Iterable[HttpReceiver]) -> list[Route]:
             described=endpoint.described,
             tag="ingest",
             keys=endpoint.keys,
+            base=endpoint.base,
             only_this_method=endpoint.only_this_method,
         )
         for receiver in receivers

@@ -47,7 +47,8 @@ def _endpoints() -> tuple[Endpoint, ...]:
     def ask(path: str, *methods: str, only: bool = False) -> None:
         for method in methods:
             summary = "A question of Elasticsearch's clients"
-            found.append(Endpoint(path, summary, (), False, method=method, handshake=True, only_this_method=only))
+            own = "/elastic/" if path.startswith("/elastic/") else "/_" if path.startswith("/_") else ""
+            found.append(Endpoint(path, summary, (), False, method=method, base=own, handshake=True, only_this_method=only))
 
     for base in BASES:
         for path in _BULK:

@@ -27,7 +27,7 @@ class Loki:
     endpoints = (
         Endpoint(_PUSH[0], "Send logs as to Loki", (PROTOBUF, JSON), True, _PARAMETERS),
         Endpoint(_PUSH[1], "Send logs as to Loki, at its old path", (PROTOBUF, JSON), False, _PARAMETERS),
-        Endpoint(_PUSH[2], "Send logs as to Loki, below /loki", (PROTOBUF, JSON), False, _PARAMETERS),
+        Endpoint(_PUSH[2], "Send logs as to Loki, below /loki", (PROTOBUF, JSON), False, _PARAMETERS, base="/loki/"),
         *(Endpoint(path, "Is Loki ready?", (), False, method="GET", handshake=True) for path in _READY),
     )
 

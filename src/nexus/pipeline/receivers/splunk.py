@@ -44,7 +44,7 @@ _TEXTS: Final = {
     6: "Invalid data format", 8: "Internal server error", 9: "Server is busy", 10: "Data channel is missing",
     11: "Invalid data channel", 12: "Event field is required", 13: "Event field cannot be blank", 14: "ACK is disabled",
     15: "Error in handling indexed fields", 17: "HEC is healthy", 18: "HEC is unhealthy, queues are full",
-    23: "Server is shutting down", 27: "Request entity too large",
+    404: "Not Found", 405: "Method Not Allowed", 23: "Server is shutting down", 27: "Request entity too large",
 }  # fmt: skip
 _RECORD_CODES: Final = {_TEXTS[code]: code for code in (12, 13, 15)}
 
@@ -125,7 +125,7 @@ def _endpoints() -> tuple[Endpoint, ...]:
             found.append(Endpoint(base + path, "May I send?", (), False, method="OPTIONS", handshake=True))
         for path in _HEALTH:
             found.append(Endpoint(base + path, "Is the collector healthy?", (), False, method="GET", handshake=True))
-        found.append(Endpoint(f"{base}/ack", "Which requests are durable?", (JSON,), False, handshake=True))
+        found.append(Endpoint(f"{base}/ack", "Which requests are durable?", (JSON,), False, base=base, handshake=True))
     return tuple(found)
 
 
@@ -207,6 +207,8 @@ def _code(request: Request, error: NexusError, *, draining: bool) -> tuple[int, 
             return 413, 27
         case Unavailable():
             return 503, 23 if draining else 9
+    if error.http_status in (404, 405):
+        return error.http_status, error.http_status
     return error.http_status, 6 if error.http_status < 500 else 8
 
 
