@@ -93,6 +93,8 @@ def test_bodies(nexus: NexusProcess, tenant: str) -> None:
     assert send(b"plain one\nplain two", "?service=txt") == (202, {})
     assert send(gzip.compress(b'[{"message":"zipped"}]'), **{"Content-Encoding": "gzip"}) == (202, {})
     assert send(b"[]") == (202, {})
+    # The agent's question whether somebody is there.
+    assert send(b"{}") == (202, {})
     assert nexus.count(tenant=tenant) == 6
     assert nexus.count("service:svc env:test", tenant=tenant) == 2
     assert nexus.count("service:txt", tenant=tenant) == 2

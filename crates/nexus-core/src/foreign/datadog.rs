@@ -47,13 +47,27 @@ pub fn decode_datadog(
             elements(&mut decoder, &mut reader, &mut rejections, |decoder, reader| record(decoder, reader, defaults));
         }
         Some(b'{') => {
-            concatenated(&mut decoder, &body, &mut rejections, |decoder, reader| record(decoder, reader, defaults));
+            concatenated(&mut decoder, &body, &mut rejections, |decoder, reader| {
+                // The agent sends `{}` to see whether somebody is there.
+                if skip_empty(reader) { Ok(()) } else { record(decoder, reader, defaults) }
+            });
         }
         _ => text_lines(&mut decoder, &body, MESSAGE, defaults, |decoder, number, result| {
             settle(decoder, &mut rejections, number, result);
         }),
     }
     Ok(Decoded { batch: decoder.builder.finish(), rejections })
+}
+
+/// Pass over an object without members; false, and nothing read, when something else comes.
+fn skip_empty(reader: &mut Reader<'_>) -> bool {
+    let mut ahead = reader.clone();
+    let empty = open_object(&mut ahead).is_ok() && ahead.peek() == Some(b'}');
+    if empty {
+        ahead.position += 1;
+        *reader = ahead;
+    }
+    empty
 }
 
 fn record(decoder: &mut Decoder<'_>, reader: &mut Reader<'_>, defaults: &Defaults) -> Result<(), Reject> {

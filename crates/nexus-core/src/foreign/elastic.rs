@@ -14,7 +14,7 @@ use crate::json::writer::{write_int, write_string};
 
 const VOCABULARY: Vocabulary = Vocabulary {
     names: [
-        (Kind::Time, &["@timestamp", "_time", "timestamp", "time", "date"]),
+        (Kind::Time, &["@timestamp", "_time", "timestamp"]),
         (Kind::Message, &["message", "_msg", "log", "msg", "body"]),
         (Kind::Level, &["log.level", "level", "severity", "severity_text"]),
         (Kind::SeverityNumber, &["severity_number", "severityNumber"]),

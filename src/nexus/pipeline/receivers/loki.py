@@ -6,7 +6,7 @@ import time
 from functools import partial
 from typing import Any, Final
 
-from nexus.errors import InvalidRequest, NexusError, UnsupportedEncoding
+from nexus.errors import NexusError, UnsupportedEncoding
 from nexus.pipeline.decode import decompress, describe, native_module
 from nexus.pipeline.http import Endpoint, Reply, Request, retry_headers
 from nexus.pipeline.receivers.json_lines import MAPPING_PARAMETERS, native_mapping
@@ -70,9 +70,7 @@ class Loki:
         headers = retry_headers(error)
         if error.http_status == 401:
             headers["WWW-Authenticate"] = 'Basic realm="nexus"'
-        # Senders try again after 429 and 5xx, and drop after any other status.
-        status = 400 if isinstance(error, InvalidRequest) and error.http_status == 422 else error.http_status
-        return Reply(status, f"{error}\n".encode(), TEXT, headers)
+        return Reply(error.http_status, f"{error}\n".encode(), TEXT, headers)
 
 
 def _answer(outcome: Outcome) -> bytes:
