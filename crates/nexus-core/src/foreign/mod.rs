@@ -67,7 +67,7 @@ fn add_defaults<'a>(decoder: &mut Decoder<'_>, defaults: &'a Defaults, slots: &m
     defaults.iter().try_for_each(|(name, value)| decoder.text_field(name.as_bytes(), value.as_bytes(), slots))
 }
 
-/// Each line that is not blank as the message of a record, called `name`. Returns the number of lines.
+/// Each line that is not blank as the message of a record, called `name`; `settled` learns what became of it.
 fn text_lines(
     decoder: &mut Decoder<'_>,
     text: &[u8],
