@@ -1,10 +1,10 @@
 """kill -9 under load, many times: nothing that was acknowledged is lost, nothing is doubled by a retry with its token.
 
-Client threads send batches through every receiver (JSON lines, OTLP over HTTP as protobuf and as JSON, OTLP over gRPC),
-each under an idempotency key, some of them over several days. At a random moment the process is killed; it is started
-again on the same data, and every batch without an answer is sent again with the same key, until it is acknowledged. Now
-and then an acknowledged batch is repeated: the answer must be the first one, byte for byte. At the end the store is asked
-for every batch: each must be there once, whole.
+Client threads send batches through every receiver (JSON lines, OTLP over HTTP as protobuf and as JSON, OTLP over gRPC, Loki
+push, Elasticsearch bulk, Splunk HEC, Datadog, Firehose, journald), each under an idempotency key, some of them over several
+days. At a random moment the process is killed; it is started again on the same data, and every batch without an answer is
+sent again with the same key, until it is acknowledged. Now and then an acknowledged batch is repeated: the answer must be
+the first one, byte for byte. At the end the store is asked for every batch: each must be there once, whole.
 
 Run ``python benchmarks/soak_kill.py --rounds 100``. Exit code 0 means that nothing was lost or doubled.
 """
@@ -12,6 +12,7 @@ Run ``python benchmarks/soak_kill.py --rounds 100``. Exit code 0 means that noth
 from __future__ import annotations
 
 import argparse
+import base64
 import contextlib
 import http.client
 import itertools
@@ -25,6 +26,7 @@ import sys
 import tempfile
 import threading
 import time
+import uuid
 from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
@@ -36,7 +38,10 @@ API: Final = "/api/nexus/v1"
 TOKEN: Final = "soak"
 DAY_NS: Final = 86_400 * 10**9
 START_SECONDS: Final = 60.0
-RECEIVERS: Final = ("json_lines", "otlp_http_protobuf", "otlp_http_json", "otlp_grpc")
+RECEIVERS: Final = (
+    "json_lines", "otlp_http_protobuf", "otlp_http_json", "otlp_grpc", "loki", "elasticsearch", "splunk", "datadog",
+    "firehose", "journald",
+)  # fmt: skip
 
 
 class SoakError(Exception):
@@ -188,7 +193,63 @@ def _send_otlp_json(server: Server, batch: Batch) -> tuple[str, bytes]:
 def _http(server: Server, path: str, body: bytes, kind: str, batch: Batch, port: int) -> tuple[str, bytes]:
     headers = {"Content-Type": kind, "Idempotency-Key": batch.name}
     status, answer = server.request("POST", path, body, headers, port)
-    return ("ok" if status == 200 else str(status)), answer
+    return ("ok" if 200 <= status < 300 else str(status)), answer
+
+
+def _send_loki(server: Server, batch: Batch) -> tuple[str, bytes]:
+    values = [
+        [str(at), f"soak record {number}", {"batch": batch.name, "number": str(number)}]
+        for number, at in enumerate(batch.times())
+    ]
+    body = json.dumps({"streams": [{"stream": {"service": "soak"}, "values": values}]}).encode()
+    return _http(server, "/loki/api/v1/push", body, "application/json", batch, server.ports[0])
+
+
+def _documents(batch: Batch) -> Iterator[dict[str, Any]]:
+    for number, at in enumerate(batch.times()):
+        message = f"soak record {number}"
+        yield {"timestamp": at, "message": message, "service": "soak", "batch": batch.name, "number": number}
+
+
+def _send_elasticsearch(server: Server, batch: Batch) -> tuple[str, bytes]:
+    action = b'{"create":{"_index":"soak"}}\n'
+    body = b"".join(action + json.dumps(document).encode() + b"\n" for document in _documents(batch))
+    outcome, answer = _http(server, "/_bulk", body, "application/x-ndjson", batch, server.ports[0])
+    if outcome == "ok" and json.loads(answer)["errors"]:
+        # Items that were refused for now.
+        return "429", answer
+    return outcome, answer
+
+
+def _send_splunk(server: Server, batch: Batch) -> tuple[str, bytes]:
+    events = (
+        {"time": str(document.pop("timestamp")), "event": document.pop("message"), "fields": document}
+        for document in _documents(batch)
+    )
+    body = "".join(json.dumps(event) for event in events).encode()
+    path = f"/services/collector/event?channel={uuid.uuid5(uuid.NAMESPACE_OID, batch.name)}"
+    return _http(server, path, body, "application/json", batch, server.ports[0])
+
+
+def _send_datadog(server: Server, batch: Batch) -> tuple[str, bytes]:
+    body = json.dumps(list(_documents(batch))).encode()
+    return _http(server, "/api/v2/logs", body, "application/json", batch, server.ports[0])
+
+
+def _send_firehose(server: Server, batch: Batch) -> tuple[str, bytes]:
+    records = [{"data": base64.b64encode(json.dumps(document).encode()).decode()} for document in _documents(batch)]
+    body = json.dumps({"requestId": batch.name, "timestamp": 0, "records": records}).encode()
+    return _http(server, "/aws/firehose", body, "application/json", batch, server.ports[0])
+
+
+def _send_journald(server: Server, batch: Batch) -> tuple[str, bytes]:
+    entries = (
+        f"__REALTIME_TIMESTAMP={at // 1000}\nMESSAGE=soak record {number}\nSYSLOG_IDENTIFIER=soak\nbatch={batch.name}\n"
+        f"number={number}\n\n"
+        for number, at in enumerate(batch.times())
+    )
+    body = "".join(entries).encode()
+    return _http(server, "/insert/journald/upload", body, "application/vnd.fdo.journal", batch, server.ports[0])
 
 
 def _send_grpc(server: Server, batch: Batch) -> tuple[str, bytes]:
@@ -226,6 +287,12 @@ _SENDERS: Final[dict[str, Send]] = {
     "otlp_http_protobuf": _send_otlp_protobuf,
     "otlp_http_json": _send_otlp_json,
     "otlp_grpc": _send_grpc,
+    "loki": _send_loki,
+    "elasticsearch": _send_elasticsearch,
+    "splunk": _send_splunk,
+    "datadog": _send_datadog,
+    "firehose": _send_firehose,
+    "journald": _send_journald,
 }
 
 
@@ -369,7 +436,7 @@ def main() -> int:
     """Parse arguments, run in a temporary folder."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else "")
     parser.add_argument("--rounds", type=int, default=100)
-    parser.add_argument("--clients", type=int, default=8)
+    parser.add_argument("--clients", type=int, default=len(RECEIVERS))
     parser.add_argument("--fsync", action="store_true", help="with durability: fsync")
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--keep", action="store_true", help="keep the data directory")

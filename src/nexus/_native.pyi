@@ -178,6 +178,66 @@ def decode_otlp_logs_protobuf(body: bytes, *, now_ns: int) -> Decoded:
 def decode_otlp_logs_json(body: bytes, *, now_ns: int) -> Decoded:
     """Decode an `ExportLogsServiceRequest` in OTLP/JSON. Raises `DecodeError`."""
 
+@final
+class FieldMapping:
+    """A sender's field mapping for the decoders of other protocols; the arguments of `decode_json_lines`."""
+
+    def __init__(
+        self,
+        *,
+        time_fields: list[str] | None = None,
+        message_fields: list[str] | None = None,
+        level_fields: list[str] | None = None,
+        stream_fields: list[str] = ...,
+        ignore_fields: list[str] = ...,
+        extra_fields: dict[str, str] | None = None,
+    ) -> None: ...
+
+def decode_loki_protobuf(body: bytes, *, now_ns: int, mapping: FieldMapping) -> Decoded:
+    """Decode Loki's `PushRequest`, without its snappy encoding. Raises `DecodeError`."""
+
+def decode_loki_json(body: bytes, *, now_ns: int, mapping: FieldMapping) -> Decoded:
+    """Decode Loki's push request in JSON. Raises `DecodeError`."""
+
+def decode_splunk_events(
+    body: bytes, *, now_ns: int, mapping: FieldMapping, defaults: dict[str, str] | None = None
+) -> Decoded:
+    """Decode concatenated events of Splunk's collector; `defaults` are fields of events that do not have them.
+
+    Raises `DecodeError`. The same holds for the next two.
+    """
+
+def decode_splunk_raw(body: bytes, *, now_ns: int, mapping: FieldMapping, defaults: dict[str, str] | None = None) -> Decoded:
+    """Decode lines of text, each an event of Splunk's collector."""
+
+def decode_datadog(body: bytes, *, now_ns: int, mapping: FieldMapping, defaults: dict[str, str] | None = None) -> Decoded:
+    """Decode a request of Datadog's logs intake: an array, objects, or lines of text."""
+
+def decode_firehose(
+    body: bytes, *, now_ns: int, mapping: FieldMapping, limit: int, common: dict[str, str] | None = None
+) -> Decoded:
+    """Decode a delivery of Amazon Data Firehose, of at most `limit` bytes unpacked; `common` are resource attributes.
+
+    Errors count Firehose's records. Raises `DecodeError`.
+    """
+
+def decode_journald(body: bytes, *, now_ns: int, mapping: FieldMapping) -> Decoded:
+    """Decode journald's export format. Raises `DecodeError`."""
+
+@final
+class BulkItems:
+    """The items of an Elasticsearch bulk request, in order."""
+
+    def __len__(self) -> int: ...
+    def render(self, took_ms: int, *, compact: bool = False, busy: str | None = None) -> bytes:
+        """The answer as JSON; `compact` has status and error only; `busy` is why good items answer 429."""
+
+def decode_elasticsearch_bulk(
+    body: bytes, *, now_ns: int, mapping: FieldMapping, index: str = ""
+) -> tuple[Decoded, BulkItems]:
+    """Decode an Elasticsearch bulk request; `index` is the one of its path. Raises `DecodeError` for a line that should be
+    an action and is none."""
+
 def decompress(body: bytes, encoding: str, limit: int) -> bytes:
     """The body without its encoding (gzip, deflate, zstd, snappy, identity), of at most `limit` bytes.
 

@@ -144,7 +144,7 @@ class Process:
                 raise
             store, metadata, password = await opening
         services = self._services(store, metadata, pool, readiness, addresses)
-        door.app = server_app.main_app(services, components.http_receivers(services.topology))
+        door.app = server_app.main_app(services, components.http_receivers(services.topology, services.config()))
         otlp_door.app = server_app.otlp_app(services, components.otlp_receivers(services.topology))
         await self._start_grpc(services)
         self._exits.push_async_callback(self._drain, services)

@@ -2,14 +2,21 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Mapping
 from functools import partial
 from typing import TYPE_CHECKING
 
 from nexus.pipeline.body import BodyLimits
 from nexus.pipeline.http import HttpReceiver
+from nexus.pipeline.receivers.datadog import Datadog
+from nexus.pipeline.receivers.elasticsearch import Elasticsearch
+from nexus.pipeline.receivers.firehose import Firehose
+from nexus.pipeline.receivers.journald import Journald
 from nexus.pipeline.receivers.json_lines import JsonLines
+from nexus.pipeline.receivers.loki import Loki
 from nexus.pipeline.receivers.otlp_http import OtlpHttp
+from nexus.pipeline.receivers.splunk import Acknowledgements, Splunk
 from nexus.pipeline.topology import Topology
 from nexus.security.permissions import Permission
 
@@ -29,9 +36,21 @@ def otlp_receivers(topology: Topology) -> list[HttpReceiver]:
     return [OtlpHttp(topology)]
 
 
-def http_receivers(topology: Topology) -> list[HttpReceiver]:
-    """Receivers of the main port."""
-    return [OtlpHttp(topology), JsonLines(topology)]
+def http_receivers(topology: Topology, config: Config | None = None) -> list[HttpReceiver]:
+    """Receivers of the main port; the default configuration without one."""
+    from nexus.config import Config as Defaults
+
+    config = config or Defaults()
+    return [
+        OtlpHttp(topology),
+        JsonLines(topology),
+        Loki(topology),
+        Elasticsearch(topology, config.elasticsearch.version),
+        Splunk(topology, Acknowledgements(time.time_ns) if config.splunk.acknowledgements else None),
+        Datadog(topology),
+        Firehose(topology),
+        Journald(topology),
+    ]
 
 
 def grpc_receiver(services: Services) -> OtlpGrpc:

@@ -130,6 +130,26 @@ class PipelinesConfig(Struct, forbid_unknown_fields=True, frozen=True):
     route_tenants: Annotated[list[str], Meta(description="Tenants that pipelines may send records to.", extra=RELOADS)] = []
 
 
+class ElasticsearchConfig(Struct, forbid_unknown_fields=True, frozen=True):
+    """What Elasticsearch's clients are told."""
+
+    version: Annotated[
+        str,
+        Meta(
+            pattern=r"^\d+\.\d+\.\d+$",
+            description="Version of Elasticsearch to answer with. Beats refuse one that is older than they are.",
+        ),
+    ] = "8.19.8"
+
+
+class SplunkConfig(Struct, forbid_unknown_fields=True, frozen=True):
+    """The HTTP Event Collector."""
+
+    acknowledgements: Annotated[
+        bool, Meta(description="Give senders that name a channel an `ackId` to ask about, as indexer acknowledgement does.")
+    ] = True
+
+
 class QueryConfig(Struct, forbid_unknown_fields=True, frozen=True):
     """What one query may use, and how many run at a time."""
 
@@ -189,6 +209,8 @@ class Config(Struct, forbid_unknown_fields=True, frozen=True):
     tenants: TenantsConfig = TenantsConfig()
     ingest: IngestConfig = IngestConfig()
     pipelines: PipelinesConfig = PipelinesConfig()
+    elasticsearch: ElasticsearchConfig = ElasticsearchConfig()
+    splunk: SplunkConfig = SplunkConfig()
     query: QueryConfig = QueryConfig()
     storage: StorageConfig = StorageConfig()
     session: SessionConfig = SessionConfig()

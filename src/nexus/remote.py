@@ -45,20 +45,25 @@ class Remote:
 
     def post(self, name: str, document: dict[str, Any]) -> http.client.HTTPResponse:
         """The answer to a JSON request, to be read. Raises `InvalidRequest`, `Unauthenticated`, `RemoteFailed`."""
+        return self.ask("POST", name, document)
+
+    def ask(self, method: str, name: str, document: dict[str, Any] | None = None) -> http.client.HTTPResponse:
+        """As `post`, with any method."""
         kind = http.client.HTTPSConnection if self.url.scheme == "https" else http.client.HTTPConnection
         connection = kind(self.url.hostname or "", self.url.port, timeout=TIMEOUT)
         headers = {**self.headers, "Content-Type": "application/json"}
         try:
-            connection.request("POST", self.path(name), json.dumps(document).encode(), headers)
+            body = None if document is None else json.dumps(document).encode()
+            connection.request(method, self.path(name), body, headers)
             response = connection.getresponse()
             if response.status == 200:
                 return response
-            body = response.read(1 << 20)
+            refused = response.read(1 << 20)
         except (OSError, http.client.HTTPException) as error:
             connection.close()
             raise unreachable(self.url.netloc, error) from error
         connection.close()
-        raise refusal(response.status, body)
+        raise refusal(response.status, refused)
 
 
 def remote(url: str, token: str, tenant: str) -> Remote:
@@ -105,7 +110,7 @@ def refusal(status: int, body: bytes) -> NexusError:
         pass
     if status in (401, 403):
         return Unauthenticated(
-            f"the server refused: {message}", hint="Give an API key with --token or NEXUS_TOKEN; it needs logs:read."
+            f"the server refused: {message}", hint="Give an API key that may do this with --token or NEXUS_TOKEN."
         )
     if status == 404:
         return NotFound(message, hint=hint)

@@ -63,8 +63,13 @@ def log_in(nexus: NexusProcess) -> tuple[str, Answer]:
 def test_no_credentials_no_entry(nexus: NexusProcess, route: Route) -> None:
     for options in ({"token": ""}, {"token": "wrong"}, {"token": "", "headers": {"Cookie": "nexus_session=wrong"}}):
         answer = call(nexus, route, **options)
-        assert answer.status == 401
-        json.loads(answer.body)
+        # Splunk tells a wrong token from none; Datadog's check of a key knows only its own status.
+        other = route.path == "/api/v1/validate" or (route.path.count("/services/collector") and options["token"])
+        assert answer.status == (403 if other else 401)
+        if answer.headers["Content-Type"] == "application/json" and route.method != "HEAD":
+            json.loads(answer.body)
+        else:
+            assert route.method == "HEAD" or answer.headers["Content-Type"].startswith("text/plain")
 
 
 @pytest.mark.parametrize("route", PERMITTED, ids=[f"{route.method} {route.path}" for route in PERMITTED])
@@ -237,7 +242,7 @@ def test_the_page_and_its_policy(nexus: NexusProcess) -> None:
     if first.status == 404:
         pytest.skip("the web UI is not built")
     for path in ("/", "/login", "/start", "/settings/keys"):
-        assert nexus.get(path, token="").status == 200
+        assert nexus.get(path, token="", headers={"Accept": "text/html"}).status == 200
     policy = first.headers["Content-Security-Policy"]
     nonce = policy.partition("'nonce-")[2].partition("'")[0]
     assert nonce.encode() in first.body

@@ -11,6 +11,7 @@ pub mod decode;
 pub mod decompress;
 pub mod dictionary;
 pub mod envelope;
+pub mod foreign;
 pub mod json;
 pub mod limits;
 pub mod live;

@@ -23,7 +23,7 @@ pub struct Decoded {
 }
 
 impl Decoded {
-    fn new(py: Python<'_>, decoded: CoreDecoded) -> PyResult<Self> {
+    pub(crate) fn new(py: Python<'_>, decoded: CoreDecoded) -> PyResult<Self> {
         let accepted = decoded.accepted();
         let batch = Py::new(py, LogBatch { inner: Arc::new(decoded.batch) })?;
         let rejections = decoded.rejections;

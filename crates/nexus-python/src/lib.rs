@@ -7,6 +7,7 @@ mod encode;
 mod error;
 mod process;
 mod select;
+mod foreign;
 
 use pyo3::prelude::*;
 
@@ -27,6 +28,10 @@ mod _native {
     use crate::process::{Pipelines, Processed, Traced};
     #[pymodule_export]
     use crate::select::{Filter, render_batch};
+    use crate::foreign::{
+        BulkItems, FieldMapping, decode_datadog, decode_elasticsearch_bulk, decode_firehose, decode_journald,
+        decode_loki_json, decode_loki_protobuf, decode_splunk_events, decode_splunk_raw,
+    };
     #[pymodule_export]
     use crate::version;
 }

@@ -51,6 +51,12 @@ class Endpoint:
     answer: type[Struct] | None = None
     """Shape of a JSON answer."""
     method: str = "POST"
+    keys: tuple[tuple[str, str], ...] = ()
+    """Where a client puts its API key when it sends no Authorization header: (`header`, `query` or `path`, name)."""
+    base: str = ""
+    """Beginning of paths that are the protocol's own: what is not there below it is refused in its shape."""
+    only_this_method: bool = False
+    """Does the path exist for this method alone? For paths of any name, such as `/{index}`."""
     handshake: bool = False
     """Answers questions that a client asks before it sends (is anybody there, which version): any valid credentials will
     do, and the answer holds no data."""

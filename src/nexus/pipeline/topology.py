@@ -80,6 +80,11 @@ class Topology:
         self._draining = False
 
     @property
+    def max_body_bytes(self) -> int:
+        """Largest body after decompression, in bytes."""
+        return self._max_body_bytes()
+
+    @property
     def draining(self) -> bool:
         """Is new work refused?"""
         return self._draining

@@ -1,6 +1,7 @@
 """The identity seam: from the headers of a request, or the metadata of a gRPC call, to who asks and for which tenant.
 
-Credentials are a session cookie, or an API key as `Bearer`, `Splunk`, `ApiKey` or as the password of `Basic`. A key
+Credentials are a session cookie, or an API key as `Bearer`, `Splunk`, `ApiKey` or as the password of `Basic`; protocols
+with places of their own for a key name them at their routes (`with_key`). A key
 belongs to one tenant, or may choose one with `X-Scope-OrgID`; naming another one than one's own is refused.
 """
 
@@ -8,7 +9,7 @@ from __future__ import annotations
 
 import base64
 import binascii
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from http.cookies import CookieError, SimpleCookie
 from typing import Final, Protocol
@@ -144,6 +145,26 @@ def key_of(authorization: str) -> str:
     raise Unauthenticated(
         f"the authorization scheme {scheme[:20]!r} is not known here.", hint="Use Bearer, Basic, Splunk or ApiKey."
     )
+
+
+def with_key(
+    headers: dict[str, str],
+    places: Iterable[tuple[str, str]],
+    query: Iterable[tuple[str, str]],
+    parameters: Mapping[str, str],
+) -> dict[str, str]:
+    """The headers with an API key that a protocol carries elsewhere, as an Authorization header; one that is there stays.
+
+    `places` are (`header`, `query` or `path`, name), best first.
+    """
+    if "authorization" in headers:
+        return headers
+    arguments = dict(query)
+    for place, name in places:
+        source: Mapping[str, str] = headers if place == "header" else arguments if place == "query" else parameters
+        if key := source.get(name, "").strip():
+            return {**headers, "authorization": f"Bearer {key}"}
+    return headers
 
 
 def session_token(headers: Mapping[str, str]) -> str:

@@ -20,7 +20,7 @@ from nexus.pipeline.decode import decompress
 from nexus.pipeline.http import HttpReceiver, Reply, Request
 from nexus.pipeline.inspection import Inspection, inspecting, wanted
 from nexus.pipeline.topology import Delivery
-from nexus.security.identity import COOKIE_GUARD, TENANT_HEADER, Principal
+from nexus.security.identity import COOKIE_GUARD, TENANT_HEADER, Principal, with_key
 from nexus.security.permissions import Permission
 from nexus.server.call import Call, parse_payload, query_pairs
 from nexus.server.errors import Forbidden, MethodNotAllowed, error_response, json_response
@@ -30,6 +30,9 @@ from nexus.server.static import UI_PATHS, StaticFiles, takes_html
 
 MAX_JSON_BODY: Final = 1 << 20
 MAX_JSON_IN_FLIGHT: Final = 64 << 20
+_ONCE: Final = frozenset(
+    {"authorization", "x-scope-orgid", "idempotency-key", "content-encoding", "dd-api-key", "x-amz-firehose-access-key"}
+)
 SAFE_METHODS: Final = frozenset({"GET", "HEAD", "OPTIONS"})
 
 _HEADERS: Final = [
@@ -90,7 +93,8 @@ class Dispatcher:
         except ClientGone:
             status = 499
         except Exception:
-            log.exception("a request failed", extra={"fields": {"path": scope["path"][:200]}})
+            path = self._router.shown(match, scope["path"])
+            log.exception("a request failed", extra={"fields": {"path": path[:200]}})
             if not status:
                 await error_response(NexusError("the request failed; the log of Nexus says why."))(scope, receive, sending)
         finally:
@@ -98,7 +102,7 @@ class Dispatcher:
             self._requests.add(1, scope["method"] if route else "other", name, str(status))
             self._seconds.observe(time.perf_counter() - began, name)
             if self._services.config().log.access:
-                self._log_access(scope, status, began)
+                self._log_access(scope, self._router.shown(match, scope["path"]), status, began)
 
     async def _answer(self, match: Any, scope: dict[str, Any], receive: Any, send: Send) -> Response:
         try:
@@ -107,6 +111,8 @@ class Dispatcher:
             return error_response(error)
         if scope["path"] == "/" and self._static is not None and "text/html" in headers.get("accept", ""):
             # A browser; programs that ask for the root want to know what speaks there.
+            match = None
+        if isinstance(match, Match) and match.route.only_this_method and UI_PATHS.fullmatch(scope["path"]):
             match = None
         if not isinstance(match, Match):
             return await self._no_route(match, scope, headers)
@@ -157,6 +163,8 @@ class Dispatcher:
         request = Request(scope["path"], headers, (), scope["method"], parameters)
         services = self._services
         try:
+            if route.keys:
+                headers = with_key(headers, route.keys, query_pairs(scope), parameters)
             _, tenant = await self._enter(route, scope, headers)
             services.topology.check_open()
             request = Request(scope["path"], headers, query_pairs(scope), scope["method"], parameters)
@@ -203,9 +211,15 @@ class Dispatcher:
 
     async def _no_route(self, allowed: Any, scope: dict[str, Any], headers: dict[str, str]) -> Response:
         path = scope["path"]
+        receiver = self._router.neighbour(path)
+
+        def refused(error: NexusError) -> Response:
+            request = Request(path, headers, (), scope["method"])
+            return _response(receiver.refuse(request, error)) if receiver else error_response(error)
+
         if allowed is not None:
-            response = error_response(
-                MethodNotAllowed(f"{path} does not answer to {scope['method']}.", hint=f"Use {' or '.join(allowed)}.")
+            response = refused(
+                MethodNotAllowed(f"{path[:200]} does not answer to {scope['method']}.", hint=f"Use {' or '.join(allowed)}.")
             )
             response.headers["Allow"] = ", ".join(allowed)
             return response
@@ -216,14 +230,14 @@ class Dispatcher:
                 if index := self._static.index():
                     return index
                 return error_response(NotFound("the web UI is not built.", hint="Run `make setup`."))
-        return error_response(NotFound(f"there is nothing at {path[:200]}.", hint="See /api/nexus/v1/openapi.json."))
+        return refused(NotFound(f"there is nothing at {path[:200]}.", hint="See /api/nexus/v1/openapi.json."))
 
-    def _log_access(self, scope: dict[str, Any], status: int, began: float) -> None:
+    def _log_access(self, scope: dict[str, Any], path: str, status: int, began: float) -> None:
         client = scope.get("client")
         access.info(
             "%s %s",
             scope["method"],
-            scope["path"][:500],
+            path[:500],
             extra={
                 "fields": {
                     "status": status,
@@ -247,7 +261,7 @@ def header_map(scope: dict[str, Any]) -> dict[str, str]:
         name = raw_name.decode("latin-1")
         value = raw_value.decode("latin-1")
         if name in headers:
-            if name in ("authorization", "x-scope-orgid", "idempotency-key", "content-encoding"):
+            if name in _ONCE:
                 raise InvalidRequest(f"the header {name} comes twice.")
             value = f"{headers[name]}{'; ' if name == 'cookie' else ', '}{value}"
         headers[name] = value

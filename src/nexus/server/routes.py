@@ -7,7 +7,7 @@ and the tests (credentials, tenants, documentation) all read this table.
 from __future__ import annotations
 
 import re
-from collections.abc import Awaitable, Callable, Iterable, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from enum import Enum
 from typing import TYPE_CHECKING, Any, Final
@@ -85,6 +85,12 @@ class Route:
     raw: int = 0
     refuse: Refusal | None = None
     tenant_argument: bool = False
+    keys: tuple[tuple[str, str], ...] = ()
+    """Where else than in the Authorization header an API key may be: (`header`, `query` or `path`, name)."""
+    base: str = ""
+    """Paths that begin so and are not there are refused by this route's receiver."""
+    only_this_method: bool = False
+    """A path of any name: for other methods it is not there."""
 
     @property
     def public(self) -> bool:
@@ -121,23 +127,42 @@ class Router:
             if route.method in methods:
                 raise ConfigError(f"{route.method} {route.path} is in the route table twice.")
             methods[route.method] = route
+        self._secret_prefixes = {
+            route.path.partition("{")[0] for route in self.routes if any(place == "path" for place, _ in route.keys)
+        }
+        self._bases = {route.base: route.receiver for route in self.routes if route.base and route.receiver}
         for path, methods in by_pattern.items():
             expression = re.sub(r"{(\w+)}", r"(?P<\1>[^/]+)", re.sub(r"[.+*?^$()\[\]|\\]", r"\\\g<0>", path))
             self._patterns.append((re.compile(expression), methods))
 
     def find(self, method: str, path: str) -> Match | Sequence[str] | None:
         """The route; or the methods that the path has instead; or None for a path that is not there."""
-        methods = self._exact.get(path)
-        named: dict[str, str] = {}
-        if methods is None:
-            for pattern, candidates in self._patterns:
-                if found := pattern.fullmatch(path):
-                    methods, named = candidates, found.groupdict()
-                    break
-            else:
-                return None
-        route = methods.get(method) or (methods.get("GET") if method == "HEAD" else None)
-        return Match(route, named) if route else sorted(methods)
+        allowed: set[str] = set()
+        for methods, named in self._candidates(path):
+            if route := methods.get(method) or (methods.get("GET") if method == "HEAD" else None):
+                return Match(route, named)
+            allowed.update(name for name, route in methods.items() if not route.only_this_method)
+        return sorted(allowed) or None
+
+    def _candidates(self, path: str) -> Iterator[tuple[dict[str, Route], dict[str, str]]]:
+        if methods := self._exact.get(path):
+            yield methods, {}
+            return
+        for pattern, methods in self._patterns:
+            if found := pattern.fullmatch(path):
+                yield methods, found.groupdict()
+
+    def neighbour(self, path: str) -> HttpReceiver | None:
+        """The receiver in whose protocol a path that is not there is refused."""
+        return next((receiver for base, receiver in self._bases.items() if path.startswith(base)), None)
+
+    def shown(self, match: Match | Sequence[str] | None, path: str) -> str:
+        """A path as it may be logged: without the API key that it may hold. `match` is what `find` found."""
+        if isinstance(match, Match):
+            secret = any(place == "path" for place, _ in match.route.keys)
+            return match.route.path if secret else path
+        prefix = next((prefix for prefix in self._secret_prefixes if path.startswith(prefix)), None)
+        return path if prefix is None else f"{prefix}***"
 
 
 def check(route: Route) -> None:
@@ -166,6 +191,9 @@ def receiver_routes(receivers: Iterable[HttpReceiver]) -> list[Route]:
             receiver=receiver,
             described=endpoint.described,
             tag="ingest",
+            keys=endpoint.keys,
+            base=endpoint.base,
+            only_this_method=endpoint.only_this_method,
         )
         for receiver in receivers
         for endpoint in receiver.endpoints

@@ -13,7 +13,7 @@ from nexus.config import load
 from nexus.errors import InvalidRequest, NotFound, PermissionDenied, TooManyAttempts, Unauthenticated
 from nexus.security import secrets
 from nexus.security.accounts import Accounts, bootstrap_admin
-from nexus.security.identity import Authenticator, Principal, key_of, session_token
+from nexus.security.identity import Authenticator, Principal, key_of, session_token, with_key
 from nexus.security.permissions import EVERYTHING, Permission, parse_permissions
 from nexus.storage.metadata.sqlite import SqliteMetadata
 
@@ -258,3 +258,20 @@ def test_password_hashes() -> None:
     assert not secrets.verify_password(stored, "other")
     assert not secrets.verify_password(None, "nobody")
     assert not secrets.verify_password("not a hash", "x")
+
+
+def test_a_key_in_a_place_of_its_own() -> None:
+    places = (("path", "key"), ("header", "dd-api-key"), ("query", "api_key"))
+
+    def found(headers: dict[str, str], query: tuple[tuple[str, str], ...] = (), **parameters: str) -> str | None:
+        return with_key(headers, places, query, parameters).get("authorization")
+
+    assert found({}) is None
+    assert found({"dd-api-key": "k"}) == "Bearer k"
+    assert found({"dd-api-key": "k"}, key="p") == "Bearer p"
+    assert found({}, (("api_key", "q"),)) == "Bearer q"
+    assert found({"dd-api-key": " "}, (("api_key", "q"),)) == "Bearer q"
+    assert found({"authorization": "Bearer a", "dd-api-key": "k"}) == "Bearer a"
+    given = {"dd-api-key": "k"}
+    with_key(given, places, (), {})
+    assert given == {"dd-api-key": "k"}

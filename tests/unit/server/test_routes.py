@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import re
 from typing import Any
 
 import pytest
@@ -84,6 +83,30 @@ def test_finding() -> None:
     assert found("GET", "/a/") is None
 
 
+def test_a_path_of_any_name_is_there_for_its_method_only() -> None:
+    router = Router(
+        [
+            Route("GET", "/a", Permission.ADMIN, handler, "a"),
+            Route("PUT", "/{index}", Permission.ADMIN, handler, "b", only_this_method=True),
+            Route("GET", "/{name}/x", Permission.ADMIN, handler, "c"),
+        ]
+    )
+    assert router.find("GET", "/b") is None
+    assert router.find("PUT", "/a") == ["GET"]
+    assert router.find("PUT", "/b/x") == ["GET"]
+    match = router.find("PUT", "/b")
+    assert isinstance(match, Match) and match.parameters == {"index": "b"}
+
+
+def test_a_key_in_a_path_is_not_shown() -> None:
+    router = Router(every_route())
+    for path in ("/v1/input/secret", "/v1/input/secret/more", "/v1/input/secret/"):
+        for method in ("POST", "GET"):
+            assert "secret" not in router.shown(router.find(method, path), path)
+    assert router.shown(router.find("GET", "/-/ready"), "/-/ready") == "/-/ready"
+    assert router.shown(None, "/nothing") == "/nothing"
+
+
 def test_the_description_is_valid_and_complete() -> None:
     routes = every_route()
     document = json.loads(description(routes, __version__))
@@ -93,13 +116,13 @@ def test_the_description_is_valid_and_complete() -> None:
     # A WebSocket is described by the request that asks for it.
     methods = {WEBSOCKET: "GET"}
     assert described == {(methods.get(route.method, route.method), route.path) for route in routes if route.described}
-    hidden = {route.path for route in routes if not route.described}
-    hidden = {
-        path
-        for path in hidden
-        if not re.search(r"/_(search|msearch|count|field_caps|mappings?|alias|aliases|resolve|cat)", path)
-    }
-    assert all("trace" in path or "metrics" in path or "profiles" in path for path in hidden)
+    # Signals that are not accepted yet, questions of other systems' clients, and further paths of what is described.
+    hidden = [route for route in routes if not route.described]
+    receivers = {route.receiver.name for route in hidden if route.receiver}
+    told = {route.receiver.name for route in routes if route.described and route.receiver}
+    assert receivers <= told
+    asked = {route.path.split("/")[-1] for route in hidden if not route.receiver}
+    assert all(path.startswith("_") or "_resolve" in path or "{" in path for path in asked), asked
     assert all(path.startswith("/") for path in document["paths"])
     ids = [operation_id(route) for route in routes if route.described]
     assert len(set(ids)) == len(ids)

@@ -5,6 +5,7 @@ use nexus_core::batch::LogBatch;
 use nexus_core::decode::{DecodeError, Decoded};
 use nexus_core::decompress::{Encoding, decompress};
 use nexus_core::envelope::{from_ipc, to_ipc, to_record_batch};
+use nexus_core::foreign;
 use nexus_core::json::fields::FieldMapping;
 use nexus_core::json::lines::decode_json_lines;
 use nexus_core::live::render_batch;
@@ -70,6 +71,33 @@ pub const TARGETS: &[Target] = &[
         tokens: samples::otlp_json::TOKENS,
         protobuf: false,
     },
+    Target {
+        name: "loki_protobuf",
+        run: |input| mapped(input, |body, mapping| foreign::decode_loki_protobuf(body, NOW, mapping)),
+        samples: samples::foreign::loki_protobuf,
+        heavy: samples::foreign::heavy_loki_protobuf,
+        tokens: &[b"{app=\"x\"}", b"level", b"trace_id", b"\\u00e9", b"`", b"\xed\xa0\x80"],
+        protobuf: false,
+    },
+    foreign_json("loki_json", samples::foreign::loki_json, |input| {
+        mapped(input, |body, mapping| foreign::decode_loki_json(body, NOW, mapping))
+    }),
+    foreign_json("splunk_events", samples::foreign::splunk, |input| {
+        mapped(input, |body, mapping| foreign::decode_splunk_events(body, NOW, mapping, &[]))
+    }),
+    foreign_json("splunk_raw", samples::foreign::splunk, |input| {
+        mapped(input, |body, mapping| foreign::decode_splunk_raw(body, NOW, mapping, &defaults()))
+    }),
+    foreign_json("datadog", samples::foreign::datadog, |input| {
+        mapped(input, |body, mapping| foreign::decode_datadog(body, NOW, mapping, &defaults()))
+    }),
+    foreign_json("firehose", samples::foreign::firehose, |input| {
+        mapped(input, |body, mapping| foreign::decode_firehose(body, NOW, mapping, &defaults(), DECOMPRESSED))
+    }),
+    foreign_json("journald", samples::foreign::journald, |input| {
+        mapped(input, |body, mapping| foreign::decode_journald(body, NOW, mapping))
+    }),
+    foreign_json("elasticsearch", samples::foreign::elasticsearch, elasticsearch),
     decompression("gzip", |input| decompressed(input, Encoding::Gzip), samples::compressed::gzip),
     decompression("deflate", |input| decompressed(input, Encoding::Deflate), samples::compressed::deflate),
     decompression("zstd", |input| decompressed(input, Encoding::Zstd), samples::compressed::zstd),
@@ -137,6 +165,51 @@ fn json_lines(input: &[u8]) -> Check {
         _ => FieldMapping { stream_fields: names(&["_stream", "level", "trace_id"]), ..FieldMapping::default() },
     };
     decoded(decode_json_lines(body, NOW, &mapping))
+}
+
+const fn foreign_json(name: &'static str, samples: fn() -> Vec<Vec<u8>>, run: fn(&[u8]) -> Check) -> Target {
+    Target { name, run, samples, heavy: samples::foreign::heavy, tokens: samples::foreign::TOKENS, protobuf: false }
+}
+
+fn defaults() -> Vec<(String, String)> {
+    [("host.name", "h"), ("service", "s"), ("ddtags", "a:b,c")].map(|(a, b)| (a.to_owned(), b.to_owned())).to_vec()
+}
+
+/// The first byte chooses the mapping.
+fn mapped(input: &[u8], decode: impl FnOnce(&[u8], &FieldMapping) -> Result<Decoded, DecodeError>) -> Check {
+    let (choice, body) = input.split_first().unwrap_or((&0, &[]));
+    let names = |names: &[&str]| names.iter().map(|&name| name.to_owned()).collect::<Vec<_>>();
+    let mapping = if choice % 2 == 0 {
+        FieldMapping::default()
+    } else {
+        FieldMapping {
+            time_fields: Some(names(&["t", "a"])),
+            message_fields: Some(names(&["m"])),
+            stream_fields: names(&["a.b", "service", "app"]),
+            ignore_fields: names(&["x", "e*"]),
+            extra_fields: vec![("env".to_owned(), "test".to_owned())],
+            ..FieldMapping::default()
+        }
+    };
+    decoded(decode(body, &mapping))
+}
+
+fn elasticsearch(input: &[u8]) -> Check {
+    let mut rejected = 0;
+    let mut items = None;
+    let check = mapped(input, |body, mapping| {
+        let bulk = foreign::decode_elasticsearch_bulk(body, NOW, mapping, "")?;
+        assert_eq!(bulk.items.len() as u64, bulk.decoded.accepted() as u64 + bulk.decoded.rejections.count());
+        rejected = bulk.decoded.rejections.count();
+        items = Some(bulk.items);
+        Ok(bulk.decoded)
+    });
+    if let Some(items) = items {
+        let text = String::from_utf8(items.render(1, false, None)).expect("an answer is text");
+        assert!(text.matches("\"status\":400").count() as u64 >= rejected);
+        items.render(1, true, Some("busy"));
+    }
+    check
 }
 
 fn decoded(result: Result<Decoded, DecodeError>) -> Check {

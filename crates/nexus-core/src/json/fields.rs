@@ -22,17 +22,32 @@ pub struct FieldMapping {
     pub extra_fields: Vec<(String, String)>,
 }
 
-/// Field names by meaning, best first.
-const DEFAULTS: [(Kind, &[&str]); KINDS] = [
-    (Kind::Time, &["_time", "timestamp", "@timestamp", "time"]),
-    (Kind::Message, &["_msg", "message", "body", "log", "msg"]),
-    (Kind::Level, &["level", "severity", "severity_text", "severityText", "log.level"]),
-    (Kind::SeverityNumber, &["severity_number", "severityNumber"]),
-    (Kind::SyslogSeverity, &["PRIORITY", "syslog.severity", "syslog_severity"]),
-    (Kind::Service, &["service", "service.name", "app"]),
-    (Kind::TraceId, &["trace_id", "traceId", "trace.id"]),
-    (Kind::SpanId, &["span_id", "spanId", "span.id"]),
-];
+/// What a protocol's fields mean unless its sender says otherwise.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Vocabulary {
+    /// Field names by meaning, best first.
+    pub names: [(Kind, &'static [&'static str]); KINDS],
+    /// Fields that become resource attributes.
+    pub stream: &'static [&'static str],
+    /// Is a time that cannot be read an attribute, and the record of now? Otherwise it rejects the record.
+    pub lenient_time: bool,
+}
+
+/// Of JSON lines.
+pub(crate) const JSON_LINES: Vocabulary = Vocabulary {
+    names: [
+        (Kind::Time, &["_time", "timestamp", "@timestamp", "time"]),
+        (Kind::Message, &["_msg", "message", "body", "log", "msg"]),
+        (Kind::Level, &["level", "severity", "severity_text", "severityText", "log.level"]),
+        (Kind::SeverityNumber, &["severity_number", "severityNumber"]),
+        (Kind::SyslogSeverity, &["PRIORITY", "syslog.severity", "syslog_severity"]),
+        (Kind::Service, &["service", "service.name", "app"]),
+        (Kind::TraceId, &["trace_id", "traceId", "trace.id"]),
+        (Kind::SpanId, &["span_id", "spanId", "span.id"]),
+    ],
+    stream: &[],
+    lenient_time: false,
+};
 
 /// What a special field gives. Values are indices of the slots in which a record's candidates wait.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -82,7 +97,7 @@ pub(crate) struct Fields {
 pub(crate) struct FieldId(u32);
 
 impl Fields {
-    pub(crate) fn new(mapping: &FieldMapping) -> Self {
+    pub(crate) fn new(mapping: &FieldMapping, vocabulary: &Vocabulary, stream: &[String]) -> Self {
         let mut fields = Self {
             names: Dictionary::default(),
             classes: Vec::new(),
@@ -99,12 +114,12 @@ impl Fields {
         for (kind, names) in given {
             fields.add_kind(kind, names.iter().map(String::as_str));
         }
-        for (kind, names) in DEFAULTS {
+        for (kind, names) in vocabulary.names {
             if given.iter().all(|&(other, names)| other != kind || names.is_empty()) {
                 fields.add_kind(kind, names.iter().copied());
             }
         }
-        for (number, name) in mapping.stream_fields.iter().enumerate() {
+        for (number, name) in stream.iter().enumerate() {
             fields.add(name, Class::Stream(number as u16));
         }
         for pattern in &mapping.ignore_fields {

@@ -4,15 +4,16 @@
 //! nested objects are flattened with dots, arrays are kept as JSON, nulls are left out, integers that fit 64 bits stay
 //! integers. A bad line costs that line only.
 
-use super::fields::{Class, FieldId, FieldMapping, Fields, KINDS, Kind};
+use super::fields::{Class, FieldId, FieldMapping, Fields, JSON_LINES, KINDS, Kind, Vocabulary};
 use super::reader::{JsonError, Number, RawToken, Reader, TokenKind, number};
 use super::writer::{CopyError, copy_raw, is_no_json_number, write_string};
 use crate::batch::{KeyId, LogBatchBuilder, RecordError};
 use crate::decode::{DecodeError, Decoded, Rejections};
 use crate::dictionary::Dictionary;
-use crate::limits::{MAX_DEPTH, MAX_INPUT_BYTES};
+use crate::limits::{MAX_COLUMN_BYTES, MAX_DEPTH, MAX_INPUT_BYTES};
 use crate::severity;
 use crate::time::{self, TimeError};
+use std::collections::BTreeMap;
 
 /// Decode a body of JSON lines. Blank lines are skipped. A body that begins with `[` and `{` or `]` is one array of
 /// objects; then records are counted instead of lines.
@@ -22,7 +23,7 @@ pub fn decode_json_lines(body: &[u8], now_ns: i64, mapping: &FieldMapping) -> Re
     }
     let body = body.strip_prefix(b"\xef\xbb\xbf").unwrap_or(body);
     let valid = simdutf8::basic::from_utf8(body).is_ok();
-    let mut decoder = Decoder::new(now_ns, mapping);
+    let mut decoder = Decoder::new(now_ns, mapping, &JSON_LINES);
     decoder.builder.reserve(body.len());
     let mut rejections = Rejections::default();
     if is_array(body) {
@@ -42,15 +43,23 @@ fn is_array(body: &[u8]) -> bool {
     matches!(reader.peek(), Some(b'{' | b']'))
 }
 
-/// Why a line was rejected.
-enum Reject {
+/// Why a record was rejected.
+#[derive(Debug)]
+pub(crate) enum Reject {
+    /// A rule of the protocol around the record.
+    Protocol(&'static str),
+    /// The same, with what was found.
+    Message(String),
     Json(JsonError),
     NotAnObject(&'static str),
     Trailing(usize),
     Empty,
     TooDeep,
     InvalidUtf8(usize),
-    Time { value: String, error: TimeError },
+    Time {
+        value: String,
+        error: TimeError,
+    },
     Record(RecordError),
 }
 
@@ -70,8 +79,16 @@ impl From<CopyError> for Reject {
 }
 
 impl Reject {
-    fn message(&self) -> String {
+    /// A time that cannot be read.
+    pub(crate) fn time(text: &[u8], error: TimeError) -> Self {
+        let short: String = String::from_utf8_lossy(text).chars().take(64).collect();
+        Self::Time { value: format!("{short:?}"), error }
+    }
+
+    pub(crate) fn message(&self) -> String {
         match self {
+            Self::Protocol(message) => (*message).to_owned(),
+            Self::Message(message) => message.clone(),
             Self::Json(error) => format!("invalid JSON: {error}"),
             Self::NotAnObject(found) => format!("expected a JSON object, found {found}"),
             Self::Trailing(column) => format!("invalid JSON: text after the object at column {column}"),
@@ -98,17 +115,36 @@ struct Candidate<'a> {
 }
 
 /// What was found of a record besides its attributes.
-struct Slots<'a> {
+pub(crate) struct Slots<'a> {
     candidates: [Option<Candidate<'a>>; KINDS],
     /// Has the record any field that is not null?
-    any: bool,
+    pub any: bool,
 }
 
-struct Decoder<'a> {
-    builder: LogBatchBuilder,
+impl<'a> Slots<'a> {
+    /// Of a record without fields.
+    pub(crate) const EMPTY: Self = Self { candidates: [None; KINDS], any: false };
+
+    /// Is there a value of this kind?
+    pub(crate) fn has(&self, kind: Kind) -> bool {
+        self.candidates[kind as usize].is_some()
+    }
+
+    /// The message found so far, as written.
+    pub(crate) fn message(&self) -> Option<RawToken<'a>> {
+        self.candidates[Kind::Message as usize].map(|candidate| candidate.token)
+    }
+}
+
+/// Makes records of named values: the meaning of names is given by a vocabulary and the sender's mapping. A record is
+/// [`Self::begin`], then [`Self::members`] and [`Self::field`] in any order, then [`Self::finish`]; a record that is not
+/// finished leaves no trace.
+pub(crate) struct Decoder<'m> {
+    pub builder: LogBatchBuilder,
     fields: Fields,
-    extra_fields: &'a [(String, String)],
-    resources: Resources,
+    extra_fields: &'m [(String, String)],
+    pub resources: Resources,
+    lenient_time: bool,
     /// Dotted name of the object being read, with a trailing dot.
     path: Vec<u8>,
     /// Unescaped text.
@@ -117,20 +153,25 @@ struct Decoder<'a> {
     json: Vec<u8>,
 }
 
-impl<'a> Decoder<'a> {
-    fn new(now_ns: i64, mapping: &'a FieldMapping) -> Self {
+impl<'m> Decoder<'m> {
+    pub(crate) fn new(now_ns: i64, mapping: &'m FieldMapping, vocabulary: &Vocabulary) -> Self {
+        let stream = match &mapping.stream_fields[..] {
+            [] => vocabulary.stream.iter().map(|&name| name.to_owned()).collect(),
+            given => given.to_vec(),
+        };
         Self {
             builder: LogBatchBuilder::new(now_ns),
-            fields: Fields::new(mapping),
+            fields: Fields::new(mapping, vocabulary, &stream),
             extra_fields: &mapping.extra_fields,
-            resources: Resources::new(&mapping.stream_fields),
+            resources: Resources::new(stream),
+            lenient_time: vocabulary.lenient_time,
             path: Vec::new(),
             text: Vec::new(),
             json: Vec::new(),
         }
     }
 
-    fn lines(&mut self, body: &'a [u8], valid: bool, rejections: &mut Rejections) {
+    fn lines(&mut self, body: &[u8], valid: bool, rejections: &mut Rejections) {
         let mut start = 0;
         let mut number = 0;
         while start < body.len() {
@@ -145,7 +186,7 @@ impl<'a> Decoder<'a> {
         }
     }
 
-    fn line(&mut self, line: &'a [u8], valid: bool) -> Result<(), Reject> {
+    fn line(&mut self, line: &[u8], valid: bool) -> Result<(), Reject> {
         let mut reader = Reader::new(line);
         if reader.at_end() {
             return Ok(());
@@ -153,14 +194,15 @@ impl<'a> Decoder<'a> {
         if !valid {
             check_utf8(line)?;
         }
-        self.record(&mut reader)?;
-        if !reader.at_end() {
-            return Err(Reject::Trailing(reader.position + 1));
-        }
-        self.builder.commit_record().map_err(Reject::Record)
+        self.record(
+            &mut reader,
+            |reader| {
+                if reader.at_end() { Ok(()) } else { Err(Reject::Trailing(reader.position + 1)) }
+            },
+        )
     }
 
-    fn array(&mut self, body: &'a [u8], valid: bool, rejections: &mut Rejections) {
+    fn array(&mut self, body: &[u8], valid: bool, rejections: &mut Rejections) {
         let mut reader = Reader::new(body);
         reader.peek();
         reader.position += 1;
@@ -192,49 +234,112 @@ impl<'a> Decoder<'a> {
         }
     }
 
-    fn element(&mut self, reader: &mut Reader<'a>, valid: bool) -> Result<(), Reject> {
+    fn element(&mut self, reader: &mut Reader<'_>, valid: bool) -> Result<(), Reject> {
         if !valid {
             let mut ahead = reader.clone();
             let token = ahead.value()?;
             ahead.skip_rest(token)?;
             check_utf8(&reader.input()[reader.position..ahead.position])?;
         }
-        self.record(reader)?;
-        self.builder.commit_record().map_err(Reject::Record)
+        self.record(reader, |_| Ok(()))
     }
 
-    /// Read an object into the builder's open record.
-    fn record(&mut self, reader: &mut Reader<'a>) -> Result<(), Reject> {
-        match reader.raw_value()?.kind {
-            TokenKind::Object => {}
-            TokenKind::Array => return Err(Reject::NotAnObject("an array")),
-            TokenKind::Text | TokenKind::EscapedText => return Err(Reject::NotAnObject("a string")),
-            TokenKind::Integer | TokenKind::Decimal => return Err(Reject::NotAnObject("a number")),
-            TokenKind::True | TokenKind::False => return Err(Reject::NotAnObject("a boolean")),
-            TokenKind::Null => return Err(Reject::NotAnObject("null")),
-        }
-        self.builder.begin_record();
-        self.resources.begin();
-        self.path.clear();
-        let mut slots = Slots { candidates: [None; KINDS], any: false };
+    /// Read an object as one record; `check` looks at what follows it before it is taken.
+    pub(crate) fn record<'r>(
+        &mut self,
+        reader: &mut Reader<'r>,
+        check: impl FnOnce(&mut Reader<'r>) -> Result<(), Reject>,
+    ) -> Result<(), Reject> {
+        open_object(reader)?;
+        self.begin();
+        let mut slots = Slots::EMPTY;
         self.members(reader, &mut slots)?;
         if !slots.any {
             return Err(Reject::Empty);
         }
+        check(reader)?;
+        self.finish(&mut slots)
+    }
+
+    /// Start a record.
+    #[inline]
+    pub(crate) fn begin(&mut self) {
+        self.builder.begin_record();
+        self.resources.begin();
+        self.path.clear();
+    }
+
+    /// A value by its name. Objects are flattened; the first token of `token`'s value has been read from `reader`.
+    pub(crate) fn field<'a, 'r: 'a>(
+        &mut self,
+        reader: &mut Reader<'r>,
+        name: &[u8],
+        token: RawToken<'a>,
+        slots: &mut Slots<'a>,
+    ) -> Result<(), Reject> {
+        match token.kind {
+            TokenKind::Null => Ok(()),
+            TokenKind::Object => {
+                self.path.extend_from_slice(name);
+                self.nested(reader, 1, slots)?;
+                self.path.clear();
+                Ok(())
+            }
+            _ => {
+                slots.any = true;
+                let field = self.fields.classify(name);
+                self.leaf(reader, field, token, 1, slots)
+            }
+        }
+    }
+
+    /// A text by its name.
+    pub(crate) fn text_field<'a>(&mut self, name: &[u8], text: &'a [u8], slots: &mut Slots<'a>) -> Result<(), Reject> {
+        self.field(&mut Reader::new(b""), name, RawToken::text(text), slots)
+    }
+
+    /// An attribute whatever its name means.
+    pub(crate) fn plain_text(&mut self, name: &[u8], text: &[u8]) {
+        if let Some(key) = self.builder.key_id(name) {
+            self.builder.add_string(key, text);
+        }
+    }
+
+    /// What a name means.
+    pub(crate) fn class(&mut self, name: &[u8]) -> Class {
+        self.fields.classify(name).1
+    }
+
+    /// A value for a special field of this name, unless the record has one of the kind.
+    pub(crate) fn fallback<'a>(&mut self, name: &[u8], text: &'a [u8], slots: &mut Slots<'a>) -> Result<(), Reject> {
+        match self.class(name) {
+            Class::Special { kind, .. } if !slots.has(kind) => self.text_field(name, text, slots),
+            _ => Ok(()),
+        }
+    }
+
+    /// Add the sender's fields, fill the columns and take the record.
+    #[inline]
+    pub(crate) fn finish<'a>(&mut self, slots: &mut Slots<'a>) -> Result<(), Reject>
+    where
+        'm: 'a,
+    {
+        let reader = &mut Reader::new(b"");
         for (name, value) in self.extra_fields {
             let token = RawToken::text(value.as_bytes());
             let field = match self.fields.classify(name.as_bytes()) {
                 (id, Class::Special { kind, .. }) => (id, Class::Special { kind, rank: 0 }),
                 field => field,
             };
-            self.leaf(reader, field, token, 0, &mut slots)?;
+            self.leaf(reader, field, token, 0, slots)?;
         }
-        self.finish_slots(&slots)
+        self.finish_slots(slots)?;
+        self.builder.commit_record().map_err(Reject::Record)
     }
 
     /// Members of the record, whose brace has been read. Records of one kind have their fields in one order, so the next
     /// key is guessed from the one before it.
-    fn members(&mut self, reader: &mut Reader<'a>, slots: &mut Slots<'a>) -> Result<(), Reject> {
+    pub(crate) fn members<'a, 'r: 'a>(&mut self, reader: &mut Reader<'r>, slots: &mut Slots<'a>) -> Result<(), Reject> {
         let mut previous = None;
         let mut first = true;
         loop {
@@ -270,7 +375,12 @@ impl<'a> Decoder<'a> {
 
     /// Members of a nested object whose brace has been read; `self.path` holds its dotted name, the caller cuts it back.
     /// `depth` is the depth of the object that holds it.
-    fn nested(&mut self, reader: &mut Reader<'a>, depth: usize, slots: &mut Slots<'a>) -> Result<(), Reject> {
+    fn nested<'a, 'r: 'a>(
+        &mut self,
+        reader: &mut Reader<'r>,
+        depth: usize,
+        slots: &mut Slots<'a>,
+    ) -> Result<(), Reject> {
         if depth >= MAX_DEPTH {
             return Err(Reject::TooDeep);
         }
@@ -288,10 +398,10 @@ impl<'a> Decoder<'a> {
     }
 
     /// A member whose key has been read; `depth` is the depth of the object that holds it.
-    fn member(
+    fn member<'a, 'r: 'a>(
         &mut self,
-        reader: &mut Reader<'a>,
-        key: RawToken<'a>,
+        reader: &mut Reader<'r>,
+        key: RawToken<'r>,
         field: (Option<FieldId>, Class),
         depth: usize,
         slots: &mut Slots<'a>,
@@ -315,9 +425,9 @@ impl<'a> Decoder<'a> {
 
     /// A field with a value that is neither null nor an object.
     #[inline]
-    fn leaf(
+    fn leaf<'a, 'r: 'a>(
         &mut self,
-        reader: &mut Reader<'a>,
+        reader: &mut Reader<'r>,
         (field, class): (Option<FieldId>, Class),
         token: RawToken<'a>,
         depth: usize,
@@ -363,13 +473,13 @@ impl<'a> Decoder<'a> {
     }
 
     /// A field with a meaning: the best one of its kind waits in its slot, others become attributes.
-    fn special(&mut self, kind: Kind, new: Candidate<'a>, slots: &mut Slots<'a>) -> Result<(), Reject> {
+    fn special<'a>(&mut self, kind: Kind, new: Candidate<'a>, slots: &mut Slots<'a>) -> Result<(), Reject> {
         let token = new.token;
         if token.is_text() && token.raw.is_empty() {
             return Ok(());
         }
         let scalar = token.is_text() || token.is_number();
-        if kind == Kind::Time && !scalar {
+        if kind == Kind::Time && !scalar && !self.lenient_time {
             return Err(Reject::Time { value: self.shown(token), error: TimeError::Unreadable });
         }
         let fits = match kind {
@@ -400,13 +510,14 @@ impl<'a> Decoder<'a> {
     /// Turn the special fields into columns.
     fn finish_slots(&mut self, slots: &Slots<'_>) -> Result<(), Reject> {
         let slot = |kind: Kind| slots.candidates[kind as usize];
-        if let Some(Candidate { token, .. }) = slot(Kind::Time) {
+        if let Some(Candidate { field, token, .. }) = slot(Kind::Time) {
             let time = match token.kind {
                 TokenKind::Integer | TokenKind::Decimal => time::epoch(token.raw),
                 _ => time::parse(token.resolve(&mut self.text)),
             };
             match time {
                 Ok(ns) => self.builder.timestamp(ns),
+                Err(_) if self.lenient_time => self.attribute(field, token),
                 Err(error) => return Err(Reject::Time { value: self.shown(token), error }),
             }
         }
@@ -421,8 +532,7 @@ impl<'a> Decoder<'a> {
             self.builder.span_id(id);
         }
         let service = slot(Kind::Service).map_or(&b""[..], |candidate| candidate.token.resolve(&mut self.text));
-        self.resources.select(service, &mut self.builder);
-        Ok(())
+        self.resources.select(service, &mut self.builder)
     }
 
     fn severity(&mut self, level: Option<Candidate<'_>>, otel: Option<Candidate<'_>>, syslog: Option<Candidate<'_>>) {
@@ -462,7 +572,19 @@ impl<'a> Decoder<'a> {
     }
 }
 
-fn check_utf8(bytes: &[u8]) -> Result<(), Reject> {
+/// Read the brace of an object.
+pub(crate) fn open_object(reader: &mut Reader<'_>) -> Result<(), Reject> {
+    match reader.raw_value()?.kind {
+        TokenKind::Object => Ok(()),
+        TokenKind::Array => Err(Reject::NotAnObject("an array")),
+        TokenKind::Text | TokenKind::EscapedText => Err(Reject::NotAnObject("a string")),
+        TokenKind::Integer | TokenKind::Decimal => Err(Reject::NotAnObject("a number")),
+        TokenKind::True | TokenKind::False => Err(Reject::NotAnObject("a boolean")),
+        TokenKind::Null => Err(Reject::NotAnObject("null")),
+    }
+}
+
+pub(crate) fn check_utf8(bytes: &[u8]) -> Result<(), Reject> {
     simdutf8::compat::from_utf8(bytes).map(|_| ()).map_err(|error| Reject::InvalidUtf8(error.valid_up_to() + 1))
 }
 
@@ -493,23 +615,55 @@ fn hex_digit(byte: u8) -> u8 {
 }
 
 /// Resources of JSON records: the service and the stream fields. Each distinct one is written as JSON once.
-struct Resources {
+pub(crate) struct Resources {
     names: Vec<String>,
+    base: Base,
     /// The record's value of each stream field as JSON, empty when absent.
     values: Vec<Vec<u8>>,
     known: Dictionary<1>,
-    ids: Vec<u32>,
+    /// None when there was no room for it.
+    ids: Vec<Option<u32>>,
+    /// Of all resources as JSON.
+    bytes: usize,
+    key: Vec<u8>,
+}
+
+/// Resource attributes that hold until set again, beneath those of a record.
+#[derive(Default)]
+struct Base {
+    service: Vec<u8>,
+    attributes: BTreeMap<Vec<u8>, Vec<u8>>,
     key: Vec<u8>,
 }
 
 impl Resources {
-    fn new(names: &[String]) -> Self {
+    fn new(names: Vec<String>) -> Self {
         Self {
-            names: names.to_vec(),
             values: vec![Vec::new(); names.len()],
+            names,
+            base: Base::default(),
             known: Dictionary::default(),
             ids: Vec::new(),
+            bytes: 0,
             key: Vec::new(),
+        }
+    }
+
+    /// Texts that the resources of the records that follow hold; `service` is that of records that name none.
+    pub(crate) fn set_base<'t>(&mut self, service: &[u8], attributes: impl Iterator<Item = (&'t [u8], &'t [u8])>) {
+        self.base.service = service.to_vec();
+        self.base.attributes.clear();
+        for (name, text) in attributes {
+            let mut value = Vec::with_capacity(text.len() + 2);
+            write_string(&mut value, text);
+            self.base.attributes.insert(name.to_vec(), value);
+        }
+        self.base.key.clear();
+        for (name, value) in &self.base.attributes {
+            for part in [name, value] {
+                self.base.key.extend_from_slice(&(part.len() as u64).to_le_bytes());
+                self.base.key.extend_from_slice(part);
+            }
         }
     }
 
@@ -530,9 +684,18 @@ impl Resources {
     }
 
     /// Make the resource of these values the builder's current one.
-    fn select(&mut self, service: &[u8], builder: &mut LogBatchBuilder) {
+    fn select(&mut self, service: &[u8], builder: &mut LogBatchBuilder) -> Result<(), Reject> {
+        let base = std::mem::take(&mut self.base.service);
+        let selected = self.select_named(if service.is_empty() { &base } else { service }, builder);
+        self.base.service = base;
+        selected
+    }
+
+    fn select_named(&mut self, service: &[u8], builder: &mut LogBatchBuilder) -> Result<(), Reject> {
         self.key.clear();
+        self.key.extend_from_slice(&(service.len() as u64).to_le_bytes());
         self.key.extend_from_slice(service);
+        self.key.extend_from_slice(&self.base.key);
         for value in &self.values {
             self.key.extend_from_slice(&(value.len() as u64).to_le_bytes());
             self.key.extend_from_slice(value);
@@ -540,13 +703,18 @@ impl Resources {
         let id = self.known.intern([&self.key]) as usize;
         if id == self.ids.len() {
             let json = self.to_json(service);
-            self.ids.push(builder.resource_of(service, &json));
+            self.bytes += json.len();
+            let resource = (self.bytes <= MAX_COLUMN_BYTES / 8).then(|| builder.resource_of(service, &json));
+            self.ids.push(resource);
         }
-        builder.use_resource(self.ids[id]);
+        let full = "the resources of the batch are too large together: send smaller batches";
+        builder.use_resource(self.ids[id].ok_or(Reject::Protocol(full))?);
+        Ok(())
     }
 
     fn to_json(&self, service: &[u8]) -> Vec<u8> {
-        let mut sorted = std::collections::BTreeMap::new();
+        let mut sorted: BTreeMap<&[u8], Vec<u8>> =
+            self.base.attributes.iter().map(|(name, value)| (&name[..], value.clone())).collect();
         for (name, value) in self.names.iter().zip(&self.values).filter(|(_, value)| !value.is_empty()) {
             sorted.insert(name.as_bytes(), value.clone());
         }

@@ -4,7 +4,7 @@
 //! see [`text`]. A fault inside a record costs that record, a fault inside a resource or scope the records under it; only
 //! a body that is no message at all is refused whole.
 
-mod base64;
+pub(crate) mod base64;
 mod fault;
 mod json_input;
 mod json_value;
@@ -14,7 +14,7 @@ mod protobuf_value;
 mod records;
 mod schema;
 mod text;
-mod wire;
+pub(crate) mod wire;
 
 #[cfg(test)]
 mod tests;

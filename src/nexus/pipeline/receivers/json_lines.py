@@ -26,7 +26,7 @@ _MAPPING: Final = {
     "ignore_fields": "ignore-fields",
     "extra_fields": "extra-fields",
 }
-_PARAMETERS: Final = (
+MAPPING_PARAMETERS: Final = (
     (
         "_time_field",
         "Fields that hold the time, the first one found counts; header VL-Time-Field or X-Nexus-Time-Field.",
@@ -44,13 +44,13 @@ class JsonLines:
 
     name = "json_lines"
     endpoints = (
-        Endpoint("/api/nexus/v1/ingest/logs", "Send logs as JSON lines", _MEDIA, True, _PARAMETERS, IngestAnswer),
+        Endpoint("/api/nexus/v1/ingest/logs", "Send logs as JSON lines", _MEDIA, True, MAPPING_PARAMETERS, IngestAnswer),
         Endpoint(
             "/insert/jsonline",
             "Send logs as JSON lines, at VictoriaLogs' path",
             _MEDIA,
             True,
-            _PARAMETERS,
+            MAPPING_PARAMETERS,
             IngestAnswer,
         ),
     )
@@ -93,6 +93,11 @@ def field_mapping(request: Request) -> dict[str, Any]:
         "ignore_fields": _names(given["ignore_fields"]),
         "extra_fields": _pairs(given["extra_fields"]),
     }
+
+
+def native_mapping(request: Request) -> Any:
+    """The field mapping as decoders of other protocols take it. Raises `InvalidRequest`."""
+    return native_module().FieldMapping(**field_mapping(request))
 
 
 def _names(text: str) -> list[str]:

@@ -3,6 +3,7 @@
 pub mod compressed;
 pub mod envelope;
 pub mod filter;
+pub mod foreign;
 pub mod json_lines;
 pub mod otlp;
 pub mod otlp_json;
