@@ -11,6 +11,7 @@ pub mod decode;
 pub mod decompress;
 pub mod dictionary;
 pub mod envelope;
+pub mod forward;
 pub mod json;
 pub mod limits;
 pub mod native;
@@ -18,6 +19,7 @@ pub mod otlp;
 pub mod render;
 pub mod severity;
 pub mod stats;
+pub mod syslog;
 pub mod template;
 pub mod time;
 

@@ -23,7 +23,8 @@ pub struct Decoded {
 }
 
 impl Decoded {
-    fn new(py: Python<'_>, decoded: CoreDecoded) -> PyResult<Self> {
+    /// Of a decoded body of the core.
+    pub fn new(py: Python<'_>, decoded: CoreDecoded) -> PyResult<Self> {
         let accepted = decoded.accepted();
         let batch = Py::new(py, LogBatch { inner: Arc::new(decoded.batch) })?;
         let rejections = decoded.rejections;

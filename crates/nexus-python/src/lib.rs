@@ -5,6 +5,7 @@ mod batch;
 mod decode;
 mod encode;
 mod error;
+mod sockets;
 
 use pyo3::prelude::*;
 
@@ -21,6 +22,8 @@ mod _native {
     use crate::encode::{SkeletonMemory, encode_native, render_records};
     #[pymodule_export]
     use crate::error::{BadEncoding, DecodeError, TooLarge, UnknownEncoding};
+    #[pymodule_export]
+    use crate::sockets::{ForwardStream, SyslogFramer, decode_forward, decode_syslog};
     #[pymodule_export]
     use crate::version;
 }
