@@ -95,6 +95,9 @@ class ForwardStream:
     """Splits the TCP stream of one forward client into messages."""
 
     def __init__(self, max_message: int) -> None: ...
+    def set_limit(self, max_message: int) -> None:
+        """Messages from now on may have so many bytes."""
+
     def feed(self, chunk: bytes) -> None:
         """Read a piece of the stream. Raises ValueError when it is none of the protocol or a message is too large."""
 
@@ -106,9 +109,7 @@ class ForwardStream:
         """Take all whole messages as (body for `decode_forward`, chunk to acknowledge). Those that name no chunk come
         together, with an empty one."""
 
-def decode_syslog(
-    body: bytes, *, now_ns: int, zone: list[tuple[int, int]] = ..., charset: str = "utf-8"
-) -> Decoded:
+def decode_syslog(body: bytes, *, now_ns: int, zone: list[tuple[int, int]] = ..., charset: str = "utf-8") -> Decoded:
     """Decode syslog messages: framed as `SyslogFramer` has them, see `nexus-core/src/syslog/frames.rs`.
 
     `zone` holds for times without one: (Unix seconds from when on, offset in seconds east); empty is UTC. `charset`

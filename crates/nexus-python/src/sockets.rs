@@ -73,6 +73,11 @@ impl ForwardStream {
         Self { inner: stream::Stream::new(max_message) }
     }
 
+    /// Messages from now on may have so many bytes.
+    fn set_limit(&mut self, max_message: usize) {
+        self.inner.set_limit(max_message);
+    }
+
     /// Read a piece of the stream. Raises ValueError when it is none of the protocol.
     fn feed(&mut self, chunk: &[u8]) -> PyResult<()> {
         self.inner.feed(chunk).map_err(|error| PyValueError::new_err(error.to_string()))

@@ -18,6 +18,16 @@ if TYPE_CHECKING:
     from nexus.storage.api import LogStore, RunningQuery
 
 
+@dataclass(frozen=True, slots=True)
+class Listening:
+    """A listener for senders without credentials: its receiver (`syslog_udp`), tenant and address."""
+
+    receiver: str
+    tenant: str
+    host: str
+    port: int
+
+
 @dataclass(slots=True)
 class Addresses:
     """Where the process listens; ports are the bound ones."""
@@ -27,6 +37,7 @@ class Addresses:
     otlp_host: str = ""
     otlp_http_port: int = 0
     otlp_grpc_port: int = 0
+    listeners: list[Listening] = field(default_factory=list)
 
 
 @dataclass(slots=True)

@@ -57,6 +57,11 @@ impl Stream {
         Self { max_message, buffer: Vec::new(), ends: Vec::new(), scanned: 0, skip: 0, open: Vec::new() }
     }
 
+    /// Messages from now on may have so many bytes.
+    pub fn set_limit(&mut self, max_message: usize) {
+        self.max_message = max_message;
+    }
+
     /// Read a piece of the stream.
     pub fn feed(&mut self, chunk: &[u8]) -> Result<(), StreamError> {
         self.buffer.extend_from_slice(chunk);

@@ -1,0 +1,241 @@
+"""What listeners for senders without credentials have in common: who may send, TCP connections, TLS, limits, the stop.
+
+A peer outside the configured networks is refused before a byte of it is read, TLS handshakes included. A stop ends the
+connections as their senders would have: what was read is handed over first.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import ipaddress
+import logging
+import socket
+import ssl
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass
+from typing import Any, Final, Protocol
+
+from nexus.errors import ConfigError
+from nexus.pipeline.receivers.tls import server_context
+from nexus.pipeline.statistics import IngestStatistics
+
+READ_BYTES: Final = 256 << 10
+HANDSHAKE_SECONDS: Final = 10.0
+KEEPALIVE_SECONDS: Final = 60
+BACKLOG: Final = 512
+MAX_KNOWN_PEERS: Final = 10_000
+
+log = logging.getLogger(__name__)
+
+
+class SocketReceiver(Protocol):
+    """A receiver with a socket of its own."""
+
+    name: str
+    tenant: str
+
+    async def start(self) -> tuple[str, int]:
+        """Listen; the address. Raises `ConfigError`."""
+        ...
+
+    def reload(self) -> None:
+        """Read certificates again. Raises `ConfigError`; then the old ones stay."""
+        ...
+
+    async def stop(self, grace: float) -> None:
+        """Listen no more and hand over what was read, within so many seconds."""
+        ...
+
+    @property
+    def connections(self) -> int:
+        """Open connections."""
+        ...
+
+
+class Networks:
+    """Which peers may send."""
+
+    def __init__(self, networks: Sequence[str]) -> None:
+        """Networks such as 10.0.0.0/8."""
+        self._networks = [ipaddress.ip_network(network, strict=False) for network in networks]
+        self._known: dict[str, str] = {}
+
+    def admit(self, host: str) -> str:
+        """The peer's address as it is shown; empty when it may not send."""
+        found = self._known.get(host)
+        if found is None:
+            if len(self._known) >= MAX_KNOWN_PEERS:
+                self._known.clear()
+            found = self._known[host] = self._judge(host)
+        return found
+
+    def _judge(self, host: str) -> str:
+        try:
+            address = ipaddress.ip_address(host.partition("%")[0])
+        except ValueError:
+            return ""
+        if isinstance(address, ipaddress.IPv6Address) and address.ipv4_mapped:
+            address = address.ipv4_mapped
+        return str(address) if any(address in network for network in self._networks) else ""
+
+
+@dataclass(frozen=True, slots=True)
+class StreamOptions:
+    """A TCP listener. Without `certificate` there is no TLS; `idle_timeout` 0 waits for ever."""
+
+    name: str
+    host: str
+    port: int
+    networks: Networks
+    max_connections: int
+    idle_timeout: float
+    certificate: str = ""
+    key: str = ""
+    client_ca: str = ""
+
+
+class Connection:
+    """One sender's connection."""
+
+    def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, peer: str, idle_grace: float) -> None:
+        """`peer` is the sender's address."""
+        self.peer = peer
+        self._reader = reader
+        self._writer = writer
+        self._idle_timeout = idle_timeout
+
+    async def read(self) -> bytes:
+        """What comes next; empty at the end, whoever makes it."""
+        try:
+            if not self._idle_timeout:
+                return await self._reader.read(READ_BYTES)
+            async with asyncio.timeout(self._idle_timeout):
+                return await self._reader.read(READ_BYTES)
+        except (OSError, TimeoutError):
+            return b""
+
+    async def write(self, data: bytes) -> None:
+        """Send. A peer that is gone is none of our business."""
+        with contextlib.suppress(OSError):
+            self._writer.write(data)
+            await self._writer.drain()
+
+    def end(self) -> None:
+        """Read nothing more from the network; `read` gives what is there, then the end."""
+        with contextlib.suppress(Exception):
+            self._writer.transport.pause_reading()  # type: ignore[attr-defined]
+        self._reader.feed_eof()
+
+
+Serve = Callable[[Connection], Awaitable[None]]
+"""Serves one connection to its end."""
+
+
+class StreamListener:
+    """Accepts TCP connections, with TLS or without."""
+
+    def __init__(self, options: StreamOptions, statistics: IngestStatistics, serve: Serve) -> None:
+        """Nothing is opened yet."""
+        self._options = options
+        self._statistics = statistics
+        self._serve = serve
+        self._context: ssl.SSLContext | None = None
+        self._server: asyncio.Server | None = None
+        self._running: dict[asyncio.Task[None], Connection] = {}
+
+    @property
+    def connections(self) -> int:
+        """Open connections."""
+        return len(self._running)
+
+    async def start(self) -> tuple[str, int]:
+        """Listen; the address. Raises `ConfigError`."""
+        self.reload()
+        options = self._options
+        sock = bind(options.name, options.host, options.port, socket.SOCK_STREAM)
+        self._server = await asyncio.start_server(self._accepted, sock=sock, limit=READ_BYTES, backlog=BACKLOG)
+        return options.host, int(sock.getsockname()[1])
+
+    def reload(self) -> None:
+        """Read the certificates again, for connections to come."""
+        options = self._options
+        if options.certificate:
+            self._context = server_context(options.certificate, options.key, options.client_ca)
+
+    async def stop(self, grace: float) -> None:
+        """Accept no more, end the connections, wait for their last messages to be handed over."""
+        if self._server is not None:
+            self._server.close()
+        for connection in self._running.values():
+            connection.end()
+        if self._running:
+            _, late = await asyncio.wait(self._running, timeout=grace)
+            for task in late:
+                task.cancel()
+            await asyncio.gather(*late, return_exceptions=True)
+
+    def _accepted(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        address = writer.get_extra_info("peername")
+        peer = self._options.networks.admit(address[0]) if address else ""
+        reason = "network_not_allowed" if not peer else ""
+        if not reason and len(self._running) >= self._options.max_connections:
+            reason = "too_many_connections"
+        if reason:
+            self._statistics.refused(self._options.name, reason)
+            writer.transport.abort()
+            return
+        if self._context is not None:
+            # Until the handshake is ours to read.
+            writer.transport.pause_reading()  # type: ignore[attr-defined]
+        connection = Connection(reader, writer, peer, self._options.idle_timeout)
+        task = asyncio.create_task(self._run(connection, writer))
+        self._running[task] = connection
+        task.add_done_callback(self._running.pop)
+
+    async def _run(self, connection: Connection, writer: asyncio.StreamWriter) -> None:
+        try:
+            _keep_alive(writer.get_extra_info("socket"))
+            if self._context is not None:
+                await asyncio.wait_for(writer.start_tls(self._context), HANDSHAKE_SECONDS)
+        except (OSError, TimeoutError, asyncio.IncompleteReadError) as error:
+            self._statistics.refused(self._options.name, "tls_handshake")
+            log.info("a TLS handshake with %s failed: %s", connection.peer, error or "no answer")
+            writer.transport.abort()
+            return
+        try:
+            await self._serve(connection)
+        except Exception:
+            log.exception("a connection of %s failed", self._options.name)
+        finally:
+            writer.close()
+
+
+def bind(name: str, host: str, port: int, kind: int) -> socket.socket:
+    """A socket on the address. Raises `ConfigError`."""
+    try:
+        family, kind, protocol, _, address = socket.getaddrinfo(host, port, type=kind, flags=socket.AI_PASSIVE)[0]
+        sock = socket.socket(family, kind, protocol)
+        try:
+            if kind == socket.SOCK_STREAM:
+                sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            sock.setblocking(False)
+            sock.bind(address)
+        except BaseException:
+            sock.close()
+            raise
+    except OSError as error:
+        raise ConfigError(
+            f"cannot listen on {host}:{port} for {name}: {error.strerror or error}.",
+            hint="Stop what uses it, or choose another port; ports below 1024 need the right to bind them.",
+        ) from error
+    return sock
+
+
+def _keep_alive(sock: Any) -> None:
+    """Let the system find out when a peer is gone without a word."""
+    if sock is None:
+        return
+    sock.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
+    if hasattr(socket, "TCP_KEEPIDLE"):
+        sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPIDLE, KEEPALIVE_SECONDS)
