@@ -165,6 +165,7 @@ class ListenerConfig(Struct, forbid_unknown_fields=True, frozen=True, kw_only=Tr
         Meta(min_length=1, description="Networks whose senders are listened to, such as 10.0.0.0/8; others are refused."),
     ]
     host: Annotated[str, Meta(description="Address to listen on; empty means `http.host`.")] = ""
+    port: Annotated[Port, Meta(description="Port; 0 picks a free one and prints it.")] = 0
     certificate: Annotated[
         str, Meta(description="File with the TLS certificate and its chain (PEM); read again on SIGHUP.")
     ] = ""

@@ -91,6 +91,12 @@ pub fn push_message(out: &mut Vec<u8>, text: &[u8], cut: u32) {
     out.extend_from_slice(text);
 }
 
+/// A message without the white space and NULs at its end, which senders put there for framing.
+pub fn without_trailer(text: &[u8]) -> &[u8] {
+    let trailer = text.iter().rev().take_while(|byte| byte.is_ascii_whitespace() || **byte == 0).count();
+    &text[..text.len() - trailer]
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -4,7 +4,7 @@
 //! NUL (or a line feed before the next `<PRI>`), so that such messages may have several lines. Which of them it is is found
 //! out from the first bytes of a connection; an octet count that is none costs the text up to the next line feed.
 
-use super::frames::{push_message, push_source};
+use super::frames::{push_message, push_source, without_trailer};
 
 /// Digits of an octet count.
 const MAX_COUNT_DIGITS: usize = 9;
@@ -210,8 +210,7 @@ impl Framer {
     }
 
     fn end_message(&mut self) {
-        let trailer = |byte: &&u8| byte.is_ascii_whitespace() || **byte == 0;
-        let text = &self.partial[..self.partial.len() - self.partial.iter().rev().take_while(trailer).count()];
+        let text = without_trailer(&self.partial);
         if !text.is_empty() || self.cut > 0 {
             if self.messages == 0 {
                 push_source(&mut self.whole, &self.source);

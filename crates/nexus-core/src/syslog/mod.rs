@@ -111,7 +111,7 @@ impl<'o> Decoder<'o> {
 
     fn frame(&mut self, frame: Frame<'_>) -> Result<(), String> {
         let text = self.options.charset.decode(frame.text);
-        let text = text.trim_ascii_end();
+        let text = frames::without_trailer(&text);
         if text.is_empty() {
             return Err("the message is empty".to_owned());
         }
@@ -276,7 +276,7 @@ mod tests {
         let decoded = decode(&[
             br#"<34>1 2026-11-25T12:00:00Z web1 su 77 ID47 [o@1 ip="a" ip="b" x="\"q\""] failed"#,
             b"<13>gr\xfc\xdfe",
-            b" \n",
+            b" \n\0",
         ]);
         let batch = &decoded.batch;
         assert_eq!((batch.num_rows(), decoded.rejections.count()), (2, 1));

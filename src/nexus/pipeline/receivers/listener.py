@@ -98,7 +98,7 @@ class StreamOptions:
 class Connection:
     """One sender's connection."""
 
-    def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, peer: str, idle_grace: float) -> None:
+    def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, peer: str, idle_timeout: float) -> None:
         """`peer` is the sender's address."""
         self.peer = peer
         self._reader = reader

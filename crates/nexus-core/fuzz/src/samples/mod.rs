@@ -2,9 +2,11 @@
 
 pub mod compressed;
 pub mod envelope;
+pub mod forward;
 pub mod json_lines;
 pub mod otlp;
 pub mod otlp_json;
+pub mod syslog;
 pub mod template;
 
 /// Size of the heavy inputs.
