@@ -41,7 +41,8 @@ def config_page() -> str:
         "configuration is right, `nexus config show` prints every value and where it came from.",
         "",
         "Durations are written `90s`, `12h`, `30d`; sizes `64MiB` or `64MB`; lists in the environment are separated by "
-        "commas; lists of entries with keys of their own are written there as YAML or JSON. Values marked *reloads* are taken over by a running process on SIGHUP, the others at the next start.",
+        "commas; lists of entries with keys of their own are written there as YAML or JSON. Values marked *reloads* are "
+        "taken over by a running process on SIGHUP, the others at the next start.",
     ]
     for section, found in groupby(options(), key=lambda option: option.path[0] if len(option.path) > 1 else ""):
         lines += ["", f"## `{section}`" if section else "## Top level", ""]

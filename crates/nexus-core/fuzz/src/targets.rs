@@ -202,7 +202,7 @@ fn syslog_framing(input: &[u8]) -> Check {
 /// A stream gives the same messages however it is cut.
 fn forward_stream(input: &[u8]) -> Check {
     const MAX: usize = 1 << 20;
-    let (choice, bytes) = input.split_first().unwrap_or((&0, &[]));
+    let (choice, bytes) = input.split_last().unwrap_or((&0, &[]));
     let split = |size: usize| {
         let mut stream = Stream::new(MAX);
         let mut parts = Vec::new();
