@@ -5,9 +5,11 @@ from __future__ import annotations
 import gzip
 import hashlib
 import io
+import json
 import socket
 import ssl
 import struct
+import subprocess
 import time
 import uuid
 from collections.abc import Iterator
@@ -153,6 +155,40 @@ def test_fluent_event(nexus: NexusProcess) -> None:
     sender.close()
     (record,) = arrived(nexus, "plain", 1, f"from:{word}")
     assert record["attributes"]["fluent.tag"] == "site.follow"
+
+
+# ---------------------------------------------------------------------------------------------------- @fluent-org/logger
+
+
+SECURITY = {"clientHostname": "test-client", "sharedKey": KEY}
+USER = {**SECURITY, "username": "bit", "password": "pw"}
+
+
+@pytest.mark.parametrize(
+    ("tenant", "mode", "security"),
+    [
+        ("plain", "Message", None),
+        ("plain", "Forward", None),
+        ("keyed", "PackedForward", SECURITY),
+        ("users", "CompressedPackedForward", USER),
+        ("tls", "PackedForward", SECURITY),
+    ],
+)
+def test_fluent_org_logger(
+    nexus: NexusProcess, certificates: Certificates, tenant: str, mode: str, security: dict[str, str] | None
+) -> None:
+    word = unique()
+    options = {"security": security, "authority": str(certificates.authority) if tenant == "tls" else None}
+    done = subprocess.run(
+        ["node", "forward.mjs", str(port_of(nexus, tenant)), mode, word, json.dumps(options)],
+        cwd=Path(__file__).parent / "javascript",
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+    assert done.returncode == 0, done.stderr
+    assert nexus.count(word, tenant=tenant) == 50, "what is acknowledged is visible"
+    assert nexus.count(f"{word} level:error order.express:true order.id:>=10", tenant=tenant) == 4
 
 
 # --------------------------------------------------------------------------------------------------------------- modes
