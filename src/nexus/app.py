@@ -262,6 +262,7 @@ class Process:
         from nexus import components
         from nexus.server.services import Listening
 
+        self._exits.push_async_callback(self._stop_listeners)
         for receiver in components.socket_receivers(services):
             try:
                 await services.accounts.ensure_tenant(receiver.tenant)
@@ -270,7 +271,6 @@ class Process:
                     f"{receiver.name} writes to the tenant {receiver.tenant!r}: {error.message}", hint=error.hint
                 ) from error
             host, port = await receiver.start()
-            self._exits.push_async_callback(self._stop_listener, receiver)
             self._listeners.append(receiver)
             services.addresses.listeners.append(Listening(receiver.name, receiver.tenant, host, port))
         if self._listeners:
@@ -392,8 +392,8 @@ class Process:
         self._logs.detach()
         await own.stop()
 
-    async def _stop_listener(self, receiver: SocketReceiver) -> None:
-        await receiver.stop(self._config.shutdown_timeout)
+    async def _stop_listeners(self) -> None:
+        await asyncio.gather(*(receiver.stop(self._config.shutdown_timeout) for receiver in self._listeners))
 
     async def _stop_server(self, server: HttpServer) -> None:
         await server.stop(self._config.shutdown_timeout)

@@ -181,7 +181,7 @@ class ListenerConfig(Struct, forbid_unknown_fields=True, frozen=True, kw_only=Tr
     ] = Duration(0)
     buffer_bytes: Annotated[
         Size,
-        Meta(description="Messages waiting to be stored; beyond it UDP drops (and counts) and connections wait."),
+        Meta(description="Messages waiting to be stored, beyond which UDP drops and connections wait; and unfinished ones."),
     ] = Size(32 << 20)
 
     def check(self, protocol: str) -> None:

@@ -54,6 +54,7 @@ class ForwardReceiver:
             Networks(config.networks),
             config.max_connections,
             config.idle_timeout,
+            int(config.buffer_bytes) + int(config.max_message_bytes),
             config.certificate,
             config.key,
             config.client_ca,
@@ -88,25 +89,31 @@ class ForwardReceiver:
             if stream is None:
                 return
         chunks = Chunks(connection, self._collector)
+        partial = 0
         try:
             await self._take(stream, chunks)
             while chunk := await connection.read():
                 stream.feed(chunk)
-                await self._take(stream, chunks)
+                # At most so much is left in the stream.
+                partial = len(chunk) if await self._take(stream, chunks) else partial + len(chunk)
+                connection.hold(partial)
         except ValueError as error:
             self._statistics.refused(self.name, "protocol_error")
             log.warning("the connection of %s to %s is closed: %s", connection.peer, self.name, error)
         finally:
             await chunks.finish()
 
-    async def _take(self, stream: Any, chunks: Chunks) -> None:
-        for body, chunk in stream.take():
+    async def _take(self, stream: Any, chunks: Chunks) -> bool:
+        """Hand over the whole messages; were there any?"""
+        found = stream.take()
+        for body, chunk in found:
             if self._collector.full:
                 await self._collector.room()
             if chunk:
                 await chunks.begin(body, chunk)
             else:
                 self._collector.add(body, 1)
+        return bool(found)
 
     # ----------------------------------------------------------------------------------------------------- handshake
 

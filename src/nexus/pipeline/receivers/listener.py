@@ -16,11 +16,12 @@ from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, Final, Protocol
 
-from nexus.errors import ConfigError
+from nexus.errors import ConfigError, Overloaded
+from nexus.pipeline.body import Budget, Lease
 from nexus.pipeline.receivers.tls import server_context
 from nexus.pipeline.statistics import IngestStatistics
 
-READ_BYTES: Final = 256 << 10
+READ_BYTES: Final = 64 << 10
 HANDSHAKE_SECONDS: Final = 10.0
 KEEPALIVE_SECONDS: Final = 60
 BACKLOG: Final = 512
@@ -82,7 +83,8 @@ class Networks:
 
 @dataclass(frozen=True, slots=True)
 class StreamOptions:
-    """A TCP listener. Without `certificate` there is no TLS; `idle_timeout` 0 waits for ever."""
+    """A TCP listener. Without `certificate` there is no TLS; `idle_timeout` 0 waits for ever; `partial_bytes` is what all
+    connections together may hold of messages that are not whole."""
 
     name: str
     host: str
@@ -90,6 +92,7 @@ class StreamOptions:
     networks: Networks
     max_connections: int
     idle_timeout: float
+    partial_bytes: int
     certificate: str = ""
     key: str = ""
     client_ca: str = ""
@@ -98,9 +101,17 @@ class StreamOptions:
 class Connection:
     """One sender's connection."""
 
-    def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, peer: str, idle_timeout: float) -> None:
-        """`peer` is the sender's address."""
+    def __init__(
+        self,
+        reader: asyncio.StreamReader,
+        writer: asyncio.StreamWriter,
+        peer: str,
+        idle_timeout: float,
+        budget: Budget,
+    ) -> None:
+        """`peer` is the sender's address; `budget` is what all connections may hold of messages that are not whole."""
         self.peer = peer
+        self._lease = Lease(budget)
         self._reader = reader
         self._writer = writer
         self._idle_timeout = idle_timeout
@@ -120,6 +131,15 @@ class Connection:
         with contextlib.suppress(OSError):
             self._writer.write(data)
             await self._writer.drain()
+
+    def hold(self, amount: int) -> None:
+        """Say how many bytes of a message that is not whole are held. Raises `Overloaded`."""
+        self._lease.close()
+        self._lease.take(amount)
+
+    def release(self) -> None:
+        """Hold nothing more."""
+        self._lease.close()
 
     def end(self) -> None:
         """Read nothing more from the network; `read` gives what is there, then the end."""
@@ -143,6 +163,7 @@ class StreamListener:
         self._context: ssl.SSLContext | None = None
         self._server: asyncio.Server | None = None
         self._running: dict[asyncio.Task[None], Connection] = {}
+        self._budget = Budget(options.partial_bytes, "messages that are not whole")
 
     @property
     def connections(self) -> int:
@@ -188,7 +209,7 @@ class StreamListener:
         if self._context is not None:
             # Until the handshake is ours to read.
             writer.transport.pause_reading()  # type: ignore[attr-defined]
-        connection = Connection(reader, writer, peer, self._options.idle_timeout)
+        connection = Connection(reader, writer, peer, self._options.idle_timeout, self._budget)
         task = asyncio.create_task(self._run(connection, writer))
         self._running[task] = connection
         task.add_done_callback(self._running.pop)
@@ -205,9 +226,13 @@ class StreamListener:
             return
         try:
             await self._serve(connection)
+        except Overloaded as error:
+            self._statistics.refused(self._options.name, error.code)
+            log.warning("the connection of %s to %s is closed: %s", connection.peer, self._options.name, error)
         except Exception:
             log.exception("a connection of %s failed", self._options.name)
         finally:
+            connection.release()
             writer.close()
 
 

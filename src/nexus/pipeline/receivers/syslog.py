@@ -67,6 +67,7 @@ class SyslogReceiver:
                 networks,
                 config.max_connections,
                 config.idle_timeout,
+                int(config.buffer_bytes) + int(config.max_message_bytes),
                 config.certificate,
                 config.key,
                 config.client_ca,
@@ -99,11 +100,17 @@ class SyslogReceiver:
         return self._streams.connections if self._streams is not None else 0
 
     async def _serve(self, connection: Connection) -> None:
-        framer = native_module().SyslogFramer(connection.peer, int(self._config.max_message_bytes))
+        limit = int(self._config.max_message_bytes)
+        framer = native_module().SyslogFramer(connection.peer, limit)
+        partial = 0
         try:
             while chunk := await connection.read():
                 if framer.feed(chunk):
                     self._hand_over(*framer.take())
+                    partial = 0
+                # At most so much is left in the framer.
+                partial = min(partial + len(chunk), limit)
+                connection.hold(partial)
                 if self._collector.full:
                     await self._collector.room()
         finally:
