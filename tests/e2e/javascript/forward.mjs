@@ -13,7 +13,7 @@ const client = new FluentClient("shop", {
   milliseconds: true,
   flushInterval: 10,
 });
-client.on("error", (error) => console.error("client:", error));
+client.socketOn("error", (error) => console.error("client:", error));
 await Promise.all(
   Array.from({ length: 50 }, (_, order) =>
     client.emit("orders", {

@@ -12,9 +12,10 @@ import ipaddress
 import logging
 import socket
 import ssl
+import struct
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
-from typing import Any, Final, Protocol
+from typing import Final, Protocol
 
 from nexus.errors import ConfigError, Overloaded
 from nexus.pipeline.body import Budget, Lease
@@ -26,6 +27,7 @@ HANDSHAKE_SECONDS: Final = 10.0
 KEEPALIVE_SECONDS: Final = 60
 BACKLOG: Final = 512
 MAX_KNOWN_PEERS: Final = 10_000
+ACCEPT_PAUSE: Final = 0.2
 
 log = logging.getLogger(__name__)
 
@@ -161,8 +163,9 @@ class StreamListener:
         self._statistics = statistics
         self._serve = serve
         self._context: ssl.SSLContext | None = None
-        self._server: asyncio.Server | None = None
-        self._running: dict[asyncio.Task[None], Connection] = {}
+        self._sock: socket.socket | None = None
+        self._accepting: asyncio.Task[None] | None = None
+        self._running: dict[asyncio.Task[None], Connection | None] = {}
         self._budget = Budget(options.partial_bytes, "messages that are not whole")
 
     @property
@@ -174,9 +177,10 @@ class StreamListener:
         """Listen; the address. Raises `ConfigError`."""
         self.reload()
         options = self._options
-        sock = bind(options.name, options.host, options.port, socket.SOCK_STREAM)
-        self._server = await asyncio.start_server(self._accepted, sock=sock, limit=READ_BYTES, backlog=BACKLOG)
-        return options.host, int(sock.getsockname()[1])
+        self._sock = bind(options.name, options.host, options.port, socket.SOCK_STREAM)
+        self._sock.listen(BACKLOG)
+        self._accepting = asyncio.create_task(self._accept(self._sock))
+        return options.host, int(self._sock.getsockname()[1])
 
     def reload(self) -> None:
         """Read the certificates again, for connections to come."""
@@ -186,49 +190,69 @@ class StreamListener:
 
     async def stop(self, grace: float) -> None:
         """Accept no more, end the connections, wait for their last messages to be handed over."""
-        if self._server is not None:
-            self._server.close()
-        for connection in self._running.values():
-            connection.end()
+        if self._accepting is not None:
+            self._accepting.cancel()
+            await asyncio.gather(self._accepting, return_exceptions=True)
+        if self._sock is not None:
+            self._sock.close()
+        for task, connection in self._running.items():
+            if connection is not None:
+                connection.end()
+            else:
+                task.cancel()
         if self._running:
-            _, late = await asyncio.wait(self._running, timeout=grace)
+            _, late = await asyncio.wait(list(self._running), timeout=grace)
             for task in late:
                 task.cancel()
             await asyncio.gather(*late, return_exceptions=True)
 
-    def _accepted(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        address = writer.get_extra_info("peername")
-        peer = self._options.networks.admit(address[0]) if address else ""
-        reason = "network_not_allowed" if not peer else ""
-        if not reason and len(self._running) >= self._options.max_connections:
-            reason = "too_many_connections"
-        if reason:
-            self._statistics.refused(self._options.name, reason)
-            writer.transport.abort()
-            return
-        if self._context is not None:
-            # Until the handshake is ours to read.
-            writer.transport.pause_reading()  # type: ignore[attr-defined]
-        connection = Connection(reader, writer, peer, self._options.idle_timeout, self._budget)
-        task = asyncio.create_task(self._run(connection, writer))
-        self._running[task] = connection
-        task.add_done_callback(self._running.pop)
+    async def _accept(self, listening: socket.socket) -> None:
+        loop = asyncio.get_running_loop()
+        while True:
+            try:
+                sock, address = await loop.sock_accept(listening)
+            except OSError as error:
+                # No files left, most likely: connections wait in the backlog.
+                log.warning("%s cannot accept a connection: %s", self._options.name, error)
+                await asyncio.sleep(ACCEPT_PAUSE)
+                continue
+            peer = self._options.networks.admit(address[0])
+            reason = "network_not_allowed" if not peer else ""
+            if not reason and len(self._running) >= self._options.max_connections:
+                reason = "too_many_connections"
+            if reason:
+                self._statistics.refused(self._options.name, reason)
+                _reset(sock)
+                continue
+            task = asyncio.create_task(self._run(sock, peer))
+            self._running[task] = None
+            task.add_done_callback(self._running.pop)
 
-    async def _run(self, connection: Connection, writer: asyncio.StreamWriter) -> None:
+    async def _run(self, sock: socket.socket, peer: str) -> None:
+        loop = asyncio.get_running_loop()
+        reader = asyncio.StreamReader(limit=READ_BYTES, loop=loop)
+        protocol = asyncio.StreamReaderProtocol(reader, loop=loop)
+        timeout = HANDSHAKE_SECONDS if self._context is not None else None
         try:
-            _keep_alive(writer.get_extra_info("socket"))
-            if self._context is not None:
-                await asyncio.wait_for(writer.start_tls(self._context), HANDSHAKE_SECONDS)
-        except (OSError, TimeoutError, asyncio.IncompleteReadError) as error:
-            self._statistics.refused(self._options.name, "tls_handshake")
-            log.info("a TLS handshake with %s failed: %s", connection.peer, error or "no answer")
-            writer.transport.abort()
+            _keep_alive(sock)
+            transport, _ = await loop.connect_accepted_socket(
+                lambda: protocol, sock, ssl=self._context, ssl_handshake_timeout=timeout
+            )
+        except (OSError, TimeoutError) as error:
+            sock.close()
+            self._statistics.refused(self._options.name, "tls_handshake" if self._context is not None else "connection_lost")
+            log.info("the connection of %s to %s failed at once: %s", peer, self._options.name, error)
             return
+        writer = asyncio.StreamWriter(transport, protocol, reader, loop)
+        connection = Connection(reader, writer, peer, self._options.idle_timeout, self._budget)
+        task = asyncio.current_task()
+        assert task is not None
+        self._running[task] = connection
         try:
             await self._serve(connection)
         except Overloaded as error:
             self._statistics.refused(self._options.name, error.code)
-            log.warning("the connection of %s to %s is closed: %s", connection.peer, self._options.name, error)
+            log.warning("the connection of %s to %s is closed: %s", peer, self._options.name, error)
         except Exception:
             log.exception("a connection of %s failed", self._options.name)
         finally:
@@ -257,10 +281,15 @@ def bind(name: str, host: str, port: int, kind: int) -> socket.socket:
     return sock
 
 
-def _keep_alive(sock: Any) -> None:
+def _reset(sock: socket.socket) -> None:
+    """Close at once and say so."""
+    with contextlib.suppress(OSError):
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+    sock.close()
+
+
+def _keep_alive(sock: socket.socket) -> None:
     """Let the system find out when a peer is gone without a word."""
-    if sock is None:
-        return
     sock.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
     if hasattr(socket, "TCP_KEEPIDLE"):
         sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPIDLE, KEEPALIVE_SECONDS)
