@@ -98,6 +98,8 @@ class ForwardReceiver:
                 partial = len(chunk) if await self._take(stream, chunks) else partial + len(chunk)
                 connection.hold(partial)
         except ValueError as error:
+            # What came whole before it is none the worse.
+            await self._take(stream, chunks)
             self._statistics.refused(self.name, "protocol_error")
             log.warning("the connection of %s to %s is closed: %s", connection.peer, self.name, error)
         finally:

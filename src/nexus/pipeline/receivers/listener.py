@@ -130,7 +130,7 @@ class Connection:
 
     async def write(self, data: bytes) -> None:
         """Send. A peer that is gone is none of our business."""
-        with contextlib.suppress(OSError):
+        with contextlib.suppress(OSError, RuntimeError):
             self._writer.write(data)
             await self._writer.drain()
 
@@ -238,6 +238,9 @@ class StreamListener:
             transport, _ = await loop.connect_accepted_socket(
                 lambda: protocol, sock, ssl=self._context, ssl_handshake_timeout=timeout
             )
+        except asyncio.CancelledError:
+            sock.close()
+            raise
         except (OSError, TimeoutError) as error:
             sock.close()
             self._statistics.refused(self._options.name, "tls_handshake" if self._context is not None else "connection_lost")
