@@ -37,7 +37,7 @@ def read(text: str, now: datetime) -> dict[str, Any]:
             "pid": nil["pid"],
             "msgid": nil["msgid"],
             "data": _data(nil["data"]),
-            "body": nil["body"].removeprefix("\ufeff"),
+            "body": nil["body"].removeprefix("\ufeff").removeprefix(" "),
         }
     found = _RFC3164.fullmatch(text)
     assert found, text

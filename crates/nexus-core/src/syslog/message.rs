@@ -112,7 +112,9 @@ fn rfc_5424<'a>(text: &'a [u8], message: &mut Message<'a>) -> bool {
         },
         _ => rest,
     };
-    message.body = body.strip_prefix(BOM).unwrap_or(body);
+    let body = body.strip_prefix(BOM).unwrap_or(body);
+    // rsyslog keeps the blank after a tag's colon.
+    message.body = body.strip_prefix(b" ").unwrap_or(body);
     true
 }
 
@@ -385,6 +387,7 @@ mod tests {
             (r#"<165>1 - - - - - [a b="c"]"#, r#"165||||||[a b="c"]|"#),
             ("<0>1 - - - - - -", "0|||||||"),
             ("<0>1 - - - - - - -", "0|||||||-"),
+            ("<13>1 - h a - - -  from rsyslog", "13||h|a||||from rsyslog"),
             // Structured data that is none stays in the body; a time that is none is not lost.
             (r#"<165>1 - h a p m [a b="c" text"#, r#"165||h|a|p|m||[a b="c" text"#),
             (r#"<165>1 - h a p m [a b=c] text"#, "165||h|a|p|m||[a b=c] text"),
