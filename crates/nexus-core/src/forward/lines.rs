@@ -245,8 +245,11 @@ impl Lines {
                 self.text.extend_from_slice(format!("{}.{:09}", ns / SECOND_NS, ns % SECOND_NS).as_bytes());
             }
             Value::Ext(kind, content) => {
-                let hex: String = content.iter().map(|byte| format!("{byte:02x}")).collect();
-                write_string(&mut self.text, format!("ext {kind}: {hex}").as_bytes());
+                self.text.extend_from_slice(format!("\"ext {kind}: ").as_bytes());
+                for byte in content {
+                    self.text.extend_from_slice(format!("{byte:02x}").as_bytes());
+                }
+                self.text.push(b'"');
             }
             Value::Array(count) => {
                 self.text.push(b'[');

@@ -22,6 +22,9 @@ pub struct Frame<'a> {
     pub cut: u32,
 }
 
+/// The body is no sequence of entries from here on.
+struct Broken;
+
 /// The messages of a body, in order.
 #[derive(Debug, Clone)]
 pub struct Frames<'a> {
@@ -41,19 +44,21 @@ impl<'a> Frames<'a> {
         self.broken
     }
 
-    fn entry(&mut self) -> Option<Option<Frame<'a>>> {
+    /// The next entry, when it is a message.
+    fn entry(&mut self) -> Result<Option<Frame<'a>>, Broken> {
         match *self.rest {
             [SOURCE, length, ref tail @ ..] => {
-                let (source, rest) = tail.split_at_checked(usize::from(length))?;
+                let (source, rest) = tail.split_at_checked(usize::from(length)).ok_or(Broken)?;
                 (self.source, self.rest) = (source, rest);
-                Some(None)
+                Ok(None)
             }
             [MESSAGE, a, b, c, d, e, f, g, h, ref tail @ ..] => {
-                let (text, rest) = tail.split_at_checked(u32::from_le_bytes([a, b, c, d]) as usize)?;
+                let length = u32::from_le_bytes([a, b, c, d]) as usize;
+                let (text, rest) = tail.split_at_checked(length).ok_or(Broken)?;
                 self.rest = rest;
-                Some(Some(Frame { source: self.source, text, cut: u32::from_le_bytes([e, f, g, h]) }))
+                Ok(Some(Frame { source: self.source, text, cut: u32::from_le_bytes([e, f, g, h]) }))
             }
-            _ => None,
+            _ => Err(Broken),
         }
     }
 }
@@ -64,9 +69,9 @@ impl<'a> Iterator for Frames<'a> {
     fn next(&mut self) -> Option<Frame<'a>> {
         while !self.rest.is_empty() {
             match self.entry() {
-                Some(Some(frame)) => return Some(frame),
-                Some(None) => {}
-                None => {
+                Ok(Some(frame)) => return Some(frame),
+                Ok(None) => {}
+                Err(Broken) => {
                     self.broken = true;
                     self.rest = b"";
                 }

@@ -128,7 +128,13 @@ fn data_end(text: &[u8]) -> Option<usize> {
     }
 }
 
-/// Parameters of structured data, as (element id, name, value as written). Ends at the first thing that is none.
+/// A parameter: element id, name, value as written.
+pub type Param<'a> = (&'a [u8], &'a [u8], &'a [u8]);
+
+/// What comes is no structured data.
+struct NoMore;
+
+/// Parameters of structured data. Ends at the first thing that is none.
 #[derive(Debug, Clone)]
 pub struct Params<'a> {
     text: &'a [u8],
@@ -164,41 +170,42 @@ impl<'a> Params<'a> {
         }
     }
 
-    fn step(&mut self) -> Option<Option<(&'a [u8], &'a [u8], &'a [u8])>> {
+    /// Read one thing more; the parameter when it is one.
+    fn step(&mut self) -> Result<Option<Param<'a>>, NoMore> {
         match (self.inside, self.text.get(self.position)) {
             (false, Some(b'[')) => {
                 self.position += 1;
-                self.element = self.name()?;
+                self.element = self.name().ok_or(NoMore)?;
                 self.inside = true;
-                Some(None)
+                Ok(None)
             }
             (true, Some(b']')) => {
                 self.position += 1;
                 self.inside = false;
-                Some(None)
+                Ok(None)
             }
             (true, Some(b' ')) => {
                 self.position += 1;
                 if self.text.get(self.position) == Some(&b']') {
-                    return Some(None);
+                    return Ok(None);
                 }
-                let name = self.name()?;
-                Some(Some((self.element, name, self.value()?)))
+                let name = self.name().ok_or(NoMore)?;
+                Ok(Some((self.element, name, self.value().ok_or(NoMore)?)))
             }
-            _ => None,
+            _ => Err(NoMore),
         }
     }
 }
 
 impl<'a> Iterator for Params<'a> {
-    type Item = (&'a [u8], &'a [u8], &'a [u8]);
+    type Item = Param<'a>;
 
-    fn next(&mut self) -> Option<Self::Item> {
+    fn next(&mut self) -> Option<Param<'a>> {
         loop {
             match self.step() {
-                Some(Some(param)) => return Some(param),
-                Some(None) => {}
-                None => {
+                Ok(Some(param)) => return Some(param),
+                Ok(None) => {}
+                Err(NoMore) => {
                     self.broken |= self.inside;
                     return None;
                 }

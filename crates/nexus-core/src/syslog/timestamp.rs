@@ -80,7 +80,7 @@ fn localised(local: i64, fraction: i64, context: Context<'_>) -> Option<i64> {
 /// Digits of a text, one after the other.
 struct Scanner<'a>(&'a [u8]);
 
-impl<'a> Scanner<'a> {
+impl Scanner<'_> {
     fn number(&mut self, min: usize, max: usize) -> Option<i64> {
         let digits = self.0.iter().take(max + 1).take_while(|byte| byte.is_ascii_digit()).count();
         if !(min..=max).contains(&digits) {
