@@ -175,8 +175,8 @@ impl<'a> Params<'a> {
         match (self.inside, self.text.get(self.position)) {
             (false, Some(b'[')) => {
                 self.position += 1;
-                self.element = self.name().ok_or(NoMore)?;
                 self.inside = true;
+                self.element = self.name().ok_or(NoMore)?;
                 Ok(None)
             }
             (true, Some(b']')) => {
@@ -397,6 +397,7 @@ mod tests {
             ("<13>1 - h a - - -  from rsyslog", "13||h|a||||from rsyslog"),
             // Structured data that is none stays in the body; a time that is none is not lost.
             (r#"<165>1 - h a p m [a b="c" text"#, r#"165||h|a|p|m||[a b="c" text"#),
+            ("<165>1 - h a p m [ not data", "165||h|a|p|m||[ not data"),
             (r#"<165>1 - h a p m [a b=c] text"#, "165||h|a|p|m||[a b=c] text"),
             ("<165>1 2003-13-11T22:14:15Z h a p m - text", "165||h|a|p|m||text"),
             ("<165>1 thing failed", "165|||||||1 thing failed"),
