@@ -31,6 +31,7 @@ if TYPE_CHECKING:
 UDP_PATIENCE: Final = 10.0
 DATAGRAMS: Final = 512
 """Read at a time, before others have their turn."""
+PAUSE_SECONDS: Final = 0.001
 LARGEST_DATAGRAM: Final = 65_535
 BUFFER: Final = 1 << 20
 DROPS_INTERVAL: Final = 2.0
@@ -143,6 +144,7 @@ class Datagrams:
         self._sock: socket.socket | None = None
         self._drops = 0
         self._watch: asyncio.Task[None] | None = None
+        self._pause: asyncio.TimerHandle | None = None
 
     def start(self) -> tuple[str, int]:
         """Listen; the address. Raises `ConfigError`."""
@@ -155,7 +157,7 @@ class Datagrams:
             log.info("the system allows %s a receive buffer of %d bytes (net.core.rmem_max)", self._name, granted)
         self._drops = kernel_drops(sock) or 0
         loop = asyncio.get_running_loop()
-        loop.add_reader(sock.fileno(), self._readable)
+        loop.add_reader(sock.fileno(), self._on_readable)
         self._watch = loop.create_task(self._watch_drops())
         return self._host, int(sock.getsockname()[1])
 
@@ -163,6 +165,8 @@ class Datagrams:
         """Take what the kernel has, then close."""
         if self._sock is None:
             return
+        if self._pause is not None:
+            self._pause.cancel()
         asyncio.get_running_loop().remove_reader(self._sock.fileno())
         if self._watch is not None:
             self._watch.cancel()
@@ -172,6 +176,18 @@ class Datagrams:
             pass
         self._count_drops()
         self._sock.close()
+
+    def _on_readable(self) -> None:
+        """Read what is there, then look away for a moment: a wake-up for every datagram costs more than the datagram."""
+        if self._readable() < DATAGRAMS and self._sock is not None:
+            loop = asyncio.get_running_loop()
+            loop.remove_reader(self._sock.fileno())
+            self._pause = loop.call_later(PAUSE_SECONDS, self._look_again)
+
+    def _look_again(self) -> None:
+        if self._sock is not None:
+            self._pause = None
+            asyncio.get_running_loop().add_reader(self._sock.fileno(), self._on_readable)
 
     def _readable(self) -> int:
         """Take the datagrams that are there, some hundreds at most, as one body; their number."""
