@@ -34,6 +34,8 @@ pub struct Framer {
     max_message: usize,
     source: Vec<u8>,
     mode: Mode,
+    /// Has the piece being read a NUL?
+    nul_seen: bool,
     expected: Expected,
     /// The message being read, as far as it is kept.
     partial: Vec<u8>,
@@ -52,6 +54,7 @@ impl Framer {
             max_message: max_message.clamp(1, u32::MAX as usize),
             source: source.to_vec(),
             mode: Mode::Unknown,
+            nul_seen: false,
             expected: Expected::Head,
             partial: Vec::new(),
             cut: 0,
@@ -63,6 +66,8 @@ impl Framer {
 
     /// Read a piece of the stream.
     pub fn feed(&mut self, mut chunk: &[u8]) {
+        // Once for all lines of the piece.
+        self.nul_seen = self.mode != Mode::Octets && memchr::memchr(0, chunk).is_some();
         while !chunk.is_empty() {
             chunk = match self.expected {
                 Expected::Octets(left) => self.octets(chunk, left),
@@ -172,7 +177,7 @@ impl Framer {
     }
 
     fn line<'a>(&mut self, chunk: &'a [u8]) -> &'a [u8] {
-        if self.mode == Mode::Lines && memchr::memchr(0, chunk).is_some() {
+        if self.mode == Mode::Lines && self.nul_seen {
             self.mode = Mode::Nuls;
         }
         if self.mode == Mode::Nuls {
@@ -288,6 +293,14 @@ mod tests {
             assert_eq!(split(b"14 <1>0123456789a5 <2>xy", pieces, 8), [("<1>01234".into(), 6), ("<2>xy".into(), 0)]);
             assert_eq!(split(b"<1>0123456789a\n<2>xy\n", pieces, 8), [("<1>01234".into(), 6), ("<2>xy".into(), 0)]);
         }
+    }
+
+    #[test]
+    fn many_lines_at_once_are_read_once() {
+        let stream = b"<1>x\n".repeat(1 << 20);
+        let mut framer = Framer::new(b"peer", 1000);
+        framer.feed(&stream);
+        assert_eq!(framer.take().1, 1 << 20);
     }
 
     #[test]
