@@ -1,7 +1,8 @@
 """kill -9 under load, many times: nothing that was acknowledged is lost, nothing is doubled by a retry with its token.
 
 Client threads send batches through every receiver (JSON lines, OTLP over HTTP as protobuf and as JSON, OTLP over gRPC, Loki
-push, Elasticsearch bulk, Splunk HEC, Datadog, Firehose, journald), each under an idempotency key, some of them over several
+push, Elasticsearch bulk, Splunk HEC, Datadog, Firehose, journald, Fluent forward with acknowledged chunks), each under an
+idempotency key (a chunk's name is one), some of them over several
 days. At a random moment the process is killed; it is started again on the same data, and every batch without an answer is
 sent again with the same key, until it is acknowledged. Now and then an acknowledged batch is repeated: the answer must be
 the first one, byte for byte. At the end the store is asked for every batch: each must be there once, whole.
@@ -21,6 +22,7 @@ import os
 import random
 import shutil
 import signal
+import struct
 import subprocess
 import sys
 import tempfile
@@ -28,7 +30,7 @@ import threading
 import time
 import uuid
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
@@ -38,10 +40,6 @@ API: Final = "/api/nexus/v1"
 TOKEN: Final = "soak"
 DAY_NS: Final = 86_400 * 10**9
 START_SECONDS: Final = 60.0
-RECEIVERS: Final = (
-    "json_lines", "otlp_http_protobuf", "otlp_http_json", "otlp_grpc", "loki", "elasticsearch", "splunk", "datadog",
-    "firehose", "journald",
-)  # fmt: skip
 
 
 class SoakError(Exception):
@@ -83,13 +81,13 @@ class Server:
     def __init__(self, folder: Path, *, fsync: bool) -> None:
         self.folder = folder
         self.log = folder.parent / "nexus.log"
-        self.ports = _free_ports(3)
+        self.ports = _free_ports(4)
         self._fsync = fsync
         self._process: subprocess.Popen[bytes] | None = None
 
     def start(self) -> float:
         """Start it and wait until it is ready; returns the seconds that took."""
-        http_port, grpc_port, otlp_port = self.ports
+        http_port, grpc_port, otlp_port, forward_port = self.ports
         environment = {name: value for name, value in os.environ.items() if not name.startswith("NEXUS_")}
         environment |= {
             "PYTHONPATH": str(SOURCE),
@@ -97,6 +95,9 @@ class Server:
             "NEXUS_HTTP_PORT": str(http_port),
             "NEXUS_OTLP_GRPC_PORT": str(grpc_port),
             "NEXUS_OTLP_HTTP_PORT": str(otlp_port),
+            "NEXUS_RECEIVERS_FORWARD": json.dumps(
+                [{"port": forward_port, "tenant": "default", "networks": ["127.0.0.0/8"]}]
+            ),
             "NEXUS_BOOTSTRAP_TOKEN": TOKEN,
             "NEXUS_BOOTSTRAP_ADMIN_PASSWORD": "soak password",
             "NEXUS_DURABILITY": "fsync" if self._fsync else "commit",
@@ -282,6 +283,28 @@ def _otlp(batch: Batch) -> bytes:
     return content
 
 
+def _send_forward(server: Server, batch: Batch) -> tuple[str, bytes]:
+    import socket
+
+    import msgpack
+
+    records = (
+        {"message": f"soak record {number}", "service": "soak", "batch": batch.name, "number": number}
+        for number in range(batch.rows)
+    )
+    entries = b"".join(
+        msgpack.packb([msgpack.ExtType(0, struct.pack(">II", *divmod(at, 10**9))), record])
+        for at, record in zip(batch.times(), records, strict=True)
+    )
+    with socket.create_connection(("127.0.0.1", server.ports[3]), timeout=30) as sock:
+        sock.sendall(msgpack.packb(["soak", entries, {"chunk": batch.name}]))
+        answer = sock.recv(4096)
+    if not answer:
+        raise ConnectionError("no acknowledgement")
+    expected = msgpack.packb({"ack": batch.name})
+    return ("ok" if answer == expected else "another acknowledgement"), answer
+
+
 _SENDERS: Final[dict[str, Send]] = {
     "json_lines": _send_json_lines,
     "otlp_http_protobuf": _send_otlp_protobuf,
@@ -293,7 +316,9 @@ _SENDERS: Final[dict[str, Send]] = {
     "datadog": _send_datadog,
     "firehose": _send_firehose,
     "journald": _send_journald,
+    "forward": _send_forward,
 }
+RECEIVERS: Final = tuple(_SENDERS)
 
 
 # ------------------------------------------------------------------------------------------------------------- clients
@@ -382,13 +407,13 @@ def check(server: Server, batches: dict[str, Batch], clients: int) -> Verdict:
     return verdict
 
 
-def soak(rounds: int, clients: int, folder: Path, *, fsync: bool, seed: int) -> int:
+def soak(rounds: int, clients: int, folder: Path, receivers: Sequence[str], *, fsync: bool, seed: int) -> int:
     """Run it all; the exit code."""
     choose = random.Random(seed)
     server = Server(folder / "data", fsync=fsync)
     tally, stop = Tally(), threading.Event()
     starts = [server.start()]
-    threads = [Client(n, RECEIVERS[n % len(RECEIVERS)], server, tally, stop) for n in range(clients)]
+    threads = [Client(n, receivers[n % len(receivers)], server, tally, stop) for n in range(clients)]
     for thread in threads:
         thread.start()
     began = time.monotonic()
@@ -438,13 +463,15 @@ def main() -> int:
     parser.add_argument("--rounds", type=int, default=100)
     parser.add_argument("--clients", type=int, default=len(RECEIVERS))
     parser.add_argument("--fsync", action="store_true", help="with durability: fsync")
+    parser.add_argument("--receivers", nargs="+", choices=RECEIVERS, default=RECEIVERS, help="only these")
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--keep", action="store_true", help="keep the data directory")
     arguments = parser.parse_args()
     folder = Path(tempfile.mkdtemp(prefix="nexus-soak-"))
     code = 1
     try:
-        code = soak(arguments.rounds, arguments.clients, folder, fsync=arguments.fsync, seed=arguments.seed)
+        rounds, clients, receivers = arguments.rounds, arguments.clients, arguments.receivers
+        code = soak(rounds, clients, folder, receivers, fsync=arguments.fsync, seed=arguments.seed)
     except SoakError as error:
         print(f"error         {error}")
     finally:

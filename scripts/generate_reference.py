@@ -17,7 +17,7 @@ import yaml
 
 from nexus import __version__
 from nexus.components import http_receivers
-from nexus.config import Config, Option, kind_of, options, render
+from nexus.config import Config, Option, item_struct, kind_of, options, render
 from nexus.pipeline.processors.catalog import PROCESSORS
 from nexus.pipeline.processors.catalog import Option as ProcessorOption
 from nexus.security.permissions import Permission
@@ -45,15 +45,20 @@ def config_page() -> str:
         "configuration is right, `nexus config show` prints every value and where it came from.",
         "",
         "Durations are written `90s`, `12h`, `30d`; sizes `64MiB` or `64MB`; lists in the environment are separated by "
-        "commas. Values marked *reloads* are taken over by a running process on SIGHUP, the others at the next start.",
+        "commas; lists of entries with keys of their own are written there as YAML or JSON. Values marked *reloads* are "
+        "taken over by a running process on SIGHUP, the others at the next start.",
     ]
     for section, found in groupby(options(), key=lambda option: option.path[0] if len(option.path) > 1 else ""):
         lines += ["", f"## `{section}`" if section else "## Top level", ""]
         if section:
             struct = next(kind for name, kind in _sections() if name == section)
             lines += [(struct.__doc__ or "").strip(), ""]
+        rows = list(found)
         lines += ["| key | environment | default | meaning |", "|---|---|---|---|"]
-        lines += [_config_row(option) for option in found]
+        lines += [_config_row(option) for option in rows]
+        for option in rows:
+            if item := item_struct(option.type):
+                lines += _item_lines(option, item)
     lines += ["", "## Example", "", "```yaml", *_example(), "```", ""]
     return "\n".join(lines)
 
@@ -65,15 +70,31 @@ def _sections() -> Iterator[tuple[str, type]]:
 
 
 def _config_row(option: Option) -> str:
+    default = render(option.default).replace('""', "")
+    shown = f"`{default}`" if default else ""
+    return f"| `{option.name}` | `{option.variable}` | {shown} | {_meaning(option)} |"
+
+
+def _meaning(option: Option) -> str:
     notes = [option.description]
     choices = get_args(kind_of(option.type))
     if choices and all(isinstance(choice, str) for choice in choices):
         notes.append("One of " + ", ".join(f"`{choice}`" for choice in choices) + ".")
     if option.reloads:
         notes.append("*reloads*")
-    default = render(option.default).replace('""', "")
-    shown = f"`{default}`" if default else ""
-    return f"| `{option.name}` | `{option.variable}` | {shown} | {' '.join(notes)} |"
+    return " ".join(notes)
+
+
+def _item_lines(option: Option, item: type[msgspec.Struct]) -> list[str]:
+    """The keys of a list's entries."""
+    lines = ["", f"### Entries of `{option.name}`", "", (item.__doc__ or "").strip(), ""]
+    lines += ["| key | default | meaning |", "|---|---|---|"]
+    for entry in options(item):
+        required = entry.default is msgspec.NODEFAULT
+        default = render(entry.default).replace('""', "") if not required else ""
+        shown = "required" if required else f"`{default}`" if default else ""
+        lines.append(f"| `{entry.name}` | {shown} | {_meaning(entry)} |")
+    return lines
 
 
 def _example() -> list[str]:
@@ -85,6 +106,12 @@ def _example() -> list[str]:
         "retention:",
         "  logs: 90d",
         "durability: fsync",
+        "receivers:",
+        "  syslog:",
+        "    - {protocol: udp, port: 514, tenant: network, networks: [10.0.0.0/8]}",
+        "    - {protocol: tls, port: 6514, tenant: network, networks: [10.0.0.0/8], certificate: /etc/nexus/tls.pem}",
+        "  forward:",
+        "    - {tenant: apps, networks: [10.0.0.0/8], shared_key: change me}",
     ]
 
 

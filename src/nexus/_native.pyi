@@ -155,6 +155,50 @@ class Filter:
     def split(self, batch: LogBatch) -> tuple[LogBatch, LogBatch]:
         """(records that match, the others)."""
 
+class SyslogFramer:
+    """Splits the TCP stream of one syslog sender into messages (RFC 6587), whichever framing it uses."""
+
+    def __init__(self, source: str, max_message: int) -> None:
+        """`source` is the sender's address; a longer message is cut to `max_message` bytes."""
+
+    def feed(self, chunk: bytes) -> int:
+        """Read a piece of the stream; returns the bytes of whole messages that wait to be taken."""
+
+    def finish(self) -> None:
+        """The stream has ended: what is left is a message."""
+
+    def take(self) -> tuple[bytes, int, int]:
+        """(body for `decode_syslog`, messages in it, how many of them were cut); bodies can be joined."""
+
+@final
+class ForwardStream:
+    """Splits the TCP stream of one forward client into messages."""
+
+    def __init__(self, max_message: int) -> None: ...
+    def set_limit(self, max_message: int) -> None:
+        """Messages from now on may have so many bytes."""
+
+    def feed(self, chunk: bytes) -> None:
+        """Read a piece of the stream. Raises ValueError when it is none of the protocol or a message is too large."""
+
+    def take_strings(self) -> list[bytes] | None:
+        """Take the first whole message as its strings (empty for other values); None when there is none. For the
+        handshake. Raises ValueError when it is no array."""
+
+    def take(self) -> list[tuple[bytes, bytes]]:
+        """Take all whole messages as (body for `decode_forward`, chunk to acknowledge). Those that name no chunk come
+        together, with an empty one."""
+
+def decode_syslog(body: bytes, *, now_ns: int, zone: list[tuple[int, int]] = ..., charset: str = "utf-8") -> Decoded:
+    """Decode syslog messages: framed as `SyslogFramer` has them, see `nexus-core/src/syslog/frames.rs`.
+
+    `zone` holds for times without one: (Unix seconds from when on, offset in seconds east); empty is UTC. `charset`
+    (utf-8, latin-1, windows-1252) is that of text which is no UTF-8. Only empty messages are rejected.
+    """
+
+def decode_forward(body: bytes, *, now_ns: int, limit: int) -> Decoded:
+    """Decode messages of the forward protocol, end to end; compressed ones may have `limit` bytes after decompression."""
+
 def decode_json_lines(
     body: bytes,
     *,

@@ -26,6 +26,7 @@ from nexus.telemetry import Logging, Registry, process_metrics
 
 if TYPE_CHECKING:
     from nexus.pipeline.decode import DecodePool
+    from nexus.pipeline.receivers.listener import SocketReceiver
     from nexus.pipeline.self_telemetry import SelfTelemetry
     from nexus.server.http import HttpServer
     from nexus.server.services import Services
@@ -33,6 +34,14 @@ if TYPE_CHECKING:
 TIDY_INTERVAL: Final = 60.0
 QUERY_GRACE: Final = 3.0
 OPEN_FILES: Final = 65_536
+
+_TITLES: Final = {
+    "syslog_udp": "Syslog, UDP",
+    "syslog_tcp": "Syslog, TCP",
+    "syslog_tls": "Syslog, TLS",
+    "forward_tcp": "Forward, TCP",
+    "forward_tls": "Forward, TLS",
+}
 
 log = logging.getLogger("nexus.app")
 
@@ -100,6 +109,7 @@ class Process:
         self._registry = Registry()
         self._exits = contextlib.AsyncExitStack()
         self._reloaders: list[Callable[[], object]] = []
+        self._listeners: list[SocketReceiver] = []
 
     def config(self) -> Config:
         """The configuration in force."""
@@ -148,6 +158,7 @@ class Process:
         otlp_door.app = server_app.otlp_app(services, components.otlp_receivers(services.topology))
         await self._start_grpc(services)
         self._exits.push_async_callback(self._drain, services)
+        await self._start_listeners(services)
         if self._config.self_telemetry:
             self._start_self_telemetry(services)
         self._background(services)
@@ -274,6 +285,29 @@ class Process:
         services.addresses.otlp_grpc_port = port
         self._exits.push_async_callback(receiver.stop, QUERY_GRACE)
 
+    async def _start_listeners(self, services: Services) -> None:
+        """Those for senders without credentials. They stop before the pipeline refuses new records."""
+        from nexus import components
+        from nexus.server.services import Listening
+
+        self._exits.push_async_callback(self._stop_listeners)
+        for receiver in components.socket_receivers(services):
+            try:
+                await services.accounts.ensure_tenant(receiver.tenant)
+            except NexusError as error:
+                raise ConfigError(
+                    f"{receiver.name} writes to the tenant {receiver.tenant!r}: {error.message}", hint=error.hint
+                ) from error
+            host, port = await receiver.start()
+            self._listeners.append(receiver)
+            services.addresses.listeners.append(Listening(receiver.name, receiver.tenant, host, port))
+        if self._listeners:
+            self._registry.gauge(
+                "nexus_listener_connections",
+                "Open connections of syslog and forward senders.",
+                read=lambda: sum(receiver.connections for receiver in self._listeners),
+            )
+
     def _start_self_telemetry(self, services: Services) -> None:
         from nexus.pipeline.self_telemetry import SelfTelemetry
 
@@ -322,6 +356,10 @@ class Process:
                 "http_port": addresses.http_port,
                 "otlp_http_port": addresses.otlp_http_port,
                 "otlp_grpc_port": addresses.otlp_grpc_port,
+                "listeners": [
+                    {"receiver": one.receiver, "tenant": one.tenant, "host": one.host, "port": one.port}
+                    for one in addresses.listeners
+                ],
             },
         )
         lines = [
@@ -329,6 +367,10 @@ class Process:
             f"  Web UI and API  {url}",
             f"  OTLP over gRPC  {otlp}:{addresses.otlp_grpc_port}",
             f"  OTLP over HTTP  http://{otlp}:{addresses.otlp_http_port}",
+            *(
+                f"  {_TITLES[one.receiver]:<16}{_shown_host(one.host)}:{one.port}   (tenant {one.tenant})"
+                for one in addresses.listeners
+            ),
             f"  Data            {self._config.data_path}",
         ]
         if password:
@@ -358,6 +400,11 @@ class Process:
             return
         self._config, taken, waiting = reloaded(self._config, fresh.config)
         self._logs.set_level(self._config.log.level)
+        for receiver in self._listeners:
+            try:
+                receiver.reload()
+            except ConfigError as error:
+                log.error("%s keeps its certificate: %s", receiver.name, error)
         log.info("configuration reloaded", extra={"fields": {"changed": ", ".join(taken) or "nothing"}})
         if waiting:
             log.warning("these settings need a restart: %s", ", ".join(waiting))
@@ -377,6 +424,9 @@ class Process:
     async def _stop_self_telemetry(self, own: SelfTelemetry) -> None:
         self._logs.detach()
         await own.stop()
+
+    async def _stop_listeners(self) -> None:
+        await asyncio.gather(*(receiver.stop(self._config.shutdown_timeout) for receiver in self._listeners))
 
     async def _stop_server(self, server: HttpServer) -> None:
         await server.stop(self._config.shutdown_timeout)

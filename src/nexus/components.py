@@ -22,6 +22,7 @@ from nexus.security.permissions import Permission
 
 if TYPE_CHECKING:
     from nexus.config import Config
+    from nexus.pipeline.receivers.listener import SocketReceiver
     from nexus.pipeline.receivers.otlp_grpc import OtlpGrpc
     from nexus.server.services import Services
     from nexus.storage.api import RetentionPolicy
@@ -66,6 +67,28 @@ def grpc_receiver(services: Services) -> OtlpGrpc:
         return BodyLimits(ingest.max_body_bytes, ingest.body_idle_timeout, ingest.body_timeout)
 
     return OtlpGrpc(services.topology, enter, limits, services.budget)
+
+
+def socket_receivers(services: Services) -> list[SocketReceiver]:
+    """The configured listeners for senders without credentials."""
+    config = services.config()
+    receivers: list[SocketReceiver] = []
+    if config.receivers.syslog:
+        from nexus.pipeline.receivers.syslog import SyslogReceiver
+
+        receivers += [
+            SyslogReceiver(one, one.host or config.http.host, services.topology) for one in config.receivers.syslog
+        ]
+    if config.receivers.forward:
+        from nexus.pipeline.receivers.forward import ForwardReceiver
+
+        def limit() -> int:
+            return int(services.config().ingest.max_body_bytes)
+
+        receivers += [
+            ForwardReceiver(one, one.host or config.http.host, services.topology, limit) for one in config.receivers.forward
+        ]
+    return receivers
 
 
 def open_metadata(config: Config) -> MetadataStore:

@@ -2,14 +2,17 @@
 
 Order of precedence: environment, file, default. A value's environment name is its path in capitals (`http.port` is
 `NEXUS_HTTP_PORT`). The file is the one `NEXUS_CONFIG` names, or `nexus.yaml` in the working directory when it exists.
-Keys that do not exist are errors that name the nearest one. The reference page is generated from this module.
+Keys that do not exist are errors that name the nearest one. Lists of structs (`receivers.syslog`) are written in the
+file, or whole as YAML or JSON in the environment. The reference page is generated from this module.
 """
 
 from __future__ import annotations
 
 import difflib
+import ipaddress
 import os
 import re
+import zoneinfo
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -18,8 +21,8 @@ from typing import Annotated, Any, Final, Literal, get_args, get_origin, get_typ
 import msgspec
 from msgspec import Meta, Struct
 
-from nexus.errors import ConfigError
-from nexus.model.tenant import DEFAULT_TENANT
+from nexus.errors import ConfigError, InvalidRequest
+from nexus.model.tenant import DEFAULT_TENANT, parse_tenant
 from nexus.model.units import Duration, Size
 
 PREFIX: Final = "NEXUS_"
@@ -187,6 +190,120 @@ class SessionConfig(Struct, forbid_unknown_fields=True, frozen=True):
     )
 
 
+class ListenerConfig(Struct, forbid_unknown_fields=True, frozen=True, kw_only=True):
+    """What every listener for senders without credentials has."""
+
+    tenant: Annotated[str, Meta(description="Tenant that is written to.")]
+    networks: Annotated[
+        list[str],
+        Meta(min_length=1, description="Networks whose senders are listened to, such as 10.0.0.0/8; others are refused."),
+    ]
+    host: Annotated[str, Meta(description="Address to listen on; empty means `http.host`.")] = ""
+    port: Annotated[Port, Meta(description="Port; 0 picks a free one and prints it.")] = 0
+    certificate: Annotated[
+        str, Meta(description="File with the TLS certificate and its chain (PEM); read again on SIGHUP.")
+    ] = ""
+    key: Annotated[str, Meta(description="File with the certificate's key (PEM); empty when it is in the same file.")] = ""
+    client_ca: Annotated[
+        str,
+        Meta(description="File with the authorities (PEM) of which a client must have a certificate; empty asks for none."),
+    ] = ""
+    max_connections: Annotated[int, Meta(ge=1, description="Connections at a time; further ones are closed.")] = 512
+    idle_timeout: Annotated[
+        Duration,
+        Meta(description="A connection is closed after this long without data; 0 never, its end is noticed anyway."),
+    ] = Duration(0)
+    buffer_bytes: Annotated[
+        Size,
+        Meta(description="Messages waiting to be stored, beyond which UDP drops and connections wait; and unfinished ones."),
+    ] = Size(32 << 20)
+
+    def check(self, protocol: str) -> None:
+        """Raise `ValueError` when the values do not fit each other."""
+        try:
+            parse_tenant(self.tenant)
+        except InvalidRequest as error:
+            raise ValueError(f"`tenant`: {error.message}") from error
+        for network in self.networks:
+            try:
+                ipaddress.ip_network(network, strict=False)
+            except ValueError as error:
+                raise ValueError(f"`networks` holds {network!r}, which is no network such as 10.0.0.0/8") from error
+        if protocol == "tls" and not self.certificate:
+            raise ValueError("protocol tls needs a `certificate`")
+        if protocol != "tls" and (self.certificate or self.key or self.client_ca):
+            raise ValueError(f"protocol {protocol} has no certificates; write protocol: tls")
+
+
+class SyslogConfig(ListenerConfig, forbid_unknown_fields=True, frozen=True, kw_only=True):
+    """A listener for syslog: RFC 3164, RFC 5424, RFC 6587."""
+
+    protocol: Annotated[Literal["udp", "tcp", "tls"], Meta(description="Transport.")]
+    port: Annotated[Port, Meta(description="Port; 0 picks a free one and prints it.")] = 514
+    max_message_bytes: Annotated[Size, Meta(description="Longer messages are cut, which their attributes say.")] = Size(
+        128 << 10
+    )
+    receive_buffer_bytes: Annotated[
+        Size, Meta(description="Kernel's buffer of a UDP socket (SO_RCVBUF), as far as the system allows it.")
+    ] = Size(8 << 20)
+    charset: Annotated[
+        Literal["utf-8", "latin-1", "windows-1252"],
+        Meta(description="How text is read that is no UTF-8; utf-8 replaces what is none."),
+    ] = "windows-1252"
+    timezone: Annotated[str, Meta(description="Zone of times that name none, such as Europe/Berlin.")] = "UTC"
+
+    def __post_init__(self) -> None:
+        """Check what a single value does not show."""
+        self.check(self.protocol)
+        if not 1024 <= self.max_message_bytes <= 16 << 20:
+            raise ValueError("`max_message_bytes` lies between 1KiB and 16MiB")
+        try:
+            # UTC needs no database of zones, which a small container may lack.
+            _ = self.timezone == "UTC" or zoneinfo.ZoneInfo(self.timezone)
+        except (zoneinfo.ZoneInfoNotFoundError, ValueError, OSError) as error:
+            raise ValueError(f"`timezone` {self.timezone!r} is not known here; write it like Europe/Berlin") from error
+
+
+class ForwardUser(Struct, forbid_unknown_fields=True, frozen=True):
+    """Who may send, by user name and password."""
+
+    username: str
+    password: str
+
+
+class ForwardConfig(ListenerConfig, forbid_unknown_fields=True, frozen=True, kw_only=True):
+    """A listener for the forward protocol of Fluentd and Fluent Bit."""
+
+    protocol: Annotated[Literal["tcp", "tls"], Meta(description="Transport.")] = "tcp"
+    port: Annotated[Port, Meta(description="Port; 0 picks a free one and prints it.")] = 24224
+    shared_key: Annotated[str, Meta(description="Key that clients must know; empty asks for none.", extra=SECRET)] = ""
+    users: Annotated[
+        list[ForwardUser], Meta(description="Besides the key, one of these: list of username and password.", extra=SECRET)
+    ] = []
+    server_name: Annotated[str, Meta(description="Name told to clients in the handshake; it must differ from theirs.")] = (
+        "nexus"
+    )
+    max_message_bytes: Annotated[
+        Size,
+        Meta(description="Largest message, which is a chunk of the client's buffer; beyond it the connection is closed."),
+    ] = Size(32 << 20)
+
+    def __post_init__(self) -> None:
+        """Check what a single value does not show."""
+        self.check(self.protocol)
+        if self.users and not self.shared_key:
+            raise ValueError("`users` need a `shared_key`, without which there is no handshake")
+        if not 1024 <= self.max_message_bytes <= 256 << 20:
+            raise ValueError("`max_message_bytes` lies between 1KiB and 256MiB")
+
+
+class ReceiversConfig(Struct, forbid_unknown_fields=True, frozen=True):
+    """Receivers for senders without credentials; each listener is off until it names a tenant and networks."""
+
+    syslog: Annotated[list[SyslogConfig], Meta(description="Listeners for syslog.")] = []
+    forward: Annotated[list[ForwardConfig], Meta(description="Listeners for Fluentd and Fluent Bit.")] = []
+
+
 class Config(Struct, forbid_unknown_fields=True, frozen=True):
     """Everything that can be configured; all of it is optional."""
 
@@ -214,6 +331,7 @@ class Config(Struct, forbid_unknown_fields=True, frozen=True):
     query: QueryConfig = QueryConfig()
     storage: StorageConfig = StorageConfig()
     session: SessionConfig = SessionConfig()
+    receivers: ReceiversConfig = ReceiversConfig()
 
     @property
     def otlp_host(self) -> str:
@@ -262,7 +380,9 @@ def options(struct: type[Struct] = Config, path: tuple[str, ...] = ()) -> Iterat
             continue
         metas = [meta for meta in get_args(annotated) if isinstance(meta, Meta)]
         extra = {key: value for meta in metas for key, value in (meta.extra or {}).items()}
-        default = info.default if info.default is not msgspec.NODEFAULT else info.default_factory()
+        default = info.default
+        if default is msgspec.NODEFAULT and info.default_factory is not msgspec.NODEFAULT:
+            default = info.default_factory()
         description = next((meta.description for meta in reversed(metas) if meta.description), "")
         yield Option(here, annotated, default, description, bool(extra.get("reload")), bool(extra.get("secret")))
 
@@ -272,6 +392,13 @@ def kind_of(annotated: Any) -> Any:
     while get_origin(annotated) is Annotated:
         annotated = get_args(annotated)[0]
     return annotated
+
+
+def item_struct(annotated: Any) -> type[Struct] | None:
+    """The struct of which a list holds several; None for other types."""
+    kind = kind_of(annotated)
+    items = get_args(kind) if get_origin(kind) is list else ()
+    return items[0] if items and isinstance(items[0], type) and issubclass(items[0], Struct) else None
 
 
 # ------------------------------------------------------------------------------------------------------------ loading
@@ -328,11 +455,26 @@ def render(value: Any) -> str:
         case bool():
             return "true" if value else "false"
         case list():
-            return "[" + ", ".join(map(str, value)) + "]"
+            return "[" + ", ".join(map(render, value)) + "]"
+        case Struct():
+            return "{" + ", ".join(f"{name}: {text}" for name, text in _rendered_fields(value)) + "}"
         case "":
             return '""'
         case _:
             return str(value)
+
+
+def _rendered_fields(value: Struct) -> Iterator[tuple[str, str]]:
+    """Names and texts of the values that are not defaults, secrets masked."""
+    hints = get_type_hints(type(value), include_extras=True)
+    for info in msgspec.structs.fields(value):
+        found = getattr(value, info.name)
+        default = info.default if info.default is not msgspec.NODEFAULT else None
+        if found in (default, []):
+            continue
+        metas = [meta for meta in get_args(hints[info.name]) if isinstance(meta, Meta)]
+        secret = any((meta.extra or {}).get("secret") for meta in metas)
+        yield info.name, "********" if secret else render(found)
 
 
 _MISSING: Final = object()
@@ -365,26 +507,47 @@ def _read_file(path: Path) -> dict[str, Any]:
     return document
 
 
-def _refuse_unknown_keys(raw: dict[Any, Any], struct: type[Struct], path: tuple[str, ...], file: Path) -> None:
+def _refuse_unknown_keys(raw: dict[Any, Any], struct: type[Struct], path: tuple[str, ...], source: str | Path) -> None:
     hints = get_type_hints(struct)
     for key, value in list(raw.items()):
         name = ".".join((*path, str(key)))
         if key not in hints:
-            every = [option.name for option in options()] + list(get_type_hints(Config))
-            guess = [option for option in every if option.rpartition(".")[2] == key]
-            if not guess and (near := difflib.get_close_matches(str(key), list(hints), 1, 0.5)):
-                guess = [".".join((*path, near[0]))]
-            guess = guess or difflib.get_close_matches(name, every, 1, 0.5)
-            hint = f"Did you mean `{guess[0]}`?" if guess else "`nexus config show` lists every key."
-            raise ConfigError(f"{file}: there is no key `{name}`.", hint=hint)
+            raise ConfigError(f"{source}: there is no key `{name}`.", hint=_nearest(str(key), name, list(hints), path))
         inner = hints[key]
         if isinstance(inner, type) and issubclass(inner, Struct):
             if value is None:
                 raw[key] = {}
             elif not isinstance(value, dict):
-                raise ConfigError(f"{file}: `{name}` holds keys of its own, not {value!r}.")
+                raise ConfigError(f"{source}: `{name}` holds keys of its own, not {value!r}.")
             else:
-                _refuse_unknown_keys(value, inner, (*path, key), file)
+                _refuse_unknown_keys(value, inner, (*path, key), source)
+        elif item := item_struct(inner):
+            raw[key] = [] if value is None else value
+            _check_items(raw[key], item, (*path, key), source)
+
+
+def _check_items(value: Any, item: type[Struct], path: tuple[str, ...], source: str | Path) -> None:
+    """Refuse unknown keys in a list of structs."""
+    name = ".".join(path)
+    if not isinstance(value, list):
+        raise ConfigError(f"{source}: `{name}` is a list of entries with keys of their own, not {value!r}.")
+    for number, entry in enumerate(value):
+        if not isinstance(entry, dict):
+            raise ConfigError(f"{source}: `{name}[{number}]` holds keys of its own, not {entry!r}.")
+        _refuse_unknown_keys(entry, item, (*path[:-1], f"{path[-1]}[{number}]"), source)
+
+
+def _nearest(key: str, name: str, siblings: list[str], path: tuple[str, ...]) -> str:
+    every = [option.name for option in options()] + list(get_type_hints(Config))
+    near = difflib.get_close_matches(key, siblings, 1, 0.5)
+    in_list = any("[" in part for part in path)
+    guess = [] if in_list else [option for option in every if option.rpartition(".")[2] == key]
+    if not guess and near:
+        guess = [".".join((*path, near[0]))]
+    if not guess and in_list:
+        return f"Its keys are {', '.join(siblings)}."
+    guess = guess or difflib.get_close_matches(name, every, 1, 0.5)
+    return f"Did you mean `{guess[0]}`?" if guess else "`nexus config show` lists every key."
 
 
 # Variables that are not configuration: the file's name, the client's side of `nexus ingest`, test and build harnesses,
@@ -404,7 +567,12 @@ def _overlay_environment(raw: dict[str, Any], sources: dict[str, str], environme
             near = difflib.get_close_matches(variable, list(known), 1, 0.6)
             hint = f"Did you mean {near[0]}?" if near else "`nexus config show` lists every name."
             raise ConfigError(f"the environment variable {variable} is not a setting.", hint=hint)
-        _store(raw, option.path, _from_text(option, environment[variable]))
+        if item := item_struct(option.type):
+            value = _items_from_text(variable, environment[variable])
+            _check_items(value, item, option.path, variable)
+            _store(raw, option.path, value)
+        else:
+            _store(raw, option.path, _from_text(option, environment[variable]))
         sources[option.name] = variable
 
 
@@ -424,6 +592,15 @@ def _from_text(option: Option, text: str) -> Any:
     return text if option.secret else stripped
 
 
+def _items_from_text(variable: str, text: str) -> Any:
+    import yaml
+
+    try:
+        return yaml.safe_load(text) or []
+    except yaml.YAMLError as error:
+        raise ConfigError(f"{variable} is not YAML: {' '.join(str(error).split())}.") from error
+
+
 def _convert(raw: dict[str, Any], sources: dict[str, str]) -> Config:
     try:
         return msgspec.convert(raw, Config, dec_hook=_custom)
@@ -434,7 +611,7 @@ def _convert(raw: dict[str, Any], sources: dict[str, str]) -> Config:
         reason = text[: place.start()] if place else text
         option = next((option for option in options() if option.name == re.sub(r"\[.*", "", name)), None)
         hint = f"It is: {option.description}" if option else ""
-        shown_name = sources.get(name, "")
+        shown_name = sources.get(name) or sources.get(re.sub(r"\[.*", "", name), "")
         where = f" (from {shown_name})" if shown_name else ""
         raise ConfigError(f"`{name}`{where} is wrong: {reason[0].lower() + reason[1:]}.", hint=hint) from error
 

@@ -21,7 +21,7 @@ from pathlib import Path
 from typing import Final, Literal
 
 from nexus import __version__, runtime
-from nexus.config import Config, load
+from nexus.config import Config, ListenerConfig, load
 from nexus.errors import ConfigError, NexusError
 from nexus.model.units import Size
 
@@ -34,6 +34,7 @@ GOOD_MEMORY: Final = 2 << 30
 LOW_DISK: Final = 5 << 30
 EARLIEST_CLOCK: Final = 1_767_225_600  # 2026-01-01: no release is older
 TIMEOUT: Final = 5.0
+CERTIFICATE_DAYS: Final = 21
 
 
 @dataclass(frozen=True, slots=True)
@@ -194,6 +195,45 @@ def ports(config: Config) -> Iterator[Finding]:
             yield Finding("ports", "ok", f"{name} {host}:{port} is free")
 
 
+def listeners(config: Config) -> Iterator[Finding]:
+    """The listeners for senders without credentials: their ports, and their certificates."""
+    running = runtime.read(config.data_path)
+    served = [(one["receiver"], one["port"]) for one in running.get("listeners", [])] if running else []
+    found = [(f"syslog_{one.protocol}", one) for one in config.receivers.syslog]
+    for receiver, one in [*found, *((f"forward_{one.protocol}", one) for one in config.receivers.forward)]:
+        host = one.host or config.http.host
+        kind = socket.SOCK_DGRAM if receiver == "syslog_udp" else socket.SOCK_STREAM
+        if one.port == 0:
+            yield Finding("listeners", "ok", f"{receiver}: the port is picked at the start")
+        elif (receiver, one.port) in served:
+            yield Finding("listeners", "ok", f"{receiver} {one.port} is served by the running Nexus")
+        elif problem := _bind_problem(host, one.port, kind):
+            todo = "Stop what uses it, choose another port, or grant the right to bind ports below 1024."
+            yield Finding("listeners", "fail", f"{receiver} {host}:{one.port} {problem}", todo)
+        else:
+            yield Finding("listeners", "ok", f"{receiver} {host}:{one.port} is free")
+        if one.certificate:
+            yield _certificate(receiver, one)
+
+
+def _certificate(receiver: str, one: ListenerConfig) -> Finding:
+    from nexus.pipeline.receivers.tls import expiry, server_context
+
+    try:
+        server_context(one.certificate, one.key, one.client_ca)
+        ends = expiry(one.certificate)
+    except ConfigError as error:
+        return Finding("listeners", "fail", f"{receiver}: {error.message}", error.hint)
+    except (OSError, ValueError, IndexError) as error:
+        return Finding("listeners", "warn", f"{receiver}: cannot tell when {one.certificate} ends: {error}")
+    days = (ends.timestamp() - time.time()) / 86_400
+    text = f"{receiver}: {one.certificate} is valid until {ends:%Y-%m-%d}"
+    todo = "Renew it, then send SIGHUP to Nexus."
+    if days < 0:
+        return Finding("listeners", "fail", f"{receiver}: {one.certificate} ended on {ends:%Y-%m-%d}", todo)
+    return Finding("listeners", "warn" if days < CERTIFICATE_DAYS else "ok", text, todo)
+
+
 def exposure(config: Config) -> Iterator[Finding]:
     """Nothing is open to the network without a thought."""
     if config.http.host not in ("127.0.0.1", "::1", "localhost") and not config.http.trusted_proxies:
@@ -235,6 +275,7 @@ CHECKS: Final[tuple[Check, ...]] = (
     memory,
     disk_space,
     ports,
+    listeners,
     exposure,
     storage,
 )
@@ -254,11 +295,12 @@ def _ask_running(running: dict[str, object]) -> Finding:
     return Finding("storage", "ok", f"pid {running['pid']} is ready at {running['url']}")
 
 
-def _bind_problem(host: str, port: int) -> str:
+def _bind_problem(host: str, port: int, kind: int = socket.SOCK_STREAM) -> str:
     try:
-        family, kind, protocol, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
+        family, kind, protocol, _, address = socket.getaddrinfo(host, port, type=kind)[0]
         with socket.socket(family, kind, protocol) as sock:
-            sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            if kind == socket.SOCK_STREAM:
+                sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             sock.bind(address)
     except OSError as error:
         if error.errno == errno.EADDRINUSE:

@@ -32,6 +32,13 @@ impl Rejections {
         self.count += 1;
     }
 
+    /// Add those of a part of the body.
+    pub fn absorb(&mut self, other: Self) {
+        let room = MAX_REPORTED_ERRORS - self.first.len();
+        self.first.extend(other.first.into_iter().take(room));
+        self.count += other.count;
+    }
+
     /// Number of rejected records.
     pub fn count(&self) -> u64 {
         self.count

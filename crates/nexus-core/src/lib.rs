@@ -12,6 +12,7 @@ pub mod decompress;
 pub mod dictionary;
 pub mod envelope;
 pub mod foreign;
+pub mod forward;
 pub mod json;
 pub mod limits;
 pub mod live;
@@ -22,6 +23,7 @@ pub mod render;
 pub mod select;
 pub mod severity;
 pub mod stats;
+pub mod syslog;
 pub mod template;
 pub mod time;
 

@@ -5,9 +5,10 @@ mod batch;
 mod decode;
 mod encode;
 mod error;
+mod foreign;
 mod process;
 mod select;
-mod foreign;
+mod sockets;
 
 use pyo3::prelude::*;
 
@@ -25,13 +26,16 @@ mod _native {
     #[pymodule_export]
     use crate::error::{BadEncoding, DecodeError, TooLarge, UnknownEncoding};
     #[pymodule_export]
-    use crate::process::{Pipelines, Processed, Traced};
-    #[pymodule_export]
-    use crate::select::{Filter, render_batch};
     use crate::foreign::{
         BulkItems, FieldMapping, decode_datadog, decode_elasticsearch_bulk, decode_firehose, decode_journald,
         decode_loki_json, decode_loki_protobuf, decode_splunk_events, decode_splunk_raw,
     };
+    #[pymodule_export]
+    use crate::process::{Pipelines, Processed, Traced};
+    #[pymodule_export]
+    use crate::select::{Filter, render_batch};
+    #[pymodule_export]
+    use crate::sockets::{ForwardStream, SyslogFramer, decode_forward, decode_syslog};
     #[pymodule_export]
     use crate::version;
 }

@@ -68,8 +68,14 @@ class IngestStatistics:
         self._rejected = counter(
             "nexus_ingest_rejected_records_total", "Records that were refused.", "tenant", "receiver", "reason"
         )
+        self._truncated = counter(
+            "nexus_ingest_truncated_records_total", "Records that were cut to the largest size.", "tenant", "receiver"
+        )
         self._refused = counter(
-            "nexus_ingest_refused_requests_total", "Requests that were refused as a whole.", "receiver", "reason"
+            "nexus_ingest_refused_requests_total",
+            "Requests, connections and datagrams that were refused as a whole.",
+            "receiver",
+            "reason",
         )
         self._replayed = counter(
             "nexus_ingest_replayed_requests_total",
@@ -96,9 +102,18 @@ class IngestStatistics:
         """A delivery held no good record."""
         self._count(tenant, receiver, 0, records)
 
-    def refused(self, receiver: str, reason: str) -> None:
-        """A request was refused as a whole; `reason` is an error code."""
-        self._refused.add(1, receiver, reason)
+    def dropped(self, tenant: str, receiver: str, records: int, reason: str) -> None:
+        """Records were lost on their way: no room, nobody who would take them."""
+        self._rejected.add(records, tenant, receiver, reason)
+        self._tally(tenant, 0, records)
+
+    def truncated(self, tenant: str, receiver: str, records: int) -> None:
+        """Records were cut because they were too long; the rest of each is stored."""
+        self._truncated.add(records, tenant, receiver)
+
+    def refused(self, receiver: str, reason: str, count: int = 1) -> None:
+        """Requests, connections or datagrams were refused as a whole; `reason` is an error code."""
+        self._refused.add(count, receiver, reason)
 
     def replayed(self, tenant: str, receiver: str) -> None:
         """A request was a repetition."""
@@ -112,6 +127,9 @@ class IngestStatistics:
     def _count(self, tenant: str, receiver: str, records: int, rejected: int) -> None:
         if rejected:
             self._rejected.add(rejected, tenant, receiver, "invalid_record")
+        self._tally(tenant, records, rejected)
+
+    def _tally(self, tenant: str, records: int, rejected: int) -> None:
         found = self._tenants.pop(tenant, None) or TenantIngest()
         found.add(records, rejected, self._clock())
         self._tenants[tenant] = found

@@ -23,6 +23,16 @@ if TYPE_CHECKING:
     from nexus.storage.metadata.api import MetadataStore
 
 
+@dataclass(frozen=True, slots=True)
+class Listening:
+    """A listener for senders without credentials: its receiver (`syslog_udp`), tenant and address."""
+
+    receiver: str
+    tenant: str
+    host: str
+    port: int
+
+
 @dataclass(slots=True)
 class Addresses:
     """Where the process listens; ports are the bound ones."""
@@ -32,6 +42,7 @@ class Addresses:
     otlp_host: str = ""
     otlp_http_port: int = 0
     otlp_grpc_port: int = 0
+    listeners: list[Listening] = field(default_factory=list)
 
 
 @dataclass(slots=True)

@@ -75,6 +75,23 @@ def test_every_kind_of_value_has_a_text_form(variable: str, text: str, path: tup
         ("retention: {logs: soon}", "'soon' is not a duration"),
         ("ingest: {queue_bytes: 3 apples}", "'3 apples' is not a size"),
         ("durability: perhaps", "`durability`"),
+        ("receivers: {sylog: []}", "no key `receivers.sylog`. Did you mean `receivers.syslog`?"),
+        (
+            "receivers: {syslog: [{protcol: udp}]}",
+            "no key `receivers.syslog[0].protcol`. Did you mean `receivers.syslog[0].protocol`?",
+        ),
+        ("receivers: {syslog: [{zzz: udp}]}", "Its keys are tenant, networks,"),
+        ("receivers: {syslog: [udp]}", "`receivers.syslog[0]` holds keys of its own, not 'udp'."),
+        ("receivers: {syslog: udp}", "`receivers.syslog` is a list of entries with keys of their own, not 'udp'."),
+        ("receivers: {syslog: [{protocol: udp, tenant: a}]}", "missing required field `networks`"),
+        ("receivers: {syslog: [{protocol: udp, tenant: a, networks: []}]}", "`receivers.syslog[0].networks`"),
+        ("receivers: {syslog: [{protocol: udp, tenant: a, networks: [all]}]}", "'all', which is no network"),
+        ("receivers: {syslog: [{protocol: udp, tenant: a/b, networks: [10.0.0.0/8]}]}", "is not a tenant name"),
+        ("receivers: {syslog: [{protocol: tls, tenant: a, networks: [10.0.0.0/8]}]}", "protocol tls needs a `certificate`"),
+        ("receivers: {syslog: [{protocol: tcp, tenant: a, networks: [10.0.0.0/8], key: x}]}", "write protocol: tls"),
+        ("receivers: {syslog: [{protocol: tcp, tenant: a, networks: [10.0.0.0/8], timezone: Mars}]}", "`timezone` 'Mars'"),
+        ("receivers: {forward: [{tenant: a, networks: [10.0.0.0/8], users: [{username: u, password: p}]}]}", "`shared_key`"),
+        ("receivers: {forward: [{tenant: a, networks: [10.0.0.0/8], users: [{name: u}]}]}", "users[0].name`. Did you mean"),
         ("- a list", "must hold keys and values"),
         ("a: [", "is not YAML"),
     ],
@@ -144,3 +161,28 @@ def test_a_reload_takes_what_it_can() -> None:
     assert sorted(taken) == ["log.level", "retention.logs"]
     assert waiting == ["http.port"]
     assert (merged.log.level, merged.retention.logs.days, merged.http.port) == ("debug", 7, 8080)
+
+
+def test_listeners_come_from_file_and_environment(tmp_path: Path) -> None:
+    file = tmp_path / "nexus.yaml"
+    file.write_text(
+        "receivers:\n  syslog:\n    - {protocol: udp, tenant: a, networks: [10.0.0.0/8], max_message_bytes: 64KiB}\n"
+    )
+    text = '[{"tenant": "b", "networks": ["::/0"], "shared_key": "hush", "users": [{"username": "u", "password": "hush"}]}]'
+    loaded = load({"NEXUS_RECEIVERS_FORWARD": text}, file)
+    (syslog,), (forward,) = loaded.config.receivers.syslog, loaded.config.receivers.forward
+    assert (syslog.tenant, syslog.port, syslog.max_message_bytes) == ("a", 514, 64 << 10)
+    assert (forward.tenant, forward.port, forward.users[0].username) == ("b", 24224, "u")
+    rows = {option.name: (text, source) for option, text, source in shown(loaded)}
+    assert "protocol: udp" in rows["receivers.syslog"][0]
+    assert rows["receivers.forward"][1] == "NEXUS_RECEIVERS_FORWARD"
+    assert "hush" not in str(rows)
+    _, taken, waiting = reloaded(Config(), loaded.config)
+    assert (taken, waiting) == ([], ["receivers.syslog", "receivers.forward"])
+
+
+def test_mistakes_in_lists_of_the_environment_are_named() -> None:
+    with pytest.raises(ConfigError, match=r"NEXUS_RECEIVERS_SYSLOG: there is no key `receivers.syslog\[0\].prot`"):
+        load({"NEXUS_RECEIVERS_SYSLOG": '[{"prot": "udp"}]'})
+    with pytest.raises(ConfigError, match="NEXUS_RECEIVERS_SYSLOG is not YAML"):
+        load({"NEXUS_RECEIVERS_SYSLOG": "[{"})

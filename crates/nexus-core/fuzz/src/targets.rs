@@ -6,6 +6,8 @@ use nexus_core::decode::{DecodeError, Decoded};
 use nexus_core::decompress::{Encoding, decompress};
 use nexus_core::envelope::{from_ipc, to_ipc, to_record_batch};
 use nexus_core::foreign;
+use nexus_core::forward::decode_forward;
+use nexus_core::forward::stream::Stream;
 use nexus_core::json::fields::FieldMapping;
 use nexus_core::json::lines::decode_json_lines;
 use nexus_core::live::render_batch;
@@ -14,6 +16,11 @@ use nexus_core::native::memory::SkeletonMemory;
 use nexus_core::otlp::{decode_logs_json, decode_logs_protobuf};
 use nexus_core::process::{Context, Pipelines};
 use nexus_core::select::Filter;
+use nexus_core::syslog::charset::Charset;
+use nexus_core::syslog::frames::{Frames, push_message, push_source};
+use nexus_core::syslog::framing::Framer;
+use nexus_core::syslog::timestamp::Zone;
+use nexus_core::syslog::{Options, decode_syslog};
 use nexus_core::template::mask_template;
 use std::sync::{Arc, OnceLock};
 
@@ -98,6 +105,38 @@ pub const TARGETS: &[Target] = &[
         mapped(input, |body, mapping| foreign::decode_journald(body, NOW, mapping))
     }),
     foreign_json("elasticsearch", samples::foreign::elasticsearch, elasticsearch),
+    Target {
+        name: "syslog",
+        run: syslog,
+        samples: samples::syslog::small,
+        heavy: samples::syslog::heavy,
+        tokens: samples::syslog::TOKENS,
+        protobuf: false,
+    },
+    Target {
+        name: "syslog_framing",
+        run: syslog_framing,
+        samples: samples::syslog::streams,
+        heavy: samples::syslog::heavy,
+        tokens: samples::syslog::TOKENS,
+        protobuf: false,
+    },
+    Target {
+        name: "forward",
+        run: |input| decoded(decode_forward(input, NOW, DECOMPRESSED)),
+        samples: samples::forward::small,
+        heavy: samples::forward::heavy,
+        tokens: samples::forward::TOKENS,
+        protobuf: false,
+    },
+    Target {
+        name: "forward_stream",
+        run: forward_stream,
+        samples: samples::forward::small,
+        heavy: samples::forward::heavy,
+        tokens: samples::forward::TOKENS,
+        protobuf: false,
+    },
     decompression("gzip", |input| decompressed(input, Encoding::Gzip), samples::compressed::gzip),
     decompression("deflate", |input| decompressed(input, Encoding::Deflate), samples::compressed::deflate),
     decompression("zstd", |input| decompressed(input, Encoding::Zstd), samples::compressed::zstd),
@@ -210,6 +249,83 @@ fn elasticsearch(input: &[u8]) -> Check {
         items.render(1, true, Some("busy"));
     }
     check
+}
+
+/// Lines are messages; the first byte chooses charset and zone. An input that is framed already is decoded as it is, too.
+fn syslog(input: &[u8]) -> Check {
+    let (choice, rest) = input.split_first().unwrap_or((&0, &[]));
+    let options = Options {
+        charset: [Charset::Utf8, Charset::Latin1, Charset::Windows1252][usize::from(choice % 3)],
+        zone: Zone::new(vec![(0, 3600), (NOW / 1_000_000_000, 7200)]),
+    };
+    let mut body = Vec::new();
+    push_source(&mut body, b"192.0.2.1");
+    let lines: Vec<&[u8]> = rest.split(|byte| *byte == b'\n').collect();
+    lines.iter().for_each(|line| push_message(&mut body, line, u32::from(*choice)));
+    let result = decode_syslog(&body, NOW, &options);
+    if let Ok(decoded) = &result {
+        assert_eq!(decoded.accepted() as u64 + decoded.rejections.count(), lines.len() as u64, "a message is lost");
+    }
+    let _ = decode_syslog(input, NOW, &options);
+    decoded(result)
+}
+
+/// A stream gives the same messages however it is cut, within the bounds.
+fn syslog_framing(input: &[u8]) -> Check {
+    const MAX: usize = 4096;
+    let (choice, stream) = input.split_first().unwrap_or((&0, &[]));
+    let split = |size: usize| {
+        let mut framer = Framer::new(b"192.0.2.1", MAX);
+        let mut body = Vec::new();
+        for piece in stream.chunks(size) {
+            framer.feed(piece);
+            body.extend(framer.take().0);
+            assert!(framer.num_bytes() <= MAX);
+        }
+        framer.finish();
+        body.extend(framer.take().0);
+        let mut frames = Frames::new(&body);
+        assert!(frames.by_ref().all(|frame| frame.text.len() <= MAX));
+        assert!(!frames.broken());
+        body
+    };
+    let whole = split(usize::MAX);
+    // Whether lines end with NUL is told by what came at one time.
+    if !stream.contains(&0) {
+        let messages =
+            |body: &[u8]| Frames::new(body).map(|frame| (frame.text.to_vec(), frame.cut)).collect::<Vec<_>>();
+        let pieces = split(usize::from(*choice) + 1);
+        assert!(messages(&whole) == messages(&pieces), "the pieces of a stream matter");
+    }
+    None
+}
+
+/// A stream gives the same messages however it is cut.
+fn forward_stream(input: &[u8]) -> Check {
+    const MAX: usize = 1 << 20;
+    let (choice, bytes) = input.split_last().unwrap_or((&0, &[]));
+    let split = |size: usize| {
+        let mut stream = Stream::new(MAX);
+        let mut parts = Vec::new();
+        for piece in bytes.chunks(size) {
+            let result = stream.feed(piece);
+            for part in stream.take() {
+                match parts.last_mut() {
+                    Some((body, chunk)) if Vec::is_empty(chunk) && part.chunk.is_empty() => {
+                        Vec::extend(body, part.body)
+                    }
+                    _ => parts.push((part.body, part.chunk)),
+                }
+            }
+            if result.is_err() {
+                break;
+            }
+            assert!(stream.num_bytes() <= MAX + size.min(bytes.len()));
+        }
+        parts
+    };
+    assert!(split(usize::MAX) == split(usize::from(*choice) + 1), "the pieces of a stream matter");
+    None
 }
 
 fn decoded(result: Result<Decoded, DecodeError>) -> Check {

@@ -21,3 +21,4 @@ mod tests;
 
 pub use logs_json::decode_logs_json;
 pub use logs_protobuf::decode_logs_protobuf;
+pub(crate) use text::write_double;

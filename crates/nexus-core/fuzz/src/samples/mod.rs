@@ -4,10 +4,12 @@ pub mod compressed;
 pub mod envelope;
 pub mod filter;
 pub mod foreign;
+pub mod forward;
 pub mod json_lines;
 pub mod otlp;
 pub mod otlp_json;
 pub mod pipelines;
+pub mod syslog;
 pub mod template;
 
 /// Size of the heavy inputs.
