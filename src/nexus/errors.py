@@ -111,6 +111,13 @@ class LimitExceeded(NexusError):
     http_status = 422
 
 
+class NotTallied(NexusError):
+    """A tally cannot group by a label: whoever asked reads the records instead."""
+
+    code = "not_tallied"
+    http_status = 422
+
+
 class TooManyAttempts(NexusError):
     """Tried too often; `retry_after` is in seconds."""
 

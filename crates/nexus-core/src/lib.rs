@@ -13,6 +13,7 @@ pub mod dictionary;
 pub mod envelope;
 pub mod json;
 pub mod limits;
+pub mod logql;
 pub mod native;
 pub mod otlp;
 pub mod render;

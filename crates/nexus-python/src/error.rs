@@ -60,6 +60,12 @@ impl IntoPyErr for TooMuch {
     }
 }
 
+impl IntoPyErr for nexus_core::logql::LogqlError {
+    fn into_py_err(self) -> PyErr {
+        PyValueError::new_err(self.0)
+    }
+}
+
 impl IntoPyErr for std::convert::Infallible {
     fn into_py_err(self) -> PyErr {
         match self {}

@@ -5,6 +5,7 @@ mod batch;
 mod decode;
 mod encode;
 mod error;
+mod logql;
 
 use pyo3::prelude::*;
 
@@ -21,6 +22,11 @@ mod _native {
     use crate::encode::{SkeletonMemory, encode_native, render_records};
     #[pymodule_export]
     use crate::error::{BadEncoding, DecodeError, TooLarge, UnknownEncoding};
+    #[pymodule_export]
+    use crate::logql::{
+        LogqlEntries, LogqlFields, LogqlMatrix, LogqlRange, logql_check, logql_evaluate, logql_line, logql_patterns,
+        logql_streams,
+    };
     #[pymodule_export]
     use crate::version;
 }

@@ -10,7 +10,7 @@ from typing import Final
 import msgspec
 
 from nexus.pipeline.http import HttpReceiver
-from nexus.server.api import operations
+from nexus.server.api import loki, operations
 from nexus.server.api.nexus_v1 import admin, auth, ingest, logs, queries, sql
 from nexus.server.dispatch import Dispatcher
 from nexus.server.openapi import describe
@@ -28,6 +28,7 @@ _TABLES: Final = (
     queries.ROUTES,
     ingest.ROUTES,
     admin.ROUTES,
+    loki.ROUTES,
 )
 
 

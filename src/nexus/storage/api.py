@@ -81,6 +81,16 @@ class EncodedTable:
     statistics: Statistics
 
 
+@dataclass(slots=True)
+class RawRows:
+    """Rows for native code (`nexus._native`): of a `Rows` plan as `render_records` takes them, with the sources of their
+    attributes; of a `Tally` plan (bucket, service, resource, severity number, template id, count, bytes, sample, labels)."""
+
+    data: bytes
+    attributes: list[tuple[str, str | None]]
+    statistics: Statistics
+
+
 class LogStore(Protocol):
     """Logs: append and query."""
 
@@ -104,6 +114,10 @@ class LogStore(Protocol):
         """Run a `Count`, `Histogram`, `Facets`, `ListFields` or `Bounds` plan; columns as documented per plan in the
         compiler: Count (count), Histogram (bucket, key, count), Facets (field, value, count), ListFields (kind, name,
         type, count), Bounds (first, last, count)."""
+        ...
+
+    async def raw(self, query: Scoped) -> RawRows:
+        """Run a `Rows` or `Tally` plan. Raises `NotTallied` when the store cannot tell which attributes a label means."""
         ...
 
     async def sql(self, query: Scoped) -> EncodedTable:

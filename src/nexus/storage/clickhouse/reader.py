@@ -8,13 +8,14 @@ import time
 from collections.abc import AsyncIterator, Callable
 from typing import Final
 
-from nexus.query.plan import GetRecord, Scoped, Search, SqlStatement
-from nexus.storage.api import EncodedTable, Page, RunningQuery, Statistics, Table
+from nexus.query.plan import GetRecord, Rows, Scoped, Search, SqlStatement, Tally
+from nexus.storage.api import EncodedTable, Page, RawRows, RunningQuery, Statistics, Table
 from nexus.storage.clickhouse.catalog import PARTITIONS_SQL, Catalog, read_partitions
 from nexus.storage.clickhouse.compile import compile_table, explain
 from nexus.storage.clickhouse.learned import LearnedColumns
 from nexus.storage.clickhouse.queries import QueryPool, Session
-from nexus.storage.clickhouse.records import FORMAT, Line, PageBuilder, get_record, read_lines
+from nexus.storage.clickhouse.records import FORMAT, Line, PageBuilder, get_record, read_lines, sources
+from nexus.storage.clickhouse.tally import compile_rows, compile_tally
 
 TABLE: Final = "JSONCompactEachRow"
 NAMED_TABLE: Final = "JSONCompactEachRowWithNamesAndTypes"
@@ -70,6 +71,21 @@ class LogReader:
             data = session.query(compile_table(query, self._current(session)), TABLE)
             rows = [json.loads(line) for line in data.splitlines()]
             return Table([], rows, _statistics(query, session, began))
+
+        return await self._pool.run(query, work)
+
+    async def raw(self, query: Scoped) -> RawRows:
+        """Run a `Rows` or `Tally` plan."""
+
+        def work(session: Session) -> RawRows:
+            began, catalog = time.perf_counter(), self._current(session)
+            if isinstance(query.plan, Rows):
+                data = session.query(compile_rows(query, query.plan.scan, catalog), FORMAT)
+            elif isinstance(query.plan, Tally):
+                data = session.query(compile_tally(query, query.plan, catalog), FORMAT)
+            else:
+                raise TypeError(f"{type(query.plan).__name__} has no raw rows")
+            return RawRows(data, sources(catalog), _statistics(query, session, began))
 
         return await self._pool.run(query, work)
 

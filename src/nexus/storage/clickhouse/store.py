@@ -9,7 +9,7 @@ from typing import Any
 
 from nexus import _native
 from nexus.query.plan import Scoped
-from nexus.storage.api import EncodedTable, Page, Receipt, RunningQuery, Table, Token
+from nexus.storage.api import EncodedTable, Page, RawRows, Receipt, RunningQuery, Table, Token
 from nexus.storage.clickhouse.attributes import Learner
 from nexus.storage.clickhouse.disk import DiskGuard
 from nexus.storage.clickhouse.engine import Engine
@@ -115,6 +115,10 @@ class ClickHouseStore:
     async def table(self, query: Scoped) -> Table:
         """See `storage.api`."""
         return await self._reader.table(query)
+
+    async def raw(self, query: Scoped) -> RawRows:
+        """See `storage.api`."""
+        return await self._reader.raw(query)
 
     async def sql(self, query: Scoped) -> EncodedTable:
         """See `storage.api`."""
