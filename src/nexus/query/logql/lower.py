@@ -81,9 +81,9 @@ def pushed(query: LogQuery) -> Pushed:
                 found, whole = _line_filter(stage)
                 parts.append(found)
                 exact = exact and whole
-            case LabelStage(one) if labels_kept and (found := _label_filter(one)) is not None:
+            case LabelStage(one) if labels_kept and (ids := _label_filter(one)) is not None:
                 # The engine's answer is right for records whose stream has no such label; the program judges again.
-                parts.append(found)
+                parts.append(ids)
                 exact = False
             case Drop(targets) if all(target.name in RESERVED for target in targets):
                 pass
@@ -153,8 +153,8 @@ def contains(text: str) -> Predicate:
 def _label_filter(one: LabelFilter) -> Predicate | None:
     match one:
         case TextFilter(name, "=", value) if name in ("trace_id", "span_id") and value:
-            ids = Field(FieldKind.COLUMN, name)
-            return plan.Compare(ids, CompareOp.EQ, value) if re.fullmatch("[0-9a-f]+", value) else None
+            field = Field(FieldKind.COLUMN, name)
+            return plan.Compare(field, CompareOp.EQ, value) if re.fullmatch("[0-9a-f]+", value) else None
         case _:
             return None
 

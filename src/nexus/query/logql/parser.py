@@ -431,7 +431,7 @@ class _Parser:
             case Kind.BYTES:
                 return NumberFilter(name, op, sign * size(token.text), "bytes")
         self.at -= 1
-        self.unexpected("expecting a STRING, NUMBER, DURATION or BYTES")
+        return self.unexpected("expecting a STRING, NUMBER, DURATION or BYTES")
 
     # --------------------------------------------------------------------------------------------------------- metrics
 
@@ -513,7 +513,7 @@ class _Parser:
                 return Vector(value)
             if token.text == "label_replace":
                 return self.label_replace()
-        self.unexpected()
+        return self.unexpected()
 
     def signed_number(self) -> float:
         sign = 1

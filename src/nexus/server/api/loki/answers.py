@@ -12,6 +12,7 @@ from nexus.pipeline.http import retry_headers
 from nexus.server.api.loki.engine import Cost
 
 JSON = "application/json; charset=UTF-8"
+_NOTHING_READ: dict[str, Any] = {"totalChunksRef": 0, "totalChunksDownloaded": 0, "chunksDownloadTime": 0, "chunk": {}}
 
 
 def refuse(error: NexusError) -> Response:
@@ -72,7 +73,7 @@ def statistics(cost: Cost, returned: int = 0) -> dict[str, Any]:
         "totalChunksMatched": 0,
         "totalBatches": 0,
         "totalLinesSent": 0,
-        "store": {**store, "chunk": dict.fromkeys(store["chunk"], 0)},  # type: ignore[attr-defined]
+        "store": _NOTHING_READ,
     }
     return {
         "summary": {

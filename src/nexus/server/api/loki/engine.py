@@ -19,7 +19,7 @@ from typing import Any, Final, TypeVar
 from nexus import _native
 from nexus.errors import InvalidRequest, LimitExceeded, NotTallied
 from nexus.model.time import MAX_TIME
-from nexus.query.logql.ast import LabelStage, LogQuery, Matcher, Metric
+from nexus.query.logql.ast import LabelStage, LineFilter, LogQuery, Matcher, Metric
 from nexus.query.logql.lower import (
     LEVELS,
     SERVICE,
@@ -149,8 +149,11 @@ class Engine:
         rows = await self.raw(Tally(LogScan(span, where), keys=("stream",), bytes=sizes))
         return await asyncio.to_thread(_native.logql_streams, rows.data, matchers_json(selectors))
 
-    async def narrowed(self, matchers: tuple[Matcher, ...], span: TimeRange) -> Predicate | None:
-        """A condition that all records of matching streams meet; None when there is none."""
+    async def narrowed(self, matchers: tuple[Matcher, ...], span: TimeRange, *, exact: bool = False) -> Predicate | None:
+        """A condition that all records of matching streams meet (`exact`: and no others); None when there are none.
+
+        Raises `LimitExceeded` when an exact one would be too long.
+        """
         known = selector(matchers)
         if known.exact:
             return known.where
@@ -158,6 +161,11 @@ class Engine:
         if not found:
             return None
         if len(found) > MAX_RESOURCES:
+            if exact:
+                raise LimitExceeded(
+                    f"the selector takes {len(found)} streams, more than {MAX_RESOURCES}.",
+                    hint="Name a service_name, or more labels.",
+                )
             return known.where
         services = {service for _, service, _, _, _ in found}
         hashes = {_native.fingerprint(resource.encode()) for _, _, resource, _, _ in found}
@@ -239,14 +247,23 @@ class Engine:
     async def leaf(self, leaf: Leaf, start: int, end: int, step: int) -> _native.LogqlMatrix:
         """The series of a range aggregation."""
         metric = leaf.metric
-        text = program(metric.query, metric, leaf.grouping)
-        collector = compiled(lambda: _native.LogqlRange(text, start, end, step))
         low, high = start - metric.range - metric.offset, end - metric.offset
+        labels = leaf.tallied()
+        span = TimeRange(max(low + 1, 0), min(max(high, 0) + 1, MAX_TIME))
+        if labels is not None:
+            # The engine has judged the lines already; a tally has none.
+            lineless = LogQuery(
+                metric.query.matchers, tuple(stage for stage in metric.query.stages if not isinstance(stage, LineFilter))
+            )
+            text = program(lineless, metric, leaf.grouping)
+            collector = compiled(lambda: _native.LogqlRange(text, start, end, step))
+            if high < 0 or await self.tallied(leaf, labels, span, low, start, end, step, collector):
+                self.cost.add(collector.totals)
+                return await asyncio.to_thread(collector.finish)
+        whole = program(metric.query, metric, leaf.grouping)
+        collector = compiled(lambda: _native.LogqlRange(whole, start, end, step))
         if high >= 0:
-            span = TimeRange(max(low + 1, 0), min(high + 1, MAX_TIME))
-            labels = leaf.tallied()
-            if labels is None or not await self.tallied(leaf, labels, span, low, start, end, step, collector):
-                await self.pages(metric.query, span, PAGE_ROWS, True, collector.feed)
+            await self.pages(metric.query, span, PAGE_ROWS, True, collector.feed)
         self.cost.add(collector.totals)
         return await asyncio.to_thread(collector.finish)
 

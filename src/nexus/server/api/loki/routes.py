@@ -264,7 +264,7 @@ async def patterns(call: Call, arguments: Arguments, engine: Engine) -> Response
     start, end = arguments.range()
     step = arguments.duration("step") or max((end - start) // 250 // NS_PER_SECOND, 10) * NS_PER_SECOND
     span = TimeRange(start, max(end, start + 1))
-    narrowed = await engine.narrowed(tree.matchers, span)
+    narrowed = await engine.narrowed(tree.matchers, span, exact=True)
     if narrowed is None:
         return success(b"[]")
     plan = Tally(
