@@ -268,9 +268,6 @@ class _Parser:
         token = self.token
         if token.kind is not Kind.WORD:
             return LabelStage(self.label_filter())
-        following = self.ahead()
-        if following.kind is Kind.OPERATOR and following.text in _TEXT_OPS | _COMPARISONS:
-            return LabelStage(self.label_filter())
         match token.text:
             case "json":
                 self.advance()
