@@ -10,6 +10,7 @@
     ├── UnsupportedEncoding     415
     ├── TokenReused             422  an idempotency key came back with another payload
     ├── LimitExceeded           422  a query used more than it may
+    ├── NotTallied              422  counts do not tell, records have to be read; never reaches a client
     ├── TooManyAttempts         429  wait before trying again
     ├── Unavailable             503  not now: `retry_after` says when
     │   ├── Overloaded          503  a bounded queue is full, or the process is draining
