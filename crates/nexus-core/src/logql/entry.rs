@@ -9,6 +9,10 @@ use std::sync::Arc;
 
 pub(crate) use crate::render::Rows;
 
+/// Labels that an entry may have, and bytes of their names: what a parser finds beyond is an error of the entry.
+const MAX_LABELS: usize = 1000;
+pub(crate) const MAX_NAME: usize = 1024;
+
 /// Streams whose labels are kept ready.
 const MAX_STREAMS: usize = 20_000;
 
@@ -80,6 +84,13 @@ impl<'a> Entry<'a> {
     /// What a parser found: the first one of a name counts, and a name that the entry came with gets a suffix.
     pub fn extract(&mut self, name: Cow<'a, str>, value: Cow<'a, str>) {
         if value.is_empty() || name.is_empty() || name.starts_with("__error") {
+            return;
+        }
+        if self.labels.len() >= MAX_LABELS || name.len() > MAX_NAME {
+            self.fail(
+                "LabelLimitErr",
+                format!("more than {MAX_LABELS} labels, or a name of more than {MAX_NAME} bytes"),
+            );
             return;
         }
         let mut name = name;

@@ -1,6 +1,6 @@
 //! Stages that read labels out of the line: `json`, `logfmt`, `regexp`, `pattern`, `unpack`.
 
-use super::entry::{Entry, valid_name};
+use super::entry::{Entry, MAX_NAME, valid_name};
 use super::filter::Pattern;
 use super::json::{Json, lossy};
 use super::regex;
@@ -188,7 +188,13 @@ impl<'t, 'a, K: Fn(Cow<'t, str>) -> Cow<'a, str>> Flattener<'_, 'a, K> {
                 name.extend(key.chars().map(|c| if c.is_ascii_alphanumeric() { c } else { '_' }));
                 name
             };
-            let value = match reader.value().map_err(said)? {
+            let token = reader.value().map_err(said)?;
+            if name.len() > MAX_NAME {
+                self.entry.extract(Cow::Owned(name), Cow::Borrowed("-"));
+                reader.skip_rest(token).map_err(said)?;
+                continue;
+            }
+            let value = match token {
                 Token::Object => {
                     self.members(reader, &name, depth + 1)?;
                     continue;

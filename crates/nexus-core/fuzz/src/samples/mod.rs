@@ -3,6 +3,7 @@
 pub mod compressed;
 pub mod envelope;
 pub mod json_lines;
+pub mod logql;
 pub mod otlp;
 pub mod otlp_json;
 pub mod template;
