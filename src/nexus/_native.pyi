@@ -44,6 +44,9 @@ class LogBatch:
         sorted block halves the CPU of encoding and inserting; from 2,000 rows on it makes no difference. Raises ValueError
         when a column would exceed 2 GiB."""
 
+    def take(self, mask: bytes) -> LogBatch:
+        """The records that `mask` marks: one byte a record, 0 leaves it out. Raises ValueError on another length."""
+
     def to_ipc(self) -> bytes:
         """The Arrow envelope, version 1, as an IPC stream."""
 
@@ -73,6 +76,22 @@ class SkeletonMemory:
     """Which skeletons are common over all blocks of a store: 1 MiB, usable from several threads."""
 
     def __init__(self) -> None: ...
+
+@final
+class Filter:
+    """A predicate of the plan over batches; finds what a search of the stored records would. Usable from several threads."""
+
+    def __init__(self, encoded: bytes) -> None:
+        """`encoded` is what `nexus.query.encode.encode_predicate` makes. Raises ValueError."""
+
+    def count(self, batch: LogBatch) -> int:
+        """Number of records that match."""
+
+    def matches(self, batch: LogBatch) -> bytes:
+        """One byte a record: 1 when it matches, else 0."""
+
+    def split(self, batch: LogBatch) -> tuple[LogBatch, LogBatch]:
+        """(records that match, the others)."""
 
 def decode_json_lines(
     body: bytes,
@@ -129,6 +148,10 @@ def render_records(rows: bytes, attributes: list[tuple[str, str | None]]) -> lis
     Nullable column. The identity is defined in `nexus-core/src/render.rs`. Raises ValueError when rows end early.
     """
 
+def render_batch(batch: LogBatch, filter: Filter | None, limit: int) -> list[tuple[int, int, bytes]]:
+    """(timestamp ns, identity hash, one JSON object) of the last `limit` records that match, in the order of the batch:
+    exactly as `render_records` gives them when they are stored. No filter means all."""
+
 def mask_template(text: str) -> tuple[str, int]:
     """Template text and template id of a message."""
 
@@ -157,6 +180,9 @@ class LogqlEntries:
     def __init__(self, program: str, *, forward: bool, limit: int, interval: int = 0, categorize: bool = False) -> None: ...
     def feed(self, rows: bytes, attributes: list[tuple[str, str | None]]) -> int:
         """Take in a page; how many entries there are now."""
+
+    def feed_rendered(self, records: list[bytes]) -> int:
+        """Take in records as a search renders them; how many entries there are now."""
 
     @property
     def totals(self) -> tuple[int, int, int]:

@@ -192,13 +192,16 @@ class Process:
     def _services(self, store: Any, metadata: Any, pool: DecodePool, readiness: Any, addresses: Any) -> Services:
         from nexus import components
         from nexus.pipeline.body import Budget
+        from nexus.pipeline.live import LiveHub
         from nexus.pipeline.statistics import IngestStatistics
         from nexus.pipeline.topology import Topology
         from nexus.security.accounts import Accounts
         from nexus.security.identity import Authenticator
         from nexus.server.queries import RunningQueries
         from nexus.server.services import Services
+        from nexus.server.sockets import Sockets
 
+        live, sockets = LiveHub(self._registry), Sockets()
         accounts = Accounts(metadata, self.config, time.time_ns)
         topology = Topology(
             store,
@@ -207,12 +210,14 @@ class Process:
             accounts.ensure_tenant,
             components.PROCESSORS,
             lambda: self._config.ingest.max_body_bytes,
+            live.publish,
         )
         budget = Budget(self._config.ingest.receiving_bytes, "bodies being received")
         queries = RunningQueries()
         process_metrics(self._registry)
         self._registry.gauge("nexus_receiving_bytes", "Body bytes being received.", read=lambda: budget.used)
         self._registry.gauge("nexus_queries_running", "Queries in progress.", read=lambda: len(queries))
+        self._registry.gauge("nexus_live_sockets", "Live sockets.", read=lambda: len(sockets))
         self._registry.gauge("nexus_log_lines_dropped", "Own log lines not written.", read=lambda: self._logs.dropped)
         self._registry.gauge("nexus_build_info", "Always 1.", "version").set(1, __version__)
         return Services(
@@ -224,6 +229,8 @@ class Process:
             topology=topology,
             budget=budget,
             queries=queries,
+            live=live,
+            sockets=sockets,
             readiness=readiness,
             addresses=addresses,
             started_ns=time.time_ns(),

@@ -198,3 +198,14 @@ impl<T: Copy> MapColumn<Vec<T>> {
         self.values.push(value);
     }
 }
+
+/// The value of one attribute.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum AttributeValue<'a> {
+    String(&'a [u8]),
+    Int(i64),
+    Float(f64),
+    Bool(bool),
+    /// Arrays, objects and the like, as JSON text.
+    Json(&'a [u8]),
+}

@@ -5,6 +5,7 @@
 //!
 //! Source: <https://clickhouse.com/docs/interfaces/formats/RowBinary>.
 
+use crate::columns::AttributeValue as Value;
 use crate::json::writer::{write_float, write_int, write_string};
 use crate::native::logs::AttributeType;
 use crate::severity;
@@ -66,86 +67,101 @@ pub fn render_records(rows: &[u8], attributes: &[AttributeSource]) -> Result<Vec
     Ok(lines)
 }
 
-/// One attribute of a record.
-struct Entry<'a> {
+/// A record as it is rendered, wherever it comes from.
+pub(crate) struct Record<'a> {
+    pub timestamp: i64,
+    pub observed_timestamp: i64,
+    pub service: &'a [u8],
+    pub severity_number: u8,
+    pub body: &'a [u8],
+    pub trace_id: [u8; 16],
+    pub span_id: [u8; 8],
+    pub event_name: &'a [u8],
+    pub template_id: u64,
+    pub resource: &'a [u8],
+    pub scope_name: &'a [u8],
+    pub scope_version: &'a [u8],
+}
+
+/// One attribute of a record, with its part of the record's identity.
+pub(crate) struct Entry<'a> {
     key: &'a [u8],
     hash: u64,
     value: Value<'a>,
 }
 
-/// A value of an attribute.
-#[derive(Clone, Copy)]
-pub(crate) enum Value<'a> {
-    String(&'a [u8]),
-    Int(i64),
-    Float(f64),
-    Bool(bool),
-    Json(&'a [u8]),
-}
-
 /// The next row. `hashed` is a buffer to use again.
 fn record<'a>(rows: &mut Rows<'a>, sources: &'a [AttributeSource], hashed: &mut Vec<u8>) -> Option<Line> {
-    let timestamp = rows.int()?;
-    let observed = rows.int()?;
-    let service = rows.string()?;
-    let [severity_number] = rows.array()?;
-    let body = rows.string()?;
-    let trace_id: [u8; 16] = rows.array()?;
-    let span_id: [u8; 8] = rows.array()?;
-    let event_name = rows.string()?;
-    let template_id = u64::from_le_bytes(rows.array()?);
-    let resource = rows.string()?;
-    let scope_name = rows.string()?;
-    let scope_version = rows.string()?;
+    let record = Record {
+        timestamp: rows.int()?,
+        observed_timestamp: rows.int()?,
+        service: rows.string()?,
+        severity_number: u8::from_le_bytes(rows.array()?),
+        body: rows.string()?,
+        trace_id: rows.array()?,
+        span_id: rows.array()?,
+        event_name: rows.string()?,
+        template_id: u64::from_le_bytes(rows.array()?),
+        resource: rows.string()?,
+        scope_name: rows.string()?,
+        scope_version: rows.string()?,
+    };
     let attributes = attributes(rows, sources, hashed)?;
+    Some(line(&record, attributes, hashed))
+}
 
+/// Identity and JSON of a record. `hashed` is a buffer to use again.
+pub(crate) fn line(record: &Record<'_>, attributes: Vec<Entry<'_>>, hashed: &mut Vec<u8>) -> Line {
+    let identity = identity(record, &attributes, hashed);
+    let mut out = Vec::with_capacity(512 + record.body.len() + record.resource.len());
+    out.extend_from_slice(b"{\"id\":\"");
+    write_int(&mut out, record.timestamp);
+    out.push(b'-');
+    write_hex(&mut out, &identity.to_be_bytes());
+    out.extend_from_slice(b"\",\"timestamp\":\"");
+    write_int(&mut out, record.timestamp);
+    out.extend_from_slice(b"\",\"observed_timestamp\":\"");
+    write_int(&mut out, record.observed_timestamp);
+    out.extend_from_slice(b"\",\"service\":");
+    write_text(&mut out, record.service);
+    out.extend_from_slice(b",\"severity\":");
+    write_text(&mut out, severity::name(record.severity_number).as_bytes());
+    out.extend_from_slice(b",\"severity_number\":");
+    write_int(&mut out, record.severity_number.into());
+    out.extend_from_slice(b",\"body\":");
+    write_text(&mut out, record.body);
+    out.extend_from_slice(b",\"trace_id\":\"");
+    write_id(&mut out, &record.trace_id);
+    out.extend_from_slice(b"\",\"span_id\":\"");
+    write_id(&mut out, &record.span_id);
+    out.extend_from_slice(b"\",\"event_name\":");
+    write_text(&mut out, record.event_name);
+    out.extend_from_slice(b",\"template_id\":\"");
+    write_hex(&mut out, &record.template_id.to_be_bytes());
+    out.extend_from_slice(b"\",\"attributes\":{");
+    write_attributes(&mut out, attributes);
+    out.extend_from_slice(b"},\"resource\":");
+    write_json(&mut out, if record.resource.is_empty() { b"{}" } else { record.resource });
+    out.extend_from_slice(b",\"scope_name\":");
+    write_text(&mut out, record.scope_name);
+    out.extend_from_slice(b",\"scope_version\":");
+    write_text(&mut out, record.scope_version);
+    out.push(b'}');
+    Line { timestamp: record.timestamp, identity, json: out }
+}
+
+fn identity(record: &Record<'_>, attributes: &[Entry<'_>], hashed: &mut Vec<u8>) -> u64 {
     hashed.clear();
-    hashed.extend_from_slice(&timestamp.to_le_bytes());
-    hashed.push(severity_number);
-    hashed.extend_from_slice(&trace_id);
-    hashed.extend_from_slice(&span_id);
-    for text in [service, body, event_name, resource] {
+    hashed.extend_from_slice(&record.timestamp.to_le_bytes());
+    hashed.push(record.severity_number);
+    hashed.extend_from_slice(&record.trace_id);
+    hashed.extend_from_slice(&record.span_id);
+    for text in [record.service, record.body, record.event_name, record.resource] {
         hashed.extend_from_slice(&xxh3_64(text).to_le_bytes());
     }
     let sum = attributes.iter().fold(0_u64, |sum, entry| sum.wrapping_add(entry.hash));
     hashed.extend_from_slice(&sum.to_le_bytes());
-    let identity = xxh3_64(hashed);
-
-    let mut out = Vec::with_capacity(512 + body.len() + resource.len());
-    out.extend_from_slice(b"{\"id\":\"");
-    write_int(&mut out, timestamp);
-    out.push(b'-');
-    write_hex(&mut out, &identity.to_be_bytes());
-    out.extend_from_slice(b"\",\"timestamp\":\"");
-    write_int(&mut out, timestamp);
-    out.extend_from_slice(b"\",\"observed_timestamp\":\"");
-    write_int(&mut out, observed);
-    out.extend_from_slice(b"\",\"service\":");
-    write_text(&mut out, service);
-    out.extend_from_slice(b",\"severity\":");
-    write_text(&mut out, severity::NAMES[severity::name_index(severity_number)].as_bytes());
-    out.extend_from_slice(b",\"severity_number\":");
-    write_int(&mut out, severity_number.into());
-    out.extend_from_slice(b",\"body\":");
-    write_text(&mut out, body);
-    out.extend_from_slice(b",\"trace_id\":\"");
-    write_id(&mut out, &trace_id);
-    out.extend_from_slice(b"\",\"span_id\":\"");
-    write_id(&mut out, &span_id);
-    out.extend_from_slice(b"\",\"event_name\":");
-    write_text(&mut out, event_name);
-    out.extend_from_slice(b",\"template_id\":\"");
-    write_hex(&mut out, &template_id.to_be_bytes());
-    out.extend_from_slice(b"\",\"attributes\":{");
-    write_attributes(&mut out, attributes);
-    out.extend_from_slice(b"},\"resource\":");
-    write_json(&mut out, if resource.is_empty() { b"{}" } else { resource });
-    out.extend_from_slice(b",\"scope_name\":");
-    write_text(&mut out, scope_name);
-    out.extend_from_slice(b",\"scope_version\":");
-    write_text(&mut out, scope_version);
-    out.push(b'}');
-    Some(Line { timestamp, identity, json: out })
+    xxh3_64(hashed)
 }
 
 fn attributes<'a>(rows: &mut Rows<'a>, sources: &'a [AttributeSource], hashed: &mut Vec<u8>) -> Option<Vec<Entry<'a>>> {
@@ -205,7 +221,8 @@ fn in_a_column(sources: &[AttributeSource], kind: AttributeType, key: &[u8]) -> 
     )
 }
 
-fn entry<'a>(key: &'a [u8], value: Value<'a>, hashed: &mut Vec<u8>) -> Entry<'a> {
+/// An attribute with its hash.
+pub(crate) fn entry<'a>(key: &'a [u8], value: Value<'a>, hashed: &mut Vec<u8>) -> Entry<'a> {
     hashed.clear();
     hashed.extend_from_slice(key);
     hashed.push(0);

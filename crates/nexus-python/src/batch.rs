@@ -6,6 +6,7 @@ use arrow_array::{Array, StructArray};
 use nexus_core::batch::LogBatch as Batch;
 use nexus_core::concat::concat;
 use nexus_core::{envelope, stats};
+use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyCapsule};
 use std::convert::Infallible;
@@ -65,6 +66,19 @@ impl LogBatch {
         }
         let whole = detached(py, || concat(&parts.iter().map(|part| &**part).collect::<Vec<_>>()))?;
         Ok(Self { inner: Arc::new(whole) })
+    }
+
+    /// The records that `mask` marks with a byte other than 0. Raises ValueError when it has not one byte a record.
+    fn take(&self, py: Python<'_>, mask: &[u8]) -> PyResult<Self> {
+        if mask.len() != self.inner.num_rows() {
+            let message = format!("a mask of {} bytes for {} records", mask.len(), self.inner.num_rows());
+            return Err(PyValueError::new_err(message));
+        }
+        let taken = detached(py, || {
+            let mask: Vec<bool> = mask.iter().map(|&byte| byte != 0).collect();
+            Ok::<_, Infallible>(self.inner.take(&mask))
+        })?;
+        Ok(Self { inner: Arc::new(taken) })
     }
 
     /// The Arrow envelope as an IPC stream.

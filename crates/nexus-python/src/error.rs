@@ -5,6 +5,7 @@ use nexus_core::decompress::DecompressError;
 use nexus_core::envelope::EnvelopeError;
 use nexus_core::native::logs::UnknownColumnType;
 use nexus_core::render::BadRows;
+use nexus_core::select::FilterError;
 use pyo3::exceptions::{PyRuntimeError, PyValueError};
 use pyo3::prelude::*;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -63,6 +64,12 @@ impl IntoPyErr for TooMuch {
 impl IntoPyErr for nexus_core::logql::LogqlError {
     fn into_py_err(self) -> PyErr {
         PyValueError::new_err(self.0)
+    }
+}
+
+impl IntoPyErr for FilterError {
+    fn into_py_err(self) -> PyErr {
+        PyValueError::new_err(self.to_string())
     }
 }
 

@@ -6,6 +6,7 @@ mod decode;
 mod encode;
 mod error;
 mod logql;
+mod select;
 
 use pyo3::prelude::*;
 
@@ -27,6 +28,8 @@ mod _native {
         LogqlEntries, LogqlFields, LogqlMatrix, LogqlRange, logql_check, logql_evaluate, logql_line, logql_patterns,
         logql_streams,
     };
+    #[pymodule_export]
+    use crate::select::{Filter, render_batch};
     #[pymodule_export]
     use crate::version;
 }

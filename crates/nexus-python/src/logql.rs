@@ -79,6 +79,15 @@ impl LogqlEntries {
         detached(py, || inner.feed(rows, &sources))
     }
 
+    /// Take in records as a search renders them.
+    #[allow(clippy::needless_pass_by_value)] // Arguments are extracted by value.
+    fn feed_rendered(&self, py: Python<'_>, records: Vec<Bound<'_, PyBytes>>) -> PyResult<usize> {
+        let records: Vec<&[u8]> = records.iter().map(|record| record.as_bytes()).collect();
+        let mut guard = locked(&self.inner)?;
+        let inner = &mut *guard;
+        detached(py, || inner.feed_rendered(&records))
+    }
+
     /// Lines and bytes read, lines that passed.
     #[getter]
     fn totals(&self) -> PyResult<(u64, u64, u64)> {

@@ -62,14 +62,17 @@ class Topology:
         ensure_tenant: Callable[[str], Awaitable[None]],
         processors: Sequence[Processor] = (),
         max_body_bytes: Callable[[], int] = lambda: 64 << 20,
+        publish: Callable[[str, LogBatch], None] = lambda tenant, batch: None,
     ) -> None:
-        """`ensure_tenant` makes a tenant that is not there yet, or raises; `max_body_bytes` may change."""
+        """`ensure_tenant` makes a tenant that is not there yet, or raises; `max_body_bytes` may change; `publish` is told
+        of every batch of a tenant that has been stored."""
         self._store = store
         self.statistics = statistics
         self._pool = pool
         self._ensure_tenant = ensure_tenant
         self._processors = tuple(processors)
         self._max_body_bytes = max_body_bytes
+        self._publish = publish
         self._running: set[asyncio.Task[Outcome]] = set()
         self._draining = False
 
@@ -150,6 +153,7 @@ class Topology:
             self.statistics.replayed(tenant, receiver)
             return Outcome(accepted=receipt.records, replayed=True, reply=receipt.reply)
         self.statistics.stored(tenant, receiver, size, batch, decoded.rejected)
+        self._publish(tenant, batch)
         return outcome
 
 

@@ -11,7 +11,7 @@ import msgspec
 
 from nexus.pipeline.http import HttpReceiver
 from nexus.server.api import loki, operations
-from nexus.server.api.nexus_v1 import admin, auth, ingest, logs, queries, sql
+from nexus.server.api.nexus_v1 import admin, auth, ingest, live, logs, queries, sql
 from nexus.server.dispatch import Dispatcher
 from nexus.server.openapi import describe
 from nexus.server.routes import Route, Router, receiver_routes
@@ -27,6 +27,7 @@ _TABLES: Final = (
     sql.ROUTES,
     queries.ROUTES,
     ingest.ROUTES,
+    live.ROUTES,
     admin.ROUTES,
     loki.ROUTES,
 )

@@ -11,10 +11,12 @@ from nexus.telemetry import Registry
 
 if TYPE_CHECKING:
     from nexus.pipeline.body import Budget
+    from nexus.pipeline.live import LiveHub
     from nexus.pipeline.topology import Topology
     from nexus.security.accounts import Accounts
     from nexus.security.identity import Authenticator
     from nexus.server.queries import RunningQueries
+    from nexus.server.sockets import Sockets
     from nexus.storage.api import LogStore, RunningQuery
 
 
@@ -53,6 +55,8 @@ class Services:
     topology: Topology
     budget: Budget
     queries: RunningQueries
+    live: LiveHub
+    sockets: Sockets
     readiness: Readiness
     addresses: Addresses
     started_ns: int

@@ -1,7 +1,8 @@
 //! Records as LogQL sees them: a line, and labels of three kinds. `docs/reference/logql.md` says which field becomes which.
 
 use super::json::{Json, lossy};
-use crate::render::{AttributeSource, Value, row_attributes};
+use crate::columns::AttributeValue as Value;
+use crate::render::{AttributeSource, row_attributes};
 use crate::severity;
 use std::borrow::Cow;
 use std::collections::HashMap;
@@ -264,6 +265,62 @@ impl<'a> Row<'a> {
         Entry {
             timestamp: self.timestamp,
             line: String::from_utf8_lossy(self.body),
+            labels,
+            error: None,
+            error_details: String::new(),
+        }
+    }
+}
+
+/// A record as a search renders it, for entries that were not read from rows.
+pub(crate) struct Rendered {
+    json: Json,
+    pub service: String,
+    pub resource: String,
+    pub body: String,
+}
+
+impl Rendered {
+    /// From one JSON object.
+    pub fn read(record: &str) -> Result<Self, String> {
+        let json = Json::parse(record)?;
+        Ok(Self {
+            service: json.get("service").text().to_owned(),
+            resource: json.get("resource").label(),
+            body: json.get("body").text().to_owned(),
+            json,
+        })
+    }
+
+    /// The entry of the record.
+    pub fn entry<'a>(&'a self, stream: &'a Stream, with_template: bool) -> Entry<'a> {
+        let mut labels = of_stream(stream);
+        let taken = labels.len();
+        let number = self.json.get("severity_number").int().and_then(|number| u8::try_from(number).ok());
+        push_severity(&mut labels, number.unwrap_or(0));
+        let more = if with_template { "template_id" } else { "" };
+        for name in ["event_name", "scope_name", "scope_version", "trace_id", "span_id", more] {
+            push_meta(&mut labels, taken, Cow::Borrowed(name), Cow::Borrowed(self.json.get(name).text()));
+        }
+        if let Json::Object(attributes) = self.json.get("attributes") {
+            for (key, value) in attributes {
+                let name = valid_name(key);
+                if name != "level" && name != "detected_level" {
+                    let text = match value {
+                        Json::Number(text) if text.contains(['.', 'e', 'E']) => {
+                            text.parse().map_or_else(|_| text.clone(), super::units::format_float)
+                        }
+                        Json::Text(text) if text == "Infinity" => "+Inf".to_owned(),
+                        Json::Text(text) if text == "-Infinity" => "-Inf".to_owned(),
+                        value => value.label(),
+                    };
+                    push_meta(&mut labels, taken, name, Cow::Owned(text));
+                }
+            }
+        }
+        Entry {
+            timestamp: self.json.get("timestamp").text().parse().unwrap_or(0),
+            line: Cow::Borrowed(&self.body),
             labels,
             error: None,
             error_details: String::new(),

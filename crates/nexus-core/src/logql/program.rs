@@ -1,7 +1,7 @@
 //! Programs: the selector and the stages of a query, compiled.
 
 use super::LogqlError;
-use super::entry::{Entry, Row, Rows, Stream, Streams};
+use super::entry::{Entry, Rendered, Row, Rows, Stream, Streams};
 use super::filter::{LabelFilter, LineFilter, Matcher, selects};
 use super::json::Json;
 use super::parsers::Parser;
@@ -137,6 +137,32 @@ impl Program {
             totals.lines += 1;
             totals.bytes += row.body.len() as u64;
             let mut entry = row.entry(&stream, self.with_template);
+            if self.passes(&mut entry) {
+                totals.passed += 1;
+                each(entry)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// As [`Self::run`], on records as a search renders them.
+    pub(crate) fn run_rendered(
+        &self,
+        records: &[&[u8]],
+        streams: &mut Streams,
+        totals: &mut Totals,
+        mut each: impl FnMut(Entry<'_>) -> Result<(), LogqlError>,
+    ) -> Result<(), LogqlError> {
+        for record in records {
+            let rendered = Rendered::read(&String::from_utf8_lossy(record))?;
+            let (service, resource) = (rendered.service.as_bytes(), rendered.resource.as_bytes());
+            let stream = streams.get(service, resource, |labels| self.selects(labels));
+            if !stream.matches {
+                continue;
+            }
+            totals.lines += 1;
+            totals.bytes += rendered.body.len() as u64;
+            let mut entry = rendered.entry(&stream, self.with_template);
             if self.passes(&mut entry) {
                 totals.passed += 1;
                 each(entry)?;

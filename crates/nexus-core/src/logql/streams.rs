@@ -63,6 +63,21 @@ impl Entries {
             page.push(found(&entry, ids, labels, *categorize));
             Ok(())
         })?;
+        Ok(self.take(page))
+    }
+
+    /// Take in records as a search renders them; how many entries are there now.
+    pub fn feed_rendered(&mut self, records: &[&[u8]]) -> Result<usize, LogqlError> {
+        let Self { program, ids, labels, categorize, totals, .. } = self;
+        let mut page: Vec<Found> = Vec::new();
+        program.run_rendered(records, &mut self.sources, totals, |entry| {
+            page.push(found(&entry, ids, labels, *categorize));
+            Ok(())
+        })?;
+        Ok(self.take(page))
+    }
+
+    fn take(&mut self, mut page: Vec<Found>) -> usize {
         let forward = self.forward;
         page.sort_by(|one, other| {
             let order = one.timestamp.cmp(&other.timestamp);
@@ -78,7 +93,7 @@ impl Entries {
                 self.found.push(one);
             }
         }
-        Ok(self.found.len())
+        self.found.len()
     }
 
     /// What was read.

@@ -7,7 +7,6 @@ record has one, over the body where it has none. A condition may be NULL, which 
 from __future__ import annotations
 
 import json
-import math
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -34,6 +33,7 @@ from nexus.query.plan import (
     Wildcard,
     Word,
 )
+from nexus.query.values import number_of, text_of
 from nexus.storage.clickhouse import fields
 from nexus.storage.clickhouse.catalog import Catalog
 from nexus.storage.clickhouse.literals import quote
@@ -54,8 +54,6 @@ _NEGATED: Final = {CompareOp.NE: CompareOp.EQ}
 _RANKS: Final = {name: rank for rank, name in enumerate(SEVERITIES)}
 _ID_BYTES: Final = {"trace_id": 16, "span_id": 8}
 _SAFE_INT: Final = 1 << 63
-_INTEGER: Final = re.compile(r"[+-]?[0-9]{1,300}")
-_NUMBER: Final = re.compile(r"[+-]?(?:[0-9]{1,300}(?:\.[0-9]*)?|\.[0-9]+)(?:[eE][+-]?[0-9]{1,4})?")
 
 
 @dataclass(frozen=True, slots=True)
@@ -199,24 +197,6 @@ def ascii_lower(text: str) -> str:
 def has_digit(text: str) -> bool:
     """Whether a text holds an ASCII digit: such words are masked in skeletons."""
     return any("0" <= c <= "9" for c in text)
-
-
-def number_of(value: Value) -> int | float | None:
-    """The number that a value is or reads as, or None."""
-    if isinstance(value, bool):
-        return None
-    if isinstance(value, str):
-        if not _NUMBER.fullmatch(value):
-            return None
-        value = int(value) if _INTEGER.fullmatch(value) else float(value)
-    return value if math.isfinite(value) else None
-
-
-def text_of(value: Value) -> str:
-    """The text that a value is or prints as."""
-    if isinstance(value, bool):
-        return "true" if value else "false"
-    return value if isinstance(value, str) else repr(value)
 
 
 def _hint(text: str, word: str) -> str:

@@ -1,0 +1,73 @@
+//! Filters over batches, and live records as JSON, for Python.
+
+use crate::batch::LogBatch;
+use crate::error::detached;
+use nexus_core::batch::LogBatch as Batch;
+use nexus_core::live;
+use nexus_core::select::Filter as CoreFilter;
+use pyo3::prelude::*;
+use pyo3::types::PyBytes;
+use std::convert::Infallible;
+use std::sync::Arc;
+
+/// A predicate of the plan, ready to be asked of batches.
+#[pyclass(frozen, module = "nexus._native")]
+pub struct Filter {
+    /// On the heap: its searchers want an alignment that Python's objects do not have.
+    inner: Box<CoreFilter>,
+}
+
+#[pymethods]
+impl Filter {
+    /// From `nexus.query.encode.encode_predicate`. Raises ValueError.
+    #[new]
+    fn new(py: Python<'_>, encoded: &[u8]) -> PyResult<Self> {
+        Ok(Self { inner: Box::new(detached(py, || CoreFilter::parse(encoded))?) })
+    }
+
+    /// Number of records that match.
+    fn count(&self, py: Python<'_>, batch: &LogBatch) -> PyResult<usize> {
+        detached(py, || Ok::<_, Infallible>(self.inner.count(&batch.inner)))
+    }
+
+    /// One byte a record: 1 when it matches.
+    fn matches<'py>(&self, py: Python<'py>, batch: &LogBatch) -> PyResult<Bound<'py, PyBytes>> {
+        let mask = detached(py, || Ok::<_, Infallible>(self.inner.matches(&batch.inner)))?;
+        Ok(PyBytes::new(py, &mask.into_iter().map(u8::from).collect::<Vec<_>>()))
+    }
+
+    /// (matching records, the others).
+    fn split(&self, py: Python<'_>, batch: &LogBatch) -> PyResult<(LogBatch, LogBatch)> {
+        let whole = &batch.inner;
+        let (matching, others) = detached(py, || {
+            let mask = self.inner.matches(whole);
+            let count = mask.iter().filter(|&&matched| matched).count();
+            Ok::<_, Infallible>(match count {
+                0 => (Arc::new(Batch::default()), whole.clone()),
+                count if count == mask.len() => (whole.clone(), Arc::new(Batch::default())),
+                _ => {
+                    let others: Vec<bool> = mask.iter().map(|matched| !matched).collect();
+                    (Arc::new(whole.take(&mask)), Arc::new(whole.take(&others)))
+                }
+            })
+        })?;
+        Ok((LogBatch { inner: matching }, LogBatch { inner: others }))
+    }
+}
+
+/// The last `limit` records that match, as (timestamp, identity, JSON).
+#[pyfunction]
+#[pyo3(signature = (batch, filter, limit))]
+pub fn render_batch<'py>(
+    py: Python<'py>,
+    batch: &LogBatch,
+    filter: Option<&Filter>,
+    limit: usize,
+) -> PyResult<Vec<(i64, u64, Bound<'py, PyBytes>)>> {
+    let lines = detached(py, || {
+        let rows = &batch.inner;
+        let mask = filter.map_or_else(|| vec![true; rows.num_rows()], |filter| filter.inner.matches(rows));
+        Ok::<_, Infallible>(live::render_batch(rows, &mask, limit))
+    })?;
+    Ok(lines.iter().map(|line| (line.timestamp, line.identity, PyBytes::new(py, &line.json))).collect())
+}
