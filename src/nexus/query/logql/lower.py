@@ -151,10 +151,14 @@ def contains(text: str) -> Predicate:
 
 
 def _label_filter(one: LabelFilter) -> Predicate | None:
+    """An id that is looked for, in its column and wherever else a sender may have put it."""
     match one:
-        case TextFilter(name, "=", value) if name in ("trace_id", "span_id") and value:
-            field = Field(FieldKind.COLUMN, name)
-            return plan.Compare(field, CompareOp.EQ, value) if re.fullmatch("[0-9a-f]+", value) else None
+        case TextFilter("trace_id" | "span_id" as name, "=", value) if value:
+            places = [Field(FieldKind.COLUMN, name)] if re.fullmatch("[0-9a-f]+", value) else []
+            kind = name.removesuffix("_id")
+            places += [Field(FieldKind.ANYWHERE, f"{kind}{gap}id") for gap in "_."]
+            places += [Field(FieldKind.ATTRIBUTE, f"{kind}{gap}id") for gap in "-/: "]
+            return plan.Or(tuple(plan.Compare(place, CompareOp.EQ, value) for place in places))
         case _:
             return None
 

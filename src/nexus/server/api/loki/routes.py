@@ -12,7 +12,7 @@ from starlette.responses import Response
 from nexus import _native
 from nexus.errors import InvalidRequest
 from nexus.model.time import NS_PER_HOUR, NS_PER_SECOND
-from nexus.query.logql import parse, parse_selector, print_query
+from nexus.query.logql import parse, print_query
 from nexus.query.logql.ast import Grouping, LogQuery, Matcher, Metric, RangeAggregation, VectorAggregation
 from nexus.query.logql.lower import literal, program, pushed
 from nexus.query.logql.parser import parse_log
@@ -115,7 +115,7 @@ def _sample(number: float) -> str:
 
 
 async def _stream_labels(arguments: Arguments, engine: Engine, *names: str) -> list[list[tuple[str, str]]]:
-    selectors = [parse_selector(text) for text in arguments.all(*names) if text not in _EVERYTHING]
+    selectors = [parse_log(text).matchers for text in arguments.all(*names) if text.strip() not in _EVERYTHING]
     start, end = arguments.range(_LABEL_SPAN)
     found = await engine.streams(selectors, TimeRange(start, max(end, start + 1)))
     return [labels for labels, _, _, _, _ in found]
