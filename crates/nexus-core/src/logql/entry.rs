@@ -131,9 +131,8 @@ pub(crate) struct Stream {
 
 /// A name as labels have it: letters, digits and `_`, not beginning with a digit.
 pub(crate) fn valid_name(name: &str) -> Cow<'_, str> {
-    let plain = |byte: &u8| byte.is_ascii_alphanumeric() || *byte == b'_';
     let digit = name.as_bytes().first().is_some_and(u8::is_ascii_digit);
-    if !digit && name.as_bytes().iter().all(|byte| plain(byte)) {
+    if !digit && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_') {
         return Cow::Borrowed(name);
     }
     let mut out = String::with_capacity(name.len() + 1);

@@ -24,26 +24,25 @@ struct Field {
 pub struct Fields {
     program: Program,
     streams: Streams,
-    fields: BTreeMap<String, Field>,
+    known: BTreeMap<String, Field>,
     totals: Totals,
 }
 
 impl Fields {
     /// Over the entries that pass a program.
     pub fn new(program: Program) -> Self {
-        Self { program, streams: Streams::default(), fields: BTreeMap::new(), totals: Totals::default() }
+        Self { program, streams: Streams::default(), known: BTreeMap::new(), totals: Totals::default() }
     }
 
     /// Take in a page; how many lines were looked at so far.
     pub fn feed(&mut self, rows: &[u8], sources: &[AttributeSource]) -> Result<u64, LogqlError> {
         let parser = |name: &str| Parser::read(&Json::Object(vec![("t".to_owned(), Json::Text(name.to_owned()))]));
         let (json, logfmt) = (parser("json")?, parser("logfmt")?);
-        let fields = &mut self.fields;
+        let fields = &mut self.known;
         self.program.run(rows, sources, &mut self.streams, &mut self.totals, |mut entry| {
             for label in &entry.labels {
                 match label.kind {
-                    Kind::Meta => note(fields, &label.name, &label.value, None),
-                    Kind::Parsed => note(fields, &label.name, &label.value, None),
+                    Kind::Meta | Kind::Parsed => note(fields, &label.name, &label.value, None),
                     Kind::Stream => {}
                 }
             }
@@ -65,7 +64,7 @@ impl Fields {
 
     /// `[{"label", "type", "cardinality", "parsers"}, ...]`, those with most values first, at most `limit`.
     pub fn encode(&self, limit: usize) -> Vec<u8> {
-        let mut order: Vec<(&String, &Field)> = self.fields.iter().collect();
+        let mut order: Vec<(&String, &Field)> = self.known.iter().collect();
         order.sort_by(|one, other| other.1.values.len().cmp(&one.1.values.len()).then(one.0.cmp(other.0)));
         let mut out = vec![b'['];
         for (number, (name, field)) in order.into_iter().take(limit).enumerate() {
@@ -94,7 +93,7 @@ impl Fields {
     /// The values of a field, in order, at most `limit`, as a JSON list.
     pub fn values(&self, name: &str, limit: usize) -> Vec<u8> {
         let mut out = vec![b'['];
-        for (number, value) in self.fields.get(name).iter().flat_map(|field| &field.values).take(limit).enumerate() {
+        for (number, value) in self.known.get(name).iter().flat_map(|field| &field.values).take(limit).enumerate() {
             if number > 0 {
                 out.push(b',');
             }

@@ -88,20 +88,14 @@ impl Pattern {
                         Some(after) => rest = after,
                         None => return,
                     },
-                    Some(name) => match rest.find(literal.as_str()) {
-                        Some(at) => {
-                            if name != "_" {
-                                found(name, &rest[..at]);
-                            }
-                            rest = &rest[at + literal.len()..];
+                    Some(name) => {
+                        let at = rest.find(literal.as_str());
+                        if name != "_" {
+                            found(name, at.map_or(rest, |at| &rest[..at]));
                         }
-                        None => {
-                            if name != "_" {
-                                found(name, rest);
-                            }
-                            return;
-                        }
-                    },
+                        let Some(at) = at else { return };
+                        rest = &rest[at + literal.len()..];
+                    }
                 },
             }
         }
@@ -149,14 +143,11 @@ impl LineFilter {
         let mut needles = Vec::new();
         for one in json.get("any").list() {
             let (text, ip) = (one.get("text").text(), one.get("ip").text());
-            needles.push(if !ip.is_empty() {
-                Needle::Ip(IpMatcher::parse(ip)?)
-            } else {
-                match op {
-                    "|=" | "!=" => Needle::Text(text.to_owned()),
-                    "|~" | "!~" => Needle::Regex(regex::compile(text, false)?),
-                    _ => Needle::Pattern(Pattern::parse(text, true)?),
-                }
+            needles.push(match op {
+                _ if !ip.is_empty() => Needle::Ip(IpMatcher::parse(ip)?),
+                "|=" | "!=" => Needle::Text(text.to_owned()),
+                "|~" | "!~" => Needle::Regex(regex::compile(text, false)?),
+                _ => Needle::Pattern(Pattern::parse(text, true)?),
             });
         }
         Ok(Self { negated: op.starts_with('!'), needles })

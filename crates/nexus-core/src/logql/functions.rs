@@ -248,7 +248,7 @@ pub(crate) fn call(name: &str, given: &[Val], entry: &Entry<'_>, regexes: &Regex
             let value = args.value(1).unwrap_or(&Val::Nil);
             if truth(value) { value.clone() } else { args.value(0)?.clone() }
         }
-        "fromJson" => Json::parse(&args.text(0)?).map(of_json).unwrap_or(Val::Nil),
+        "fromJson" => Json::parse(&args.text(0)?).map_or(Val::Nil, of_json),
         "b64enc" => Val::Text(encode_base64(args.text(0)?.as_bytes())),
         "b64dec" => Val::Text(super::json::lossy(&decode_base64(&args.text(0)?).ok_or("illegal base64 data")?)),
         "urlencode" | "urlquery" => Val::Text(encode_url(&args.text(0)?)),
@@ -407,10 +407,9 @@ fn align(count: i64, text: &str, right: bool) -> String {
 
 fn order(left: &Val, right: &Val) -> Option<Ordering> {
     match (left, right) {
-        (Val::Int(left), Val::Int(right)) => Some(left.cmp(right)),
+        (Val::Int(left), Val::Int(right)) | (Val::Time(left, _), Val::Time(right, _)) => Some(left.cmp(right)),
         (Val::Int(_) | Val::Float(_), Val::Int(_) | Val::Float(_)) => float_of(left).partial_cmp(&float_of(right)),
         (Val::Text(left), Val::Text(right)) => Some(left.cmp(right)),
-        (Val::Time(left, _), Val::Time(right, _)) => Some(left.cmp(right)),
         (Val::Bool(left), Val::Bool(right)) => Some(left.cmp(right)),
         (Val::Nil, Val::Nil) => Some(Ordering::Equal),
         _ => None,
@@ -444,7 +443,7 @@ fn printf(format: &str, given: &[Val]) -> Result<String, String> {
             continue;
         }
         let Some(value) = values.next() else {
-            out.push_str(&format!("%!{}(MISSING)", char::from(verb)));
+            out.extend(["%!", char::from(verb).encode_utf8(&mut [0; 4]), "(MISSING)"]);
             continue;
         };
         let size = flags.trim_start_matches(['-', '+', ' ', '#']);
@@ -457,7 +456,7 @@ fn printf(format: &str, given: &[Val]) -> Result<String, String> {
             b'd' => int_of(value).to_string(),
             b'x' => match value {
                 Val::Int(number) => format!("{number:x}"),
-                other => show(other).bytes().map(|byte| format!("{byte:02x}")).collect(),
+                other => hex(show(other).as_bytes()),
             },
             b'f' | b'F' => format!("{:.*}", precision.unwrap_or(6), float_of(value)),
             b'e' => format!("{:.*e}", precision.unwrap_or(6), float_of(value)),
@@ -490,6 +489,11 @@ fn printf(format: &str, given: &[Val]) -> Result<String, String> {
 }
 
 const ALPHABET: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+
+fn hex(bytes: &[u8]) -> String {
+    let digit = |value: u8| char::from_digit(u32::from(value), 16).unwrap_or('0');
+    bytes.iter().flat_map(|byte| [digit(byte >> 4), digit(byte & 15)]).collect()
+}
 
 fn encode_base64(bytes: &[u8]) -> String {
     let mut out = String::with_capacity(bytes.len().div_ceil(3) * 4);
@@ -525,9 +529,12 @@ fn encode_url(text: &str) -> String {
         match byte {
             b' ' => out.push('+'),
             _ if byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_' | b'.' | b'~') => {
-                out.push(char::from(byte))
+                out.push(char::from(byte));
             }
-            _ => out.push_str(&format!("%{byte:02X}")),
+            _ => {
+                out.push('%');
+                out.push_str(&hex(&[byte]).to_uppercase());
+            }
         }
         out
     })

@@ -92,7 +92,7 @@ pub(crate) fn format(ns: i64, offset: i64, layout: &str) -> String {
             let tail = if minutes { format!("{colon}{:02}", size / 60 % 60) } else { String::new() };
             format!("{sign}{:02}{tail}", size / 3600)
         };
-        out.push_str(&match part {
+        let shown = match part {
             "January" => month.to_owned(),
             "Jan" => month[..3].to_owned(),
             "Monday" => weekday.to_owned(),
@@ -115,23 +115,24 @@ pub(crate) fn format(ns: i64, offset: i64, layout: &str) -> String {
             "PM" => if hour < 12 { "AM" } else { "PM" }.to_owned(),
             "pm" => if hour < 12 { "am" } else { "pm" }.to_owned(),
             "MST" if offset == 0 => "UTC".to_owned(),
-            "MST" => zone("", true),
             "Z07:00" | "Z0700" | "Z07" if offset == 0 => "Z".to_owned(),
             "Z07:00" | "-07:00" => zone(":", true),
-            "Z0700" | "-0700" => zone("", true),
+            "MST" | "Z0700" | "-0700" => zone("", true),
             "Z07" | "-07" => zone("", false),
             ".0" | ",0" => format!("{}{}", &part[..1], &format!("{fraction:09}")[..(length - 1).min(9)]),
             _ => {
                 let digits = format!("{fraction:09}")[..(length - 1).min(9)].trim_end_matches('0').to_owned();
                 if digits.is_empty() { digits } else { format!("{}{digits}", &part[..1]) }
             }
-        });
+        };
+        out.push_str(&shown);
         rest = &rest[length..];
     }
     out
 }
 
 /// Read a time that is written in a layout; `zone` is what holds when the text names none. (ns, seconds east of UTC).
+#[allow(clippy::too_many_lines)] // One arm a part.
 pub(crate) fn parse(layout: &str, text: &str, zone: i64) -> Option<(i64, i64)> {
     let (mut year, mut month, mut day) = (1_i64, 1_i64, 1_i64);
     let (mut hour, mut minute, mut second, mut fraction) = (0_i64, 0_i64, 0_i64, 0_i64);
@@ -154,7 +155,7 @@ pub(crate) fn parse(layout: &str, text: &str, zone: i64) -> Option<(i64, i64)> {
                         .get(..if short { 3 } else { name.len() })
                         .is_some_and(|v| v.eq_ignore_ascii_case(&name[..if short { 3 } else { name.len() }]))
                 };
-                let index = MONTHS.iter().position(|name| wanted(&name))?;
+                let index = MONTHS.iter().position(|name| wanted(name))?;
                 month = index as i64 + 1;
                 value = &value[if short { 3 } else { MONTHS[index].len() }..];
             }

@@ -165,7 +165,7 @@ impl Evaluation<'_> {
             "bin" => {
                 let left = self.value(json.get("l"), depth + 1)?;
                 let right = self.value(json.get("r"), depth + 1)?;
-                self.binary(json, left, right)?
+                Self::binary(json, left, right)?
             }
             other => return Err(LogqlError(format!("unknown expression {other:?}"))),
         })
@@ -178,7 +178,7 @@ impl Evaluation<'_> {
         })
     }
 
-    fn binary(&self, json: &Json, left: Value, right: Value) -> Result<Value, LogqlError> {
+    fn binary(json: &Json, left: Value, right: Value) -> Result<Value, LogqlError> {
         let op = json.get("op").text();
         let as_bool = json.get("bool").truth();
         Ok(match (left, right) {

@@ -62,7 +62,7 @@ impl Parser {
     }
 
     /// Add what the line holds to the entry.
-    pub fn apply<'a>(&self, entry: &mut Entry<'a>) {
+    pub fn apply(&self, entry: &mut Entry<'_>) {
         let line = entry.line.clone();
         match &line {
             Cow::Borrowed(line) => self.on(line, entry, |text| text),

@@ -186,7 +186,7 @@ impl Program {
             Conversion::Bytes => units::bytes(&text),
         };
         let value = read.unwrap_or_else(|| {
-            entry.fail("SampleExtractionErr", format!("{:?} cannot be read as a value", text));
+            entry.fail("SampleExtractionErr", format!("{text:?} cannot be read as a value"));
             0.0
         });
         if read.is_some() {
@@ -295,7 +295,7 @@ fn without_colours(text: &str) -> String {
 mod tests {
     use super::*;
 
-    fn entry<'a>(line: &'a str) -> Entry<'a> {
+    fn entry(line: &str) -> Entry<'_> {
         Entry { timestamp: 0, line: Cow::Borrowed(line), labels: Vec::new(), error: None, error_details: String::new() }
     }
 

@@ -79,7 +79,7 @@ pub struct Range {
     program: Program,
     op: Op,
     parameter: f64,
-    range: i64,
+    length: i64,
     offset: i64,
     grouping: Option<Grouping>,
     grid: Grid,
@@ -124,7 +124,7 @@ impl Range {
         Ok(Self {
             op,
             parameter: json.get("param").float().unwrap_or(0.0),
-            range,
+            length: range,
             offset: json.get("offset").int().unwrap_or(0),
             grouping: if op == Op::Absent {
                 Some(Grouping { without: false, labels: Vec::new() })
@@ -230,25 +230,24 @@ impl Range {
             return Ok(());
         }
         let fresh = Cell { count, value, spread: 0.0, at };
-        match group.cells.get_mut(&cell) {
-            Some(known) => *known = merge(self.op, *known, fresh),
-            None => {
-                self.cells += 1;
-                if self.cells > MAX_CELLS {
-                    return Err(LogqlError(format!(
-                        "the query needs more than {MAX_CELLS} cells of series and steps: use fewer series or a larger step"
-                    )));
-                }
-                group.cells.insert(cell, fresh);
-            }
+        if let Some(known) = group.cells.get_mut(&cell) {
+            *known = merge(self.op, *known, fresh);
+            return Ok(());
         }
+        self.cells += 1;
+        if self.cells > MAX_CELLS {
+            return Err(LogqlError(format!(
+                "the query needs more than {MAX_CELLS} cells of series and steps: use fewer series or a larger step"
+            )));
+        }
+        group.cells.insert(cell, fresh);
         Ok(())
     }
 
     /// The cell of a time; None when no window holds it.
     fn cell_of(&self, at: i64) -> Option<i64> {
         let Grid { start, end, step } = self.grid;
-        if at <= start.saturating_sub(self.range) || at > end {
+        if at <= start.saturating_sub(self.length) || at > end {
             return None;
         }
         if self.cell > 0 {
@@ -257,7 +256,7 @@ impl Range {
         // Windows do not overlap: the first step that is not before the time.
         let index = if at <= start { 0 } else { (at - start - 1) / step + 1 };
         let right = start + index * step;
-        (at > right - self.range && right <= end).then_some(index)
+        (at > right - self.length && right <= end).then_some(index)
     }
 
     /// The values over the grid.
@@ -297,7 +296,7 @@ impl Range {
     fn value(&self, group: &Group, step: i64) -> Option<f64> {
         let right = self.grid.start + step * self.grid.step;
         if self.keeps_samples {
-            let from = group.samples.partition_point(|sample| sample.0 <= right - self.range);
+            let from = group.samples.partition_point(|sample| sample.0 <= right - self.length);
             let to = group.samples.partition_point(|sample| sample.0 <= right);
             let window = &group.samples[from..to];
             return (!window.is_empty()).then(|| self.of_samples(window));
@@ -306,14 +305,14 @@ impl Range {
             group.cells.get(&step).copied()
         } else {
             let last = (right - self.grid.start) / self.cell;
-            let cells = group.cells.range(last - self.range / self.cell + 1..=last).map(|(_, cell)| *cell);
+            let cells = group.cells.range(last - self.length / self.cell + 1..=last).map(|(_, cell)| *cell);
             cells.reduce(|one, other| merge(self.op, one, other))
         };
         merged.map(|cell| self.of_cell(cell))
     }
 
     fn of_cell(&self, cell: Cell) -> f64 {
-        let seconds = self.range as f64 / 1e9;
+        let seconds = self.length as f64 / 1e9;
         match self.op {
             Op::Rate | Op::BytesRate | Op::SumRate => cell.value / seconds,
             Op::Stdvar => cell.spread / cell.count,
@@ -325,7 +324,7 @@ impl Range {
     fn of_samples(&self, window: &[(i64, f64)]) -> f64 {
         match self.op {
             Op::Quantile => quantile(self.parameter, window.iter().map(|sample| sample.1).collect()),
-            Op::RateCounter => rate_of_counter(window, self.range),
+            Op::RateCounter => rate_of_counter(window, self.length),
             _ => {
                 let cells = window.iter().map(|&(at, value)| Cell { count: 1.0, value, spread: 0.0, at });
                 cells.reduce(|one, other| merge(self.op, one, other)).map_or(0.0, |cell| self.of_cell(cell))
@@ -339,10 +338,20 @@ fn merge(op: Op, one: Cell, other: Cell) -> Cell {
     match op {
         Op::Min => Cell { count, value: one.value.min(other.value), ..one },
         Op::Max => Cell { count, value: one.value.max(other.value), ..one },
-        Op::First if other.at < one.at => other,
-        Op::First => one,
-        Op::Last if other.at >= one.at => other,
-        Op::Last => one,
+        Op::First => {
+            if other.at < one.at {
+                other
+            } else {
+                one
+            }
+        }
+        Op::Last => {
+            if other.at >= one.at {
+                other
+            } else {
+                one
+            }
+        }
         Op::Avg | Op::Stddev | Op::Stdvar => {
             let gap = other.value - one.value;
             Cell {
@@ -417,6 +426,7 @@ pub(crate) fn labels_text(labels: &[(String, String)]) -> String {
 }
 
 #[cfg(test)]
+#[allow(clippy::float_cmp)] // Exact by construction.
 mod tests {
     use super::*;
 

@@ -108,7 +108,7 @@ fn escape<'a>(rest: &'a str, in_class: bool, out: &mut String) -> &'a str {
         '0'..='7' => {
             let digits = rest.bytes().take(3).take_while(|byte| (b'0'..=b'7').contains(byte)).count();
             let code = u32::from_str_radix(&rest[..digits], 8).unwrap_or(0);
-            out.push_str(&format!("\\x{{{code:x}}}"));
+            out.extend(["\\x{", &format!("{code:x}"), "}"]);
             &rest[digits..]
         }
         _ if c.is_ascii_punctuation() && !matches!(c, '<' | '>') => {

@@ -174,13 +174,12 @@ fn found(entry: &Entry<'_>, ids: &mut HashMap<Labels, usize>, all: &mut Vec<Labe
     stream.sort_unstable();
     meta.sort_unstable();
     parsed.sort_unstable();
-    let stream = match ids.get(&stream) {
-        Some(&id) => id,
-        None => {
-            all.push(stream.clone());
-            ids.insert(stream, all.len() - 1);
-            all.len() - 1
-        }
+    let stream = if let Some(&id) = ids.get(&stream) {
+        id
+    } else {
+        all.push(stream.clone());
+        ids.insert(stream, all.len() - 1);
+        all.len() - 1
     };
     Found { timestamp: entry.timestamp, stream, line: entry.line.to_string(), meta, parsed }
 }

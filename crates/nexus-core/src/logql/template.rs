@@ -491,9 +491,9 @@ impl Run<'_, '_> {
                     let before = self.variables.len();
                     let value = self.pipe(subject, dot)?;
                     if truth(&value) {
-                        self.nodes(body, Some(&value))?
+                        self.nodes(body, Some(&value))?;
                     } else {
-                        self.nodes(otherwise, dot)?
+                        self.nodes(otherwise, dot)?;
                     }
                     self.variables.truncate(before);
                 }
