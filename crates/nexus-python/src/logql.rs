@@ -82,7 +82,7 @@ impl LogqlEntries {
     /// Take in records as a search renders them.
     #[allow(clippy::needless_pass_by_value)] // Arguments are extracted by value.
     fn feed_rendered(&self, py: Python<'_>, records: Vec<Bound<'_, PyBytes>>) -> PyResult<usize> {
-        let records: Vec<&[u8]> = records.iter().map(|record| record.as_bytes()).collect();
+        let records: Vec<&[u8]> = records.iter().map(PyBytesMethods::as_bytes).collect();
         let mut guard = locked(&self.inner)?;
         let inner = &mut *guard;
         detached(py, || inner.feed_rendered(&records))

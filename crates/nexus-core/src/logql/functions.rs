@@ -443,7 +443,9 @@ fn printf(format: &str, given: &[Val]) -> Result<String, String> {
             continue;
         }
         let Some(value) = values.next() else {
-            out.extend(["%!", char::from(verb).encode_utf8(&mut [0; 4]), "(MISSING)"]);
+            out.push_str("%!");
+            out.push(char::from(verb));
+            out.push_str("(MISSING)");
             continue;
         };
         let size = flags.trim_start_matches(['-', '+', ' ', '#']);
