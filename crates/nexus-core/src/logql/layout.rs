@@ -155,7 +155,7 @@ pub(crate) fn parse(layout: &str, text: &str, zone: i64) -> Option<(i64, i64)> {
                         .get(..if short { 3 } else { name.len() })
                         .is_some_and(|v| v.eq_ignore_ascii_case(&name[..if short { 3 } else { name.len() }]))
                 };
-                let index = MONTHS.iter().position(|name| wanted(name))?;
+                let index = MONTHS.iter().position(wanted)?;
                 month = index as i64 + 1;
                 value = &value[if short { 3 } else { MONTHS[index].len() }..];
             }
