@@ -329,3 +329,77 @@ def fingerprint(body: bytes) -> int:
 
 def version() -> str:
     """Version of the native module."""
+
+def logql_check(kind: str, text: str) -> None:
+    """Raises ValueError when a text cannot be compiled; `kind` is regex, pattern, filter-pattern, template or ip."""
+
+def logql_line(program: str, line: str) -> tuple[bool, str, list[tuple[str, str]], str]:
+    """Run a program over one line without labels: (passes, line, labels, error). Raises ValueError."""
+
+def logql_streams(rows: bytes, selectors: str) -> list[tuple[list[tuple[str, str]], str, str, int, int]]:
+    """(labels, service, resource, count, bytes) of the streams of a tally that match any selector. Raises ValueError."""
+
+def logql_patterns(rows: bytes, limit: int) -> bytes:
+    """Patterns of a tally by severity and template with samples, as the JSON list of Loki's answer."""
+
+@final
+class LogqlEntries:
+    """Collects the entries of a log query from pages that come in the order of the answer. Faults are ValueError."""
+
+    def __init__(self, program: str, *, forward: bool, limit: int, interval: int = 0, categorize: bool = False) -> None: ...
+    def feed(self, rows: bytes, attributes: list[tuple[str, str | None]]) -> int:
+        """Take in a page; how many entries there are now."""
+
+    def feed_rendered(self, records: list[bytes]) -> int:
+        """Take in records as a search renders them; how many entries there are now."""
+
+    @property
+    def totals(self) -> tuple[int, int, int]:
+        """Lines and bytes read, lines that passed."""
+
+    def encode(self) -> bytes:
+        """The streams as JSON."""
+
+@final
+class LogqlMatrix:
+    """Series over steps."""
+
+    @property
+    def num_series(self) -> int: ...
+    def encode(self, instant: bool) -> bytes:
+        """JSON of a matrix, or of the last step as a vector."""
+
+@final
+class LogqlRange:
+    """A range aggregation over the evaluation times `start`, `start + step`, ... `end` (ns). Faults are ValueError."""
+
+    def __init__(self, program: str, start: int, end: int, step: int) -> None: ...
+    def feed(self, rows: bytes, attributes: list[tuple[str, str | None]]) -> None:
+        """Take in a page of records."""
+
+    def feed_tally(self, rows: bytes, labels: list[str]) -> None:
+        """Take in a tally by stream, severity and these labels, in buckets that windows are made of."""
+
+    @property
+    def totals(self) -> tuple[int, int, int]:
+        """Lines and bytes read, lines that passed; zeros once finished."""
+
+    def finish(self) -> LogqlMatrix:
+        """The values; ends the aggregation."""
+
+def logql_evaluate(expression: str, leaves: list[LogqlMatrix], start: int, end: int, step: int) -> LogqlMatrix:
+    """An expression (`nexus-core/src/logql/matrix.rs`) over range aggregations. Raises ValueError."""
+
+@final
+class LogqlFields:
+    """What fields lines turn out to have. Faults are ValueError."""
+
+    def __init__(self, program: str) -> None: ...
+    def feed(self, rows: bytes, attributes: list[tuple[str, str | None]]) -> int:
+        """Take in a page; how many lines were looked at."""
+
+    def encode(self, limit: int) -> bytes:
+        """The fields as the JSON list of Loki's `detected_fields`."""
+
+    def values(self, name: str, limit: int) -> bytes:
+        """The values of one as a JSON list."""

@@ -11,6 +11,7 @@
     ├── UnsupportedEncoding     415
     ├── TokenReused             422  an idempotency key came back with another payload
     ├── LimitExceeded           422  a query used more than it may
+    ├── NotTallied              422  counts do not tell, records have to be read; never reaches a client
     ├── TooManyAttempts         429  wait before trying again
     ├── Unavailable             503  not now: `retry_after` says when
     │   ├── Overloaded          503  a bounded queue is full, or the process is draining
@@ -116,6 +117,13 @@ class LimitExceeded(NexusError):
     """A query needs more time, memory or rows than it may use; the hint says what to narrow."""
 
     code = "limit_exceeded"
+    http_status = 422
+
+
+class NotTallied(NexusError):
+    """A tally cannot group by a label: whoever asked reads the records instead."""
+
+    code = "not_tallied"
     http_status = 422
 
 

@@ -16,6 +16,7 @@ pub mod forward;
 pub mod json;
 pub mod limits;
 pub mod live;
+pub mod logql;
 pub mod native;
 pub mod otlp;
 pub mod process;

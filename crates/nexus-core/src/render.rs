@@ -57,7 +57,7 @@ impl std::error::Error for BadRows {}
 /// An attribute's hash is the xxh3-64 of key, NUL, type letter and value, numbers in 8 bytes, booleans in one: the same
 /// whether it lies in a map or in a column of its own. `storage/clickhouse/records.py` says it in SQL.
 pub fn render_records(rows: &[u8], attributes: &[AttributeSource]) -> Result<Vec<Line>, BadRows> {
-    let mut reader = Rows { data: rows, at: 0 };
+    let mut reader = Rows::new(rows);
     let mut lines = Vec::new();
     let mut hashed = Vec::new();
     while reader.at < rows.len() {
@@ -188,6 +188,33 @@ fn attributes<'a>(rows: &mut Rows<'a>, sources: &'a [AttributeSource], hashed: &
     Some(entries)
 }
 
+/// The attributes of a row, whatever column they lie in.
+pub(crate) fn row_attributes<'a>(
+    rows: &mut Rows<'a>,
+    sources: &'a [AttributeSource],
+) -> Option<Vec<(&'a [u8], Value<'a>)>> {
+    let mut found = Vec::new();
+    for source in sources {
+        match source {
+            AttributeSource::Map(kind) => {
+                for _ in 0..rows.length()? {
+                    let key = rows.string()?;
+                    let value = rows.value(*kind)?;
+                    if !in_a_column(sources, *kind, key) {
+                        found.push((key, value));
+                    }
+                }
+            }
+            AttributeSource::Column(kind, key) => {
+                if rows.array::<1>()? == [0] {
+                    found.push((key.as_bytes(), rows.value(*kind)?));
+                }
+            }
+        }
+    }
+    Some(found)
+}
+
 fn in_a_column(sources: &[AttributeSource], kind: AttributeType, key: &[u8]) -> bool {
     sources.iter().any(
         |source| matches!(source, AttributeSource::Column(other, name) if *other == kind && name.as_bytes() == key),
@@ -268,12 +295,22 @@ fn write_hex(out: &mut Vec<u8>, bytes: &[u8]) {
 }
 
 /// A cursor over RowBinary. None means that the data end early.
-struct Rows<'a> {
+pub(crate) struct Rows<'a> {
     data: &'a [u8],
-    at: usize,
+    pub(crate) at: usize,
 }
 
 impl<'a> Rows<'a> {
+    /// From the first row on.
+    pub(crate) fn new(data: &'a [u8]) -> Self {
+        Self { data, at: 0 }
+    }
+
+    /// Is there no further row?
+    pub(crate) fn at_end(&self) -> bool {
+        self.at >= self.data.len()
+    }
+
     fn take(&mut self, length: usize) -> Option<&'a [u8]> {
         let end = self.at.checked_add(length)?;
         let bytes = self.data.get(self.at..end)?;
@@ -281,16 +318,16 @@ impl<'a> Rows<'a> {
         Some(bytes)
     }
 
-    fn array<const N: usize>(&mut self) -> Option<[u8; N]> {
+    pub(crate) fn array<const N: usize>(&mut self) -> Option<[u8; N]> {
         self.take(N)?.try_into().ok()
     }
 
-    fn int(&mut self) -> Option<i64> {
+    pub(crate) fn int(&mut self) -> Option<i64> {
         self.array().map(i64::from_le_bytes)
     }
 
     /// An unsigned LEB128 number.
-    fn length(&mut self) -> Option<usize> {
+    pub(crate) fn length(&mut self) -> Option<usize> {
         let mut value = 0_u64;
         for shift in (0..64).step_by(7) {
             let [byte] = self.array()?;
@@ -302,12 +339,12 @@ impl<'a> Rows<'a> {
         None
     }
 
-    fn string(&mut self) -> Option<&'a [u8]> {
+    pub(crate) fn string(&mut self) -> Option<&'a [u8]> {
         let length = self.length()?;
         self.take(length)
     }
 
-    fn value(&mut self, kind: AttributeType) -> Option<Value<'a>> {
+    pub(crate) fn value(&mut self, kind: AttributeType) -> Option<Value<'a>> {
         Some(match kind {
             AttributeType::String => Value::String(self.string()?),
             AttributeType::Int => Value::Int(self.int()?),

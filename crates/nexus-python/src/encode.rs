@@ -79,7 +79,7 @@ pub fn render_records<'py>(
     Ok(lines.iter().map(|line| (line.timestamp, line.identity, PyBytes::new(py, &line.json))).collect())
 }
 
-fn attribute_source((letter, key): (String, Option<String>)) -> PyResult<render::AttributeSource> {
+pub(crate) fn attribute_source((letter, key): (String, Option<String>)) -> PyResult<render::AttributeSource> {
     let kind = attribute_type(&letter)?;
     Ok(match key {
         Some(key) => render::AttributeSource::Column(kind, key),

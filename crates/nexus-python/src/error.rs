@@ -67,6 +67,12 @@ impl IntoPyErr for TooMuch {
     }
 }
 
+impl IntoPyErr for nexus_core::logql::LogqlError {
+    fn into_py_err(self) -> PyErr {
+        PyValueError::new_err(self.0)
+    }
+}
+
 impl IntoPyErr for FilterError {
     fn into_py_err(self) -> PyErr {
         PyValueError::new_err(self.to_string())

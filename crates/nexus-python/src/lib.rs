@@ -6,6 +6,7 @@ mod decode;
 mod encode;
 mod error;
 mod foreign;
+mod logql;
 mod process;
 mod select;
 mod sockets;
@@ -29,6 +30,11 @@ mod _native {
     use crate::foreign::{
         BulkItems, FieldMapping, decode_datadog, decode_elasticsearch_bulk, decode_firehose, decode_journald,
         decode_loki_json, decode_loki_protobuf, decode_splunk_events, decode_splunk_raw,
+    };
+    #[pymodule_export]
+    use crate::logql::{
+        LogqlEntries, LogqlFields, LogqlMatrix, LogqlRange, logql_check, logql_evaluate, logql_line, logql_patterns,
+        logql_streams,
     };
     #[pymodule_export]
     use crate::process::{Pipelines, Processed, Traced};

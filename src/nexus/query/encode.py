@@ -7,9 +7,26 @@ says (its text, and the number that it reads as) is settled here, with the rules
 from __future__ import annotations
 
 import json
+import re
 from typing import Any, Final
 
-from nexus.query.plan import All, And, Compare, Exists, Field, Not, Or, Phrase, Predicate, Regex, Value, Wildcard, Word
+from nexus.query.plan import (
+    All,
+    And,
+    Compare,
+    Contains,
+    Exists,
+    Field,
+    Not,
+    OfResources,
+    Or,
+    Phrase,
+    Predicate,
+    Regex,
+    Value,
+    Wildcard,
+    Word,
+)
 from nexus.query.values import number_of, text_of
 
 _LEAST: Final = -(1 << 63)
@@ -17,7 +34,7 @@ _MOST: Final = (1 << 64) - 1
 
 
 def encode_predicate(predicate: Predicate) -> bytes:
-    """The predicate as JSON in ASCII."""
+    """The predicate as JSON in ASCII. Raises `ValueError` for one that means stored records only."""
     return json.dumps(_node(predicate), separators=(",", ":"), allow_nan=False).encode()
 
 
@@ -35,6 +52,10 @@ def _node(predicate: Predicate) -> list[Any]:
             return ["wildcard", *_field(field), *pieces]
         case Regex(field, pattern):
             return ["regex", *_field(field), pattern]
+        case Contains(field, text):
+            return ["regex", *_field(field), re.escape(text)]
+        case OfResources():
+            raise ValueError("a set of resources holds for stored records only")
         case Exists(field):
             return ["exists", *_field(field)]
         case And(parts):

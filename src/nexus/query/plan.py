@@ -121,6 +121,21 @@ class Regex:
 
 
 @dataclass(frozen=True, slots=True)
+class Contains:
+    """Text field (a column) against a piece of text, letter by letter."""
+
+    field: Field
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class OfResources:
+    """The record's resource is one of those whose JSON has one of these hashes (`_native.fingerprint`)."""
+
+    hashes: tuple[int, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Exists:
     """The record has the field (columns: a value other than empty)."""
 
@@ -148,7 +163,7 @@ class Not:
     part: Predicate
 
 
-Predicate = All | Word | Phrase | Compare | Wildcard | Regex | Exists | And | Or | Not
+Predicate = All | Word | Phrase | Compare | Wildcard | Regex | Contains | OfResources | Exists | And | Or | Not
 
 
 # --------------------------------------------------------------------------------------------------------------- plans
@@ -406,6 +421,30 @@ class SqlStatement:
     limit: int
 
 
+@dataclass(frozen=True, slots=True)
+class Rows:
+    """Records as the store has them, in no order, for native code to go on with. The asker bounds them by time."""
+
+    scan: LogScan
+
+
+@dataclass(frozen=True, slots=True)
+class Tally:
+    """Numbers and bytes of records, for native code to go on with.
+
+    Grouped by left-open buckets of `step` ns from `origin` on (0: one bucket, named `origin`), by `keys`, and by the values
+    of structured metadata called `labels` (LogQL's names). `bytes` sums the lengths of bodies, `sample` takes a body.
+    """
+
+    scan: LogScan
+    keys: tuple[Literal["stream", "severity", "template"], ...] = ()
+    labels: tuple[str, ...] = ()
+    step: int = 0
+    origin: int = 0
+    bytes: bool = False
+    sample: bool = False
+
+
 Plan = (
     Search
     | GetRecord
@@ -422,6 +461,8 @@ Plan = (
     | FieldSummary
     | Aggregate
     | SqlStatement
+    | Rows
+    | Tally
 )
 
 

@@ -10,7 +10,7 @@ from typing import Final
 import msgspec
 
 from nexus.pipeline.http import HttpReceiver
-from nexus.server.api import operations
+from nexus.server.api import loki, operations
 from nexus.server.api.elasticsearch import routes as elasticsearch
 from nexus.server.api.nexus_v1 import (
     admin,
@@ -53,6 +53,7 @@ _TABLES: Final = (
     deletions.ROUTES,
     retention.ROUTES,
     audit.ROUTES,
+    loki.ROUTES,
 )
 
 

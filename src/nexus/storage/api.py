@@ -145,6 +145,16 @@ class ErasureFailed(StorageError):
     """An erasure cannot be completed; trying again does not help."""
 
 
+@dataclass(slots=True)
+class RawRows:
+    """Rows for native code (`nexus._native`): of a `Rows` plan as `render_records` takes them, with the sources of their
+    attributes; of a `Tally` plan (bucket, service, resource, severity number, template id, count, bytes, sample, labels)."""
+
+    data: bytes
+    attributes: list[tuple[str, str | None]]
+    statistics: Statistics
+
+
 class LogStore(Protocol):
     """Logs: append and query."""
 
@@ -186,6 +196,10 @@ class LogStore(Protocol):
 
     async def context(self, query: Scoped) -> Surroundings:
         """Run a `Context` plan."""
+        ...
+
+    async def raw(self, query: Scoped) -> RawRows:
+        """Run a `Rows` or `Tally` plan. Raises `NotTallied` when the store cannot tell which attributes a label means."""
         ...
 
     async def sql(self, query: Scoped) -> EncodedTable:

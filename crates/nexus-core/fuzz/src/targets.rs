@@ -11,6 +11,7 @@ use nexus_core::forward::stream::Stream;
 use nexus_core::json::fields::FieldMapping;
 use nexus_core::json::lines::decode_json_lines;
 use nexus_core::live::render_batch;
+use nexus_core::logql;
 use nexus_core::native::logs::{AttributeType, LogBlockOptions, PromotedColumn, encode_logs};
 use nexus_core::native::memory::SkeletonMemory;
 use nexus_core::otlp::{decode_logs_json, decode_logs_protobuf};
@@ -181,6 +182,22 @@ pub const TARGETS: &[Target] = &[
         tokens: samples::template::TOKENS,
         protobuf: false,
     },
+    Target {
+        name: "logql_line",
+        run: logql_line,
+        samples: samples::logql::lines,
+        heavy: samples::logql::heavy,
+        tokens: samples::logql::LINE_TOKENS,
+        protobuf: false,
+    },
+    Target {
+        name: "logql_text",
+        run: logql_text,
+        samples: samples::logql::texts,
+        heavy: Vec::new,
+        tokens: samples::logql::TEXT_TOKENS,
+        protobuf: false,
+    },
 ];
 
 const fn decompression(name: &'static str, run: fn(&[u8]) -> Check, samples: fn() -> Vec<Vec<u8>>) -> Target {
@@ -296,6 +313,36 @@ fn syslog_framing(input: &[u8]) -> Check {
             |body: &[u8]| Frames::new(body).map(|frame| (frame.text.to_vec(), frame.cut)).collect::<Vec<_>>();
         let pieces = split(usize::from(*choice) + 1);
         assert!(messages(&whole) == messages(&pieces), "the pieces of a stream matter");
+    }
+    None
+}
+
+/// The first byte chooses the stages, the rest is the line.
+fn logql_line(input: &[u8]) -> Check {
+    let (choice, line) = input.split_first().unwrap_or((&0, &[]));
+    let stages = samples::logql::STAGES[usize::from(*choice) % samples::logql::STAGES.len()];
+    let program = logql::Program::read(&format!("{{\"stages\":[{stages}]}}")).expect("the stages are valid");
+    let line = String::from_utf8_lossy(line);
+    let (_, _, labels, _) = logql::check_line(&program, &line);
+    assert!(labels.len() <= 1000);
+    assert!(labels.iter().all(|(name, value)| !name.is_empty() && !value.is_empty()));
+    assert!(labels.windows(2).all(|pair| pair[0].0 < pair[1].0), "labels are unique");
+    None
+}
+
+/// A text that a query may hold, in every place where one is compiled; a template is also rendered.
+fn logql_text(input: &[u8]) -> Check {
+    let Ok(text) = std::str::from_utf8(input) else { return None };
+    for kind in ["regex", "pattern", "filter-pattern", "ip"] {
+        drop(logql::check(kind, text));
+    }
+    if logql::check("template", text).is_ok() {
+        let mut quoted = Vec::new();
+        nexus_core::json::writer::write_string(&mut quoted, text.as_bytes());
+        let quoted = String::from_utf8(quoted).expect("text stays text");
+        let stages = format!("{{\"stages\":[{{\"t\":\"logfmt\"}},{{\"t\":\"line_format\",\"template\":{quoted}}}]}}");
+        let program = logql::Program::read(&stages).expect("checked");
+        logql::check_line(&program, "a=1 b=text c=\"[1,2,{}]\" d=1m30s");
     }
     None
 }

@@ -25,9 +25,11 @@ from nexus.query.plan import (
     LogScan,
     Patterns,
     Profile,
+    Rows,
     Scoped,
     Search,
     SqlStatement,
+    Tally,
 )
 from nexus.storage.clickhouse import fields
 from nexus.storage.clickhouse.aggregate import aggregate
@@ -40,6 +42,7 @@ from nexus.storage.clickhouse.literals import identifier, quote
 from nexus.storage.clickhouse.patterns import counts
 from nexus.storage.clickhouse.records import PageBuilder, get_record
 from nexus.storage.clickhouse.scan import Scan, scan_of
+from nexus.storage.clickhouse.tally import compile_rows, compile_tally
 
 OTHER = "(other)"
 HOT_FACETS = 12
@@ -92,6 +95,10 @@ def explain(scoped: Scoped, catalog: Catalog) -> list[str]:
             from nexus.storage.clickhouse.sql_statement import compile_sql  # the SQL parser takes 0.1 s to load
 
             return [compile_sql(scoped, scoped.plan, catalog)]
+        case Rows(scan):
+            return [compile_rows(scoped, scan, catalog)]
+        case Tally():
+            return [compile_tally(scoped, scoped.plan, catalog)]
         case _:
             return [compile_table(scoped, catalog)]
 

@@ -19,10 +19,12 @@ from nexus.query.plan import (
     And,
     Compare,
     CompareOp,
+    Contains,
     Exists,
     Field,
     FieldKind,
     Not,
+    OfResources,
     Or,
     Phrase,
     Predicate,
@@ -84,6 +86,10 @@ class Conditions:
                 return self._wildcard(field, pieces)
             case Regex(field, pattern):
                 return self._any(field, lambda text: f"match({text}, {quote(pattern)})")
+            case Contains(field, text):
+                return f"position({fields.TEXT_COLUMNS[field.name]}, {quote(text)}) > 0"
+            case OfResources(hashes):
+                return f"xxh3(resource) IN ({', '.join(map(str, hashes))})" if hashes else "0"
             case Exists(field):
                 return fields.presence(field, self.catalog)
 

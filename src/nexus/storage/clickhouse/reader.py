@@ -8,8 +8,8 @@ import time
 from collections.abc import AsyncIterator, Callable
 from typing import Any, Final
 
-from nexus.query.plan import Context, Export, GetRecord, Patterns, Scoped, Search, SqlStatement
-from nexus.storage.api import EncodedTable, Page, PatternSet, RunningQuery, Statistics, Surroundings, Table
+from nexus.query.plan import Context, Export, GetRecord, Patterns, Rows, Scoped, Search, SqlStatement, Tally
+from nexus.storage.api import EncodedTable, Page, PatternSet, RawRows, RunningQuery, Statistics, Surroundings, Table
 from nexus.storage.clickhouse.catalog import PARTITIONS_SQL, Catalog, read_partitions
 from nexus.storage.clickhouse.compile import compile_table, explain
 from nexus.storage.clickhouse.context import surroundings
@@ -18,7 +18,8 @@ from nexus.storage.clickhouse.learned import LearnedColumns
 from nexus.storage.clickhouse.patterns import find_patterns
 from nexus.storage.clickhouse.plain_days import PlainDays
 from nexus.storage.clickhouse.queries import QueryPool, Session
-from nexus.storage.clickhouse.records import FORMAT, Line, PageBuilder, get_record, read_lines
+from nexus.storage.clickhouse.records import FORMAT, Line, PageBuilder, get_record, read_lines, sources
+from nexus.storage.clickhouse.tally import compile_rows, compile_tally
 
 TABLE: Final = "JSONCompactEachRow"
 NAMED_TABLE: Final = "JSONCompactEachRowWithNamesAndTypes"
@@ -112,6 +113,21 @@ class LogReader:
             found = surroundings(query, plan, self._current(session), session.query)
             found.statistics = _statistics(query, session, began)
             return found
+
+        return await self._pool.run(query, work)
+
+    async def raw(self, query: Scoped) -> RawRows:
+        """Run a `Rows` or `Tally` plan."""
+
+        def work(session: Session) -> RawRows:
+            began, catalog = time.perf_counter(), self._current(session)
+            if isinstance(query.plan, Rows):
+                data = session.query(compile_rows(query, query.plan.scan, catalog), FORMAT)
+            elif isinstance(query.plan, Tally):
+                data = session.query(compile_tally(query, query.plan, catalog), FORMAT)
+            else:
+                raise TypeError(f"{type(query.plan).__name__} has no raw rows")
+            return RawRows(data, sources(catalog), _statistics(query, session, began))
 
         return await self._pool.run(query, work)
 

@@ -59,9 +59,13 @@ class Line(NamedTuple):
 
 def read_lines(rows: bytes, catalog: Catalog) -> list[Line]:
     """The records of an answer in `FORMAT` to a statement made with the same catalog."""
-    sources: list[tuple[str, str | None]] = [(type, None) for type in _maps(catalog)]
-    sources += [(column.type, column.key) for column in catalog.columns]
-    return list(map(Line._make, _native.render_records(rows, sources)))
+    return list(map(Line._make, _native.render_records(rows, sources(catalog))))
+
+
+def sources(catalog: Catalog) -> list[tuple[str, str | None]]:
+    """What the attributes of a row lie in: (type letter, None) for a map, (type letter, key) for a column."""
+    maps: list[tuple[str, str | None]] = [(type, None) for type in _maps(catalog)]
+    return maps + [(column.type, column.key) for column in catalog.columns]
 
 
 def _maps(catalog: Catalog) -> list[str]:

@@ -9,7 +9,18 @@ from typing import Any
 
 from nexus import _native
 from nexus.query.plan import Count, Scoped
-from nexus.storage.api import EncodedTable, Page, PatternSet, Progress, Receipt, RunningQuery, Surroundings, Table, Token
+from nexus.storage.api import (
+    EncodedTable,
+    Page,
+    PatternSet,
+    Progress,
+    RawRows,
+    Receipt,
+    RunningQuery,
+    Surroundings,
+    Table,
+    Token,
+)
 from nexus.storage.clickhouse import erasure, retention
 from nexus.storage.clickhouse.attributes import Learner
 from nexus.storage.clickhouse.catalog import Catalog
@@ -146,6 +157,10 @@ class ClickHouseStore:
     async def context(self, query: Scoped) -> Surroundings:
         """See `storage.api`."""
         return await self._reader.context(query)
+
+    async def raw(self, query: Scoped) -> RawRows:
+        """See `storage.api`."""
+        return await self._reader.raw(query)
 
     async def sql(self, query: Scoped) -> EncodedTable:
         """See `storage.api`."""

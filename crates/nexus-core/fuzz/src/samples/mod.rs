@@ -6,6 +6,7 @@ pub mod filter;
 pub mod foreign;
 pub mod forward;
 pub mod json_lines;
+pub mod logql;
 pub mod otlp;
 pub mod otlp_json;
 pub mod pipelines;
