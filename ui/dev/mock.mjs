@@ -102,6 +102,11 @@ function firstSeen(template) {
   }
   return firsts.get(template);
 }
+function maskedId(text) {
+  let found = 0;
+  for (const char of text.replace(/\d+/g, "*").slice(0, 200)) found = (Math.imul(found, 31) + char.charCodeAt(0)) >>> 0;
+  return String(found);
+}
 const keys = [];
 const sessions = new Set();
 /** Records by tenant, newest first. */
@@ -477,6 +482,7 @@ function ingest(lines, owner) {
       service,
       severity: level,
       body: message,
+      template_id: maskedId(message),
       trace_id,
       span_id,
       attributes,

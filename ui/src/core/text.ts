@@ -323,6 +323,7 @@ export const en = {
     range: "Range",
     query: "Query",
     everything: "all records",
+    outside: "outside the selected range",
     against: { before: "The time before", rest: "The rest", query: "Another query" },
     restHelp: "Everything in the range of the page that is not selected.",
     restNone: "Choose a part of the range or type a query: without them nothing is left as the rest.",

@@ -3,6 +3,7 @@
  * did not fit here while paused are counted apart.
  */
 import type { LogRecord } from "../logs/records.ts";
+import { fromNsText } from "../time/instant.ts";
 
 export const LIVE_ROWS = 5000;
 
@@ -36,16 +37,15 @@ export class LiveBuffer {
   private droppedClient = 0;
   private received = 0;
   private readonly arrivals: { second: number; count: number }[] = [];
-  /** Ids not to be taken again after a reconnection. */
-  private known: Set<string> | null = null;
+  /** After a reconnection: what is here already, and the newest of it. */
+  private known: { ids: Set<string>; newest: bigint } | null = null;
 
   constructor(private readonly limit: number = LIVE_ROWS) {}
 
   /** Takes a message of the server: `records` oldest first. `now` in ms. */
   push(records: readonly LogRecord[], dropped: number, now: number): void {
     this.droppedServer += dropped;
-    const taken = this.known ? records.filter((record) => !this.known?.has(record.id)) : records;
-    if (this.known && records.length > 0) this.known = null;
+    const taken = this.known ? this.bridge(records) : records;
     this.received += taken.length;
     this.note(now, taken.length);
     if (this.paused) this.waiting += taken.length + dropped;
@@ -53,6 +53,15 @@ export class LiveBuffer {
     const excess = this.fresh.length - this.limit;
     // Trimmed rarely, so that each record costs the same whatever the rate.
     if (excess > this.limit / 4) this.trim();
+  }
+
+  /** Of a backlog that reaches back further than the loss: only what is missing. */
+  private bridge(records: readonly LogRecord[]): readonly LogRecord[] {
+    const known = this.known;
+    const last = records.at(-1);
+    if (!known || !last) return records;
+    if (fromNsText(last.timestamp) > known.newest) this.known = null;
+    return records.filter((record) => !known.ids.has(record.id) && fromNsText(record.timestamp) >= known.newest);
   }
 
   private trim(): void {
@@ -72,7 +81,14 @@ export class LiveBuffer {
 
   /** After a reconnection the backlog repeats what is here already. */
   reconnected(): void {
-    this.known = new Set([...this.rows.slice(0, 1000), ...this.fresh.slice(-1000)].map((record) => record.id));
+    const here = [...this.rows.slice(0, 2000), ...this.fresh.slice(-2000)];
+    if (here.length === 0) return;
+    let newest = 0n;
+    for (const { timestamp } of here) {
+      const at = fromNsText(timestamp);
+      if (at > newest) newest = at;
+    }
+    this.known = { ids: new Set(here.map((record) => record.id)), newest };
   }
 
   pause(reason: PauseReason): void {

@@ -143,7 +143,17 @@ export default function CompareView({ url, brushed, tabs, setUrl }: Props): Reac
                     : formatRange(absolute(baselineSpan), baselineSpan, zone)}
                 </dd>
                 <dt>{t.compare.query}</dt>
-                <dd>{both.baseline.query === "" ? t.compare.everything : <code>{both.baseline.query}</code>}</dd>
+                <dd>
+                  {against === "rest" && brushed ? (
+                    <>
+                      {url.q === "" ? t.compare.everything : <code>{url.q}</code>} {t.compare.outside}
+                    </>
+                  ) : both.baseline.query === "" ? (
+                    t.compare.everything
+                  ) : (
+                    <code>{both.baseline.query}</code>
+                  )}
+                </dd>
               </dl>
             )}
             {noRest && <p className={styles.note}>{t.compare.restNone}</p>}

@@ -62,7 +62,12 @@ export function LiveRows(props: Props): ReactNode {
   const { pause, resume, paused, rows, state } = live;
   const [runs, setRuns] = useState(0);
   shown.current = rows;
-  const onReading = useCallback((reason: PauseReason | null) => reason && pause(reason), [pause]);
+  const onReading = useCallback(
+    (reason: PauseReason | null) => {
+      if (reason) pause(reason);
+    },
+    [pause],
+  );
   const onResume = useCallback(() => {
     if (selectedId !== "") onSelect("");
     window.getSelection()?.removeAllRanges();

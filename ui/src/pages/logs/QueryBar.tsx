@@ -103,7 +103,11 @@ export function QueryBar({ query, span, running, live, onRun, onLive, onCancel }
           aria-pressed={live}
           title={live ? t.live.stopHelp : `${t.live.startHelp} (Space)`}
           leftSection={<span className={styles.liveDot} data-on={live || undefined} aria-hidden />}
-          onClick={() => onLive(!live)}
+          onClick={(event) => {
+            // The space bar pauses then, instead of pressing the button again.
+            if (event.detail > 0) event.currentTarget.blur();
+            onLive(!live);
+          }}
           data-testid="live-button"
         >
           {t.live.start}

@@ -126,7 +126,9 @@ export function Rows(props: RowsProps): ReactNode {
           : keyed && active >= 0
             ? "key"
             : null;
-  useEffect(() => onReading(reading), [reading, onReading]);
+  useEffect(() => {
+    onReading(reading);
+  }, [reading, onReading]);
 
   const toggle = useCallback(
     (index: number, id: string) => {
