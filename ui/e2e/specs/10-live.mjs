@@ -17,6 +17,9 @@ async function start({ page, world }, query = {}) {
   await logs.rows.nth(2).waitFor();
   await logs.live.button.click();
   await logs.live.open();
+  // The stored records come first.
+  await page.getByTestId("live-line").waitFor();
+  await page.locator('[data-index="0"] [data-cell=body]').waitFor();
   return logs;
 }
 

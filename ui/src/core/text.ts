@@ -484,13 +484,15 @@ export const en = {
     noPermission: "You may not create keys. Ask an administrator for one and put it in place of YOUR_KEY.",
     snippet: "Run the snippet",
     find: "Find a source",
+    keyless:
+      "This protocol carries no key. Nexus listens once its configuration names the tenant and the networks whose senders it trusts.",
     noSource:
       "No source matches. Everything that speaks one of these protocols can send: choose OTLP, JSON lines, Loki, Elasticsearch or Splunk.",
     groups: {
       apps: "From your code",
       agents: "Agents and collectors",
       system: "Systems and devices",
-      cloud: "Cloud services",
+      cloud: "Cloud services and other clients",
     },
     wait: "Watch it arrive",
     waiting: "Waiting for data …",

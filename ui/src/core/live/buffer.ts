@@ -116,7 +116,9 @@ export class LiveBuffer {
   /** Moves what arrived into the window, unless paused, and describes the state. */
   take(now: number): LiveSnapshot {
     this.trim();
-    if (!this.paused && this.fresh.length > 0) {
+    // An empty window is filled even so: there is nothing to keep still.
+    if ((!this.paused || this.rows.length === 0) && this.fresh.length > 0) {
+      this.waiting = 0;
       const kept = this.rows.slice(0, Math.max(0, this.limit - this.fresh.length));
       this.rows = this.fresh.reverse().concat(kept);
       this.fresh = [];
