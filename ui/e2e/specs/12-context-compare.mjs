@@ -125,11 +125,7 @@ async function compare({ page, world }) {
   await row.waitFor();
   assert.match(await row.textContent(), /\+\d/);
   const names = await fields.locator("b").allTextContents();
-  assert.ok(
-    names.findIndex((name) => /host$/.test(name)) < names.length - 1 || names.length === 1,
-    "the field that differs is not the last",
-  );
-  assert.ok(!names.slice(0, 2).some((name) => /zone$/.test(name)), "one that does not differ is not among the first");
+  assert.ok(!names.some((name) => /zone$/.test(name)), "a field that does not differ is not named");
   await row.getByRole("button", { name: "Filter: node-3" }).click();
   await logs.settled();
   assert.match(logs.query, /host:node-3/);

@@ -57,8 +57,8 @@ async function views({ page, world }) {
 async function share({ page, world }) {
   const logs = new LogsPage(page);
   const shell = new Shell(page);
-  await logs.open(world.tenant, { q: "level:error", tab: "patterns" });
-  await logs.patterns.first().waitFor();
+  await logs.open(world.tenant, { q: "level:error", order: "asc" });
+  await logs.rows.first().waitFor();
   await page.keyboard.press("s");
   await shell.toast.getByText("Link copied").waitFor();
   const link = await page.evaluate(() => navigator.clipboard.readText());
@@ -66,10 +66,10 @@ async function share({ page, world }) {
   await page.goto(`${BASE}/`);
   await page.goto(link);
   await page.waitForURL(/\/logs\?/);
-  await logs.patterns.first().waitFor();
+  await logs.rows.first().waitFor();
   const parameters = new URL(page.url()).searchParams;
   assert.equal(parameters.get("q"), "level:error");
-  assert.equal(parameters.get("tab"), "patterns");
+  assert.equal(parameters.get("order"), "asc");
   assert.equal(parameters.get("tenant"), world.tenant);
   assert.match(parameters.get("from"), /^\d{4}-.*Z$/, "absolute");
   await page.keyboard.press("s");

@@ -1,5 +1,6 @@
 /** Everything the address holds, one hook per concern. Running, zooming and pivoting push history; the rest replaces it. */
 import { createParser, parseAsString, useQueryState, useQueryStates } from "nuqs";
+import { useOptimisticSearchParams } from "nuqs/adapters/react-router/v7";
 import { useMemo } from "react";
 import type { PatternOrder, Same } from "../core/api/explore.ts";
 import { type Against, parseAgainst } from "../core/logs/compare.ts";
@@ -38,6 +39,11 @@ const timeParsers = {
   from: expression.withDefault(DEFAULT_RANGE.from),
   to: expression.withDefault(DEFAULT_RANGE.to),
 };
+
+/** All arguments of the address, also those that were set without a navigation. */
+export function useSearchText(): string {
+  return useOptimisticSearchParams().toString();
+}
 
 export function useUrlRange(): [Range, (range: Range) => void] {
   const [state, setState] = useQueryStates(timeParsers, { history: "push" });

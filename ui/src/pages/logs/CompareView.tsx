@@ -254,6 +254,12 @@ function Fields({
 function Values({ field }: { field: ComparedField }): ReactNode {
   return (
     <table className={styles.values}>
+      <colgroup>
+        <col className={styles.valueColumn} />
+        <col />
+        <col className={styles.differenceColumn} />
+        <col className={styles.toolsColumn} />
+      </colgroup>
       <thead className="visually-hidden">
         <tr>
           <th scope="col">{t.compare.value}</th>

@@ -100,6 +100,7 @@ export function LiveRows(props: Props): ReactNode {
             </Button>
           </>
         )}
+        {state.kind === "failed" && rows.length > 0 && <span role="alert">{state.error.message}</span>}
         {state.kind === "open" && <span>{t.live.rate(formatRate(live.rate))}</span>}
         <span data-testid="live-shown">{t.live.shown(rows.length)}</span>
         {live.droppedServer > 0 && (
@@ -133,47 +134,50 @@ export function LiveRows(props: Props): ReactNode {
         </Button>
         <RowSettings />
       </div>
-      {paused && (
-        <div className={styles.paused} role="status" data-testid="live-paused">
-          <IconPlayerPauseFilled size={13} aria-hidden />
-          <b>{t.live.because[paused]}</b>
-          <span>{t.live.waiting(live.waiting)}</span>
-          <span>{t.live.waitingDropped(dropped)}</span>
-          <Button size="compact-xs" onClick={onResume}>
-            {t.live.resume} · Space
-          </Button>
-        </div>
-      )}
-      {state.kind === "failed" && rows.length === 0 ? (
-        <div className={page.state}>
-          <ErrorState error={state.error} title={t.live.failed} />
-        </div>
-      ) : rows.length === 0 ? (
-        <div className={page.state}>
-          <State title={state.kind === "open" ? t.live.empty : `${t.live.connecting} …`}>{t.live.emptyHelp}</State>
-        </div>
-      ) : (
-        <Rows
-          records={rows as LogRecord[]}
-          before={0}
-          hasMore={false}
-          loading={false}
-          stale={false}
-          columns={props.columns}
-          words={props.words}
-          zone={props.zone}
-          dated={dated}
-          order="desc"
-          selectedId={selectedId}
-          identity={`live\n${query}\n${runs}`}
-          onSelect={onSelect}
-          onNeedNext={nothing}
-          onNeedPrevious={nothing}
-          onReading={onReading}
-          onPress={() => pause("select")}
-          tail={rows.length >= LIVE_ROWS ? t.live.end(LIVE_ROWS) : t.live.beginning}
-        />
-      )}
+      <div className={styles.area}>
+        {state.kind === "failed" && rows.length === 0 ? (
+          <div className={page.state}>
+            <ErrorState error={state.error} title={t.live.failed} />
+          </div>
+        ) : rows.length === 0 ? (
+          <div className={page.state}>
+            <State title={state.kind === "open" ? t.live.empty : `${t.live.connecting} …`}>{t.live.emptyHelp}</State>
+          </div>
+        ) : (
+          <Rows
+            records={rows as LogRecord[]}
+            before={0}
+            hasMore={false}
+            loading={false}
+            stale={false}
+            columns={props.columns}
+            words={props.words}
+            zone={props.zone}
+            dated={dated}
+            order="desc"
+            selectedId={selectedId}
+            identity={`live\n${query}\n${runs}`}
+            onSelect={onSelect}
+            onNeedNext={nothing}
+            onNeedPrevious={nothing}
+            onReading={onReading}
+            onPress={() => pause("select")}
+            tail={rows.length >= LIVE_ROWS ? t.live.end(LIVE_ROWS) : t.live.beginning}
+          />
+        )}
+        {paused && (
+          <div className={styles.paused} role="status" data-testid="live-paused">
+            <IconPlayerPauseFilled size={13} aria-hidden />
+            <b>{t.live.because[paused]}</b>
+            <span>{t.live.waiting(live.waiting)}</span>
+            <span>{t.live.waitingDropped(dropped)}</span>
+            {/* Laid over the rows: nothing moves between pressing and releasing the pointer. */}
+            <Button size="compact-xs" onClick={onResume}>
+              {t.live.resume} · Space
+            </Button>
+          </div>
+        )}
+      </div>
       <span className="visually-hidden">{formatCount(live.received)}</span>
     </>
   );

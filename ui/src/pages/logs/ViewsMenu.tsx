@@ -11,7 +11,7 @@ import {
   IconUsers,
 } from "@tabler/icons-react";
 import { type FormEvent, type KeyboardEvent, type ReactNode, useEffect, useRef, useState } from "react";
-import { useLocation, useNavigate } from "react-router";
+import { useNavigate } from "react-router";
 import { IconButton } from "../../components/common/IconButton.tsx";
 import { ErrorState, Skeleton, State } from "../../components/common/State.tsx";
 import { ApiError } from "../../core/api/errors.ts";
@@ -22,7 +22,7 @@ import { viewPath, viewState } from "../../core/url/codecs.ts";
 import { useAction } from "../../hooks/useActions.tsx";
 import { useBackend } from "../../hooks/useApi.tsx";
 import { useDeleteView, useSaveView, useViews } from "../../hooks/useExplore.ts";
-import { useLogsUrl } from "../../hooks/useUrlState.ts";
+import { useLogsUrl, useSearchText } from "../../hooks/useUrlState.ts";
 import styles from "./ViewsMenu.module.css";
 
 function said(message: string): void {
@@ -35,7 +35,7 @@ type Mode = { kind: "list" } | { kind: "form"; view: View | null } | { kind: "re
 export function ViewsMenu(): ReactNode {
   const [open, setOpen] = useState(false);
   const [url] = useLogsUrl();
-  const { search } = useLocation();
+  const search = useSearchText();
   const views = useViews(open || url.view !== "");
   const current = views.data?.find((view) => view.id === url.view);
   const changed = current !== undefined && viewState(current.state) !== viewState(search);
@@ -72,7 +72,7 @@ interface MenuProps {
 function Menu({ current, changed, onClose }: MenuProps): ReactNode {
   const { tenant } = useBackend();
   const navigate = useNavigate();
-  const { search } = useLocation();
+  const search = useSearchText();
   const views = useViews(true);
   const save = useSaveView();
   const [mode, setMode] = useState<Mode>({ kind: "list" });
@@ -189,7 +189,7 @@ function Menu({ current, changed, onClose }: MenuProps): ReactNode {
 }
 
 function ViewForm({ view, onBack, onDone }: { view: View | null; onBack(): void; onDone(): void }): ReactNode {
-  const { search } = useLocation();
+  const search = useSearchText();
   const [, setUrl] = useLogsUrl();
   const save = useSaveView();
   const [name, setName] = useState(view?.name ?? "");
