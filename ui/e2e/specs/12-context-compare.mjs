@@ -74,6 +74,24 @@ async function sameService({ page, world }) {
   await logs.rows.first().waitFor();
 }
 
+/** Back from the context, the search is where it was left. */
+async function keepsPlace({ page, world }) {
+  const logs = new LogsPage(page);
+  await logs.open(world.tenant);
+  await logs.rows.nth(5).waitFor();
+  await logs.settled();
+  await logs.grid.evaluate((grid) => {
+    grid.scrollTop = 1500;
+  });
+  await page.locator('[data-index="80"]').locator("[data-cell=body]").click();
+  await logs.panel.waitFor();
+  await logs.panel.getByRole("button", { name: "Context" }).click();
+  await page.locator("[data-here]").waitFor();
+  await page.keyboard.press("Escape");
+  await logs.context.waitFor({ state: "detached" });
+  assert.equal(await logs.grid.evaluate((grid) => grid.scrollTop), 1500);
+}
+
 async function contextGone({ page, world }) {
   const logs = new LogsPage(page);
   await logs.open(world.tenant, { ctx: "0000000000000000-00000000" });
@@ -182,6 +200,7 @@ export default {
   "context shows the stream around a record and says that the query is left out": context,
   "more lines load both ways, and text is found in them": more,
   "the same service instead of the same stream": sameService,
+  "the search keeps its place meanwhile": keepsPlace,
   "the context of a record that is gone": contextGone,
   "a brushed range is compared with the rest": compare,
   "a query is compared with the rest and with another one": compareKinds,

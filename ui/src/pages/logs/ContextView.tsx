@@ -200,6 +200,14 @@ function Lines(props: LinesProps): ReactNode {
   useAction("rowUp", () => move(active - 1));
   useAction("rowToggle", open);
   useAction("rowPanel", open);
+  // The rows below keep their keys to themselves.
+  const nothing = (): true => true;
+  useAction("filter", nothing);
+  useAction("exclude", nothing);
+  useAction("cellLeft", nothing);
+  useAction("cellRight", nothing);
+  useAction("context", nothing);
+  useAction("live", nothing);
   useEffect(() => scroller.current?.focus({ preventScroll: true }), []);
   const onClick = (event: MouseEvent): void => {
     const index = Number((event.target as Element).closest<HTMLElement>("[data-index]")?.dataset.index ?? -1);

@@ -47,6 +47,8 @@ interface Props {
   words: string[];
   zone: string;
   selectedId: string;
+  /** Something lies over the rows. */
+  held: boolean;
   tabs: ReactNode;
   /** Where the page finds records that are on the screen. */
   shown: RefObject<readonly LogRecord[]>;
@@ -74,6 +76,9 @@ export function LiveRows(props: Props): ReactNode {
     setRuns((count) => count + 1);
     resume();
   }, [selectedId, onSelect, resume]);
+  useEffect(() => {
+    if (props.held) pause("open");
+  }, [props.held, pause]);
   useAction("live", () => {
     if (paused) onResume();
     else pause("button");

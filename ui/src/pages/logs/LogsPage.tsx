@@ -62,7 +62,7 @@ export function LogsPage(): ReactNode {
   const [center, { width }] = useSize<HTMLDivElement>();
   const [cancelled, setCancelled] = useState(false);
   const { refresh, setRange, setLive, zone } = time;
-  const live = time.live && url.ctx === "";
+  const live = time.live;
   const fast = useMovingSpan(live, LIVE_MINUTES, 2000);
   const slow = useMovingSpan(live, LIVE_MINUTES, 15_000);
   const span = live ? fast : time.span;
@@ -70,7 +70,7 @@ export function LogsPage(): ReactNode {
   const sideScope = useMemo(() => ({ query: url.q, span: live ? slow : time.span }), [url.q, live, slow, time.span]);
   const chartScope = useMemo(() => ({ query: url.q, span }), [url.q, span]);
   const inContext = url.ctx !== "";
-  const histogram = useHistogram(chartScope, url.by, inContext ? 0 : bucketsFor(width));
+  const histogram = useHistogram(chartScope, url.by, bucketsFor(width));
   const parts = useParts(url.q);
   const cancelAll = useCancelQueries();
   const fetching =
@@ -79,6 +79,7 @@ export function LogsPage(): ReactNode {
     }) > 0;
   const running = fetching && !live;
   const shown = useRef<readonly LogRecord[]>([]);
+  const around = useRef<readonly LogRecord[]>([]);
 
   const run = useCallback(
     (query: string, change: Partial<LogsUrl> = {}) => {
@@ -127,7 +128,8 @@ export function LogsPage(): ReactNode {
   const matched = histogram.isPlaceholderData ? undefined : histogram.data?.total;
   const by = STACKS.includes(url.by) ? STACKS : [...STACKS, url.by];
   const brushed = url.tab === "compare" ? spanOf(url.bfrom, url.bto, time) : null;
-  const known = url.sel === "" ? undefined : shown.current.find((record) => record.id === url.sel);
+  const visible = (inContext ? around : shown).current;
+  const known = url.sel === "" ? undefined : visible.find((record) => record.id === url.sel);
   const tabs = <Tabs tab={url.tab} onTab={onTab} />;
   const panel = url.sel !== "" || url.stat !== "";
 
@@ -140,6 +142,7 @@ export function LogsPage(): ReactNode {
           words={words}
           zone={zone}
           selectedId={url.sel}
+          held={inContext}
           tabs={tabs}
           shown={shown}
           onSelect={onSelect}
@@ -200,23 +203,9 @@ export function LogsPage(): ReactNode {
           }}
         />
         <div className={styles.split}>
-          {inContext ? (
-            <Suspense fallback={<Skeleton rows={18} />}>
-              <ContextView
-                id={url.ctx}
-                same={url.same}
-                query={url.q}
-                words={words}
-                zone={zone}
-                selectedId={url.sel}
-                shown={shown}
-                onSame={(same) => setUrl({ same })}
-                onSelect={onSelect}
-                onClose={() => setUrl({ ctx: "", sel: "" })}
-              />
-            </Suspense>
-          ) : (
-            <>
+          <div className={styles.main}>
+            {/* Below the context the search stays as it was left. */}
+            <div className={styles.under} inert={inContext}>
               {facetsShown && (!panel || roomy) && <Facets scope={sideScope} ready={live || !histogram.isPending} />}
               <div className={styles.center} ref={center}>
                 <Chips query={url.q} parts={parts} onQuery={onQuery} />
@@ -248,8 +237,26 @@ export function LogsPage(): ReactNode {
                   <Suspense fallback={<Skeleton rows={18} />}>{content()}</Suspense>
                 </div>
               </div>
-            </>
-          )}
+            </div>
+            {inContext && (
+              <div className={styles.over}>
+                <Suspense fallback={<Skeleton rows={18} />}>
+                  <ContextView
+                    id={url.ctx}
+                    same={url.same}
+                    query={url.q}
+                    words={words}
+                    zone={zone}
+                    selectedId={url.sel}
+                    shown={around}
+                    onSame={(same) => setUrl({ same })}
+                    onSelect={onSelect}
+                    onClose={() => setUrl({ ctx: "", sel: "" })}
+                  />
+                </Suspense>
+              </div>
+            )}
+          </div>
           {url.sel !== "" && (
             <RecordPanel id={url.sel} known={known} zone={zone} words={words} onClose={() => onSelect("")} />
           )}
