@@ -237,7 +237,7 @@ async function largeJson({ page, world }) {
     message: JSON.stringify({
       kind: "largejson",
       index,
-      items: Array.from({ length: 120 }, (_, item) => ({
+      items: Array.from({ length: 150 }, (_, item) => ({
         id: `${index}-${item}`,
         title: `an item with a title ${item}`,
         nested: { amount: item * 1.5, tags: ["a", "b"] },
@@ -261,7 +261,7 @@ async function largeJson({ page, world }) {
   });
   await page.keyboard.press("w");
   await logs.rows.nth(0).locator("[data-act=toggle]").click();
-  await page.getByText("items").first().waitFor();
+  await logs.rows.nth(0).getByTestId("record-detail").getByText("items").waitFor();
   const tree = await longest();
   console.log(
     `     12 KB JSON rows: ${fps.toFixed(0)} frames per second wrapped, longest task ${wrapped} ms, as a tree ${tree} ms`,
@@ -281,7 +281,7 @@ async function ansi({ page, world }) {
     { level: "info", service: "ansi", message: 'level=info msg="logfmt line" took=3ms' },
   ]);
   const logs = new LogsPage(page);
-  await logs.open(world.tenant, { q: "service:ansi broken" });
+  await logs.open(world.tenant, { q: "service:ansi markup" });
   await logs.rows.first().waitFor();
   const body = logs.rows.first().locator("[data-cell=body]");
   assert.equal(await body.textContent(), "BROKEN and green <b>markup</b>");
