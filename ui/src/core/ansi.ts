@@ -27,13 +27,14 @@ const SEQUENCE = new RegExp(
   `${ESC}(?:\\[([0-9;:?]*)[ -/]*([@-~])|\\][^${BEL}${ESC}]*(?:${BEL}|${ESC}\\\\)|[@-Z\\\\^_])`,
   "g",
 );
+const CUT_OFF = new RegExp(`${ESC}(?:\\[[0-9;:?]{0,32})?$`);
 
 export function hasAnsi(text: string): boolean {
   return text.includes(ESC);
 }
 
 export function withoutAnsi(text: string): string {
-  return hasAnsi(text) ? text.replace(SEQUENCE, "") : text;
+  return hasAnsi(text) ? text.replace(SEQUENCE, "").replaceAll(ESC, "") : text;
 }
 
 const BASE: readonly [number, number, number][] = [
@@ -131,7 +132,8 @@ export function parseAnsi(text: string): AnsiPiece[] {
   const pieces: AnsiPiece[] = [];
   let style: AnsiStyle = {};
   let at = 0;
-  const add = (part: string): void => {
+  const add = (raw: string): void => {
+    const part = raw.includes(ESC) ? raw.replaceAll(ESC, "") : raw;
     if (part === "") return;
     const current = isPlain(style) ? null : style;
     const last = pieces.at(-1);
@@ -144,8 +146,6 @@ export function parseAnsi(text: string): AnsiPiece[] {
     if (match[2] === "m" && !match[1]?.includes("?")) style = applied(style, match[1] ?? "");
   }
   // A sequence that was cut off at the end is no text.
-  const rest = text.slice(at);
-  const broken = rest.lastIndexOf(ESC);
-  add(broken >= 0 && rest.length - broken < 32 ? rest.slice(0, broken) : rest.replaceAll(ESC, ""));
+  add(text.slice(at).replace(CUT_OFF, ""));
   return pieces;
 }

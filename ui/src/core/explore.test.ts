@@ -10,7 +10,7 @@ import type { LogRecord } from "./logs/records.ts";
 import { findSources, SOURCES, targetFrom } from "./snippets.ts";
 import { linkTarget, parseTab, shareUrl, viewPath, viewState } from "./url/codecs.ts";
 
-const T = 1_795_176_000_000_000_000n;
+const T = 1_795_165_200_000_000_000n;
 const HOUR = 3_600_000_000_000n;
 const page = { from: T - HOUR, to: T };
 const base = { query: "", page, brushed: null, against: "before", other: "", otherSpan: null } as const;
