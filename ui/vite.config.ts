@@ -35,5 +35,7 @@ export default defineConfig({
     include: ["src/**/*.test.{ts,tsx}"],
     setupFiles: ["src/test/setup.ts"],
     restoreMocks: true,
+    // One copy of react-router for it and for us.
+    server: { deps: { inline: ["nuqs"] } },
   },
 });

@@ -73,6 +73,40 @@ const records = Array.from({ length: 30_000 }, (_, index) => {
   };
 }).sort((a, b) => (BigInt(a.timestamp) < BigInt(b.timestamp) ? 1 : -1));
 
+/** Saved views and short links by id. */
+const views = new Map();
+const links = new Map();
+function saveView(id, body) {
+  const time = new Date().toISOString();
+  const view = {
+    description: "",
+    page: "logs",
+    shared: true,
+    ...body,
+    id,
+    tenant,
+    owner: "admin",
+    own: true,
+    created_at: views.get(id)?.created_at ?? time,
+    updated_at: time,
+  };
+  views.set(id, view);
+  return view;
+}
+const firsts = new Map();
+function firstSeen(template) {
+  if (!firsts.has(template)) {
+    let first = current().findLast((record) => record.template_id === template).timestamp;
+    if (Number(template) % 2 === 0) first = String(BigInt(first) - 3n * 86_400_000_000_000n);
+    firsts.set(template, first);
+  }
+  return firsts.get(template);
+}
+function maskedId(text) {
+  let found = 0;
+  for (const char of text.replace(/\d+/g, "*").slice(0, 200)) found = (Math.imul(found, 31) + char.charCodeAt(0)) >>> 0;
+  return String(found);
+}
 const keys = [];
 const sessions = new Set();
 /** Records by tenant, newest first. */
@@ -274,6 +308,140 @@ const handlers = {
       statistics: statistics(30000),
     };
   },
+  "POST logs/patterns": (body) => {
+    const list = select(body);
+    const [from, to] = [ns(body.from, 0n), ns(body.to, 0n)];
+    const buckets = body.buckets ?? 30;
+    const step = (to - from) / BigInt(buckets) || 1n;
+    const since = body.new_since?.startsWith("now-") ? BigInt(Date.now() - 86_400_000) * 1_000_000n : from;
+    const found = new Map();
+    for (const record of list) {
+      const entry = found.get(record.template_id) ?? {
+        template_id: record.template_id,
+        template: record.body.slice(0, 300).replace(/\d+/g, "<*>"),
+        count: 0,
+        counts: new Array(buckets).fill(0),
+        severities: {},
+        services: new Set(),
+        sample_id: record.id,
+        sample: record.body.slice(0, 1000),
+        first: record.timestamp,
+        last: record.timestamp,
+        first_seen: firstSeen(record.template_id),
+      };
+      found.set(record.template_id, entry);
+      entry.count += 1;
+      entry.first = record.timestamp;
+      entry.counts[Math.min(buckets - 1, Number((BigInt(record.timestamp) - from) / step))] += 1;
+      entry.severities[record.severity] = (entry.severities[record.severity] ?? 0) + 1;
+      entry.services.add(record.service);
+    }
+    const all = [...found.values()].map((entry) => ({
+      ...entry,
+      services: [...entry.services],
+      new: BigInt(entry.first_seen) >= since,
+    }));
+    const age = (entry) => Number(BigInt(entry.first_seen) / 1_000_000n);
+    all.sort((a, b) =>
+      body.order === "fewest" ? a.count - b.count : body.order === "newest" ? age(b) - age(a) : b.count - a.count,
+    );
+    const patterns = all.slice(0, body.limit ?? 100);
+    return {
+      total: list.length,
+      distinct: all.length,
+      other: list.length - patterns.reduce((sum, entry) => sum + entry.count, 0),
+      start: String(from),
+      step: String(step),
+      buckets,
+      patterns,
+      statistics: statistics(list.length),
+    };
+  },
+  "POST logs/context": (body) => {
+    const record = current().find((entry) => entry.id === body.id);
+    if (!record) return [404, { error: { code: "not_found", message: "There is no such record." } }];
+    const same = current()
+      .filter((entry) => entry.service === record.service)
+      .reverse();
+    const at = same.indexOf(record);
+    const { before = 50, after = 50 } = body;
+    return {
+      record,
+      before: same.slice(Math.max(0, at - before), at),
+      after: same.slice(at + 1, at + 1 + after),
+      more_before: at > before,
+      more_after: at + 1 + after < same.length,
+      service: record.service,
+      resource: record.resource,
+      same: body.same ?? "stream",
+      statistics: statistics(same.length),
+    };
+  },
+  "POST logs/compare": (body) => {
+    const [left, right] = [select(body.selection), select(body.baseline)];
+    const fields = HOT.map((name) => {
+      const [a, b] = [facet(left, name, 1000), facet(right, name, 1000)];
+      const names = new Set([...a.values, ...b.values].map((entry) => entry.value));
+      const count = (side, text) => side.values.find((entry) => entry.value === text)?.count ?? 0;
+      const values = [...names].map((text) => {
+        const [one, two] = [count(a, text), count(b, text)];
+        const [p, q] = [one / Math.max(1, left.length), two / Math.max(1, right.length)];
+        return {
+          value: text,
+          selection: one,
+          baseline: two,
+          selection_share: p,
+          baseline_share: q,
+          difference: p - q,
+        };
+      });
+      values.sort((x, y) => Math.abs(y.difference) - Math.abs(x.difference));
+      const score = Math.min(1, values.reduce((sum, entry) => sum + Math.abs(entry.difference), 0) / 2);
+      return { name, kind: "attribute", score, values: values.slice(0, body.limit ?? 10) };
+    });
+    fields.sort((a, b) => b.score - a.score);
+    return { selection: left.length, baseline: right.length, fields, statistics: statistics(left.length) };
+  },
+  "POST logs/field": (body) => {
+    const list = select(body);
+    const found = facet(list, body.field, 100_000);
+    const with_ = found.values.filter((entry) => entry.value !== "");
+    const numbers = list
+      .map((record) => value(record, body.field))
+      .filter((entry) => typeof entry === "number")
+      .sort((a, b) => a - b);
+    const at = (share) => numbers[Math.min(numbers.length - 1, Math.floor(share * numbers.length))];
+    const sum = numbers.reduce((total, entry) => total + entry, 0);
+    return {
+      ...found,
+      total: list.length,
+      records: with_.reduce((total, entry) => total + entry.count, 0),
+      distinct: with_.length,
+      values: with_.slice(0, body.limit ?? 20),
+      numbers: numbers.length
+        ? {
+            count: numbers.length,
+            min: numbers[0],
+            max: numbers.at(-1),
+            mean: sum / numbers.length,
+            sum,
+            p50: at(0.5),
+            p90: at(0.9),
+            p95: at(0.95),
+            p99: at(0.99),
+          }
+        : null,
+      statistics: statistics(list.length),
+    };
+  },
+  "GET views": () => ({ views: [...views.values()].filter((view) => view.tenant === tenant) }),
+  "POST views": (body) => saveView(hex(6), body),
+  "POST links": (body) => {
+    const known = [...links.values()].find((link) => link.path === body.path && link.tenant === tenant);
+    const id = known?.id ?? hex(6);
+    links.set(id, { id, url: `/v/${id}`, path: body.path, tenant });
+    return links.get(id);
+  },
   "GET keys": () => ({ keys: keys.map((entry) => entry.key) }),
   "POST keys": (body) => {
     const secret = `nx_${hex(20)}`;
@@ -303,6 +471,7 @@ function session(signedIn) {
 function ingest(lines, owner) {
   const list = stores.get(owner) ?? [];
   stores.set(owner, list);
+  const before = list.length;
   for (const line of lines.split("\n")) {
     const { timestamp, level, message, service, trace_id = "", span_id = "", ...attributes } = JSON.parse(line);
     const ms = timestamp ? Date.parse(timestamp) : Date.now();
@@ -313,17 +482,43 @@ function ingest(lines, owner) {
       service,
       severity: level,
       body: message,
+      template_id: maskedId(message),
       trace_id,
       span_id,
       attributes,
       resource: { "service.name": service },
     });
   }
+  publish(list.slice(before), owner);
   list.sort((a, b) => (BigInt(a.timestamp) < BigInt(b.timestamp) ? 1 : -1));
   return { accepted: lines.split("\n").length, rejected: 0, errors: [] };
 }
 
-createServer((request, response) => {
+/** Live subscriptions: sockets with their query and tenant. */
+const tails = new Set();
+function publish(fresh, owner) {
+  for (const tail of tails) {
+    if (tail.tenant !== owner) continue;
+    const list = terms(tail.query);
+    const taken = fresh.filter((record) => matches(record, list));
+    const now = Math.floor(Date.now() / 1000);
+    if (tail.second !== now) Object.assign(tail, { second: now, sent: 0 });
+    const room = Math.max(0, tail.rate - tail.sent);
+    tail.sent += Math.min(room, taken.length);
+    const dropped = Math.max(0, taken.length - room);
+    if (taken.length > 0)
+      tail.socket.send(
+        JSON.stringify({
+          type: "records",
+          id: tail.id,
+          ...(room > 0 && { records: taken.slice(0, room) }),
+          ...(dropped > 0 && { dropped }),
+        }),
+      );
+  }
+}
+
+const server = createServer((request, response) => {
   const url = new URL(request.url, "http://localhost");
   const chunks = [];
   request.on("data", (chunk) => chunks.push(chunk));
@@ -356,6 +551,26 @@ createServer((request, response) => {
           ? send(200, record)
           : send(404, { error: { code: "not_found", message: "There is no such record." } });
       }
+      const item = /^(PUT|DELETE|GET) (views|links)\/(\w+)$/.exec(name);
+      if (item) {
+        const [, method, kind, id] = item;
+        const store = kind === "views" ? views : links;
+        if (!store.has(id)) return send(404, { error: { code: "not_found", message: "There is no such thing." } });
+        if (method === "PUT") return send(200, saveView(id, JSON.parse(text)));
+        if (method === "GET") return send(200, store.get(id));
+        store.delete(id);
+        return send(200, { id });
+      }
+      if (name === "GET logs/export") {
+        tenant = url.searchParams.get("tenant") ?? tenant;
+        const wanted = Object.fromEntries(url.searchParams);
+        const lines = select(wanted).slice(0, Number(wanted.limit));
+        response.writeHead(200, {
+          "Content-Type": "application/x-ndjson",
+          "Content-Disposition": `attachment; filename="logs.${wanted.format}"`,
+        });
+        return response.end(lines.map((record) => `${JSON.stringify(record)}\n`).join(""));
+      }
       const handler = handlers[name];
       if (!handler) return send(404, { error: { code: "not_found", message: name } });
       const answer = handler(text ? JSON.parse(text) : {}, signedIn);
@@ -373,4 +588,26 @@ createServer((request, response) => {
     });
     response.end(readFileSync(`${root}/index.html`, "utf8").replace("__CSP_NONCE__", nonce));
   });
-}).listen(port, "127.0.0.1", () => console.log(`http://127.0.0.1:${port}`));
+});
+// A WebSocket library comes along with happy-dom.
+const { WebSocketServer } = await import("ws");
+new WebSocketServer({ server, path: "/api/nexus/v1/live" }).on("connection", (socket, request) => {
+  const owner = new URL(request.url, "http://localhost").searchParams.get("tenant") ?? "default";
+  socket.on("message", (data) => {
+    const { type, id, query = "", rate = 2000, backlog = 0 } = JSON.parse(String(data));
+    if (type !== "subscribe") return;
+    if ((query.match(/"/g) ?? []).length % 2) {
+      const error = { code: "query_syntax", message: "the quote is not closed.", hint: 'Add a closing ".' };
+      socket.send(JSON.stringify({ type: "error", id, error }));
+      return;
+    }
+    const tail = { socket, id, query, rate, tenant: owner, second: 0, sent: 0 };
+    tails.add(tail);
+    socket.on("close", () => tails.delete(tail));
+    socket.send(JSON.stringify({ type: "subscribed", id }));
+    tenant = owner;
+    const stored = select({ query }).slice(0, backlog).reverse();
+    if (stored.length > 0) socket.send(JSON.stringify({ type: "records", id, records: stored }));
+  });
+});
+server.listen(port, "127.0.0.1", () => console.log(`http://127.0.0.1:${port}`));

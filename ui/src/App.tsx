@@ -34,6 +34,7 @@ const router = createBrowserRouter([
             errorElement: <RouteCrash />,
             children: [
               ...PAGES.map((page) => ({ path: page.path, lazy: page.load })),
+              { path: "/v/:id", lazy: () => import("./pages/link/LinkPage.tsx") },
               { path: "*", element: <NotFound /> },
             ],
           },

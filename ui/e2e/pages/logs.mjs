@@ -1,3 +1,25 @@
+/** The live tail of the logs page. */
+class LiveTail {
+  constructor(page) {
+    this.page = page;
+    this.button = page.getByTestId("live-button");
+    this.state = page.getByTestId("live-state");
+    this.paused = page.getByTestId("live-paused");
+    this.dropped = page.getByTestId("live-dropped");
+    this.shown = page.getByTestId("live-shown");
+  }
+
+  /** Waits until the server has accepted the subscription. */
+  async open() {
+    await this.page.locator("[data-testid=live-state][data-state=open]").waitFor();
+  }
+
+  async resume() {
+    await this.paused.getByRole("button", { name: /Resume/ }).click();
+    await this.paused.waitFor({ state: "detached" });
+  }
+}
+
 /** The logs page. */
 export class LogsPage {
   constructor(page) {
@@ -9,6 +31,9 @@ export class LogsPage {
     this.histogram = page.getByTestId("histogram");
     this.panel = page.getByTestId("side-panel");
     this.chips = page.getByRole("list", { name: "Terms of the query" });
+    this.live = new LiveTail(page);
+    this.patterns = page.getByTestId("pattern-row");
+    this.context = page.getByTestId("context");
     this.facets = page.getByRole("complementary", { name: "Fields" });
   }
 
@@ -61,5 +86,16 @@ export class LogsPage {
     await this.page.mouse.move(x(to), box.y + 40, { steps: 4 });
     await this.page.mouse.up();
     await this.settled();
+  }
+
+  tab(name) {
+    return this.page.getByRole("tab", { name, exact: true });
+  }
+
+  /** Drags across the plot with Shift, which selects a range instead of zooming. */
+  async select(from, to) {
+    await this.page.keyboard.down("Shift");
+    await this.brush(from, to);
+    await this.page.keyboard.up("Shift");
   }
 }

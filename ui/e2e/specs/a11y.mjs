@@ -66,10 +66,76 @@ async function pages({ page, world }) {
   await page.waitForTimeout(700);
   await check(page, "empty");
 }
+
+async function exploring({ page, world }) {
+  const logs = new LogsPage(page);
+  await logs.open(world.tenant, { tab: "patterns" });
+  await logs.patterns.nth(2).waitFor();
+  await page.keyboard.press("j");
+  await check(page, "patterns");
+  await logs.open(world.tenant, { tab: "compare", q: "level:error", vs: "rest" });
+  await page.getByTestId("compared-field").first().waitFor();
+  await check(page, "compare");
+  await page.getByText("Another query", { exact: true }).click();
+  await page.getByLabel("Query of the other side").waitFor();
+  await check(page, "compare with another query");
+  await logs.open(world.tenant, { q: "level:error" });
+  await logs.rows.nth(3).waitFor();
+  await logs.settled();
+  await logs.select(0.5, 0.7);
+  await page.getByRole("button", { name: "Compare with the rest" }).waitFor();
+  await check(page, "a selected range");
+  await page.keyboard.press("Escape");
+  await logs.rows.nth(1).hover();
+  await logs.facets.getByRole("button", { name: /^Statistics of the field http.status_code/ }).click();
+  await page.getByTestId("field-statistics").waitFor();
+  await check(page, "field statistics");
+  await page.keyboard.press("Escape");
+  await logs.grid.focus();
+  await page.keyboard.press("j");
+  await page.keyboard.press("c");
+  await page.locator("[data-here]").waitFor();
+  await check(page, "context");
+}
+
+async function keeping({ page, world }) {
+  const logs = new LogsPage(page);
+  await logs.open(world.tenant, { q: "level:error" });
+  await logs.rows.nth(3).waitFor();
+  await logs.settled();
+  await page.getByRole("button", { name: "Export", exact: true }).click();
+  await page.getByRole("link", { name: "Download" }).waitFor();
+  await page.waitForTimeout(200);
+  await check(page, "export");
+  await page.keyboard.press("Escape");
+  await page.keyboard.press("v");
+  await page.getByTestId("views-menu").waitFor();
+  await page.waitForTimeout(200);
+  await check(page, "views");
+  await page.getByRole("button", { name: "Save as a new view" }).click();
+  await page.waitForTimeout(100);
+  await check(page, "a new view");
+  await page.goto(`${BASE}/v/nosuchlink`);
+  await page.getByText("This link leads nowhere").waitFor();
+  await check(page, "a link that leads nowhere");
+}
+
+async function live({ page, world }) {
+  const logs = new LogsPage(page);
+  await logs.open(world.tenant, { live: "1" });
+  await logs.live.open();
+  await logs.rows.nth(3).waitFor();
+  await check(page, "live");
+  await page.keyboard.press("Space");
+  await logs.live.paused.waitFor();
+  await check(page, "live, paused");
+}
 async function pagesDark(context) {
   await pages(context);
 }
 pagesDark.options = { theme: "dark" };
+
+const dark = (test) => Object.assign((context) => test(context), { options: { theme: "dark" } });
 
 async function login({ page }) {
   await page.goto(`${BASE}/login`);
@@ -78,4 +144,14 @@ async function login({ page }) {
 }
 login.anonymous = true;
 
-export default { "light theme": pages, "dark theme": pagesDark, login };
+export default {
+  "light theme": pages,
+  "dark theme": pagesDark,
+  "patterns, comparison, context, light": exploring,
+  "patterns, comparison, context, dark": dark(exploring),
+  "views, links, export, light": keeping,
+  "views, links, export, dark": dark(keeping),
+  "live tail, light": live,
+  "live tail, dark": dark(live),
+  login,
+};

@@ -79,6 +79,114 @@ async function screens({ page, world }, suffix) {
   await shot("keys");
 }
 
+async function exploring({ page, world }, suffix) {
+  if (!world.shots) return;
+  const shot = async (name) => {
+    await page.waitForTimeout(350);
+    await page.screenshot({ path: `${world.shots}/${name}-${suffix}.png` });
+  };
+  const logs = new LogsPage(page);
+  await logs.open(world.tenant, { tab: "patterns" });
+  await logs.patterns.nth(2).waitFor();
+  await logs.settled();
+  await logs.patterns.nth(1).hover();
+  await shot("patterns");
+  await logs.open(world.tenant, { tab: "patterns", fresh: "1", since: "now" });
+  await page.getByText("No new patterns").waitFor();
+  await shot("patterns-none-new");
+  await logs.open(world.tenant, { q: "level:error", tab: "compare", vs: "rest" });
+  await page.getByTestId("compared-field").first().waitFor();
+  await logs.settled();
+  await shot("compare");
+  await logs.open(world.tenant, { q: "zzzz", tab: "compare" });
+  await page.getByText("Nothing is selected").waitFor();
+  await shot("compare-empty");
+  await logs.open(world.tenant, { q: "level:error" });
+  await logs.rows.nth(3).waitFor();
+  await logs.settled();
+  await logs.select(0.5, 0.7);
+  await shot("range-selected");
+  await page.keyboard.press("Escape");
+  await logs.grid.focus();
+  await page.keyboard.press("j");
+  await page.keyboard.press("c");
+  await page.locator("[data-here]").waitFor();
+  await shot("context");
+  await logs.open(world.tenant, { q: "level:error", stat: "http.status_code" });
+  await page.getByTestId("field-statistics").waitFor();
+  await shot("field");
+  await page.route("**/logs/patterns", (route) =>
+    route.fulfill({
+      status: 422,
+      json: {
+        error: { code: "limit_exceeded", message: "the query read too much.", hint: "Narrow it.", query_id: "q-7" },
+      },
+    }),
+  );
+  await logs.open(world.tenant, { tab: "patterns" });
+  await page.getByRole("alert").waitFor();
+  await shot("patterns-error");
+  await page.unroute("**/logs/patterns");
+}
+
+async function keeping({ page, world }, suffix) {
+  if (!world.shots) return;
+  const shot = async (name) => {
+    await page.waitForTimeout(350);
+    await page.screenshot({ path: `${world.shots}/${name}-${suffix}.png` });
+  };
+  const logs = new LogsPage(page);
+  for (const [name, shared] of [
+    ["Checkout errors", true],
+    ["Payments, slow", false],
+  ])
+    await world.server.call("views", { name: `${name} ${suffix}`, state: "q=level:error", shared }, world.tenant);
+  await logs.open(world.tenant, { q: "level:error" });
+  await logs.rows.nth(3).waitFor();
+  await logs.settled();
+  await page.keyboard.press("v");
+  await page.getByTestId("views-menu").getByText("only you").first().waitFor();
+  await shot("views");
+  await page.getByRole("button", { name: "Save as a new view" }).click();
+  await shot("views-save");
+  await page.keyboard.press("Escape");
+  await page.getByRole("button", { name: "Export", exact: true }).click();
+  await shot("export");
+  await page.goto(`${BASE}/v/nosuchlink`);
+  await page.getByText("This link leads nowhere").waitFor();
+  await shot("link-gone");
+}
+
+async function live({ page, world }, suffix) {
+  if (!world.shots) return;
+  const shot = async (name) => {
+    await page.waitForTimeout(350);
+    await page.screenshot({ path: `${world.shots}/${name}-${suffix}.png` });
+  };
+  const logs = new LogsPage(page);
+  await logs.open(world.tenant, { live: "1" });
+  await logs.live.open();
+  await logs.rows.nth(3).waitFor();
+  const esc = "\u001b";
+  const message = `${esc}[32mready${esc}[0m in ${esc}[1;33m12 ms${esc}[0m`;
+  const some = Array.from({ length: 60 }, (_, index) => ({
+    message,
+    level: index % 9 ? "info" : "error",
+    service: "web",
+  }));
+  await world.server.write(world.secret, some);
+  await page.waitForTimeout(1200);
+  await shot("live");
+  await page.keyboard.press("j");
+  await logs.live.paused.waitFor();
+  await world.server.write(world.secret, some);
+  await logs.live.paused.getByText("60 new").waitFor();
+  await shot("live-paused");
+  await logs.open(world.tenant, { live: "1", q: "service:nobody-at-all" });
+  await page.getByText("Waiting for records").waitFor();
+  await shot("live-waiting");
+}
+
 async function login({ page, world }, suffix) {
   if (!world.shots) return;
   await page.goto(`${BASE}/login`);
@@ -95,6 +203,9 @@ for (const theme of ["light", "dark"]) {
     const suffix = `${theme}-${width}`;
     const options = { theme, width, height };
     tests[suffix] = Object.assign((context) => screens(context, suffix), { options });
+    tests[`exploring ${suffix}`] = Object.assign((context) => exploring(context, suffix), { options });
+    tests[`keeping ${suffix}`] = Object.assign((context) => keeping(context, suffix), { options });
+    tests[`tail ${suffix}`] = Object.assign((context) => live(context, suffix), { options });
     tests[`login ${suffix}`] = Object.assign((context) => login(context, suffix), { options, anonymous: true });
   }
 }

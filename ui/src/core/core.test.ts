@@ -316,7 +316,7 @@ describe("snippets", () => {
         ?.steps(target)
         .map((step) => step.code)
         .join("\n") ?? "";
-    expect(code).toContain("nx_secret");
+    expect(code.includes("nx_secret")).toBe(!SOURCES.find((source) => source.id === id)?.keyless);
     expect(code).toContain("logs.example");
   });
   it("use the ports that the server listens on", () => {

@@ -24,6 +24,11 @@ export type Action =
   | "exclude"
   | "wrap"
   | "live"
+  | "context"
+  | "views"
+  | "tabRows"
+  | "tabPatterns"
+  | "tabCompare"
   | "share"
   | "zone"
   | "rail"
@@ -51,6 +56,10 @@ export const BINDINGS: readonly Binding[] = [
   { action: "query", keys: "/", group: "general" },
   { action: "run", keys: "mod+enter", group: "general", always: true },
   { action: "share", keys: "s", group: "general" },
+  { action: "views", keys: "v", group: "general" },
+  { action: "tabRows", keys: "1", group: "general" },
+  { action: "tabPatterns", keys: "2", group: "general" },
+  { action: "tabCompare", keys: "3", group: "general" },
   { action: "rail", keys: "b", group: "general" },
   { action: "theme", keys: "shift+d", group: "general" },
   { action: "escape", keys: "escape", group: "general" },
@@ -69,6 +78,7 @@ export const BINDINGS: readonly Binding[] = [
   { action: "cellRight", keys: "arrowright", group: "rows" },
   { action: "filter", keys: "f", group: "rows" },
   { action: "exclude", keys: "x", group: "rows" },
+  { action: "context", keys: "c", group: "rows" },
   { action: "wrap", keys: "w", group: "rows" },
 ];
 

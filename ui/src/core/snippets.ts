@@ -1,6 +1,28 @@
 /** Copy-paste snippets of the first run, filled with address and key. */
 
-export type SourceId = "python" | "javascript" | "collector" | "curl" | "file" | "vector" | "fluentbit";
+export type SourceId =
+  | "python"
+  | "javascript"
+  | "curl"
+  | "collector"
+  | "alloy"
+  | "promtail"
+  | "vector"
+  | "fluentbit"
+  | "fluentd"
+  | "filebeat"
+  | "logstash"
+  | "datadog"
+  | "file"
+  | "journald"
+  | "syslog"
+  | "docker"
+  | "splunk"
+  | "firehose"
+  | "loki"
+  | "elasticsearch";
+
+export type SourceGroup = "apps" | "agents" | "system" | "cloud";
 
 export interface Target {
   /** Host as the browser sees it. */
@@ -12,18 +34,25 @@ export interface Target {
   /** "host:4317" */
   otlpGrpc: string;
   key: string;
+  /** Written into the configuration of receivers that ask for no key. */
+  tenant: string;
 }
 
 export interface Step {
   caption: string;
-  language: "bash" | "python" | "javascript" | "yaml" | "toml" | "ini";
+  language: "bash" | "python" | "javascript" | "yaml" | "toml" | "ini" | "json" | "text";
   code: string;
 }
 
 export interface Source {
   id: SourceId;
+  group: SourceGroup;
   title: string;
   summary: string;
+  /** Further words that find it. */
+  words?: string;
+  /** Sends without a key: the server has to be told whom to trust. */
+  keyless?: boolean;
   steps(target: Target): Step[];
 }
 
@@ -158,7 +187,36 @@ framing.method = "newline_delimited"
 encoding.codec = "json"
 request.headers.Authorization = "Bearer ${target.key}"`,
   },
+  {
+    caption: "Or, where a sink for Elasticsearch is there already",
+    language: "toml",
+    code: `[sinks.nexus]
+type = "elasticsearch"
+inputs = ["my_source"]
+endpoints = ["${withPort(target)}/elastic"]
+bulk.index = "logs"
+compression = "gzip"
+auth.strategy = "basic"
+auth.user = "nexus"
+auth.password = "${target.key}"`,
+  },
 ];
+
+/** The port of the HTTP API, also where the address does not name it. */
+function portOf(target: Target): string {
+  const url = new URL(target.http);
+  return url.port || (url.protocol === "https:" ? "443" : "80");
+}
+
+function isTls(target: Target): boolean {
+  return target.http.startsWith("https:");
+}
+
+/** Address with its port, for clients that assume another one. */
+function withPort(target: Target): string {
+  const url = new URL(target.http);
+  return `${url.protocol}//${url.hostname}:${portOf(target)}`;
+}
 
 const fluentbit = (target: Target): Step[] => [
   {
@@ -168,7 +226,8 @@ const fluentbit = (target: Target): Step[] => [
     Name             http
     Match            *
     Host             ${target.host}
-    Port             ${new URL(target.http).port || "80"}
+    Port             ${portOf(target)}
+    Tls              ${isTls(target) ? "On" : "Off"}
     URI              /api/nexus/v1/ingest/logs
     Format           json_lines
     Json_date_key    timestamp
@@ -176,23 +235,340 @@ const fluentbit = (target: Target): Step[] => [
     Compress         gzip
     Header           Authorization Bearer ${target.key}`,
   },
+  {
+    caption: "Or, where an output for Elasticsearch is there already",
+    language: "ini",
+    code: `[OUTPUT]
+    Name               es
+    Match              *
+    Host               ${target.host}
+    Port               ${portOf(target)}
+    Tls                ${isTls(target) ? "On" : "Off"}
+    Path               /elastic
+    HTTP_User          nexus
+    HTTP_Passwd        ${target.key}
+    Suppress_Type_Name On
+    Compress           gzip`,
+  },
+];
+
+const fluentd = (target: Target): Step[] => [
+  forwardConfig(target),
+  {
+    caption: "Add to fluent.conf",
+    language: "text",
+    code: `<match **>
+  @type forward
+  require_ack_response true
+  <server>
+    host ${target.host}
+    port 24224
+  </server>
+</match>`,
+  },
+];
+
+const loki = (target: Target): Step[] => [
+  {
+    caption: "Any client of Loki's push API",
+    language: "bash",
+    code: `curl -sS ${target.http}/loki/api/v1/push \\
+  -H 'Authorization: Bearer ${target.key}' -H 'Content-Type: application/json' \\
+  -d '{"streams": [{"stream": {"service_name": "my-service"}, "values": [["'$(date +%s%N)'", "hello from Loki push"]]}]}'`,
+  },
+];
+
+const alloy = (target: Target): Step[] => [
+  {
+    caption: "Add to config.alloy",
+    language: "text",
+    code: `loki.write "nexus" {
+  endpoint {
+    url          = "${target.http}/loki/api/v1/push"
+    bearer_token = "${target.key}"
+  }
+}
+
+local.file_match "logs" {
+  path_targets = [{"__path__" = "/var/log/*.log"}]
+}
+
+loki.source.file "logs" {
+  targets    = local.file_match.logs.targets
+  forward_to = [loki.write.nexus.receiver]
+}`,
+  },
+];
+
+const promtail = (target: Target): Step[] => [
+  {
+    caption: "Add to promtail.yaml",
+    language: "yaml",
+    code: `clients:
+  - url: ${target.http}/loki/api/v1/push
+    bearer_token: ${target.key}`,
+  },
+];
+
+const elasticsearch = (target: Target): Step[] => [
+  {
+    caption: "Any client of Elasticsearch's bulk API",
+    language: "bash",
+    code: `printf '{"create":{}}\\n{"message":"hello from bulk"}\\n' | curl -sS ${target.http}/elastic/my-service/_bulk \\
+  -H 'Authorization: Bearer ${target.key}' -H 'Content-Type: application/x-ndjson' --data-binary @-`,
+  },
+];
+
+const filebeat = (target: Target): Step[] => [
+  {
+    caption: "filebeat.yml",
+    language: "yaml",
+    code: `output.elasticsearch:
+  hosts: ["${withPort(target)}/elastic"]
+  username: nexus
+  password: "${target.key}"
+  allow_older_versions: true
+
+setup.ilm.enabled: false
+setup.template.enabled: false`,
+  },
+];
+
+const logstash = (target: Target): Step[] => [
+  {
+    caption: "Add to the pipeline",
+    language: "text",
+    code: `output {
+  elasticsearch {
+    hosts           => ["${withPort(target)}"]
+    path            => "/elastic"
+    user            => "nexus"
+    password        => "${target.key}"
+    index           => "logs"
+    manage_template => false
+    ilm_enabled     => false
+    data_stream     => false
+  }
+}`,
+  },
+];
+
+const datadog = (target: Target): Step[] => [
+  {
+    caption: "datadog.yaml of the agent",
+    language: "yaml",
+    code: `api_key: ${target.key}
+logs_enabled: true
+logs_config:
+  force_use_http: true
+  logs_dd_url: "${target.host}:${portOf(target)}"
+  logs_no_ssl: ${isTls(target) ? "false" : "true"}`,
+  },
+];
+
+const splunk = (target: Target): Step[] => [
+  {
+    caption: "Any client of the HTTP Event Collector",
+    language: "bash",
+    code: `curl -sS ${target.http}/services/collector/event \\
+  -H 'Authorization: Splunk ${target.key}' \\
+  -d '{"event": "hello from HEC", "host": "web-1", "sourcetype": "my-service"}'`,
+  },
+];
+
+const firehose = (target: Target): Step[] => [
+  {
+    caption: "HTTP endpoint destination of the stream; Firehose delivers to HTTPS addresses only",
+    language: "text",
+    code: `HTTP endpoint URL   https://${target.host}/aws/firehose
+Access key          ${target.key}
+Content encoding    GZIP`,
+  },
+];
+
+const journald = (target: Target): Step[] => [
+  {
+    caption: "What the journal holds of the last hour",
+    language: "bash",
+    code: `journalctl -o export --since -1h | curl -sS ${target.http}/api/nexus/v1/ingest/journald \\
+  -H 'Authorization: Bearer ${target.key}' \\
+  -H 'Content-Type: application/vnd.fdo.journal' --data-binary @-`,
+  },
+  {
+    caption: "What it gets from now on",
+    language: "bash",
+    code: `journalctl -o json -f | NEXUS_TOKEN=${target.key} nexus ingest --url ${target.http} -`,
+  },
+];
+
+function forwardConfig(target: Target): Step {
+  return {
+    caption: "Let Nexus listen: add to its configuration and restart it",
+    language: "yaml",
+    code: `receivers:
+  forward:
+    - tenant: ${target.tenant}
+      networks: [10.0.0.0/8]
+      port: 24224`,
+  };
+}
+
+const docker = (target: Target): Step[] => [
+  forwardConfig(target),
+  {
+    caption: "Run a container with the fluentd log driver",
+    language: "bash",
+    code: `docker run --log-driver fluentd \\
+  --log-opt fluentd-address=${target.host}:24224 --log-opt fluentd-async=true --log-opt tag=my-service \\
+  hello-world`,
+  },
+];
+
+const syslog = (target: Target): Step[] => [
+  {
+    caption: "Let Nexus listen: add to its configuration and restart it",
+    language: "yaml",
+    code: `receivers:
+  syslog:
+    - tenant: ${target.tenant}
+      networks: [10.0.0.0/8]
+      protocol: tcp
+      port: 5514`,
+  },
+  {
+    caption: "/etc/rsyslog.d/60-nexus.conf",
+    language: "text",
+    code: `action(type="omfwd" target="${target.host}" port="5514" protocol="tcp"
+       TCP_Framing="octet-counted" template="RSYSLOG_SyslogProtocol23Format"
+       queue.type="LinkedList" action.resumeRetryCount="-1")`,
+  },
 ];
 
 export const SOURCES: readonly Source[] = [
-  { id: "python", title: "Python", summary: "OpenTelemetry SDK", steps: python },
-  { id: "javascript", title: "JavaScript", summary: "OpenTelemetry SDK", steps: javascript },
-  { id: "collector", title: "Collector", summary: "OTLP over gRPC or HTTP", steps: collector },
-  { id: "curl", title: "curl", summary: "JSON lines over HTTP", steps: curl },
-  { id: "file", title: "File", summary: "nexus ingest", steps: file },
-  { id: "vector", title: "Vector", summary: "HTTP sink", steps: vector },
-  { id: "fluentbit", title: "Fluent Bit", summary: "HTTP output", steps: fluentbit },
+  { id: "python", group: "apps", title: "Python", summary: "OpenTelemetry SDK", words: "otlp", steps: python },
+  {
+    id: "javascript",
+    group: "apps",
+    title: "JavaScript",
+    summary: "OpenTelemetry SDK",
+    words: "otlp node typescript",
+    steps: javascript,
+  },
+  { id: "curl", group: "apps", title: "curl", summary: "JSON lines over HTTP", words: "ndjson shell", steps: curl },
+  {
+    id: "collector",
+    group: "agents",
+    title: "Collector",
+    summary: "OTLP over gRPC or HTTP",
+    words: "opentelemetry otel",
+    steps: collector,
+  },
+  { id: "alloy", group: "agents", title: "Alloy", summary: "Loki push", words: "grafana agent", steps: alloy },
+  { id: "promtail", group: "agents", title: "Promtail", summary: "Loki push", words: "grafana", steps: promtail },
+  { id: "vector", group: "agents", title: "Vector", summary: "HTTP or Elasticsearch sink", steps: vector },
+  {
+    id: "fluentbit",
+    group: "agents",
+    title: "Fluent Bit",
+    summary: "HTTP or Elasticsearch output",
+    words: "kubernetes",
+    steps: fluentbit,
+  },
+  {
+    id: "fluentd",
+    group: "agents",
+    title: "Fluentd",
+    summary: "Forward protocol",
+    words: "fluent",
+    keyless: true,
+    steps: fluentd,
+  },
+  {
+    id: "filebeat",
+    group: "agents",
+    title: "Filebeat",
+    summary: "Elasticsearch output",
+    words: "elastic beats",
+    steps: filebeat,
+  },
+  {
+    id: "logstash",
+    group: "agents",
+    title: "Logstash",
+    summary: "Elasticsearch output",
+    words: "elastic",
+    steps: logstash,
+  },
+  { id: "datadog", group: "agents", title: "Datadog agent", summary: "Logs over HTTP", words: "dd", steps: datadog },
+  { id: "file", group: "system", title: "File", summary: "nexus ingest", words: "tail stdin pipe", steps: file },
+  {
+    id: "journald",
+    group: "system",
+    title: "journald",
+    summary: "Journal export",
+    words: "systemd linux",
+    steps: journald,
+  },
+  {
+    id: "syslog",
+    group: "system",
+    title: "syslog",
+    summary: "rsyslog, routers, firewalls",
+    words: "rfc5424 rfc3164 syslog-ng network",
+    keyless: true,
+    steps: syslog,
+  },
+  {
+    id: "docker",
+    group: "system",
+    title: "Docker",
+    summary: "fluentd log driver",
+    words: "container forward",
+    keyless: true,
+    steps: docker,
+  },
+  { id: "loki", group: "cloud", title: "Loki clients", summary: "Push API", words: "grafana", steps: loki },
+  {
+    id: "elasticsearch",
+    group: "cloud",
+    title: "Elasticsearch clients",
+    summary: "Bulk API",
+    words: "opensearch",
+    steps: elasticsearch,
+  },
+  {
+    id: "splunk",
+    group: "cloud",
+    title: "Splunk clients",
+    summary: "HTTP Event Collector",
+    words: "hec",
+    steps: splunk,
+  },
+  {
+    id: "firehose",
+    group: "cloud",
+    title: "Amazon Data Firehose",
+    summary: "HTTP endpoint",
+    words: "aws kinesis cloudwatch",
+    steps: firehose,
+  },
 ];
+
+/** Sources whose name, summary or further words hold every typed word. */
+export function findSources(typed: string): Source[] {
+  const words = typed.toLowerCase().split(/\s+/).filter(Boolean);
+  return SOURCES.filter((source) => {
+    const text = `${source.title} ${source.summary} ${source.words ?? ""} ${source.id}`.toLowerCase();
+    return words.every((word) => text.includes(word));
+  });
+}
 
 /** Addresses for the snippets: the host the browser used, the ports the server listens on. */
 export function targetFrom(
   page: { hostname: string; origin: string },
   info: { otlp_http_port: number; otlp_grpc_port: number } | undefined,
   key: string,
+  tenant = "default",
 ): Target {
   const host = page.hostname;
   return {
@@ -201,5 +577,6 @@ export function targetFrom(
     otlpHttp: `http://${host}:${info?.otlp_http_port ?? 4318}`,
     otlpGrpc: `${host}:${info?.otlp_grpc_port ?? 4317}`,
     key,
+    tenant: tenant || "default",
   };
 }

@@ -32,17 +32,17 @@ export interface Scope {
   span: Span;
 }
 
-interface Wire {
+export interface Wire {
   query: string;
   from: string;
   to: string;
 }
 
-function wire({ query, span }: Scope): Wire {
+export function wire({ query, span }: Scope): Wire {
   return { query, from: toIso(span.from), to: toIso(span.to) };
 }
 
-function useKey(name: string, scope: Scope, ...rest: unknown[]): unknown[] {
+export function useKey(name: string, scope: Scope, ...rest: unknown[]): unknown[] {
   const { tenant } = useBackend();
   const { query, from, to } = wire(scope);
   return ["logs", name, tenant.current, query, from, to, ...rest];
@@ -55,7 +55,7 @@ export interface Page extends SearchAnswer {
 const running = new Set<string>();
 
 /** Runs a request under a query id of its own, so that it can be cancelled by name. */
-async function tracked<T>(run: (queryId: string) => Promise<T>): Promise<T> {
+export async function tracked<T>(run: (queryId: string) => Promise<T>): Promise<T> {
   const id = newQueryId();
   running.add(id);
   try {
@@ -74,10 +74,15 @@ export function useCancelQueries(): () => void {
   }, [client, api]);
 }
 
-export function useLogRows(scope: Scope, order: Order): UseInfiniteQueryResult<InfiniteData<Page, Trail>> {
+export function useLogRows(
+  scope: Scope,
+  order: Order,
+  enabled = true,
+): UseInfiniteQueryResult<InfiniteData<Page, Trail>> {
   const { api } = useBackend();
   return useInfiniteQuery({
     queryKey: useKey("search", scope, order),
+    enabled,
     initialPageParam: FIRST_PAGE,
     maxPages: WINDOW_PAGES,
     placeholderData: keepPreviousData,
@@ -144,11 +149,12 @@ export function useFields(scope: Scope, enabled: boolean): UseQueryResult<Fields
 }
 
 /** All records of the span, whatever the query: the denominator. */
-export function useTotal(span: Span): UseQueryResult<CountAnswer> {
+export function useTotal(span: Span, enabled = true): UseQueryResult<CountAnswer> {
   const { api } = useBackend();
   const scope = { query: "", span };
   return useQuery({
     queryKey: useKey("count", scope),
+    enabled,
     placeholderData: keepPreviousData,
     queryFn: ({ signal }) => api.count(wire(scope), signal),
   });

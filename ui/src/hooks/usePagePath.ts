@@ -1,11 +1,11 @@
 /** Links between pages keep range, refreshing and tenant: one context survives every pivot. */
 import { useCallback } from "react";
-import { useLocation } from "react-router";
+import { useSearchText } from "./useUrlState.ts";
 
 const KEPT = ["from", "to", "refresh", "tenant"];
 
 export function usePagePath(): (path: string, extra?: Record<string, string>) => string {
-  const { search } = useLocation();
+  const search = useSearchText();
   return useCallback(
     (path, extra = {}) => {
       const current = new URLSearchParams(search);

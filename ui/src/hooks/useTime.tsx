@@ -7,7 +7,7 @@ import { addRecent } from "../core/time/recents.ts";
 import type { Zone } from "../core/time/zone.ts";
 import { useApi } from "./useApi.tsx";
 import { usePrefs, useSetPrefs } from "./usePrefs.ts";
-import { useUrlRange, useUrlRefresh } from "./useUrlState.ts";
+import { useUrlLive, useUrlRange, useUrlRefresh } from "./useUrlState.ts";
 
 export interface TimeContextValue {
   range: Range;
@@ -20,6 +20,9 @@ export interface TimeContextValue {
   /** Seconds between refreshes, 0 for none. */
   every: number;
   setEvery(seconds: number): void;
+  /** Records are shown as they arrive, whatever the range. */
+  live: boolean;
+  setLive(live: boolean): void;
   /** Pages may hold refreshing back while someone reads. */
   holdRefresh(reason: string, hold: boolean): void;
   held: boolean;
@@ -34,6 +37,7 @@ export function TimeProvider({ children }: { children: ReactNode }): ReactNode {
   const [range, setUrlRange] = useUrlRange();
   const [every, setEvery] = useUrlRefresh();
   const [now, setNow] = useState<Instant>(() => fromMs(api.now()));
+  const [live, setLive] = useUrlLive();
   const holds = useRef(new Set<string>());
   const [held, setHeld] = useState(false);
   const { pathname } = useLocation();
@@ -53,12 +57,12 @@ export function TimeProvider({ children }: { children: ReactNode }): ReactNode {
   }, []);
 
   useEffect(() => {
-    if (every === 0 || held) return;
+    if (every === 0 || held || live) return;
     const timer = window.setInterval(() => {
       if (!document.hidden) refresh();
     }, every * 1000);
     return () => window.clearInterval(timer);
-  }, [every, held, refresh]);
+  }, [every, held, live, refresh]);
 
   const value = useMemo<TimeContextValue>(
     () => ({
@@ -68,16 +72,19 @@ export function TimeProvider({ children }: { children: ReactNode }): ReactNode {
       zone,
       every,
       held,
+      live,
+      setLive,
       setEvery,
       refresh,
       holdRefresh,
       setRange: (next) => {
         setUrlRange(next);
+        if (live) setLive(false);
         refresh();
         setPrefs((prefs) => ({ recents: addRecent(prefs.recents, next) }));
       },
     }),
-    [range, span, now, zone, every, held, setEvery, refresh, holdRefresh, setUrlRange, setPrefs],
+    [range, span, now, zone, every, held, live, setLive, setEvery, refresh, holdRefresh, setUrlRange, setPrefs],
   );
   return <TimeContext value={value}>{children}</TimeContext>;
 }

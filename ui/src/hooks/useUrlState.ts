@@ -1,14 +1,20 @@
 /** Everything the address holds, one hook per concern. Running, zooming and pivoting push history; the rest replaces it. */
 import { createParser, parseAsString, useQueryState, useQueryStates } from "nuqs";
+import { useOptimisticSearchParams } from "nuqs/adapters/react-router/v7";
 import { useMemo } from "react";
+import type { PatternOrder, Same } from "../core/api/explore.ts";
+import { type Against, parseAgainst } from "../core/logs/compare.ts";
 import { DEFAULT_RANGE, type Range } from "../core/time/range.ts";
 import {
   type Order,
   parseColumns,
   parseExpression,
   parseOrder,
+  parsePatternOrder,
   parseRefresh,
+  parseTab,
   printColumns,
+  type Tab,
 } from "../core/url/codecs.ts";
 
 const expression = createParser<string>({ parse: parseExpression, serialize: (value) => value });
@@ -20,10 +26,24 @@ const columns = createParser<string[]>({
 const order = createParser<Order>({ parse: parseOrder, serialize: (value) => value });
 const refresh = createParser<number>({ parse: parseRefresh, serialize: (value) => `${value}s` });
 
+const tab = createParser<Tab>({ parse: parseTab, serialize: (value) => value });
+const patternOrder = createParser<PatternOrder>({ parse: parsePatternOrder, serialize: (value) => value });
+const against = createParser<Against>({ parse: parseAgainst, serialize: (value) => value });
+const same = createParser<Same>({
+  parse: (text) => (text === "service" || text === "stream" ? text : null),
+  serialize: (value) => value,
+});
+const flag = createParser<boolean>({ parse: (text) => text === "1", serialize: (value) => (value ? "1" : "0") });
+
 const timeParsers = {
   from: expression.withDefault(DEFAULT_RANGE.from),
   to: expression.withDefault(DEFAULT_RANGE.to),
 };
+
+/** All arguments of the address, also those that were set without a navigation. */
+export function useSearchText(): string {
+  return useOptimisticSearchParams().toString();
+}
 
 export function useUrlRange(): [Range, (range: Range) => void] {
   const [state, setState] = useQueryStates(timeParsers, { history: "push" });
@@ -34,6 +54,11 @@ export function useUrlRange(): [Range, (range: Range) => void] {
 export function useUrlRefresh(): [number, (seconds: number) => void] {
   const [seconds, setSeconds] = useQueryState("refresh", refresh);
   return [seconds ?? 0, (next) => void setSeconds(next === 0 ? null : next)];
+}
+
+export function useUrlLive(): [boolean, (live: boolean) => void] {
+  const [live, setLive] = useQueryState("live", flag.withDefault(false).withOptions({ history: "push" }));
+  return [live, (next) => void setLive(next ? true : null)];
 }
 
 export function useUrlTenant(): [string, (tenant: string) => void] {
@@ -47,6 +72,20 @@ const logParsers = {
   cols: columns.withDefault([]),
   sel: parseAsString.withDefault(""),
   by: parseAsString.withDefault("severity"),
+  tab: tab.withDefault("rows").withOptions({ history: "push" }),
+  ctx: parseAsString.withDefault("").withOptions({ history: "push" }),
+  same: same.withDefault("stream"),
+  stat: parseAsString.withDefault(""),
+  porder: patternOrder.withDefault("most"),
+  since: expression.withDefault(""),
+  fresh: flag.withDefault(false),
+  bfrom: expression.withDefault("").withOptions({ history: "push" }),
+  bto: expression.withDefault("").withOptions({ history: "push" }),
+  vs: against.withDefault("before").withOptions({ history: "push" }),
+  other: parseAsString.withDefault("").withOptions({ history: "push" }),
+  ofrom: expression.withDefault(""),
+  oto: expression.withDefault(""),
+  view: parseAsString.withDefault(""),
 };
 
 export interface LogsUrl {
@@ -57,6 +96,27 @@ export interface LogsUrl {
   sel: string;
   /** Field that the histogram is stacked by. */
   by: string;
+  tab: Tab;
+  /** Id of the record whose context is shown, and what its neighbours have in common with it. */
+  ctx: string;
+  same: Same;
+  /** Field whose statistics are in the panel. */
+  stat: string;
+  porder: PatternOrder;
+  /** Patterns never seen before this are new; "" is the start of the range. */
+  since: string;
+  /** New patterns only. */
+  fresh: boolean;
+  /** The brushed range of a comparison. */
+  bfrom: string;
+  bto: string;
+  vs: Against;
+  /** Query and range of the other side. */
+  other: string;
+  ofrom: string;
+  oto: string;
+  /** Id of the saved view that was opened. */
+  view: string;
 }
 
 export function useLogsUrl(): [LogsUrl, (change: Partial<LogsUrl>) => void] {

@@ -42,6 +42,10 @@ describe.each(["light", "dark"] as const)("%s theme", (theme) => {
     for (const ground of grounds)
       expect(contrast(color(name), color(ground)), `${name} on ${ground}`).toBeGreaterThanOrEqual(4.5);
   });
+  it.each(Object.keys(all).filter((name) => name.startsWith("ansi-")))("%s is readable", (name) => {
+    for (const ground of grounds)
+      expect(contrast(color(name), color(ground)), `${name} on ${ground}`).toBeGreaterThanOrEqual(4.5);
+  });
   it.each(Object.keys(all).filter((name) => name.startsWith("severity-")))("%s is readable", (name) => {
     for (const ground of ["bg", "panel"]) expect(contrast(color(name), color(ground))).toBeGreaterThanOrEqual(4.5);
   });

@@ -6,7 +6,10 @@ import { t } from "../../core/text.ts";
 import { useCopy } from "../../hooks/useCopy.ts";
 import { IconButton } from "./IconButton.tsx";
 
-function useCopied(text: string): [boolean, () => void] {
+/** A text, or what makes it: large ones are made only when they are wanted. */
+type Source = string | (() => string);
+
+function useCopied(text: Source): [boolean, () => void] {
   const copy = useCopy();
   const [copied, setCopied] = useState(false);
   useEffect(() => {
@@ -14,10 +17,10 @@ function useCopied(text: string): [boolean, () => void] {
     const timer = window.setTimeout(() => setCopied(false), 1500);
     return () => window.clearTimeout(timer);
   }, [copied]);
-  return [copied, () => void copy(text).then(setCopied)];
+  return [copied, () => void copy(typeof text === "string" ? text : text()).then(setCopied)];
 }
 
-export function CopyIcon({ text, label = t.copy }: { text: string; label?: string }): ReactNode {
+export function CopyIcon({ text, label = t.copy }: { text: Source; label?: string }): ReactNode {
   const [copied, copy] = useCopied(text);
   return (
     <IconButton label={copied ? t.copiedShort : label} onClick={copy} size={24}>
@@ -26,7 +29,7 @@ export function CopyIcon({ text, label = t.copy }: { text: string; label?: strin
   );
 }
 
-export function CopyTextButton({ text, label = t.copy }: { text: string; label?: string }): ReactNode {
+export function CopyTextButton({ text, label = t.copy }: { text: Source; label?: string }): ReactNode {
   const [copied, copy] = useCopied(text);
   return (
     <Button

@@ -42,6 +42,21 @@ function useEntries(): { pages: Entry[]; actions: Entry[] } {
     run: () => void navigate(to(page.path)),
   }));
   const actions: Entry[] = [
+    {
+      id: "live",
+      label: t.palette.live,
+      run: () => void navigate(to("/logs", { live: "1" })),
+    },
+    {
+      id: "patterns",
+      label: t.palette.patterns,
+      run: () => void navigate(to("/logs", { tab: "patterns" })),
+    },
+    {
+      id: "compare",
+      label: t.palette.compare,
+      run: () => void navigate(to("/logs", { tab: "compare" })),
+    },
     { id: "refresh", label: t.keys.actions.refresh, keys: "r", run: refresh },
     {
       id: "theme",

@@ -27,8 +27,9 @@ function OnDemand({ store, children }: { store: OpenStore; children: ReactNode }
 }
 
 function Frame(): ReactNode {
-  const page = pageAt(useLocation().pathname);
-  const title = page?.title ?? t.error.notFound;
+  const { pathname } = useLocation();
+  const page = pageAt(pathname);
+  const title = page?.title ?? (pathname.startsWith("/v/") ? t.link.opening : t.error.notFound);
   useEffect(() => {
     document.title = `${title} · ${t.product}`;
   }, [title]);

@@ -16,7 +16,7 @@ import styles from "./Shell.module.css";
 const TimeForm = lazy(() => import("./TimeForm.tsx"));
 
 export function TimePicker(): ReactNode {
-  const { range, span, zone, now, setRange } = useTime();
+  const { range, span, zone, now, live, setRange } = useTime();
   const prefs = usePrefs();
   const setPrefs = useSetPrefs();
   const [open, setOpen] = useState(false);
@@ -27,7 +27,7 @@ export function TimePicker(): ReactNode {
   useAction("zoomOut", zoom);
   useAction("time", () => setOpen(true) as undefined);
   useAction("zone", () => setPrefs({ zone: prefs.zone === "UTC" ? "local" : "UTC" }) as undefined);
-  const label = formatRange(range, span, zone);
+  const label = live ? t.time.live : formatRange(range, span, zone);
   return (
     <div className={styles.cluster} role="group" aria-label={t.time.label}>
       <Tooltip label={`${t.time.back} ([)`}>
@@ -43,7 +43,11 @@ export function TimePicker(): ReactNode {
             onClick={() => setOpen(!open)}
             aria-label={`${t.time.label}: ${label}`}
           >
-            <IconClock size={15} stroke={1.6} aria-hidden />
+            {live ? (
+              <span className={`${styles.dot} ${styles.live}`} data-state="up" aria-hidden />
+            ) : (
+              <IconClock size={15} stroke={1.6} aria-hidden />
+            )}
             <span data-testid="range-label">{label}</span>
             <span className={styles.zone}>{offsetLabel(toMs(now), zone)}</span>
           </button>

@@ -6,6 +6,7 @@ import { keyCaps } from "../../core/keys.ts";
 import { t } from "../../core/text.ts";
 import { shareUrl } from "../../core/url/codecs.ts";
 import { useAction } from "../../hooks/useActions.tsx";
+import { useApi } from "../../hooks/useApi.tsx";
 import { useCopy } from "../../hooks/useCopy.ts";
 import { IS_MAC } from "../../hooks/usePlatform.ts";
 import { useSession } from "../../hooks/useSession.ts";
@@ -25,13 +26,23 @@ function ShareMenu({ timed }: { timed: boolean }): ReactNode {
   const [tenant] = useUrlTenant();
   const session = useSession().data;
   const copy = useCopy();
-  const share = (relative: boolean): void => {
+  const api = useApi();
+  const long = (relative: boolean): string => {
     const shownTenant = tenant || (session && session.tenants.length > 1 ? session.tenant : "");
-    const url = timed ? shareUrl(location.href, span, shownTenant, relative ? range : undefined) : location.href;
-    void copy(url, t.top.copied);
+    return timed ? shareUrl(location.href, span, shownTenant, relative ? range : undefined) : location.href;
+  };
+  /** A short link where the server makes one, the full address otherwise. */
+  const short = async (relative: boolean): Promise<void> => {
+    const full = new URL(long(relative));
+    try {
+      const link = await api.createLink(full.pathname + full.search);
+      await copy(new URL(link.url, location.origin).toString(), t.top.copied);
+    } catch {
+      await copy(full.toString(), t.top.copiedLong);
+    }
   };
   useAction("share", () => {
-    share(false);
+    void short(false);
     return true;
   });
   return (
@@ -42,8 +53,10 @@ function ShareMenu({ timed }: { timed: boolean }): ReactNode {
         </IconButton>
       </Menu.Target>
       <Menu.Dropdown>
-        <Menu.Item onClick={() => share(false)}>{t.top.shareAbsolute}</Menu.Item>
-        {timed && <Menu.Item onClick={() => share(true)}>{t.top.shareRelative}</Menu.Item>}
+        <Menu.Item onClick={() => void short(false)}>{t.top.shareShort}</Menu.Item>
+        {timed && <Menu.Item onClick={() => void short(true)}>{t.top.shareShortRelative}</Menu.Item>}
+        <Menu.Item onClick={() => void copy(long(false), t.top.copied)}>{t.top.shareAbsolute}</Menu.Item>
+        <Menu.Label>{t.top.shareNote}</Menu.Label>
       </Menu.Dropdown>
     </Menu>
   );

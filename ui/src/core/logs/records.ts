@@ -1,4 +1,5 @@
 /** Log records as rows: column values, truncation, JSON bodies, highlighting. */
+import { withoutAnsi } from "../ansi.ts";
 import { formatValue } from "../format.ts";
 
 export type AttributeValue = string | number | boolean | null | AttributeValue[] | { [key: string]: AttributeValue };
@@ -83,24 +84,21 @@ export function detailGroups(record: LogRecord): DetailGroup[] {
   return groups.filter((group) => group.fields.length > 0);
 }
 
-const ESC = String.fromCharCode(27);
-const ANSI = new RegExp(`${ESC}\\[[0-9;?]*[ -/]*[@-~]`, "g");
+/** Text on one line. */
+export function joinLines(text: string): string {
+  return /[\n\r\t]/.test(text) ? text.replace(/\s*[\n\r\t]\s*/g, " ⏎ ").replace(/^ ⏎ | ⏎ $/g, "") : text;
+}
 
 /** The body on one line, cut, without colour codes. */
 export function oneLine(body: string, limit: number = LINE_CHARACTERS): string {
-  const cut = body.length > limit ? body.slice(0, limit) : body;
-  const plain = cut.includes(ESC) ? cut.replace(ANSI, "") : cut;
-  return /[\n\r\t]/.test(plain) ? plain.replace(/\s*[\n\r\t]\s*/g, " ⏎ ").replace(/^ ⏎ | ⏎ $/g, "") : plain;
-}
-
-export function withoutAnsi(text: string): string {
-  return text.includes(ESC) ? text.replace(ANSI, "") : text;
+  return joinLines(withoutAnsi(body.length > limit ? body.slice(0, limit) : body));
 }
 
 /** The body as a JSON object or array; undefined when it is neither or too large. */
 export function jsonBody(body: string): AttributeValue | undefined {
+  if (body.length > TREE_CHARACTERS) return undefined;
   const first = body.trimStart()[0];
-  if ((first !== "{" && first !== "[") || body.length > TREE_CHARACTERS) return undefined;
+  if (first !== "{" && first !== "[") return undefined;
   try {
     const value = JSON.parse(body) as AttributeValue;
     return value !== null && typeof value === "object" ? value : undefined;

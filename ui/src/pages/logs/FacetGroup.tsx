@@ -2,6 +2,7 @@
 import { TextInput } from "@mantine/core";
 import { useDebouncedValue } from "@mantine/hooks";
 import {
+  IconChartBar,
   IconChevronDown,
   IconChevronRight,
   IconColumns3,
@@ -51,7 +52,7 @@ interface Props {
 export function FacetGroup({ facet, scope, pinned, onPin }: Props): ReactNode {
   const { closedFacets } = usePrefs();
   const setPrefs = useSetPrefs();
-  const { columns, toggleColumn } = useFilters();
+  const { columns, toggleColumn, openField } = useFilters();
   const [searching, setSearching] = useState(false);
   const [typed, setTyped] = useState("");
   const [settled] = useDebouncedValue(typed.trim(), 250);
@@ -94,6 +95,11 @@ export function FacetGroup({ facet, scope, pinned, onPin }: Props): ReactNode {
             >
               <IconSearch size={13} />
             </IconButton>
+            {openField && (
+              <IconButton label={`${t.field.open} ${facet.name}`} size={24} onClick={() => openField(facet.name)}>
+                <IconChartBar size={13} />
+              </IconButton>
+            )}
             <IconButton
               label={columns.includes(facet.name) ? t.logs.removeColumn : t.logs.column}
               size={24}

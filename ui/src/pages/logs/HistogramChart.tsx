@@ -1,5 +1,5 @@
 /** Records over time as stacked bars. Drag, or arrow keys and Enter, zoom; a double click zooms out. */
-import { IconTable } from "@tabler/icons-react";
+import { IconArrowsDiff, IconTable } from "@tabler/icons-react";
 import { type KeyboardEvent, type PointerEvent, type ReactNode, useId, useMemo, useRef, useState } from "react";
 import { IconButton } from "../../components/common/IconButton.tsx";
 import { formatShort } from "../../core/format.ts";
@@ -18,7 +18,7 @@ import { timeTicks } from "../../core/time/format.ts";
 import type { Span } from "../../core/time/range.ts";
 import { useSize } from "../../hooks/useSize.ts";
 import styles from "./HistogramChart.module.css";
-import { HistogramSaid, HistogramTable, HistogramTip, Legend } from "./HistogramParts.tsx";
+import { HistogramSaid, HistogramTable, HistogramTip, Legend, PickedRange } from "./HistogramParts.tsx";
 
 interface Props {
   histogram: Histogram | undefined;
@@ -27,8 +27,12 @@ interface Props {
   stale: boolean;
   /** More controls for the head. */
   children?: ReactNode;
+  /** The part of the range that is being compared. */
+  chosen?: Span | null;
   onZoom(span: Span): void;
   onZoomOut(): void;
+  /** Offers to compare a part of the range; without it every drag zooms. */
+  onCompare?(span: Span, against: "rest" | "before"): void;
 }
 
 const LEFT = 44;
@@ -39,7 +43,10 @@ interface Brush {
   end: number;
 }
 
-export function HistogramChart({ histogram, span, zone, stale, children, onZoom, onZoomOut }: Props): ReactNode {
+export function HistogramChart(props: Props): ReactNode {
+  const { histogram, span, zone, stale, children, chosen, onZoom, onZoomOut, onCompare } = props;
+  const [picked, setPicked] = useState<Span | null>(null);
+  const [choosing, setChoosing] = useState(false);
   const [hidden, setHidden] = useState<ReadonlySet<string>>(new Set());
   const [table, setTable] = useState(false);
   const colors = useMemo(() => seriesColors(histogram?.series.map((series) => series.key) ?? []), [histogram]);
@@ -51,24 +58,67 @@ export function HistogramChart({ histogram, span, zone, stale, children, onZoom,
   return (
     <figure className={styles.chart} aria-label={t.logs.histogram}>
       <div className={styles.head}>
-        <Legend series={histogram?.series ?? []} colors={colors} hidden={hidden} onToggle={toggle} />
+        {picked && onCompare ? (
+          <PickedRange
+            span={picked}
+            zone={zone}
+            onZoom={() => {
+              setPicked(null);
+              onZoom(picked);
+            }}
+            onCompare={(against) => {
+              setPicked(null);
+              onCompare(picked, against);
+            }}
+            onClose={() => setPicked(null)}
+          />
+        ) : (
+          <Legend series={histogram?.series ?? []} colors={colors} hidden={hidden} onToggle={toggle} />
+        )}
         {children}
+        {onCompare && (
+          <IconButton
+            label={t.compare.choose}
+            hotkey="Shift+drag"
+            size={24}
+            aria-pressed={choosing}
+            variant={choosing ? "light" : "subtle"}
+            color={choosing ? "nexus" : "gray"}
+            onClick={() => setChoosing(!choosing)}
+          >
+            <IconArrowsDiff size={16} stroke={1.6} />
+          </IconButton>
+        )}
         <IconButton label={t.logs.asTable} size={24} aria-pressed={table} onClick={() => setTable(!table)}>
           <IconTable size={16} stroke={1.6} />
         </IconButton>
       </div>
-      <Plot {...{ histogram, span, zone, stale, hidden, colors, onZoom, onZoomOut }} />
+      <Plot
+        {...{ histogram, span, zone, stale, hidden, colors, onZoom, onZoomOut, choosing }}
+        chosen={picked ?? chosen}
+        onPick={
+          onCompare
+            ? (found) => {
+                setPicked(found);
+                setChoosing(false);
+              }
+            : undefined
+        }
+      />
       {table && histogram && <HistogramTable histogram={histogram} zone={zone} />}
     </figure>
   );
 }
 
-interface PlotProps extends Omit<Props, "children"> {
+interface PlotProps extends Omit<Props, "children" | "onCompare"> {
+  choosing: boolean;
+  onPick: ((span: Span) => void) | undefined;
   hidden: ReadonlySet<string>;
   colors: Map<string, string>;
 }
 
-function Plot({ histogram, span, zone, stale, hidden, colors, onZoom, onZoomOut }: PlotProps): ReactNode {
+function Plot(props: PlotProps): ReactNode {
+  const { histogram, span, zone, stale, hidden, colors, chosen, choosing, onZoom, onZoomOut, onPick } = props;
   const [box, { width }] = useSize<HTMLDivElement>();
   const inner = Math.max(0, width - LEFT);
   const [brush, setBrush] = useState<Brush | null>(null);
@@ -107,10 +157,12 @@ function Plot({ histogram, span, zone, stale, hidden, colors, onZoom, onZoomOut 
     pressed.current = false;
     const x = xIn(event);
     if (brush && Math.abs(x - brush.start) > 4) {
-      onZoom({
+      const found = {
         from: instantAt(Math.min(brush.start, x), span, inner),
         to: instantAt(Math.max(brush.start, x), span, inner),
-      });
+      };
+      if (onPick && (choosing || event.shiftKey)) onPick(found);
+      else onZoom(found);
       setHover(null);
     }
     setBrush(null);
@@ -125,6 +177,10 @@ function Plot({ histogram, span, zone, stale, hidden, colors, onZoom, onZoomOut 
     } else if (event.key === "Enter" && cursor) {
       const first = bucketSpan(histogram, Math.min(cursor.start, cursor.end));
       onZoom({ from: first.from, to: bucketSpan(histogram, Math.max(cursor.start, cursor.end)).to });
+      setCursor(null);
+    } else if (event.key === "c" && cursor && onPick) {
+      const first = bucketSpan(histogram, Math.min(cursor.start, cursor.end));
+      onPick({ from: first.from, to: bucketSpan(histogram, Math.max(cursor.start, cursor.end)).to });
       setCursor(null);
     } else if (event.key === "-") onZoomOut();
     else if (event.key === "Escape" && cursor) setCursor(null);
@@ -221,6 +277,19 @@ function Plot({ histogram, span, zone, stale, hidden, colors, onZoom, onZoomOut 
             })}
           </g>
         </svg>
+      )}
+      {chosen && !brush && width > 0 && (
+        <div
+          className={styles.chosen}
+          data-testid="chosen-range"
+          style={{
+            left: LEFT + Math.max(0, xOf(chosen.from, span, inner)),
+            width: Math.max(
+              2,
+              Math.min(inner, xOf(chosen.to, span, inner)) - Math.max(0, xOf(chosen.from, span, inner)),
+            ),
+          }}
+        />
       )}
       {marked && !brush && (
         <div className={styles.cursor} style={{ left: LEFT + left, width: Math.max(1, right - left) }} />

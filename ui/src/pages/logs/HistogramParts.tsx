@@ -1,9 +1,13 @@
 /** Legend, tooltip and data table of the histogram. */
+import { Button } from "@mantine/core";
+import { IconX } from "@tabler/icons-react";
 import type { ReactNode } from "react";
+import { IconButton } from "../../components/common/IconButton.tsx";
 import { formatCount, formatShort } from "../../core/format.ts";
 import { bucketSpan, type Histogram, type Series } from "../../core/logs/histogram.ts";
 import { t } from "../../core/text.ts";
-import { formatInstant } from "../../core/time/format.ts";
+import { formatClock, formatInstant } from "../../core/time/format.ts";
+import type { Span } from "../../core/time/range.ts";
 import styles from "./HistogramChart.module.css";
 
 interface LegendProps {
@@ -30,6 +34,47 @@ export function Legend({ series, colors, hidden, onToggle }: LegendProps): React
           <span className={styles.count}>{formatShort(entry.total)}</span>
         </button>
       ))}
+    </div>
+  );
+}
+
+interface PickedProps {
+  span: Span;
+  zone: string;
+  onZoom(): void;
+  onCompare(against: "rest" | "before"): void;
+  onClose(): void;
+}
+
+/** What to do with a selected range. */
+export function PickedRange({ span, zone, onZoom, onCompare, onClose }: PickedProps): ReactNode {
+  return (
+    <div
+      className={styles.picked}
+      role="group"
+      aria-label={t.compare.brushed}
+      onKeyDown={(event) => {
+        if (event.key !== "Escape") return;
+        event.preventDefault();
+        event.stopPropagation();
+        onClose();
+      }}
+    >
+      <span>
+        {formatInstant(span.from, zone, 0)} – {formatClock(span.to, zone, 0)}
+      </span>
+      <Button size="compact-xs" autoFocus onClick={() => onCompare("rest")}>
+        {t.compare.withRest}
+      </Button>
+      <Button size="compact-xs" variant="default" onClick={() => onCompare("before")}>
+        {t.compare.withBefore}
+      </Button>
+      <Button size="compact-xs" variant="default" onClick={onZoom}>
+        {t.compare.zoom}
+      </Button>
+      <IconButton label={t.compare.cancel} size={24} onClick={onClose}>
+        <IconX size={14} />
+      </IconButton>
     </div>
   );
 }

@@ -1,12 +1,20 @@
-/** Text of any length: 4 KiB first, the rest on request and in blocks that are laid out only when scrolled to. */
+/**
+ * Text of any length: 4 KiB first; the rest on request, two megabytes at a time as the end is scrolled to, in blocks that
+ * are laid out only when they are seen.
+ */
 import { Button } from "@mantine/core";
-import { type ReactNode, useMemo, useState } from "react";
+import { type ReactNode, useEffect, useMemo, useRef, useState } from "react";
+import { hasAnsi, withoutAnsi } from "../../core/ansi.ts";
 import { formatBytes } from "../../core/format.ts";
-import { highlight, SHOWN_CHARACTERS, withoutAnsi } from "../../core/logs/records.ts";
+import { SHOWN_CHARACTERS } from "../../core/logs/records.ts";
 import { t } from "../../core/text.ts";
 import styles from "./Detail.module.css";
+import { AnsiText, DetailText } from "./StyledText.tsx";
 
 const BLOCK = 16_384;
+/** A multiple of the block, so that blocks do not change when more is shown. */
+const STEP = 128 * BLOCK;
+const NO_WORDS: string[] = [];
 
 /** Blocks end at line breaks where there are some. */
 export function blocks(text: string, size: number = BLOCK): string[] {
@@ -14,38 +22,81 @@ export function blocks(text: string, size: number = BLOCK): string[] {
   let at = 0;
   while (at < text.length) {
     let end = Math.min(text.length, at + size);
-    const newline = end < text.length ? text.lastIndexOf("\n", end) : -1;
-    if (newline > at) end = newline + 1;
+    const newline = end < text.length ? text.slice(at, end).lastIndexOf("\n") : -1;
+    if (newline > 0) end = at + newline + 1;
     found.push(text.slice(at, end));
     at = end;
   }
   return found;
 }
 
-export function LongText({ text, words = [] }: { text: string; words?: string[] }): ReactNode {
-  const [all, setAll] = useState(false);
-  const long = text.length > SHOWN_CHARACTERS;
-  const shown = useMemo(() => {
-    if (all && long)
-      return blocks(withoutAnsi(text)).map((block, index) => (
-        <div key={index} className={styles.chunk}>
-          {block}
+/** What is shown of a long text, grown when its end comes near. */
+function Blocks({ text, scroller }: { text: string; scroller: HTMLElement | null }): ReactNode {
+  const [steps, setSteps] = useState(1);
+  const end = useRef<HTMLDivElement>(null);
+  const parts = useMemo(
+    () =>
+      Array.from({ length: Math.ceil(text.length / STEP) }, (_, index) => text.slice(index * STEP, (index + 1) * STEP)),
+    [text],
+  );
+  const more = steps < parts.length;
+  useEffect(() => {
+    const target = end.current;
+    if (!target || !more) return;
+    const observer = new IntersectionObserver(
+      (entries) => {
+        if (entries.some((entry) => entry.isIntersecting)) setSteps((current) => current + 1);
+      },
+      { root: scroller, rootMargin: "400px" },
+    );
+    observer.observe(target);
+    return () => observer.disconnect();
+  }, [more, scroller]);
+  return (
+    <>
+      {parts.slice(0, steps).map((part, index) => (
+        <Part key={index} text={part} />
+      ))}
+      {more && (
+        <div ref={end} className={styles.more}>
+          {t.logs.truncated(formatBytes(steps * STEP), formatBytes(text.length))}
         </div>
-      ));
-    const head = withoutAnsi(long ? text.slice(0, SHOWN_CHARACTERS) : text);
-    return highlight(head, words).map((part, index) => (part.hit ? <mark key={index}>{part.text}</mark> : part.text));
-  }, [text, words, all, long]);
+      )}
+    </>
+  );
+}
+
+function Part({ text }: { text: string }): ReactNode {
+  const pieces = useMemo(() => blocks(withoutAnsi(text)), [text]);
+  return pieces.map((piece, index) => (
+    <div key={index} className={styles.chunk}>
+      {piece}
+    </div>
+  ));
+}
+
+export function LongText({ text, words = NO_WORDS }: { text: string; words?: string[] }): ReactNode {
+  const [all, setAll] = useState(false);
+  const [box, setBox] = useState<HTMLPreElement | null>(null);
+  const long = text.length > SHOWN_CHARACTERS;
+  const head = useMemo(() => (long ? text.slice(0, SHOWN_CHARACTERS) : text), [text, long]);
   return (
     <div>
       {/* biome-ignore lint/a11y/noNoninteractiveTabindex: scrollable with the keyboard */}
-      <pre className={styles.text} tabIndex={0} data-testid="body-text">
-        {shown}
+      <pre ref={setBox} className={styles.text} tabIndex={0} data-testid="body-text">
+        {all && long ? (
+          <Blocks text={text} scroller={box} />
+        ) : hasAnsi(head) ? (
+          <AnsiText text={head} words={words} />
+        ) : (
+          <DetailText text={head} words={words} />
+        )}
       </pre>
       {long && (
         <div className={styles.cut}>
           {!all && t.logs.truncated(formatBytes(SHOWN_CHARACTERS), formatBytes(text.length))}
           <Button size="compact-xs" variant="default" onClick={() => setAll(!all)}>
-            {all ? t.logs.showLess : t.logs.showAll}
+            {all ? t.logs.showLess : t.logs.showAllOf(formatBytes(text.length))}
           </Button>
         </div>
       )}

@@ -12,16 +12,19 @@ import { useAction } from "../../hooks/useActions.tsx";
 import { useCompletions, useQueryProblem } from "../../hooks/useLogs.ts";
 import { usePrefs } from "../../hooks/usePrefs.ts";
 import styles from "./QueryBar.module.css";
+import { ViewsMenu } from "./ViewsMenu.tsx";
 
 interface Props {
   query: string;
   span: Span;
   running: boolean;
+  live: boolean;
   onRun(query: string): void;
+  onLive(live: boolean): void;
   onCancel(): void;
 }
 
-export function QueryBar({ query, span, running, onRun, onCancel }: Props): ReactNode {
+export function QueryBar({ query, span, running, live, onRun, onLive, onCancel }: Props): ReactNode {
   const [draft, setDraft] = useState(query);
   useEffect(() => setDraft(query), [query]);
   const [settled] = useDebouncedValue(draft, 250);
@@ -93,6 +96,23 @@ export function QueryBar({ query, span, running, onRun, onCancel }: Props): Reac
             {t.logs.run}
           </Button>
         )}
+        <Button
+          size="xs"
+          h={32}
+          variant={live ? "light" : "default"}
+          aria-pressed={live}
+          title={live ? t.live.stopHelp : `${t.live.startHelp} (Space)`}
+          leftSection={<span className={styles.liveDot} data-on={live || undefined} aria-hidden />}
+          onClick={(event) => {
+            // The space bar pauses then, instead of pressing the button again.
+            if (event.detail > 0) event.currentTarget.blur();
+            onLive(!live);
+          }}
+          data-testid="live-button"
+        >
+          {t.live.start}
+        </Button>
+        <ViewsMenu />
       </div>
       {problem && (
         <div className={styles.problem} role="alert">

@@ -66,7 +66,7 @@ describe("a record", () => {
   it("cuts long text at 4 KiB until asked", async () => {
     page({ ...record, body: `${"x".repeat(10_000)}end` });
     expect(screen.getByTestId("body-text").textContent).toHaveLength(4096);
-    await userEvent.click(screen.getByRole("button", { name: "Show all" }));
+    await userEvent.click(screen.getByRole("button", { name: "Show all 9.77 KiB" }));
     expect(screen.getByTestId("body-text").textContent).toHaveLength(10_003);
   });
 

@@ -1,6 +1,6 @@
 /** Everything about one record, for the inline expansion and for the panel. */
-import { SegmentedControl } from "@mantine/core";
-import { IconColumns3, IconMinus, IconPlus } from "@tabler/icons-react";
+import { Button, SegmentedControl } from "@mantine/core";
+import { IconColumns3, IconListSearch, IconMinus, IconPlus } from "@tabler/icons-react";
 import { type KeyboardEvent, type ReactNode, useMemo, useState } from "react";
 import { CopyIcon, CopyTextButton } from "../../components/common/CopyButton.tsx";
 import { IconButton } from "../../components/common/IconButton.tsx";
@@ -102,6 +102,7 @@ function Body({ body, words }: { body: string; words: string[] }): ReactNode {
 }
 
 export function RecordDetail({ record, zone, words }: { record: LogRecord; zone: string; words: string[] }): ReactNode {
+  const { openContext } = useFilters();
   const groups = useMemo(() => detailGroups(record), [record]);
   const [active, setActive] = useState<string | null>(null);
   const severity = asSeverity(record.severity);
@@ -120,7 +121,18 @@ export function RecordDetail({ record, zone, words }: { record: LogRecord; zone:
               {t.logs.observed} {formatInstant(fromNsText(record.observed_timestamp), zone, 9)}
             </span>
           )}
-        <CopyTextButton text={recordJson(record)} label={t.logs.copyRecord} />
+        {openContext && (
+          <Button
+            size="compact-xs"
+            variant="default"
+            title={t.context.openHelp}
+            leftSection={<IconListSearch size={14} />}
+            onClick={() => openContext(record.id)}
+          >
+            {t.context.open}
+          </Button>
+        )}
+        <CopyTextButton text={() => recordJson(record)} label={t.logs.copyRecord} />
       </div>
       <Body body={record.body} words={words} />
       {groups.map((group) => (

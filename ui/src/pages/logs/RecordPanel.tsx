@@ -6,8 +6,10 @@ import { SidePanel } from "../../components/shell/SidePanel.tsx";
 import { ApiError } from "../../core/api/errors.ts";
 import type { LogRecord } from "../../core/api/types.ts";
 import { t } from "../../core/text.ts";
+import { useAction } from "../../hooks/useActions.tsx";
 import { useRecord } from "../../hooks/useLogs.ts";
 import { RecordDetail } from "./RecordDetail.tsx";
+import { useFilters } from "./useFilters.tsx";
 
 interface Props {
   id: string;
@@ -21,6 +23,12 @@ export function RecordPanel({ id, known, zone, words, onClose }: Props): ReactNo
   const client = useQueryClient();
   const fetched = useRecord(id, known);
   const record = known ?? fetched.data;
+  const { openContext } = useFilters();
+  useAction("context", () => {
+    if (!openContext || !record) return false;
+    openContext(record.id);
+    return true;
+  });
   return (
     <SidePanel title={t.logs.record} onClose={onClose}>
       {record && <RecordDetail key={record.id} record={record} zone={zone} words={words} />}

@@ -1,20 +1,15 @@
 /** One log line. Clicks and hovering are handled by the grid, so that a row carries no listener of its own. */
-import { memo, type ReactNode, useMemo } from "react";
+import { memo, type ReactNode } from "react";
+import { hasAnsi } from "../../core/ansi.ts";
 import type { LogRecord } from "../../core/api/types.ts";
-import {
-  cellText,
-  highlight,
-  LINE_CHARACTERS,
-  oneLine,
-  SHOWN_CHARACTERS,
-  withoutAnsi,
-} from "../../core/logs/records.ts";
+import { cellText, joinLines, LINE_CHARACTERS, SHOWN_CHARACTERS } from "../../core/logs/records.ts";
 import { asSeverity, SEVERITY_LETTER } from "../../core/logs/severity.ts";
 import { t } from "../../core/text.ts";
 import { formatClock, formatDate } from "../../core/time/format.ts";
 import { fromNsText } from "../../core/time/instant.ts";
 import { RecordDetail } from "./RecordDetail.tsx";
 import styles from "./Rows.module.css";
+import { AnsiText, Marked } from "./StyledText.tsx";
 
 export interface RowProps {
   record: LogRecord;
@@ -35,14 +30,16 @@ export interface RowProps {
 }
 
 function BodyText({ body, words, wrap }: { body: string; words: string[]; wrap: boolean }): ReactNode {
-  const parts = useMemo(() => {
-    const text = wrap ? withoutAnsi(body.slice(0, SHOWN_CHARACTERS)) : oneLine(body);
-    return highlight(text, words);
-  }, [body, words, wrap]);
-  const cut = body.length > (wrap ? SHOWN_CHARACTERS : LINE_CHARACTERS);
+  const limit = wrap ? SHOWN_CHARACTERS : LINE_CHARACTERS;
+  const cut = body.length > limit;
+  const text = cut ? body.slice(0, limit) : body;
   return (
     <>
-      {parts.map((part, index) => (part.hit ? <mark key={index}>{part.text}</mark> : part.text))}
+      {hasAnsi(text) ? (
+        <AnsiText text={text} words={words} line={!wrap} />
+      ) : (
+        <Marked text={wrap ? text : joinLines(text)} words={words} />
+      )}
       {cut && <span className={styles.muted}> …</span>}
     </>
   );

@@ -1,5 +1,5 @@
 /** Verbs for the row and the cell under the pointer; there is only ever one of these. */
-import { IconLayoutSidebarRightExpand, IconMinus, IconPlus } from "@tabler/icons-react";
+import { IconLayoutSidebarRightExpand, IconListSearch, IconMinus, IconPlus } from "@tabler/icons-react";
 import type { ReactNode } from "react";
 import { CopyIcon } from "../../components/common/CopyButton.tsx";
 import { IconButton } from "../../components/common/IconButton.tsx";
@@ -7,7 +7,7 @@ import type { LogRecord } from "../../core/api/types.ts";
 import { fieldValue, recordJson } from "../../core/logs/records.ts";
 import { t } from "../../core/text.ts";
 import styles from "./Rows.module.css";
-import { asFilterValue } from "./useFilters.tsx";
+import { asFilterValue, useFilters } from "./useFilters.tsx";
 
 interface Props {
   top: number;
@@ -21,6 +21,7 @@ interface Props {
 }
 
 export function RowTools({ top, width, height, record, field, onFilter, onExclude, onOpen }: Props): ReactNode {
+  const { openContext } = useFilters();
   const filterable = field !== "" && asFilterValue(fieldValue(record, field)) !== null;
   const what = field === "body" ? t.logs.similar : field;
   return (
@@ -40,7 +41,12 @@ export function RowTools({ top, width, height, record, field, onFilter, onExclud
             </IconButton>
           </>
         )}
-        <CopyIcon text={recordJson(record)} label={t.logs.copyRecord} />
+        {openContext && (
+          <IconButton label={t.context.open} hotkey="C" size={24} onClick={() => openContext(record.id)}>
+            <IconListSearch size={14} />
+          </IconButton>
+        )}
+        <CopyIcon text={() => recordJson(record)} label={t.logs.copyRecord} />
         <IconButton label={t.logs.openPanel} size={24} onClick={onOpen}>
           <IconLayoutSidebarRightExpand size={14} />
         </IconButton>

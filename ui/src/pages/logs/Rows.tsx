@@ -9,6 +9,7 @@ import {
   type KeyboardEvent,
   type MouseEvent,
   type ReactNode,
+  type RefObject,
   useCallback,
   useEffect,
   useLayoutEffect,
@@ -16,6 +17,7 @@ import {
   useState,
 } from "react";
 import type { LogRecord } from "../../core/api/types.ts";
+import type { PauseReason } from "../../core/live/buffer.ts";
 import { fieldValue } from "../../core/logs/records.ts";
 import { ROW_HEIGHT } from "../../core/prefs.ts";
 import { t } from "../../core/text.ts";
@@ -43,11 +45,17 @@ export interface RowsProps {
   selectedId: string;
   /** Changes when the rows belong to another query. */
   identity: string;
-  onOrder(order: Order): void;
+  /** Without it the order cannot be turned. */
+  onOrder?(order: Order): void;
   onSelect(id: string): void;
   onNeedNext(): void;
   onNeedPrevious(): void;
-  onReading(reading: boolean): void;
+  /** Why the rows should stand still; null when nobody is reading. */
+  onReading(reason: PauseReason | null): void;
+  /** The pointer goes down on a row. */
+  onPress?(): void;
+  /** Stands at the end instead of "end of the results". */
+  tail?: string;
 }
 
 const NEAR = 30;
@@ -70,7 +78,7 @@ export function Rows(props: RowsProps): ReactNode {
   } = props;
   const { density, wrap } = usePrefs();
   const setPrefs = useSetPrefs();
-  const { filter, exclude } = useFilters();
+  const { filter, exclude, openContext } = useFilters();
   const [scroller, { width }] = useSize<HTMLDivElement>();
   const [active, setActive] = useState(-1);
   const [cell, setCell] = useState(0);
@@ -99,6 +107,7 @@ export function Rows(props: RowsProps): ReactNode {
   useLayoutEffect(() => {
     scroller.current?.scrollTo({ top: 0 });
     setActive(-1);
+    setKeyed(false);
     setExpanded(new Set());
     setHovered(null);
   }, [identity]);
@@ -106,8 +115,20 @@ export function Rows(props: RowsProps): ReactNode {
     if (last >= end - NEAR && hasMore) onNeedNext();
     if (before > 0 && first < before + NEAR) onNeedPrevious();
   }, [first, last, end, before, hasMore, onNeedNext, onNeedPrevious]);
-  const reading = expanded.size > 0 || selectedId !== "" || (virtual.scrollOffset ?? 0) > height;
-  useEffect(() => onReading(reading), [reading, onReading]);
+  const selecting = useSelecting(scroller);
+  const reading: PauseReason | null =
+    expanded.size > 0 || selectedId !== ""
+      ? "open"
+      : selecting
+        ? "select"
+        : (virtual.scrollOffset ?? 0) > height
+          ? "scroll"
+          : keyed && active >= 0
+            ? "key"
+            : null;
+  useEffect(() => {
+    onReading(reading);
+  }, [reading, onReading]);
 
   const toggle = useCallback(
     (index: number, id: string) => {
@@ -168,6 +189,12 @@ export function Rows(props: RowsProps): ReactNode {
     "exclude",
     withActive((record) => verb(record, cells[cell] ?? "service", exclude)),
   );
+  useAction("context", () => {
+    const record = recordAt(active);
+    if (!record || !openContext) return false;
+    openContext(record.id);
+    return true;
+  });
   useAction("wrap", () => setPrefs({ wrap: !wrap }) as undefined);
 
   const rowOf = (event: MouseEvent): number => {
@@ -186,6 +213,7 @@ export function Rows(props: RowsProps): ReactNode {
   };
   /** The keyboard stays with the grid when a chevron is clicked. */
   const onDown = (event: MouseEvent): void => {
+    if (props.onPress && (event.target as Element).closest("[data-index], [data-tools]")) props.onPress();
     if (!(event.target as Element).closest("[data-act]")) return;
     event.preventDefault();
     scroller.current?.focus({ preventScroll: true });
@@ -246,7 +274,8 @@ export function Rows(props: RowsProps): ReactNode {
       <div className={styles.sizer} role="rowgroup" style={{ height: virtual.getTotalSize(), width: rowWidth }}>
         {items.map((item) => {
           const record = recordAt(item.index);
-          if (!record) return <Tail key={item.key} start={item.start} end={item.index >= end} more={hasMore} />;
+          if (!record)
+            return <Tail key={item.key} start={item.start} end={item.index >= end} more={hasMore} text={props.tail} />;
           const open = expanded.has(record.id);
           return (
             <Row
@@ -285,12 +314,35 @@ export function Rows(props: RowsProps): ReactNode {
   );
 }
 
-function Tail({ start, end, more }: { start: number; end: boolean; more: boolean }): ReactNode {
+/** True while text inside the element is selected. */
+function useSelecting(box: RefObject<HTMLElement | null>): boolean {
+  const [selecting, setSelecting] = useState(false);
+  useEffect(() => {
+    const onChange = (): void => {
+      const selection = document.getSelection();
+      const inside =
+        selection !== null && !selection.isCollapsed && box.current?.contains(selection.anchorNode) === true;
+      setSelecting(inside);
+    };
+    document.addEventListener("selectionchange", onChange);
+    return () => document.removeEventListener("selectionchange", onChange);
+  }, [box]);
+  return selecting;
+}
+
+interface TailProps {
+  start: number;
+  end: boolean;
+  more: boolean;
+  text: string | undefined;
+}
+
+function Tail({ start, end, more, text = t.logs.endOfRows }: TailProps): ReactNode {
   return (
     <div className={styles.row} style={{ transform: `translateY(${start}px)` }} role="row">
       <div role="gridcell">
         {end && !more ? (
-          <div className={styles.tail}>{t.logs.endOfRows}</div>
+          <div className={styles.tail}>{text}</div>
         ) : (
           <div className={`skeleton ${styles.placeholder}`} />
         )}
@@ -306,7 +358,7 @@ function RowsHeader({
 }: {
   columns: string[];
   order: Order;
-  onOrder(order: Order): void;
+  onOrder: ((order: Order) => void) | undefined;
 }): ReactNode {
   const { toggleColumn } = useFilters();
   const Arrow = order === "desc" ? IconArrowDown : IconArrowUp;
@@ -320,14 +372,18 @@ function RowsHeader({
           <span className="visually-hidden">{t.logs.severity}</span>
         </div>
         <div role="columnheader" aria-sort={order === "desc" ? "descending" : "ascending"}>
-          <button
-            type="button"
-            className={styles.sort}
-            title={order === "desc" ? t.logs.newest : t.logs.oldest}
-            onClick={() => onOrder(order === "desc" ? "asc" : "desc")}
-          >
-            {t.logs.time} <Arrow size={12} />
-          </button>
+          {onOrder ? (
+            <button
+              type="button"
+              className={styles.sort}
+              title={order === "desc" ? t.logs.newest : t.logs.oldest}
+              onClick={() => onOrder(order === "desc" ? "asc" : "desc")}
+            >
+              {t.logs.time} <Arrow size={12} />
+            </button>
+          ) : (
+            t.logs.time
+          )}
         </div>
         <div role="columnheader">{t.logs.service}</div>
         {columns.map((name) => (

@@ -89,18 +89,50 @@ interface Props {
   total: number | undefined;
   statistics: Statistics | undefined;
   running: boolean;
+  /** Before and after what is said about the result. */
+  tabs?: ReactNode;
+  tools?: ReactNode;
 }
 
-export function StatusLine({ scope, matched, total, statistics, running }: Props): ReactNode {
-  const { facetsShown, wrap } = usePrefs();
+/** Wrapping and row height: how rows are shown. */
+export function RowSettings(): ReactNode {
+  const { wrap } = usePrefs();
   const setPrefs = useSetPrefs();
   return (
+    <>
+      <IconButton
+        label={t.logs.wrap}
+        hotkey="W"
+        size={24}
+        aria-pressed={wrap}
+        variant={wrap ? "light" : "subtle"}
+        color={wrap ? "nexus" : "gray"}
+        onClick={() => setPrefs({ wrap: !wrap })}
+      >
+        <IconTextWrap size={16} stroke={1.6} />
+      </IconButton>
+      <ViewMenu />
+    </>
+  );
+}
+
+/** Brings the sidebar back. */
+export function FacetsButton(): ReactNode {
+  const { facetsShown } = usePrefs();
+  const setPrefs = useSetPrefs();
+  if (facetsShown) return null;
+  return (
+    <IconButton label={t.logs.showFacets} size={24} onClick={() => setPrefs({ facetsShown: true })}>
+      <IconLayoutSidebarLeftExpand size={16} stroke={1.6} />
+    </IconButton>
+  );
+}
+
+export function StatusLine({ scope, matched, total, statistics, running, tabs, tools }: Props): ReactNode {
+  return (
     <div className={styles.line}>
-      {!facetsShown && (
-        <IconButton label={t.logs.showFacets} size={24} onClick={() => setPrefs({ facetsShown: true })}>
-          <IconLayoutSidebarLeftExpand size={16} stroke={1.6} />
-        </IconButton>
-      )}
+      <FacetsButton />
+      {tabs}
       <span className={styles.count} data-testid="matched">
         {matched === undefined
           ? running
@@ -129,18 +161,8 @@ export function StatusLine({ scope, matched, total, statistics, running }: Props
           : ""}
       </span>
       <span className={styles.space} />
-      <IconButton
-        label={t.logs.wrap}
-        hotkey="W"
-        size={24}
-        aria-pressed={wrap}
-        variant={wrap ? "light" : "subtle"}
-        color={wrap ? "nexus" : "gray"}
-        onClick={() => setPrefs({ wrap: !wrap })}
-      >
-        <IconTextWrap size={16} stroke={1.6} />
-      </IconButton>
-      <ViewMenu />
+      {tools}
+      <RowSettings />
     </div>
   );
 }

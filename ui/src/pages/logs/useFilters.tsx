@@ -21,6 +21,10 @@ export interface Filters {
   find(field: string, value: FilterValue): Part | undefined;
   remove(part: Part): void;
   toggleColumn(field: string): void;
+  /** What the same stream wrote around a record; undefined where there is no such view. */
+  openContext?: (id: string) => void;
+  /** Statistics of a field, in the panel. */
+  openField?: (field: string) => void;
 }
 
 const FiltersContext = createContext<Filters | null>(null);
@@ -31,10 +35,13 @@ interface Props {
   columns: string[];
   onQuery(query: string): void;
   onColumns(columns: string[]): void;
+  onContext?: (id: string) => void;
+  onField?: (field: string) => void;
   children: ReactNode;
 }
 
-export function FiltersProvider({ query, parts, columns, onQuery, onColumns, children }: Props): ReactNode {
+export function FiltersProvider(props: Props): ReactNode {
+  const { query, parts, columns, onQuery, onColumns, onContext, onField, children } = props;
   const value = useMemo<Filters>(
     () => ({
       parts,
@@ -46,8 +53,10 @@ export function FiltersProvider({ query, parts, columns, onQuery, onColumns, chi
       remove: (part) => onQuery(removeTerm(query, part)),
       toggleColumn: (field) =>
         onColumns(columns.includes(field) ? columns.filter((name) => name !== field) : [...columns, field]),
+      openContext: onContext,
+      openField: onField,
     }),
-    [query, parts, columns, onQuery, onColumns],
+    [query, parts, columns, onQuery, onColumns, onContext, onField],
   );
   return <FiltersContext value={value}>{children}</FiltersContext>;
 }

@@ -1,15 +1,18 @@
 /** First run: choose a source, make a key, run the snippet, watch data arrive. */
 import { Button, TextInput } from "@mantine/core";
+import { IconSearch } from "@tabler/icons-react";
 import { useMutation, useQuery, useQueryClient } from "@tanstack/react-query";
 import { type FormEvent, type ReactNode, useState } from "react";
 import { CopyTextButton } from "../../components/common/CopyButton.tsx";
 import { ApiError } from "../../core/api/errors.ts";
-import { SOURCES, type SourceId, type Step, targetFrom } from "../../core/snippets.ts";
+import { findSources, SOURCES, type SourceGroup, type SourceId, type Step, targetFrom } from "../../core/snippets.ts";
 import { t } from "../../core/text.ts";
 import { useApi, useBackend } from "../../hooks/useApi.tsx";
-import { usePermission } from "../../hooks/useSession.ts";
+import { usePermission, useSession } from "../../hooks/useSession.ts";
 import { Probe, useArrival } from "./Probe.tsx";
 import styles from "./StartPage.module.css";
+
+const GROUPS: readonly SourceGroup[] = ["apps", "agents", "system", "cloud"];
 
 function Numbered({
   number,
@@ -111,6 +114,13 @@ export function GetStarted(): ReactNode {
   const api = useApi();
   const [id, setId] = useState<SourceId>("python");
   const [secret, setSecret] = useState("");
+  const [typed, setTyped] = useState("");
+  const { tenant } = useBackend();
+  const session = useSession().data;
+  const found = findSources(typed);
+  const groups = GROUPS.map((group) => [group, found.filter((entry) => entry.group === group)] as const).filter(
+    ([, sources]) => sources.length > 0,
+  );
   const info = useQuery({
     queryKey: ["info"],
     queryFn: ({ signal }) => api.info(signal),
@@ -118,28 +128,49 @@ export function GetStarted(): ReactNode {
   });
   const arrival = useArrival();
   const source = SOURCES.find((entry) => entry.id === id) ?? SOURCES[0];
-  const target = targetFrom(location, info.data, secret || t.start.placeholderKey);
+  const target = targetFrom(location, info.data, secret || t.start.placeholderKey, tenant.current || session?.tenant);
   return (
     <>
       <Numbered number={1} done={secret !== ""} title={t.start.source}>
-        <div className={styles.sources} role="radiogroup" aria-label={t.start.source}>
-          {SOURCES.map((entry) => (
-            <button
-              key={entry.id}
-              type="button"
-              role="radio"
-              aria-checked={entry.id === id}
-              className={styles.source}
-              onClick={() => setId(entry.id)}
-            >
-              <b>{entry.title}</b>
-              <span>{entry.summary}</span>
-            </button>
+        <TextInput
+          size="xs"
+          className={styles.find}
+          value={typed}
+          onChange={(event) => setTyped(event.currentTarget.value)}
+          placeholder={t.start.find}
+          aria-label={t.start.find}
+          leftSection={<IconSearch size={14} />}
+        />
+        <div role="radiogroup" aria-label={t.start.source}>
+          {groups.map(([group, sources]) => (
+            <div key={group} className={styles.group}>
+              <h3>{t.start.groups[group]}</h3>
+              <div className={styles.sources}>
+                {sources.map((entry) => (
+                  <button
+                    key={entry.id}
+                    type="button"
+                    role="radio"
+                    aria-checked={entry.id === id}
+                    className={styles.source}
+                    onClick={() => setId(entry.id)}
+                  >
+                    <b>{entry.title}</b>
+                    <span>{entry.summary}</span>
+                  </button>
+                ))}
+              </div>
+            </div>
           ))}
         </div>
+        {groups.length === 0 && <p className={styles.muted}>{t.start.noSource}</p>}
       </Numbered>
-      <Numbered number={2} done={secret !== ""} title={t.start.key}>
-        <KeyStep secret={secret} source={id} onSecret={setSecret} />
+      <Numbered number={2} done={secret !== "" || source?.keyless === true} title={t.start.key}>
+        {source?.keyless ? (
+          <p className={styles.muted}>{t.start.keyless}</p>
+        ) : (
+          <KeyStep secret={secret} source={id} onSecret={setSecret} />
+        )}
       </Numbered>
       <Numbered number={3} done={arrival.arrived > 0} title={t.start.snippet}>
         {source?.steps(target).map((step) => (
