@@ -296,14 +296,14 @@ impl Translator<'_> {
     }
 
     fn member(&mut self) -> Result<()> {
-        if self.rest().starts_with("[:")
-            && let Some(end) = self.rest().find(":]")
+        if let Some(inside) = self.rest().strip_prefix("[:")
+            && let Some(end) = inside.find(":]")
         {
-            let name = &self.rest()[2..end];
+            let name = &inside[..end];
             if !POSIX.contains(&name.strip_prefix('^').unwrap_or(name)) {
                 return self.error("unknown class");
             }
-            let class = self.rest()[..end + 2].to_owned();
+            let class = format!("[:{name}:]");
             self.at += class.len();
             self.out.push_str(&class);
             return Ok(());
@@ -389,6 +389,7 @@ mod tests {
             (r"^[\w-]+$", "a_-"),
             (r"^[[a]+$", "[a"),
             (r"^[a-]+$", "a-"),
+            (r"^[[:]+$", "[:"),
             (r"\x41\x{e9}\101", "AéA"),
             (r"(?P<name>a)(?<other>b)", "ab"),
             (r"\/\-\#", "/-#"),
@@ -443,6 +444,7 @@ mod tests {
             r"\e",
             r"\x{110000}",
             "[[:nope:]]",
+            "[[:]x[:]]",
             r"\p",
         ] {
             assert!(Pattern::new(expression, 4 << 20).is_err(), "{expression}");
