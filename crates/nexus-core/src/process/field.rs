@@ -320,8 +320,11 @@ pub fn member(json: &[u8], name: &[u8]) -> Option<OwnedValue> {
     members(json)?.into_iter().find(|(key, _)| key == name).and_then(|(_, value)| value)
 }
 
-/// Members of a JSON object; null is None.
-pub fn members(json: &[u8]) -> Option<Vec<(Vec<u8>, Option<OwnedValue>)>> {
+/// Name and value of a member of an object; null is None.
+pub type Member = (Vec<u8>, Option<OwnedValue>);
+
+/// Members of a JSON object.
+pub fn members(json: &[u8]) -> Option<Vec<Member>> {
     let mut found = Vec::new();
     let mut reader = Reader::new(json);
     let mut scratch = Vec::new();

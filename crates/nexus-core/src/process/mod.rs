@@ -233,6 +233,7 @@ impl Pipelines {
     }
 
     /// The same pipelines for somebody else: nothing is remembered in common, but what `previous` remembers is taken over.
+    #[must_use]
     pub fn fork(&self, previous: Option<&Self>) -> Self {
         Self { states: self.fresh_states(previous), ..self.clone() }
     }
@@ -303,7 +304,9 @@ fn matching(when: Option<&Filter>, rows: &Rows, members: Option<&[bool]>) -> Vec
         None => vec![true; rows.len()],
     };
     if let Some(members) = members {
-        found.iter_mut().zip(members).for_each(|(found, member)| *found &= *member);
+        for (found, member) in found.iter_mut().zip(members) {
+            *found &= *member;
+        }
     }
     found
 }

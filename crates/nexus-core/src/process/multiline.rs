@@ -83,7 +83,9 @@ impl Processor for Multiline {
                 finish(rows, head);
             }
         }
-        open.into_values().for_each(|head| finish(rows, head));
+        for head in open.into_values() {
+            finish(rows, head);
+        }
         let failed: HashSet<u32> = rows.failures().iter().map(|&(row, _)| row).collect();
         for (row, head) in done {
             // A head that could not be written keeps its lines apart.

@@ -143,7 +143,7 @@ fn has_zone(text: &[u8]) -> bool {
 fn epoch(text: &[u8], unit: i64) -> Option<i64> {
     let text = std::str::from_utf8(text).ok()?;
     let (whole, fraction) = text.split_once('.').unwrap_or((text, ""));
-    if !whole.bytes().all(|byte| byte.is_ascii_digit()) || !fraction.bytes().all(|byte| byte.is_ascii_digit()) {
+    if !whole.bytes().chain(fraction.bytes()).all(|byte| byte.is_ascii_digit()) {
         return None;
     }
     let mut ns = whole.parse::<i64>().ok()?.checked_mul(unit)?;

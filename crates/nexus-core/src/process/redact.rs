@@ -448,7 +448,7 @@ fn card_from(text: &[u8], start: usize) -> Option<usize> {
             found = Some(end);
         }
         let goes_on = matches!(next, Some(b' ' | b'-')) && text.get(end + 1).is_some_and(u8::is_ascii_digit);
-        if !goes_on || !(2..=7).contains(&length) {
+        if !(goes_on && (2..=7).contains(&length)) {
             return found;
         }
         at = end + 1;
@@ -463,7 +463,7 @@ fn luhn(digits: &[u8]) -> bool {
         .enumerate()
         .map(|(place, digit)| {
             let digit = u32::from(digit - b'0');
-            if place % 2 == 0 { digit } else { digit / 5 + digit * 2 % 10 }
+            if place.is_multiple_of(2) { digit } else { digit / 5 + digit * 2 % 10 }
         })
         .sum();
     sum % 10 == 0

@@ -227,11 +227,11 @@ fn lines_of_one_stream_are_joined_and_order_stays() {
 
 #[test]
 fn samples_depend_on_the_field_alone() {
-    let lines: String = (0..2000).map(|n| format!("{{\"_msg\":\"m\",\"user\":\"u{}\"}}\n", n % 1000)).collect();
+    let lines = repeated(0..2000, |n| format!("{{\"_msg\":\"m\",\"user\":\"u{}\"}}\n", n % 1000));
     let pipelines = steps(r#"{"type":"sample","options":{"ratio":0.25,"field":"user"}}"#);
     let processed = pipelines.run(decode(&lines), &context(NOW, 1));
     let kept = processed.batch.num_rows();
-    assert!(kept % 2 == 0 && (400..600).contains(&kept), "{kept}");
+    assert!(kept.is_multiple_of(2) && (400..600).contains(&kept), "{kept}");
     assert_eq!(processed.counts[0].dropped, [("sampled", 2000 - kept as u64)]);
     let again = pipelines.run(decode(&lines), &Context { seed: 99, ..context(NOW, 2) });
     assert_eq!(again.batch.num_rows(), kept);
@@ -263,7 +263,7 @@ fn a_throttle_lets_through_its_rate_and_gives_back_what_was_not_stored() {
     assert_eq!(run(NOW + 3_600_000_000_000, true), 4 + 3);
     // Beyond the cap keys share a bucket.
     let pipelines = steps(r#"{"type":"throttle","options":{"rate":1,"keys":["k"],"max_keys":2}}"#);
-    let many: String = (0..10).map(|n| format!("{{\"_msg\":\"a\",\"k\":{n}}}\n")).collect();
+    let many = repeated(0..10, |n| format!("{{\"_msg\":\"a\",\"k\":{n}}}\n"));
     assert_eq!(pipelines.run(decode(&many), &context(NOW, 1)).batch.num_rows(), 3);
 }
 
@@ -366,7 +366,7 @@ fn redaction_reaches_every_place() {
 
 #[test]
 fn metrics_are_derived_when_stored() {
-    let lines: String = (0..10).map(|n| format!("{{\"_msg\":\"m\",\"took\":{n},\"path\":\"/{}\"}}\n", n % 5)).collect();
+    let lines = repeated(0..10, |n| format!("{{\"_msg\":\"m\",\"took\":{n},\"path\":\"/{}\"}}\n", n % 5));
     let pipelines = steps(
         r#"{"type":"derive_metrics","options":{"name":"requests","labels":{"path":"path"},"max_series":3}},
            {"type":"derive_metrics","options":{"name":"took","kind":"histogram","field":"took","buckets":[1,5]}}"#,
@@ -382,8 +382,7 @@ fn metrics_are_derived_when_stored() {
 
 #[test]
 fn records_that_do_not_match_pass_by_in_order() {
-    let lines: String =
-        (0..100).map(|n| format!("{{\"_msg\":\"m{n} {}\"}}\n", if n % 3 == 0 { "hit" } else { "miss" })).collect();
+    let lines = repeated(0..100, |n| format!("{{\"_msg\":\"m{n} {}\"}}\n", if n % 3 == 0 { "hit" } else { "miss" }));
     let spec = format!(
         r#"[{{"name":"p","when":"{0}","steps":[{{"type":"set","options":{{"fields":{{"a":1}}}}}},
             {{"type":"sample","options":{{"ratio":0.5,"field":"body"}}}}]}},
@@ -467,6 +466,11 @@ fn errors_name_the_place() {
     }
     let disabled = r#"[{"name":"p","steps":[{"type":"nope","enabled":false}]},{"name":"q","enabled":false,"steps":[{"type":"x"}]}]"#;
     assert!(Pipelines::compile(disabled.as_bytes(), None).unwrap().is_empty());
+}
+
+/// The texts of some numbers, one after another.
+fn repeated(numbers: std::ops::Range<usize>, text: impl Fn(usize) -> String) -> String {
+    numbers.fold(String::new(), |whole, number| whole + &text(number))
 }
 
 /// The encoded predicate of the word `hit`, within a JSON string.

@@ -32,6 +32,9 @@ impl Outcome {
     }
 }
 
+/// Field, value before, value after, as JSON.
+pub type FieldChange = (String, Option<Vec<u8>>, Option<Vec<u8>>);
+
 /// One step and one record that it did something to.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Change {
@@ -44,7 +47,7 @@ pub struct Change {
     /// What came of it.
     pub outcome: Outcome,
     /// Field, value before, value after, as JSON.
-    pub fields: Vec<(String, Option<Vec<u8>>, Option<Vec<u8>>)>,
+    pub fields: Vec<FieldChange>,
     /// Why it was dropped or failed.
     pub message: &'static str,
 }
@@ -174,7 +177,7 @@ impl Watcher for Notes {
     }
 }
 
-fn difference(before: Fields, mut after: Fields) -> Vec<(String, Option<Vec<u8>>, Option<Vec<u8>>)> {
+fn difference(before: Fields, mut after: Fields) -> Vec<FieldChange> {
     let mut changed = Vec::new();
     for (name, old) in before {
         match after.remove(&name) {
