@@ -117,10 +117,10 @@ impl Delivery<'_> {
         let data = self.unpacked(&data.ok_or(UNKNOWN)?)?;
         let data = mended(&data);
         self.base(decoder, &[]);
-        if self.cloud_watch(decoder, &data, number, inner)? {
+        if self.cloud_watch(decoder, &data, number, inner) {
             return Ok(());
         }
-        self.contents(decoder, &data, number, inner);
+        contents(decoder, &data, number, inner);
         Ok(())
     }
 
@@ -130,13 +130,10 @@ impl Delivery<'_> {
         if data.starts_with(GZIP) {
             data = decompress(&data, Encoding::Gzip, self.left).map_err(|error| Reject::Message(error.to_string()))?;
         }
-        match self.left.checked_sub(data.len()) {
-            Some(left) => self.left = left,
-            None => {
-                let limit = self.limit;
-                return Err(Reject::Message(format!("the records are larger than {limit} bytes together")));
-            }
-        }
+        let Some(left) = self.left.checked_sub(data.len()) else {
+            return Err(Reject::Message(format!("the records are larger than {} bytes together", self.limit)));
+        };
+        self.left = left;
         Ok(data)
     }
 
@@ -147,18 +144,12 @@ impl Delivery<'_> {
     }
 
     /// Take a payload of CloudWatch Logs; false when it is none.
-    fn cloud_watch(
-        &mut self,
-        decoder: &mut Decoder<'_>,
-        data: &[u8],
-        number: u64,
-        inner: &mut Rejections,
-    ) -> Result<bool, Reject> {
-        let Some(payload) = Payload::read(data) else { return Ok(false) };
+    fn cloud_watch(&self, decoder: &mut Decoder<'_>, data: &[u8], number: u64, inner: &mut Rejections) -> bool {
+        let Some(payload) = Payload::read(data) else { return false };
         if *payload.kind == *b"CONTROL_MESSAGE" {
-            return Ok(true);
+            return true;
         }
-        let Some(mut events) = payload.events else { return Ok(false) };
+        let Some(mut events) = payload.events else { return false };
         self.base(
             decoder,
             &[
@@ -171,33 +162,33 @@ impl Delivery<'_> {
         let mut rejected = Rejections::default();
         elements(decoder, &mut events, &mut rejected, event);
         pass(&rejected, inner, |event, message| (number, format!("log event {event}: {message}")));
-        Ok(true)
+        true
     }
+}
 
-    /// JSON objects, and from where they end lines of text.
-    fn contents(&mut self, decoder: &mut Decoder<'_>, data: &[u8], number: u64, inner: &mut Rejections) {
-        let mut reader = Reader::new(data);
-        let mut text = data;
-        while reader.peek() == Some(b'{') {
-            let start = reader.position;
-            if skip_value(&mut reader).is_err() {
-                break;
-            }
-            let end = reader.position;
-            text = &data[end..];
-            let mut object = Reader::new(&data[start..end]);
-            if let Err(reject) = decoder.record(&mut object, |_| Ok(())) {
-                decoder.builder.abort_record();
-                inner.push(number, || reject.message());
-            }
+/// JSON objects, and from where they end lines of text.
+fn contents(decoder: &mut Decoder<'_>, data: &[u8], number: u64, inner: &mut Rejections) {
+    let mut reader = Reader::new(data);
+    let mut text = data;
+    while reader.peek() == Some(b'{') {
+        let start = reader.position;
+        if skip_value(&mut reader).is_err() {
+            break;
         }
-        text_lines(decoder, text, MESSAGE, &[], |decoder, line, result| {
-            if let Err(reject) = result {
-                decoder.builder.abort_record();
-                inner.push(number, || format!("line {line}: {}", reject.message()));
-            }
-        });
+        let end = reader.position;
+        text = &data[end..];
+        let mut object = Reader::new(&data[start..end]);
+        if let Err(reject) = decoder.record(&mut object, |_| Ok(())) {
+            decoder.builder.abort_record();
+            inner.push(number, || reject.message());
+        }
     }
+    text_lines(decoder, text, MESSAGE, &[], |decoder, line, result| {
+        if let Err(reject) = result {
+            decoder.builder.abort_record();
+            inner.push(number, || format!("line {line}: {}", reject.message()));
+        }
+    });
 }
 
 /// Count rejections on, the kept ones with a place of their own.

@@ -106,6 +106,9 @@ fn own_mapping(mapping: &FieldMapping) -> FieldMapping {
     FieldMapping { time_fields: None, message_fields: None, stream_fields: Vec::new(), ..mapping.clone() }
 }
 
+/// Name and value of structured metadata.
+type Pair<'a> = (Cow<'a, [u8]>, Cow<'a, [u8]>);
+
 struct Push<'m> {
     decoder: Decoder<'m>,
     rejections: Rejections,
@@ -225,7 +228,7 @@ impl<'m> Push<'m> {
             }
         }
         self.enter(labels::parse(&mended(labels)));
-        let mut metadata: Vec<(Cow<'a, [u8]>, Cow<'a, [u8]>)> = Vec::new();
+        let mut metadata: Vec<Pair<'a>> = Vec::new();
         let mut stream = stream;
         while let Some(tag) = stream.tag()? {
             match tag {
@@ -242,7 +245,7 @@ impl<'m> Push<'m> {
     fn protobuf_entry<'a>(
         &mut self,
         mut entry: wire::Reader<'a>,
-        metadata: &mut Vec<(Cow<'a, [u8]>, Cow<'a, [u8]>)>,
+        metadata: &mut Vec<Pair<'a>>,
     ) -> Result<(), WireError> {
         let (mut seconds, mut nanos, mut line) = (0_i64, 0_i32, &b""[..]);
         while let Some(tag) = entry.tag()? {
@@ -263,18 +266,16 @@ impl<'m> Push<'m> {
             }
         }
         self.number += 1;
-        let result = match self.fault.clone() {
-            Some(fault) => Err(Reject::Message(fault)),
-            None => {
-                let time = i128::from(seconds) * 1_000_000_000 + i128::from(nanos);
-                let time = i64::try_from(time).map_err(|_| {
-                    Reject::Message(format!("the time {seconds} s is outside of 1970-01-01 to 2262-04-11"))
-                });
-                let metadata = &*metadata;
-                self.entry(time, &mended(line), |decoder, slots| {
-                    metadata.iter().try_for_each(|(name, value)| decoder.text_field(name, value, slots))
-                })
-            }
+        let result = if let Some(fault) = self.fault.clone() {
+            Err(Reject::Message(fault))
+        } else {
+            let time = i128::from(seconds) * 1_000_000_000 + i128::from(nanos);
+            let time = i64::try_from(time)
+                .map_err(|_| Reject::Message(format!("the time {seconds} s is outside of 1970-01-01 to 2262-04-11")));
+            let metadata = &*metadata;
+            self.entry(time, &mended(line), |decoder, slots| {
+                metadata.iter().try_for_each(|(name, value)| decoder.text_field(name, value, slots))
+            })
         };
         settle(&mut self.decoder, &mut self.rejections, self.number, result);
         Ok(())
@@ -448,7 +449,7 @@ fn json_labels(reader: &mut Reader<'_>) -> Result<Result<Labels, String>, JsonEr
     Ok(labels)
 }
 
-fn pair<'a>(mut message: wire::Reader<'a>) -> Result<(Cow<'a, [u8]>, Cow<'a, [u8]>), WireError> {
+fn pair(mut message: wire::Reader<'_>) -> Result<Pair<'_>, WireError> {
     let (mut name, mut value) = (&b""[..], &b""[..]);
     while let Some(tag) = message.tag()? {
         match tag {
