@@ -59,7 +59,8 @@ def test_no_credentials_no_entry(nexus: NexusProcess, route: Route) -> None:
     for options in ({"token": ""}, {"token": "wrong"}, {"token": "", "headers": {"Cookie": "nexus_session=wrong"}}):
         answer = call(nexus, route, **options)
         assert answer.status == 401
-        json.loads(answer.body)
+        if route.refuse is None:
+            json.loads(answer.body)
 
 
 @pytest.mark.parametrize("route", PERMITTED, ids=[f"{route.method} {route.path}" for route in PERMITTED])
