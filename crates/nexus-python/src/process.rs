@@ -20,6 +20,7 @@ impl Pipelines {
     /// Compile a specification. Raises ValueError.
     #[new]
     #[pyo3(signature = (spec, previous=None))]
+    #[allow(clippy::needless_pass_by_value)] // Arguments are extracted by value.
     fn new(py: Python<'_>, spec: &Bound<'_, PyBytes>, previous: Option<PyRef<'_, Self>>) -> PyResult<Self> {
         let spec = spec.as_bytes();
         let previous = previous.as_ref().map(|previous| &previous.inner);
@@ -126,6 +127,7 @@ impl Processed {
 }
 
 type FieldChange = (String, Option<Py<PyBytes>>, Option<Py<PyBytes>>);
+type StepChange = (u32, String, u32, &'static str, Vec<FieldChange>, &'static str);
 
 /// A processed batch, with what happened to each record.
 #[pyclass(frozen, module = "nexus._native")]
@@ -136,15 +138,14 @@ pub struct Traced {
     origins: Vec<u32>,
     #[pyo3(get)]
     routed_origins: Vec<Vec<u32>>,
-    changes: Vec<(u32, String, u32, &'static str, Vec<FieldChange>, &'static str)>,
+    changes: Vec<StepChange>,
 }
 
 #[pymethods]
 impl Traced {
     /// (row, pipeline, step, outcome, [(field, JSON before, JSON after)], message), in the order in which it happened.
     #[getter]
-    #[allow(clippy::type_complexity)]
-    fn changes(&self, py: Python<'_>) -> Vec<(u32, String, u32, &'static str, Vec<FieldChange>, &'static str)> {
+    fn changes(&self, py: Python<'_>) -> Vec<StepChange> {
         let copied = |field: &FieldChange| {
             let copy = |json: &Option<Py<PyBytes>>| json.as_ref().map(|json| json.clone_ref(py));
             (field.0.clone(), copy(&field.1), copy(&field.2))

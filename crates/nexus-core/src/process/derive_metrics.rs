@@ -135,7 +135,7 @@ impl Processor for DeriveMetrics {
             let row = row as usize;
             let number = match &value {
                 None => 1.0,
-                Some(source) => match source.get(&batch, row, &mut scratch).and_then(|value| value.to_number()) {
+                Some(source) => match source.get(&batch, row, &mut scratch).and_then(super::field::Value::to_number) {
                     Some(number) if self.kind != "counter" || number >= 0.0 => number,
                     _ => {
                         rows.fail(row, "the field holds no number that fits");

@@ -91,17 +91,16 @@ impl Writer<'_, '_> {
             self.name.extend_from_slice(name);
             self.keys.get(&self.name)
         };
-        let key = match known {
-            Some(key) => *key,
-            None => {
-                let whole = if self.extract.prefix.is_empty() { name } else { &self.name };
-                let key = self.rows.key(whole);
-                // Names that do not fit are not remembered: there may be any number of them.
-                if key.is_some() {
-                    self.keys.insert(whole.to_vec(), key);
-                }
-                key
+        let key = if let Some(key) = known {
+            *key
+        } else {
+            let whole = if self.extract.prefix.is_empty() { name } else { &self.name };
+            let key = self.rows.key(whole);
+            // Names that do not fit are not remembered: there may be any number of them.
+            if key.is_some() {
+                self.keys.insert(whole.to_vec(), key);
             }
+            key
         };
         if !self.extract.overwrite
             && let Some(key) = key

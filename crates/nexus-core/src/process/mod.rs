@@ -172,7 +172,7 @@ type SharedState = Arc<Mutex<State>>;
 /// Compiled pipelines with what their steps remember.
 #[derive(Debug, Clone)]
 pub struct Pipelines {
-    pipelines: Arc<Vec<Pipeline>>,
+    compiled: Arc<Vec<Pipeline>>,
     tenants: Arc<Vec<String>>,
     states: Vec<Vec<SharedState>>,
 }
@@ -227,7 +227,7 @@ impl Pipelines {
         if pipelines.iter().map(|pipeline| pipeline.steps.len()).sum::<usize>() > MAX_STEPS {
             return Err(whole(SpecError::new("", format!("there are more than {MAX_STEPS} steps"))));
         }
-        let mut compiled = Self { pipelines: Arc::new(pipelines), tenants: Arc::new(tenants), states: Vec::new() };
+        let mut compiled = Self { compiled: Arc::new(pipelines), tenants: Arc::new(tenants), states: Vec::new() };
         compiled.states = compiled.fresh_states(previous);
         Ok(compiled)
     }
@@ -241,7 +241,7 @@ impl Pipelines {
     fn fresh_states(&self, previous: Option<&Self>) -> Vec<Vec<SharedState>> {
         let mut known: Vec<(&str, &str, &SharedState)> = Vec::new();
         if let Some(previous) = previous {
-            for (pipeline, states) in previous.pipelines.iter().zip(&previous.states) {
+            for (pipeline, states) in previous.compiled.iter().zip(&previous.states) {
                 known.extend(
                     pipeline.steps.iter().zip(states).map(|(step, state)| (&*pipeline.name, &*step.identity, state)),
                 );
@@ -255,15 +255,12 @@ impl Pipelines {
                 None => Arc::new(Mutex::new(step.processor.state())),
             }
         };
-        self.pipelines
-            .iter()
-            .map(|pipeline| pipeline.steps.iter().map(|step| state(pipeline, step)).collect())
-            .collect()
+        self.compiled.iter().map(|pipeline| pipeline.steps.iter().map(|step| state(pipeline, step)).collect()).collect()
     }
 
     /// No steps at all?
     pub fn is_empty(&self) -> bool {
-        self.pipelines.iter().all(|pipeline| pipeline.steps.is_empty())
+        self.compiled.iter().all(|pipeline| pipeline.steps.is_empty())
     }
 
     /// Run every pipeline in order.
@@ -274,7 +271,7 @@ impl Pipelines {
     fn run_watched(&self, batch: Arc<LogBatch>, context: &Context, watcher: &mut impl trace::Watcher) -> Processed {
         let mut rows = Rows::new(batch, watcher.tracing());
         let mut run = Run { counts: Vec::new(), changes: Vec::new(), routed: Vec::new(), context };
-        for (pipeline, states) in self.pipelines.iter().zip(&self.states) {
+        for (pipeline, states) in self.compiled.iter().zip(&self.states) {
             let mut members = matching(pipeline.when.as_ref(), &rows, None);
             for (step, state) in pipeline.steps.iter().zip(states) {
                 run.step(&mut rows, &mut members, (&pipeline.name, step), state, watcher);

@@ -80,11 +80,11 @@ impl Processor for Multiline {
             }
             let opened = Open { row, body: body.to_vec(), lines: 1 };
             if let Some(head) = open.insert(stream, opened) {
-                finish(rows, head);
+                finish(rows, &head);
             }
         }
         for head in open.into_values() {
-            finish(rows, head);
+            finish(rows, &head);
         }
         let failed: HashSet<u32> = rows.failures().iter().map(|&(row, _)| row).collect();
         for (row, head) in done {
@@ -97,7 +97,7 @@ impl Processor for Multiline {
     }
 }
 
-fn finish(rows: &mut Rows, head: Open) {
+fn finish(rows: &mut Rows, head: &Open) {
     if head.lines > 1 && !rows.set_body(head.row, &head.body) {
         rows.fail(head.row, "the batch would become too large");
     }

@@ -466,7 +466,7 @@ fn luhn(digits: &[u8]) -> bool {
             if place.is_multiple_of(2) { digit } else { digit / 5 + digit * 2 % 10 }
         })
         .sum();
-    sum % 10 == 0
+    sum.is_multiple_of(10)
 }
 
 #[cfg(test)]

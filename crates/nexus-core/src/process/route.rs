@@ -21,12 +21,11 @@ impl Route {
         let retention = options.text("retention")?.map(str::to_owned);
         let tenant = match options.text("tenant")? {
             None | Some("") => None,
-            Some(name) => Some(match tenants.iter().position(|known| known == name) {
-                Some(at) => at as u16,
-                None => {
-                    tenants.push(name.to_owned());
-                    (tenants.len() - 1) as u16
-                }
+            Some(name) => Some(if let Some(at) = tenants.iter().position(|known| known == name) {
+                at as u16
+            } else {
+                tenants.push(name.to_owned());
+                (tenants.len() - 1) as u16
             }),
         };
         if tenant.is_none() && retention.is_none() {

@@ -192,15 +192,12 @@ impl Rows {
             Value::Float(value) => Some(New::Float(value)),
             Value::Bool(value) => Some(New::Bool(value)),
         };
-        match (key, new) {
-            (Some(key), Some(new)) => {
-                self.attributes.push(Edit { row: row as u32, key, new });
-                true
-            }
-            _ => {
-                self.dropped.push(row as u32);
-                false
-            }
+        if let (Some(key), Some(new)) = (key, new) {
+            self.attributes.push(Edit { row: row as u32, key, new });
+            true
+        } else {
+            self.dropped.push(row as u32);
+            false
         }
     }
 

@@ -112,7 +112,7 @@ fn logfmt_and_pairs() {
     );
     let found = one(
         r#"{"type":"parse_key_value","options":{"pair_separator":";","key_value_separator":":","convert":false}}"#,
-        &line(r#"a: 1; b: 'two' ;c;d:"#),
+        &line(r"a: 1; b: 'two' ;c;d:"),
     );
     has(&found, &[("attributes.a", r#""1""#), ("attributes.b", r#""two""#), ("attributes.d", r#""""#)]);
     assert!(!found.contains_key("attributes.c"));
@@ -440,7 +440,7 @@ fn a_trace_says_what_each_step_did() {
 #[test]
 fn errors_name_the_place() {
     for (spec, message) in [
-        (r#"{}"#, "pipelines are a list"),
+        (r"{}", "pipelines are a list"),
         (
             r#"[{"name":"p","steps":[{"type":"nope"}]}]"#,
             "pipeline `p`, step 1: `type` is \"nope\", which is no processor",

@@ -217,7 +217,7 @@ pub(super) fn fields_of(batch: &LogBatch, row: usize) -> Fields {
             match value {
                 // Nanoseconds are texts in the API.
                 Value::Int(ns) if name.ends_with("timestamp") => {
-                    put(name.to_owned(), Value::Text(ns.to_string().as_bytes()))
+                    put(name.to_owned(), Value::Text(ns.to_string().as_bytes()));
                 }
                 value => put(name.to_owned(), value),
             }

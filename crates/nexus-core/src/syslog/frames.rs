@@ -52,15 +52,22 @@ impl<'a> Frames<'a> {
                 (self.source, self.rest) = (source, rest);
                 Ok(None)
             }
-            [MESSAGE, a, b, c, d, e, f, g, h, ref tail @ ..] => {
-                let length = u32::from_le_bytes([a, b, c, d]) as usize;
-                let (text, rest) = tail.split_at_checked(length).ok_or(Broken)?;
+            [MESSAGE, ref tail @ ..] => {
+                let (length, tail) = number(tail)?;
+                let (cut, tail) = number(tail)?;
+                let (text, rest) = tail.split_at_checked(length as usize).ok_or(Broken)?;
                 self.rest = rest;
-                Ok(Some(Frame { source: self.source, text, cut: u32::from_le_bytes([e, f, g, h]) }))
+                Ok(Some(Frame { source: self.source, text, cut }))
             }
             _ => Err(Broken),
         }
     }
+}
+
+/// A number of four bytes, and what follows it.
+fn number(bytes: &[u8]) -> Result<(u32, &[u8]), Broken> {
+    let (number, rest) = bytes.split_first_chunk().ok_or(Broken)?;
+    Ok((u32::from_le_bytes(*number), rest))
 }
 
 impl<'a> Iterator for Frames<'a> {

@@ -398,7 +398,7 @@ mod tests {
             // Structured data that is none stays in the body; a time that is none is not lost.
             (r#"<165>1 - h a p m [a b="c" text"#, r#"165||h|a|p|m||[a b="c" text"#),
             ("<165>1 - h a p m [ not data", "165||h|a|p|m||[ not data"),
-            (r#"<165>1 - h a p m [a b=c] text"#, "165||h|a|p|m||[a b=c] text"),
+            (r"<165>1 - h a p m [a b=c] text", "165||h|a|p|m||[a b=c] text"),
             ("<165>1 2003-13-11T22:14:15Z h a p m - text", "165||h|a|p|m||text"),
             ("<165>1 thing failed", "165|||||||1 thing failed"),
         ] {

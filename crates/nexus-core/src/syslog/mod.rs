@@ -253,7 +253,9 @@ mod tests {
     fn decode(messages: &[&[u8]]) -> Decoded {
         let mut body = Vec::new();
         push_source(&mut body, b"10.1.2.3");
-        messages.iter().for_each(|message| push_message(&mut body, message, 0));
+        for message in messages {
+            push_message(&mut body, message, 0);
+        }
         let options = Options { charset: Charset::Latin1, ..Options::default() };
         decode_syslog(&body, 1_795_000_000_000_000_000, &options).unwrap()
     }

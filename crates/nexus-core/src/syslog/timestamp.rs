@@ -191,11 +191,7 @@ fn bsd<'a>(text: &'a [u8], context: Context<'_>) -> Option<(i64, &'a [u8])> {
     }
     let utc = Zone::default();
     let context = if scan.zone() { Context { zone: &utc, ..context } } else { context };
-    let rest = match scan.0 {
-        [b':', rest @ ..] => rest,
-        rest @ ([] | [b' ' | b'\t', ..]) => rest,
-        _ => return None,
-    };
+    let ([b':', rest @ ..] | rest @ ([] | [b' ' | b'\t', ..])) = scan.0 else { return None };
     let of_day = hour * 3600 + minute * 60 + second;
     let ns = match year {
         Some(year) if day <= days_of_month(year, month) => {
@@ -220,8 +216,11 @@ fn without_year(month: i64, day: i64, of_day: i64, fraction: i64, context: Conte
 
 /// The year of a day since 1970-01-01.
 fn year_of(day: i64) -> i64 {
-    let guess = 1970 + day.div_euclid(366);
-    (guess..).find(|year| days_from_civil(year + 1, 1, 1) > day).unwrap_or(guess)
+    let mut year = 1970 + day.div_euclid(366);
+    while days_from_civil(year + 1, 1, 1) <= day {
+        year += 1;
+    }
+    year
 }
 
 #[cfg(test)]
