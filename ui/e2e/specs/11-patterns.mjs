@@ -94,7 +94,7 @@ async function order({ page, world }) {
   );
 }
 
-async function fresh({ page, world }) {
+async function fresh({ page, world: { play: world } }) {
   const logs = new LogsPage(page);
   const old = new Date(Date.now() - 30 * 60_000).toISOString();
   await world.server.write(world.secret, [

@@ -125,7 +125,7 @@ async function burst(world) {
   await world.server.write(world.secret, [...usual, ...bad]);
 }
 
-async function compare({ page, world }) {
+async function compare({ page, world: { play: world } }) {
   await burst(world);
   const logs = new LogsPage(page);
   await logs.open(world.tenant, { q: "service:burst" });
