@@ -78,6 +78,7 @@ async function exploring({ page, world }) {
   await check(page, "compare");
   await page.getByText("Another query", { exact: true }).click();
   await page.getByLabel("Query of the other side").waitFor();
+  await logs.settled();
   await check(page, "compare with another query");
   await logs.open(world.tenant, { q: "level:error" });
   await logs.rows.nth(3).waitFor();
