@@ -149,6 +149,10 @@ async function waiting({ page, world: { play: world } }) {
   await page.reload();
   await logs.live.open();
   await page.locator('[data-index="0"]').getByText("there you are").waitFor();
+  await page.keyboard.press("Space");
+  await logs.live.paused.waitFor();
+  await page.keyboard.press("Space");
+  await logs.live.paused.waitFor({ state: "detached" });
 }
 
 /** 2,000 records a second for some seconds: no long task, everything counted. */
