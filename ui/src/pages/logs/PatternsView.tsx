@@ -96,12 +96,13 @@ const PatternRow = memo(function PatternRow(props: RowProps): ReactNode {
         <Template text={pattern.template} />
       </div>
       <div role="gridcell" className={styles.services} title={pattern.services.join(", ")}>
-        {[first, second]
-          .filter((name) => name !== undefined)
-          .map((name) => (
-            <span key={name}>{name || t.logs.empty}</span>
-          ))}
-        {more > 0 && <span className={styles.faint}>{t.patterns.moreServices(more)}</span>}
+        <span>{first || t.logs.empty}</span>
+        {second !== undefined && (
+          <span>
+            {second || t.logs.empty}
+            {more > 0 && <span className={styles.faint}> {t.patterns.moreServices(more)}</span>}
+          </span>
+        )}
       </div>
       <div role="gridcell" className={styles.seen} title={formatInstant(seen, zone, 3)}>
         <span>{formatAge(seen, now)}</span>
