@@ -173,7 +173,7 @@ export default function PatternsView({ scope, url, tabs, setUrl, onShow, onClear
   const listed = data?.patterns.length ?? 0;
   return (
     <>
-      <div className={status.line}>
+      <div className={`${status.line} ${styles.line}`}>
         <FacetsButton />
         {tabs}
         <span className={status.count} data-testid="patterns-summary">
