@@ -108,7 +108,7 @@ async function fresh({ page, world: { play: world } }) {
   await novel.getByText("new", { exact: true }).waitFor();
   await elder.waitFor();
   assert.equal(await elder.getByText("new", { exact: true }).count(), 0);
-  await page.getByLabel("Only new ones").check();
+  await page.getByLabel("Only new", { exact: true }).check();
   await elder.waitFor({ state: "detached" });
   await novel.waitFor();
   assert.match(page.url(), /fresh=1/);

@@ -211,7 +211,7 @@ export default function PatternsView({ scope, url, tabs, setUrl, onShow, onClear
         >
           {Object.entries(t.patterns.orders).map(([value, label]) => (
             <option key={value} value={value}>
-              {t.patterns.order}: {label}
+              {label}
             </option>
           ))}
         </select>
