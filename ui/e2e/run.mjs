@@ -31,6 +31,11 @@ await server.write(world.secret, [
   },
 ]);
 
+// Tests that write do so in a tenant of their own: what the others count stays as it is.
+const play = `${world.tenant}-play`;
+world.play = { ...world, tenant: play, secret: await server.key(play) };
+await server.write(world.play.secret, shopRecords(300));
+
 const browser = await launch();
 const first = await open(browser);
 await first.page.goto(`${BASE}/login`);

@@ -23,7 +23,7 @@ async function start({ page, world }, query = {}) {
   return logs;
 }
 
-async function flows({ page, world }) {
+async function flows({ page, world: { play: world } }) {
   const logs = await start({ page, world });
   const shell = new Shell(page);
   assert.equal(await shell.range.textContent(), "Live");
@@ -40,7 +40,7 @@ async function flows({ page, world }) {
   await logs.rows.first().waitFor();
 }
 
-async function filters({ page, world }) {
+async function filters({ page, world: { play: world } }) {
   const logs = await start({ page, world }, { q: "level:error" });
   await world.server.write(world.secret, lines("filtered", 60));
   await page.locator('[data-index="0"]').getByText("filtered number 50 of 60").waitFor();
@@ -52,7 +52,7 @@ async function filters({ page, world }) {
 }
 
 /** Whatever shows that somebody reads stops the flow; what arrives is counted and comes with Resume. */
-async function pauses({ page, world }) {
+async function pauses({ page, world: { play: world } }) {
   const logs = await start({ page, world });
   const shown = () => page.locator('[data-index="0"] [data-cell=body]').textContent();
   const arrive = async (word) => {
@@ -100,7 +100,7 @@ async function pauses({ page, world }) {
 }
 
 /** More than the window while paused: the oldest go, counted. */
-async function drops({ page, world }) {
+async function drops({ page, world: { play: world } }) {
   const logs = await start({ page, world });
   await page.keyboard.press("Space");
   await logs.live.paused.waitFor();
@@ -115,7 +115,7 @@ async function drops({ page, world }) {
   assert.ok(shown + dropped >= 8000, `${shown} shown and ${dropped} dropped are all of them`);
 }
 
-async function reconnects({ page, world, context }) {
+async function reconnects({ page, world: { play: world }, context }) {
   const sockets = [];
   await context.routeWebSocket(/\/live/, (socket) => {
     const server = socket.connectToServer();
@@ -134,13 +134,13 @@ async function reconnects({ page, world, context }) {
   assert.equal(await page.getByText("before-the-loss").count(), 1, "nothing twice");
 }
 
-async function refused({ page, world }) {
+async function refused({ page, world: { play: world } }) {
   const logs = new LogsPage(page);
   await logs.open(world.tenant, { q: '"open', live: "1" });
   await page.getByRole("alert").filter({ hasText: "The live tail stopped" }).waitFor();
 }
 
-async function waiting({ page, world }) {
+async function waiting({ page, world: { play: world } }) {
   const logs = new LogsPage(page);
   await logs.open(world.tenant, { q: "service:nobody-yet", live: "1" });
   await page.getByText("Waiting for records").waitFor();
@@ -149,10 +149,14 @@ async function waiting({ page, world }) {
   await page.reload();
   await logs.live.open();
   await page.locator('[data-index="0"]').getByText("there you are").waitFor();
+  await page.keyboard.press("Space");
+  await logs.live.paused.waitFor();
+  await page.keyboard.press("Space");
+  await logs.live.paused.waitFor({ state: "detached" });
 }
 
 /** 2,000 records a second for some seconds: no long task, everything counted. */
-async function fast({ page, world }) {
+async function fast({ page, world: { play: world } }) {
   const logs = await start({ page, world });
   await page.evaluate(() => {
     window.longTasks = [];

@@ -94,7 +94,7 @@ async function order({ page, world }) {
   );
 }
 
-async function fresh({ page, world }) {
+async function fresh({ page, world: { play: world } }) {
   const logs = new LogsPage(page);
   const old = new Date(Date.now() - 30 * 60_000).toISOString();
   await world.server.write(world.secret, [
@@ -108,7 +108,7 @@ async function fresh({ page, world }) {
   await novel.getByText("new", { exact: true }).waitFor();
   await elder.waitFor();
   assert.equal(await elder.getByText("new", { exact: true }).count(), 0);
-  await page.getByLabel("Only new ones").check();
+  await page.getByLabel("Only new", { exact: true }).check();
   await elder.waitFor({ state: "detached" });
   await novel.waitFor();
   assert.match(page.url(), /fresh=1/);

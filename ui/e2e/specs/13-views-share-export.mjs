@@ -23,8 +23,7 @@ async function views({ page, world }) {
 
   await logs.search("level:error");
   await button.getByText("changed").waitFor();
-  await page.keyboard.press("Escape");
-  await page.keyboard.press("v");
+  await button.click();
   await page.getByRole("button", { name: `Update “${name}”` }).click();
   await button.getByText("changed").waitFor({ state: "detached" });
 

@@ -11,7 +11,7 @@ async function firstRun({ page, world }) {
   const secret = await page.getByTestId("secret").textContent();
   assert.ok((await snippet.textContent()).includes(secret), "the key is filled in");
   assert.ok((await snippet.textContent()).includes(BASE), "the address is filled in");
-  for (const source of ["Python", "JavaScript", "Collector", "File", "Vector", "Fluent Bit"]) {
+  for (const source of ["Python", "JavaScript", "Collector OTLP", "File nexus", "Vector", "Fluent Bit"]) {
     await page.getByRole("radio", { name: new RegExp(source) }).click();
     assert.ok((await page.getByTestId("snippet").allTextContents()).join("").includes(secret), `${source} has the key`);
   }

@@ -71,11 +71,12 @@ async function share({ page, world, context }) {
   await page.keyboard.press("s");
   await page.getByText("Link copied").waitFor();
   const link = await page.evaluate(() => navigator.clipboard.readText());
-  const url = new URL(link);
-  assert.match(url.searchParams.get("from"), /^\d{4}-\d\d-\d\dT/);
-  assert.equal(url.searchParams.get("q"), "timeout");
   const other = await context.newPage();
   await other.goto(link);
+  await other.waitForURL(/\/logs\?/);
+  const url = new URL(other.url());
+  assert.match(url.searchParams.get("from"), /^\d{4}-\d\d-\d\dT/);
+  assert.equal(url.searchParams.get("q"), "timeout");
   await new LogsPage(other).rows.first().waitFor();
 }
 

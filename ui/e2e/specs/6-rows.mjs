@@ -190,7 +190,7 @@ async function watchTasks(page) {
 }
 
 /** 19 MB on one line: found, wrapped, expanded, shown whole, scrolled to its end, copied. */
-async function colossalLine({ page, world }) {
+async function colossalLine({ page, world: { play: world } }) {
   const size = 19_000_000;
   const message = `colossal ${"0123456789 abcdef ".repeat(size / 18)}finis`;
   await world.server.write(world.secret, [{ level: "warn", service: "colossal", message }]);
@@ -230,7 +230,7 @@ async function colossalLine({ page, world }) {
 }
 
 /** 115 rows of 12 KB JSON, wrapped and as trees. */
-async function largeJson({ page, world }) {
+async function largeJson({ page, world: { play: world } }) {
   const lines = Array.from({ length: 115 }, (_, index) => ({
     level: "info",
     service: "largejson",
@@ -270,7 +270,7 @@ async function largeJson({ page, world }) {
 }
 
 /** Colours of terminals become those of the theme; nothing of the codes is left. */
-async function ansi({ page, world }) {
+async function ansi({ page, world: { play: world } }) {
   const esc = "\u001b";
   await world.server.write(world.secret, [
     {

@@ -78,6 +78,8 @@ async function exploring({ page, world }) {
   await check(page, "compare");
   await page.getByText("Another query", { exact: true }).click();
   await page.getByLabel("Query of the other side").waitFor();
+  // The former result is dimmed until the new one is there.
+  await page.locator("[data-testid=compare] [data-stale]").waitFor({ state: "detached" });
   await check(page, "compare with another query");
   await logs.open(world.tenant, { q: "level:error" });
   await logs.rows.nth(3).waitFor();

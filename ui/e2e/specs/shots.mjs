@@ -157,7 +157,7 @@ async function keeping({ page, world }, suffix) {
   await shot("link-gone");
 }
 
-async function live({ page, world }, suffix) {
+async function live({ page, world: { play: world } }, suffix) {
   if (!world.shots) return;
   const shot = async (name) => {
     await page.waitForTimeout(350);

@@ -29,6 +29,7 @@ class Tail {
   private readonly buffer = new LiveBuffer();
   private state: LiveState = { kind: "connecting" };
   private reconnections = 0;
+  private stored = false;
   private view: View;
   private frame = 0;
   private shownAt = 0;
@@ -49,10 +50,13 @@ class Tail {
       {
         onState: (state) => {
           this.state = state;
+          // What is stored comes first.
+          if (state.kind === "open") this.stored = true;
           this.show();
         },
         onRecords: (records, dropped) => {
-          this.buffer.push(records, dropped, Date.now());
+          this.buffer.push(records, dropped, Date.now(), this.stored);
+          this.stored = false;
           this.soon();
         },
         onReconnected: () => {

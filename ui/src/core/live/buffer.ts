@@ -42,12 +42,12 @@ export class LiveBuffer {
 
   constructor(private readonly limit: number = LIVE_ROWS) {}
 
-  /** Takes a message of the server: `records` oldest first. `now` in ms. */
-  push(records: readonly LogRecord[], dropped: number, now: number): void {
+  /** Takes a message of the server: `records` oldest first. `now` in ms. Stored ones say nothing of the rate. */
+  push(records: readonly LogRecord[], dropped: number, now: number, stored = false): void {
     this.droppedServer += dropped;
     const taken = this.known ? this.bridge(records) : records;
     this.received += taken.length;
-    this.note(now, taken.length);
+    if (!stored) this.note(now, taken.length);
     if (this.paused) this.waiting += taken.length + dropped;
     for (const record of taken) this.fresh.push(record);
     const excess = this.fresh.length - this.limit;

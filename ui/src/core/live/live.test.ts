@@ -84,6 +84,7 @@ describe("the window of a live tail", () => {
   });
   it("knows the rate of the last whole seconds", () => {
     const buffer = new LiveBuffer(100);
+    buffer.push(records(0, 20), 0, 10_000, true);
     for (let second = 0; second < 4; second += 1) buffer.push(records(second * 20, 20), 0, 10_000 + second * 1000);
     expect(buffer.take(14_000).rate).toBe(20);
     expect(buffer.take(60_000).rate).toBe(0);

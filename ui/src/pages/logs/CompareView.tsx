@@ -19,7 +19,6 @@ import { useTime } from "../../hooks/useTime.tsx";
 import type { LogsUrl } from "../../hooks/useUrlState.ts";
 import styles from "./CompareView.module.css";
 import { NoPermission } from "./EmptyRows.tsx";
-import page from "./LogsPage.module.css";
 import status from "./StatusLine.module.css";
 import { FacetsButton } from "./StatusLine.tsx";
 import { asFilterValue, useFilters } from "./useFilters.tsx";
@@ -95,7 +94,7 @@ export default function CompareView({ url, brushed, tabs, setUrl }: Props): Reac
         <span className={status.space} />
         {!brushed && <span className={styles.hint}>{t.compare.brushHint}</span>}
       </div>
-      <div className={styles.view} data-stale={answer.isPlaceholderData || undefined} data-testid="compare">
+      <div className={styles.view} data-testid="compare">
         <div className={styles.sides}>
           <section className={styles.side} data-side="selection" aria-label={t.compare.selection}>
             <h3>
@@ -159,7 +158,9 @@ export default function CompareView({ url, brushed, tabs, setUrl }: Props): Reac
             {noRest && <p className={styles.note}>{t.compare.restNone}</p>}
           </section>
         </div>
-        <div className={page.state}>{body()}</div>
+        <div className={styles.result} data-stale={answer.isPlaceholderData || undefined}>
+          {body()}
+        </div>
       </div>
     </>
   );

@@ -118,8 +118,8 @@ export function LogsPage(): ReactNode {
     [setUrl, setLive],
   );
   useAction("live", () => {
-    // A running auto-refresh is what the key stops then.
-    if (time.every > 0) return false;
+    // The tail pauses itself; a running auto-refresh is what the key stops.
+    if (live || time.every > 0) return false;
     onLive(true);
     return true;
   });

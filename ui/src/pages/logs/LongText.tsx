@@ -3,7 +3,7 @@
  * are laid out only when they are seen.
  */
 import { Button } from "@mantine/core";
-import { type ReactNode, useEffect, useMemo, useRef, useState } from "react";
+import { type ReactNode, useCallback, useEffect, useMemo, useRef, useState } from "react";
 import { hasAnsi, withoutAnsi } from "../../core/ansi.ts";
 import { formatBytes } from "../../core/format.ts";
 import { SHOWN_CHARACTERS } from "../../core/logs/records.ts";
@@ -33,36 +33,51 @@ export function blocks(text: string, size: number = BLOCK): string[] {
 /** What is shown of a long text, grown when its end comes near. */
 function Blocks({ text, scroller }: { text: string; scroller: HTMLElement | null }): ReactNode {
   const [steps, setSteps] = useState(1);
-  const end = useRef<HTMLDivElement>(null);
   const parts = useMemo(
     () =>
       Array.from({ length: Math.ceil(text.length / STEP) }, (_, index) => text.slice(index * STEP, (index + 1) * STEP)),
     [text],
   );
-  const more = steps < parts.length;
-  useEffect(() => {
-    const target = end.current;
-    if (!target || !more) return;
-    const observer = new IntersectionObserver(
-      (entries) => {
-        if (entries.some((entry) => entry.isIntersecting)) setSteps((current) => current + 1);
-      },
-      { root: scroller, rootMargin: "400px" },
-    );
-    observer.observe(target);
-    return () => observer.disconnect();
-  }, [more, scroller]);
+  const onSeen = useCallback(() => setSteps((current) => current + 1), []);
   return (
     <>
       {parts.slice(0, steps).map((part, index) => (
         <Part key={index} text={part} />
       ))}
-      {more && (
-        <div ref={end} className={styles.more}>
+      {steps < parts.length && (
+        <More key={steps} scroller={scroller} onSeen={onSeen}>
           {t.logs.truncated(formatBytes(steps * STEP), formatBytes(text.length))}
-        </div>
+        </More>
       )}
     </>
+  );
+}
+
+interface MoreProps {
+  scroller: HTMLElement | null;
+  children: ReactNode;
+  onSeen(): void;
+}
+
+/** The end of what is shown; a new one for each step, as an observer tells of changes only. */
+function More({ scroller, children, onSeen }: MoreProps): ReactNode {
+  const end = useRef<HTMLDivElement>(null);
+  useEffect(() => {
+    const target = end.current;
+    if (!target) return;
+    const observer = new IntersectionObserver(
+      (entries) => {
+        if (entries.some((entry) => entry.isIntersecting)) onSeen();
+      },
+      { root: scroller, rootMargin: "400px" },
+    );
+    observer.observe(target);
+    return () => observer.disconnect();
+  }, [scroller, onSeen]);
+  return (
+    <div ref={end} className={styles.more}>
+      {children}
+    </div>
   );
 }
 

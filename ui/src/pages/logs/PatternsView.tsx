@@ -96,12 +96,13 @@ const PatternRow = memo(function PatternRow(props: RowProps): ReactNode {
         <Template text={pattern.template} />
       </div>
       <div role="gridcell" className={styles.services} title={pattern.services.join(", ")}>
-        {[first, second]
-          .filter((name) => name !== undefined)
-          .map((name) => (
-            <span key={name}>{name || t.logs.empty}</span>
-          ))}
-        {more > 0 && <span className={styles.faint}>{t.patterns.moreServices(more)}</span>}
+        <span>{first || t.logs.empty}</span>
+        {second !== undefined && (
+          <span>
+            {second || t.logs.empty}
+            {more > 0 && <span className={styles.faint}> {t.patterns.moreServices(more)}</span>}
+          </span>
+        )}
       </div>
       <div role="gridcell" className={styles.seen} title={formatInstant(seen, zone, 3)}>
         <span>{formatAge(seen, now)}</span>
@@ -172,7 +173,7 @@ export default function PatternsView({ scope, url, tabs, setUrl, onShow, onClear
   const listed = data?.patterns.length ?? 0;
   return (
     <>
-      <div className={status.line}>
+      <div className={`${status.line} ${styles.line}`}>
         <FacetsButton />
         {tabs}
         <span className={status.count} data-testid="patterns-summary">
@@ -210,7 +211,7 @@ export default function PatternsView({ scope, url, tabs, setUrl, onShow, onClear
         >
           {Object.entries(t.patterns.orders).map(([value, label]) => (
             <option key={value} value={value}>
-              {t.patterns.order}: {label}
+              {label}
             </option>
           ))}
         </select>

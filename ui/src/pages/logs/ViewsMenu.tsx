@@ -16,7 +16,6 @@ import { IconButton } from "../../components/common/IconButton.tsx";
 import { ErrorState, Skeleton, State } from "../../components/common/State.tsx";
 import { ApiError } from "../../core/api/errors.ts";
 import type { View } from "../../core/api/explore.ts";
-import { rank } from "../../core/query/complete.ts";
 import { t } from "../../core/text.ts";
 import { viewPath, viewState } from "../../core/url/codecs.ts";
 import { useAction } from "../../hooks/useActions.tsx";
@@ -79,8 +78,8 @@ function Menu({ current, changed, onClose }: MenuProps): ReactNode {
   const [typed, setTyped] = useState("");
   const list = useRef<HTMLUListElement>(null);
   const all = views.data ?? [];
-  const names = typed.trim() === "" ? null : rank([...new Set(all.map((view) => view.name))], typed.trim());
-  const shown = names ? names.flatMap((name) => all.filter((view) => view.name === name)) : all;
+  const words = typed.toLowerCase().split(/\s+/).filter(Boolean);
+  const shown = all.filter((view) => words.every((word) => view.name.toLowerCase().includes(word)));
   const open = (view: View): void => {
     onClose();
     void navigate(viewPath(view.state, view.id, tenant.current));
