@@ -144,6 +144,8 @@ class Progress:
 class ErasureFailed(StorageError):
     """An erasure cannot be completed; trying again does not help."""
 
+    code = "erasure_failed"
+
 
 @dataclass(slots=True)
 class RawRows:

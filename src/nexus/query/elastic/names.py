@@ -73,5 +73,5 @@ def _matches(pattern: str) -> bool:
 class UnknownIndex(InvalidRequest):
     """There is no such index."""
 
-    code = "not_found"
+    code = "unknown_index"
     http_status = 404
