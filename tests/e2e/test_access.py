@@ -107,6 +107,8 @@ def test_no_query_sees_another_tenant(nexus: NexusProcess, route: Route, bound: 
         document: dict[str, Any] = {"query": query}
         if route.path.endswith("/compare"):
             document = {"selection": document, "baseline": {}}
+        elif route.path.endswith("/preview"):
+            document["pipelines"] = []
         elif route.path.endswith("/field"):
             document["field"] = "service"
         answer = nexus.post(route.path, document, token=bound)
