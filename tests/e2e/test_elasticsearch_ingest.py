@@ -157,7 +157,8 @@ def test_what_clients_ask_first(nexus: NexusProcess, base: str) -> None:
         assert (answer.status, answer.headers["X-Elastic-Product"]) == (200, "Elasticsearch"), (method, path)
         kind = "text/plain" if "_cat" in path else "application/json"
         assert answer.headers["Content-Type"].startswith(kind)
-        assert method == "HEAD" or json.loads(answer.body) is not None
+        if method != "HEAD" and kind == "application/json":
+            json.loads(answer.body)
         refused = nexus.request(method, base + path, token="")
         assert (refused.status, refused.headers["X-Elastic-Product"]) == (401, "Elasticsearch"), (method, path)
     version = nexus.get(f"{base}/").json
