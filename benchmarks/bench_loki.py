@@ -84,7 +84,7 @@ def questions(first: int, last: int, service: str) -> list[Question]:
         Question("detected labels, day", "detected_labels", day),
         Question("detected fields, day", "detected_fields", {"query": ALL, **day}),
         Question("patterns of one service, hour", "patterns", {"query": one, **hour}),
-        Question("patterns of everything, day", "patterns", {"query": ALL, **day, "step": 3600},
+        Question("patterns of everything, day", "patterns", {"query": ALL, **day, "step": 3600, "limit": 100_000},
                  lambda document: sum(count for one in document["data"] for _, count in one["samples"])),
     ]  # fmt: skip
 

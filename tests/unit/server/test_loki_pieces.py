@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from nexus.errors import InvalidRequest
 from nexus.server.api.loki.arguments import Arguments, duration_of, time_of
 from nexus.server.api.loki.engine import LARGE_PAGE, MAX_ROWS, SMALL_PAGE, Windows, following
+from nexus.server.api.loki.tail import _without
 
 SECOND = 10**9
 
@@ -113,3 +114,10 @@ def test_windows_follow_what_is_wanted() -> None:
     assert following(1000, SMALL_PAGE, None) == 1000
     assert following(1000, LARGE_PAGE + 1, 100.0) == 500
     assert following(MAX_ROWS, 0, None) == MAX_ROWS
+
+
+def test_what_was_sent_is_not_sent_again() -> None:
+    """Time and line tell; another line of the same time is new."""
+    streams = b'[{"stream":{"a":"1"},"values":[["5","old"],["5","new"]]},{"stream":{"a":"2"},"values":[["5","old"]]}]'
+    assert _without(streams, {("5", "old")}) == b'[{"stream":{"a":"1"},"values":[["5","new"]]}]'
+    assert _without(b"[]", set()) == b"[]"
