@@ -133,6 +133,31 @@ def test_counts_agree(filled: Filled) -> None:
     assert filled.nexus.count("service:shop", tenant=TENANT) == RECORDS
 
 
+def test_services_without_streams(filled: Filled) -> None:
+    """What asks for the service alone, and is counted without streams, agrees with what is counted by them."""
+    seconds = (filled.end - filled.start) // SECOND
+
+    def values(query: str) -> dict[str, str]:
+        found = filled.get("query", query=query, time=filled.end)["data"]["result"]
+        return {one["metric"].get("service_name", ""): one["value"][1] for one in found}
+
+    for op, total in (("count_over_time", RECORDS * 3 // 2), ("bytes_over_time", None)):
+        for by in ("", " by (service_name)"):
+            for chosen in (
+                'service_name=~"shop|cart"',
+                'service_name=~".+", service_name=~"(shop|cart)"',
+                'service_name=~"shop|cart", service_name!="cart"',
+            ):
+                quick = values(f"sum{by} ({op}({{{chosen}}}[{seconds}s]))")
+                assert quick == values(f'sum{by} ({op}({{{chosen}, env=~".+"}}[{seconds}s]))')
+                assert quick == values(f"sum{by} ({op}({{{chosen}}} | logfmt [{seconds}s]))")
+                if total and "!=" not in chosen:
+                    assert sum(map(int, quick.values())) == total
+    for query in ({}, {"query": '{service_name=~".+"}'}, {"query": '{env="prod"}'}):
+        names = filled.get("label/service_name/values", **query)["data"]
+        assert names == sorted({one["service_name"] for one in filled.get("series", **query)["data"]})
+
+
 def test_windows_by_the_hour(filled: Filled) -> None:
     """Windows are left-open to the ns, whether they end with an hour (and the hour alone is counted) or not."""
     tenant, hour = "loki-hours", 3600 * SECOND

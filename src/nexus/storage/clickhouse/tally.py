@@ -29,7 +29,7 @@ def compile_tally(scoped: Scoped, plan: Tally, catalog: Catalog) -> str:
     keys = {
         "b": _bucket(plan),
         # Grouping by hashes is twice as fast as by texts: those of texts with a dictionary are made once for each text.
-        "s": "cityHash64(service)" if "stream" in plan.keys else "",
+        "s": "cityHash64(service)" if {"stream", "service"} & set(plan.keys) else "",
         "r": "cityHash64(resource)" if "stream" in plan.keys else "",
         "n": "severity_number" if "severity" in plan.keys else "",
         "t": "template_id" if "template" in plan.keys else "",
@@ -37,7 +37,7 @@ def compile_tally(scoped: Scoped, plan: Tally, catalog: Catalog) -> str:
     }
     grouped = {name: text for name, text in keys.items() if text}
     inner_columns = [f"{text} AS {name}" for name, text in grouped.items()] + ["count() AS c"]
-    inner_columns += ["any(service) AS sv", "any(resource) AS rv"] * bool(keys["s"])
+    inner_columns += ["any(service) AS sv"] * bool(keys["s"]) + ["any(resource) AS rv"] * bool(keys["r"])
     inner_columns += ["sum(length(body)) AS y"] * plan.bytes + ["any(body) AS x"] * plan.sample
     tail = f"\nGROUP BY {', '.join(grouped)}" if grouped else ""
     inner = scan_of(scoped, plan.scan, catalog).union(", ".join(inner_columns), tail)

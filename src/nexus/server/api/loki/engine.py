@@ -151,12 +151,17 @@ class Engine:
     # --------------------------------------------------------------------------------------------------------- streams
 
     async def streams(
-        self, selectors: list[tuple[Matcher, ...]], span: TimeRange, *, sizes: bool = False
+        self, selectors: list[tuple[Matcher, ...]], span: TimeRange, *, sizes: bool = False, services: bool = False
     ) -> list[tuple[list[tuple[str, str]], str, str, int, int]]:
-        """(labels, service, resource, entries, bytes) of the streams that match any selector and have records."""
-        known = [selector(matchers).where for matchers in selectors]
-        where: Predicate = known[0] if len(known) == 1 else Or(tuple(known)) if known else All()
-        rows = await self.raw(Tally(LogScan(span, where), keys=("stream",), bytes=sizes))
+        """(labels, service, resource, entries, bytes) of the streams that match any selector and have records.
+
+        `services`: no label but the service name matters; streams that differ in others may come as one.
+        """
+        known = [selector(matchers) for matchers in selectors]
+        parts = tuple(one.where for one in known)
+        where: Predicate = parts[0] if len(parts) == 1 else Or(parts) if parts else All()
+        whole = not services or not all(one.exact for one in known)
+        rows = await self.raw(Tally(LogScan(span, where), keys=("stream",) if whole else ("service",), bytes=sizes))
         return await asyncio.to_thread(_native.logql_streams, rows.data, matchers_json(selectors))
 
     async def narrowed(self, matchers: tuple[Matcher, ...], span: TimeRange, *, exact: bool = False) -> Predicate | None:
@@ -300,9 +305,11 @@ class Engine:
         by_level = bool((set(labels) | named) & LEVELS)
         others = tuple(name for name in labels if name not in LEVELS and name != SERVICE)
         head = pushed(metric.query).where
+        # A stream may have a label called level, so only what asks for nothing but the service can do without streams.
+        by_service = set(labels) <= {SERVICE} and not by_level and selector(metric.query.matchers).exact
         plan = Tally(
             LogScan(span, narrowed if isinstance(head, All) else And((narrowed, head))),
-            keys=("stream", "severity") if by_level else ("stream",),
+            keys=("service",) if by_service else ("stream", "severity") if by_level else ("stream",),
             labels=others,
             step=bucket,
             origin=origin,
