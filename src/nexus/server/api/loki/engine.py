@@ -311,8 +311,9 @@ class Engine:
             LogScan(span, narrowed if isinstance(head, All) else And((narrowed, head))),
             keys=("service",) if by_service else ("stream", "severity") if by_level else ("stream",),
             labels=others,
-            step=bucket,
-            origin=origin,
+            # One window is one bucket: it is named by its end, and no timestamp is read.
+            step=0 if start == end else bucket,
+            origin=origin + bucket if start == end else origin,
             bytes=metric.op in ("bytes_rate", "bytes_over_time"),
         )
         try:
