@@ -133,6 +133,70 @@ def test_counts_agree(filled: Filled) -> None:
     assert filled.nexus.count("service:shop", tenant=TENANT) == RECORDS
 
 
+def test_services_without_streams(filled: Filled) -> None:
+    """What asks for the service alone, and is counted without streams, agrees with what is counted by them."""
+    seconds = (filled.end - filled.start) // SECOND
+
+    def values(query: str) -> dict[str, str]:
+        found = filled.get("query", query=query, time=filled.end)["data"]["result"]
+        return {one["metric"].get("service_name", ""): one["value"][1] for one in found}
+
+    for op, total in (("count_over_time", RECORDS * 3 // 2), ("bytes_over_time", None)):
+        for by in ("", " by (service_name)"):
+            for chosen in (
+                'service_name=~"shop|cart"',
+                'service_name=~".+", service_name=~"(shop|cart)"',
+                'service_name=~"shop|cart", service_name!="cart"',
+            ):
+                quick = values(f"sum{by} ({op}({{{chosen}}}[{seconds}s]))")
+                assert quick == values(f'sum{by} ({op}({{{chosen}, env=~".+"}}[{seconds}s]))')
+                assert quick == values(f"sum{by} ({op}({{{chosen}}} | logfmt [{seconds}s]))")
+                if total and "!=" not in chosen:
+                    assert sum(map(int, quick.values())) == total
+    for query in ({}, {"query": '{service_name=~".+"}'}, {"query": '{env="prod"}'}):
+        names = filled.get("label/service_name/values", **query)["data"]
+        assert names == sorted({one["service_name"] for one in filled.get("series", **query)["data"]})
+
+
+def test_windows_by_the_hour(filled: Filled) -> None:
+    """Windows are left-open to the ns, whether they end with an hour (and the hour alone is counted) or not."""
+    tenant, hour = "loki-hours", 3600 * SECOND
+    first = (time.time_ns() // hour - 6) * hour
+    at = [first + hours * hour + off for hours in range(5) for off in (-1, 0, 1)]
+    sent = lines(*({"_time": str(ns), "_msg": f"at {ns}", "service": "hours"} for ns in at))
+    assert filled.nexus.ingest(sent, tenant=tenant).status == 200
+
+    def counts(end_of_first: int, step: int) -> dict[int, int]:
+        given = {"query": f"sum(count_over_time({{service_name=\"hours\"}}[{step // SECOND}s]))", "start": end_of_first,
+                 "end": end_of_first + 5 * hour, "step": step // SECOND}  # fmt: skip
+        answer = filled.nexus.get(f"{LOKI}/query_range?{urlencode(given)}", tenant=tenant)
+        values = answer.json["data"]["result"][0]["values"]
+        return {round(moment * 1000): int(value) for moment, value in values}
+
+    for shift, step in ((-1, hour), (0, hour), (1, hour), (-1, 2 * hour), (0, 2 * hour), (7, 2 * hour)):
+        ends = range(first + shift, first + shift + 5 * hour + 1, step)
+        expected = {end // 1_000_000: sum(end - step < ns <= end for ns in at) for end in ends}
+        assert counts(first + shift, step) == {moment: count for moment, count in expected.items() if count}, (shift, step)
+    # A range of a day is read in windows of hours: whole in both directions, in order.
+    for direction in ("forward", "backward"):
+        given = {
+            "query": '{service_name="hours"}',
+            "start": first - 18 * hour,
+            "end": first + 6 * hour,
+            "direction": direction,
+        }
+        answer = filled.nexus.get(f"{LOKI}/query_range?{urlencode(given)}", tenant=tenant)
+        (stream,) = answer.json["data"]["result"]
+        assert [int(ns) for ns, _ in stream["values"]] == sorted(at, reverse=direction == "backward")
+
+
+def test_detected_fields_read_what_was_asked_for(filled: Filled) -> None:
+    """`line_limit` is about the number of lines read: not a part of them, not several times as many."""
+    answer = filled.get("detected_fields", query='{service_name="shop"}', line_limit=50)
+    took = next(one for one in answer["fields"] if one["label"] == "took")
+    assert 40 <= took["cardinality"] <= 60
+
+
 def test_pages_are_whole(filled: Filled) -> None:
     """Small pages one after the other hold every record once, in both directions."""
     for direction in ("forward", "backward"):
@@ -195,15 +259,15 @@ async def test_tail(filled: Filled) -> None:
 needs_logcli = pytest.mark.skipif(not LOGCLI, reason="no logcli: set LOGCLI_BIN or put it on the PATH")
 
 
-def logcli(filled: Filled, *words: str) -> str:
-    """Run a command of logcli."""
+def logcli(filled: Filled, *words: str, tenant: str = TENANT, code: int = 0) -> str:
+    """What a command of logcli prints."""
     done = subprocess.run(
-        [LOGCLI, f"--addr=http://127.0.0.1:{filled.nexus.port}", f"--bearer-token={TOKEN}", f"--org-id={TENANT}", *words],
+        [LOGCLI, f"--addr=http://127.0.0.1:{filled.nexus.port}", f"--bearer-token={TOKEN}", f"--org-id={tenant}", *words],
         capture_output=True,
         timeout=60,
         check=False,
     )
-    assert done.returncode == 0, done.stderr.decode()
+    assert done.returncode == code, done.stderr.decode()
     return done.stdout.decode() + done.stderr.decode()
 
 
@@ -237,6 +301,83 @@ def test_logcli_reads(filled: Filled) -> None:
     assert "shop" in logcli(filled, "volume", '{service_name=~".+"}', *span(filled))
     assert "shop" in logcli(filled, "volume_range", '{service_name=~".+"}', "--step=60s", *span(filled))
     assert "took" in logcli(filled, "detected-fields", '{service_name="shop"}', *span(filled))
+
+
+@needs_logcli
+@pytest.mark.parametrize("direction", [[], ["--forward"]])
+def test_logcli_pages(filled: Filled, direction: list[str]) -> None:
+    """More lines than one answer has: each once and in order, also where pages end among lines of one timestamp."""
+    tenant = "loki-pages"
+    if not filled.nexus.count("", tenant=tenant):
+        values = [[str(filled.start + at // 100 * 10**6), f"line {at}"] for at in range(6000)]
+        streams = [{"stream": {"job": "pages", "part": str(part)}, "values": values[part::3]} for part in range(3)]
+        headers = {"Content-Type": "application/json"}
+        answer = filled.nexus.request(
+            "POST", f"{LOKI}/push", json.dumps({"streams": streams}).encode(), headers, tenant=tenant
+        )
+        assert answer.status == 204, answer.body
+    words = ["query", '{job="pages"}', "--limit=0", "--batch=450", "-o", "jsonl", "-q", *direction, *span(filled)]
+    found = [json.loads(line) for line in logcli(filled, *words, tenant=tenant).splitlines() if line.startswith("{")]
+    assert len(found) == len({one["line"] for one in found}) == 6000
+    groups = [int(one["line"].removeprefix("line ")) // 100 for one in found]
+    assert groups == sorted(groups, reverse=not direction)
+
+
+@needs_logcli
+@pytest.mark.parametrize(
+    ("query", "values"),
+    [
+        ('sum(count_over_time({service_name="shop"} | logfmt | took > 100ms [10m]))', [99]),
+        ('sum by (path) (count_over_time({service_name="shop"} | logfmt | path != "/p/2" [10m]))', [67, 67]),
+        ('topk(1, sum by (service_name) (count_over_time({env=~".+"}[10m])))', [RECORDS]),
+        ('quantile_over_time(0.5, {service_name="shop"} | logfmt | unwrap duration(took) [10m]) by (env)', [0.0995]),
+        ('sum(sum_over_time({service_name="cart"} | json | unwrap n [10m]))', [sum(range(0, RECORDS, 2))]),
+        ('sum(count_over_time({service_name="shop"} |~ "user 1[0-9] " [10m])) / 4', [2.5]),
+        ('sum(bytes_over_time({service_name=~"shop|cart"} |= "n" [10m])) > 0 or vector(0)', [5 * 8 + 45 * 9 + 50 * 10]),
+        ("vector(1) + vector(1)", [2]),
+    ],
+)
+def test_logcli_computes(filled: Filled, query: str, values: list[float]) -> None:
+    """Metric queries, by the samples that they must have."""
+    shown = logcli(filled, "instant-query", query, f"--now={_rfc3339(filled.end)}", "-q")
+    assert sorted(float(one["value"][1]) for one in json.loads(shown)) == pytest.approx(values)
+
+
+@needs_logcli
+def test_logcli_reshapes(filled: Filled) -> None:
+    """Parsers, filters and line_format, raw and as lines with labels; query statistics; parts in parallel; fmt."""
+    query = '{service_name="shop"} |= "user" | logfmt | took <= 2ms and path != "/p/1" | line_format "{{.path}} {{.took}}"'
+    assert logcli(filled, "query", query, "-o", "raw", "-q", *span(filled)).split("\n")[:2] == ["/p/0 0ms", "/p/2 2ms"]
+    shown = logcli(filled, "query", query, "--limit=1", "--include-label=took", "-q", "--stats", *span(filled))
+    assert 'took="0ms"' in shown
+    assert "DecompressedLines" in shown
+    parts = filled.nexus.folder.parent / "logcli-part"
+    parallel = ("--parallel-duration=1m", "--parallel-max-workers=3", f"--part-path-prefix={parts}", "--merge-parts")
+    words = ("query", '{service_name="shop"}', "--limit=0", "--forward", "-o", "raw", "-q", *parallel, *span(filled))
+    assert sum(line.startswith("user ") for line in logcli(filled, *words).splitlines()) == RECORDS
+    paths = logcli(filled, "detected-fields", '{service_name="shop"}', "path", *span(filled)).split()
+    assert {"/p/0", "/p/1", "/p/2"} <= set(paths)
+    assert "Total Streams:  2" in logcli(filled, "series", '{env=~".+"}', "--analyze-labels", *span(filled))
+
+
+@needs_logcli
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (["query", '{service_name="shop"'], "parse error at line 1, col 21: syntax error: unexpected $end"),
+        (["query", '{env=~".*"}'], "at least one regexp or equality matcher"),
+        (["instant-query", '{env="prod"}'], "log queries are not supported as an instant query type"),
+        (["query", 'sum(count_over_time({env="prod"}[1m]))', "--since=48h", "--step=1s"], "exceeded maximum resolution"),
+        (["query", '{job="x"', "--tail"], "parse error at line 1, col 9"),
+        (
+            ["query", 'avg_over_time({service_name="shop"} | unwrap service_name [10m])'],
+            "pipeline error: 'SampleExtractionErr'",
+        ),
+    ],
+)
+def test_logcli_shows_errors(filled: Filled, words: list[str], message: str) -> None:
+    """What is wrong with a query reaches whoever asked."""
+    assert message in logcli(filled, *words, code=1)
 
 
 @needs_logcli

@@ -112,6 +112,7 @@ CASES: dict[str, Plan] = {
     "rows": Rows(scan(Not(Contains(column("body"), "debug")))),
     "tally_density": Tally(scan(), step=HOUR, origin=DAY - 1),
     "tally_streams": Tally(scan(time=TimeRange()), keys=("stream",), bytes=True),
+    "tally_services": Tally(scan(), keys=("service",), step=HOUR, origin=-5, bytes=True),
     "tally_labels": Tally(scan(), ("stream", "severity"), ("http_route", "never_seen", "trace_id"), HOUR, -5),
     "tally_patterns": Tally(scan(Word("failed")), ("severity", "template"), step=HOUR, origin=DAY - 1, sample=True),
     "search": Search(scan()),

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 from hypothesis import strategies as st
 
 from nexus.query.logql import ast
@@ -63,7 +65,20 @@ stages = st.one_of(
     st.builds(ast.Drop, targets),
     st.builds(ast.Keep, targets),
 )
-log_queries = st.builds(ast.LogQuery, selectors, st.lists(stages, max_size=4).map(tuple))
+
+
+def _unambiguous(stages: tuple[ast.Stage, ...]) -> bool:
+    """`| drop a != "x"` is one stage, so no text says that a line filter follows a bare name."""
+    return not any(
+        isinstance(before, ast.Drop | ast.Keep)
+        and not before.targets[-1].op
+        and isinstance(after, ast.LineFilter)
+        and after.op in ("!=", "!~")
+        for before, after in pairwise(stages)
+    )
+
+
+log_queries = st.builds(ast.LogQuery, selectors, st.lists(stages, max_size=4).map(tuple).filter(_unambiguous))
 groupings = st.none() | st.builds(ast.Grouping, st.booleans(), st.lists(NAMES, max_size=2).map(tuple))
 unwraps = st.builds(
     ast.Unwrap, PLAIN_NAMES, st.sampled_from(["", "duration", "bytes"]), st.lists(label_filters, max_size=1).map(tuple)

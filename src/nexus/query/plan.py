@@ -432,12 +432,13 @@ class Rows:
 class Tally:
     """Numbers and bytes of records, for native code to go on with.
 
-    Grouped by left-open buckets of `step` ns from `origin` on (0: one bucket, named `origin`), by `keys`, and by the values
-    of structured metadata called `labels` (LogQL's names). `bytes` sums the lengths of bodies, `sample` takes a body.
+    Grouped by left-open buckets of `step` ns from `origin` on (0: one bucket, named `origin`), by `keys` (a stream is a
+    service and a resource), and by the values of structured metadata called `labels` (LogQL's names). `bytes` sums the
+    lengths of bodies, `sample` takes a body.
     """
 
     scan: LogScan
-    keys: tuple[Literal["stream", "severity", "template"], ...] = ()
+    keys: tuple[Literal["stream", "service", "severity", "template"], ...] = ()
     labels: tuple[str, ...] = ()
     step: int = 0
     origin: int = 0

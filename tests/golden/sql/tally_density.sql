@@ -1,5 +1,5 @@
 SELECT toInt64(b), '', '', toUInt8(0), toUInt64(0), toUInt64(sum(c)), toUInt64(0), '' FROM (
-SELECT 86399999999999 + 3600000000000 * intDiv(toUnixTimestamp64Nano(timestamp) - 82800000000000, 3600000000000) AS b, count() AS c
+SELECT 86399999999999 + 3600000000000 * (intDiv(toInt64(hour) - 24, 1) + 1) AS b, count() AS c
 FROM nexus.logs
 WHERE tenant = 'acme'
 GROUP BY b

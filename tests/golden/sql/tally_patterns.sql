@@ -1,11 +1,11 @@
 SELECT toInt64(b), '', '', toUInt8(n), toUInt64(t), toUInt64(sum(c)), toUInt64(0), CAST(any(x), 'String') FROM (
-SELECT 86399999999999 + 3600000000000 * intDiv(toUnixTimestamp64Nano(timestamp) - 82800000000000, 3600000000000) AS b, severity_number AS n, template_id AS t, count() AS c, any(body) AS x
+SELECT 86399999999999 + 3600000000000 * (intDiv(toInt64(hour) - 24, 1) + 1) AS b, severity_number AS n, template_id AS t, count() AS c, any(body) AS x
 FROM nexus.logs
 WHERE tenant = 'acme'
   AND (indexHint(has(tokens(skeleton), 'failed')) AND hasToken(skeleton, 'failed'))
 GROUP BY b, n, t
 UNION ALL
-SELECT 86399999999999 + 3600000000000 * intDiv(toUnixTimestamp64Nano(timestamp) - 82800000000000, 3600000000000) AS b, severity_number AS n, template_id AS t, count() AS c, any(body) AS x
+SELECT 86399999999999 + 3600000000000 * (intDiv(toInt64(hour) - 24, 1) + 1) AS b, severity_number AS n, template_id AS t, count() AS c, any(body) AS x
 FROM nexus.logs
 WHERE tenant = 'acme'
   AND skeleton = ''

@@ -8,7 +8,8 @@ from hypothesis import strategies as st
 
 from nexus.errors import InvalidRequest
 from nexus.server.api.loki.arguments import Arguments, duration_of, time_of
-from nexus.server.api.loki.engine import Windows
+from nexus.server.api.loki.engine import LARGE_PAGE, MAX_ROWS, SMALL_PAGE, Windows, following
+from nexus.server.api.loki.tail import _without
 
 SECOND = 10**9
 
@@ -91,3 +92,32 @@ def test_windows_cover_the_range_once(sizes: list[tuple[int, int]], forward: boo
         assert start == covered
         covered = end
     assert covered == at
+
+
+def test_windows_are_filled() -> None:
+    """A window has about as many records as asked for, though buckets end elsewhere."""
+    hours = [(at, at + 100, 70.0) for at in range(0, 1000, 100)]
+    for forward in (True, False):
+        windows = Windows(list(hours), forward)
+        window = windows.take(100)
+        assert window is not None
+        assert (window.end or 0) - (window.start or 0) == pytest.approx(100 / 0.7, abs=1)
+
+
+def test_windows_follow_what_is_wanted() -> None:
+    """Growing by what is missing, never beyond the bound, shrinking after pages that are too large."""
+    assert following(1000, 10, None) == 32_000
+    assert following(1000, 10, 1e9) == 32_000
+    assert following(1000, SMALL_PAGE // 2, None) == 4000
+    assert following(1000, 10, 2.0) == 2400
+    assert following(1000, 10, 0.1) == 1000
+    assert following(1000, SMALL_PAGE, None) == 1000
+    assert following(1000, LARGE_PAGE + 1, 100.0) == 500
+    assert following(MAX_ROWS, 0, None) == MAX_ROWS
+
+
+def test_what_was_sent_is_not_sent_again() -> None:
+    """Time and line tell; another line of the same time is new."""
+    streams = b'[{"stream":{"a":"1"},"values":[["5","old"],["5","new"]]},{"stream":{"a":"2"},"values":[["5","old"]]}]'
+    assert _without(streams, {("5", "old")}) == b'[{"stream":{"a":"1"},"values":[["5","new"]]}]'
+    assert _without(b"[]", set()) == b"[]"

@@ -59,6 +59,10 @@ _BODY: Final = Field(FieldKind.COLUMN, "body")
 _SERVICE: Final = Field(FieldKind.COLUMN, "service")
 _SEVERITY: Final = Field(FieldKind.COLUMN, "severity")
 _WORD: Final = re.compile(r"[0-9A-Za-z\x80-\U0010ffff]+")
+_ANYTHING: Final = frozenset({".+", ".*", "(.+)", "(.*)"})
+_PLAIN: Final = re.compile(r"(?:[\w\-/:@ ]|\\[.\-+/]|\|)*", re.ASCII)
+"""Letters that mean themselves, and `|` between them. An escaped `|` is none of them."""
+_ESCAPED: Final = re.compile(r"\\(.)")
 _INLINE_FLAGS: Final = re.compile(r"\(\?[a-zA-Z]*[-a-zA-Z]*\)")
 
 
@@ -114,11 +118,29 @@ def selector(matchers: tuple[Matcher, ...]) -> Pushed:
                 # No stream is without a service name.
                 parts.append(plan.Or(()) if one.op == "=" else plan.All())
                 continue
-            found = plan.Or(tuple(plan.Compare(_SERVICE, CompareOp.EQ, value) for value in values))
-            parts.append(found if one.op == "=" else plan.Not(found))
+            parts.append(_services(values, one.op))
+        elif one.value in _ANYTHING:
+            # Every stream has a service name.
+            parts += [plan.Or(())] * (one.op == "!~")
+        elif (names := _alternatives(one.value)) is not None:
+            known = [name for name in names if name]
+            parts.append(_services(["", *known] if UNKNOWN in known else known, "=" if one.op == "=~" else "!="))
         else:
             exact = False
     return Pushed(plan.And(tuple(parts)) if parts else plan.All(), exact)
+
+
+def _services(names: list[str], op: str) -> Predicate:
+    found = plan.Or(tuple(plan.Compare(_SERVICE, CompareOp.EQ, name) for name in names))
+    return found if op == "=" else plan.Not(found)
+
+
+def _alternatives(pattern: str) -> list[str] | None:
+    """The texts that an expression like `a|b\\.c` or `(a|b)` matches; None when it is not such a one."""
+    texts = pattern[1:-1] if pattern.startswith("(") and pattern.endswith(")") else pattern
+    if not _PLAIN.fullmatch(texts):
+        return None
+    return [_ESCAPED.sub(r"\1", text) for text in texts.split("|")]
 
 
 def _line_filter(stage: LineFilter) -> tuple[Predicate, bool]:

@@ -11,6 +11,7 @@ from nexus.storage.clickhouse import fields
 from nexus.storage.clickhouse.catalog import Catalog
 from nexus.storage.clickhouse.records import columns
 from nexus.storage.clickhouse.scan import scan_of
+from nexus.storage.clickhouse.slices import HOUR
 
 _COLUMNS: Final = ("event_name", "scope_name", "scope_version", "trace_id", "span_id", "template_id")
 _NEVER: Final = frozenset({"level", "detected_level", "service_name"})
@@ -27,21 +28,23 @@ def compile_tally(scoped: Scoped, plan: Tally, catalog: Catalog) -> str:
     labels = [label_text(name, catalog) for name in plan.labels]
     keys = {
         "b": _bucket(plan),
-        "s": "service" if "stream" in plan.keys else "",
-        "r": "resource" if "stream" in plan.keys else "",
+        # Grouping by hashes is twice as fast as by texts: those of texts with a dictionary are made once for each text.
+        "s": "cityHash64(service)" if {"stream", "service"} & set(plan.keys) else "",
+        "r": "cityHash64(resource)" if "stream" in plan.keys else "",
         "n": "severity_number" if "severity" in plan.keys else "",
         "t": "template_id" if "template" in plan.keys else "",
         **{f"l{number}": text for number, text in enumerate(labels)},
     }
     grouped = {name: text for name, text in keys.items() if text}
     inner_columns = [f"{text} AS {name}" for name, text in grouped.items()] + ["count() AS c"]
+    inner_columns += ["any(service) AS sv"] * bool(keys["s"]) + ["any(resource) AS rv"] * bool(keys["r"])
     inner_columns += ["sum(length(body)) AS y"] * plan.bytes + ["any(body) AS x"] * plan.sample
     tail = f"\nGROUP BY {', '.join(grouped)}" if grouped else ""
     inner = scan_of(scoped, plan.scan, catalog).union(", ".join(inner_columns), tail)
     outer = [
         f"toInt64({'b' if keys['b'] else plan.origin})",
-        "CAST(s, 'String')" if keys["s"] else "''",
-        "CAST(r, 'String')" if keys["r"] else "''",
+        "CAST(any(sv), 'String')" if keys["s"] else "''",
+        "CAST(any(rv), 'String')" if keys["r"] else "''",
         "toUInt8(n)" if keys["n"] else "toUInt8(0)",
         "toUInt64(t)" if keys["t"] else "toUInt64(0)",
         "toUInt64(sum(c))",
@@ -57,6 +60,9 @@ def compile_tally(scoped: Scoped, plan: Tally, catalog: Catalog) -> str:
 def _bucket(plan: Tally) -> str:
     if not plan.step:
         return ""
+    if plan.step % HOUR == 0 and (plan.origin + 1) % HOUR == 0:
+        since = f"intDiv(toInt64(hour) - {(plan.origin + 1) // HOUR}, {plan.step // HOUR})"
+        return f"{plan.origin} + {plan.step} * ({since} + 1)"
     ahead = plan.step - 1 - plan.origin
     shifted = f"toUnixTimestamp64Nano(timestamp) {'+' if ahead >= 0 else '-'} {abs(ahead)}"
     return f"{plan.origin} + {plan.step} * intDiv({shifted}, {plan.step})"

@@ -18,7 +18,7 @@ from typing import Any, Final, TypeVar
 
 from nexus import _native
 from nexus.errors import InvalidRequest, LimitExceeded, NotTallied
-from nexus.model.time import MAX_TIME
+from nexus.model.time import MAX_TIME, NS_PER_HOUR
 from nexus.query.logql.ast import LabelStage, LineFilter, LogQuery, Matcher, Metric
 from nexus.query.logql.lower import (
     LEVELS,
@@ -56,9 +56,15 @@ PAGE_ROWS: Final = 50_000
 MAX_ROWS: Final = 20_000_000
 SMALL_PAGE: Final = 4 << 20
 LARGE_PAGE: Final = 32 << 20
+GROWTH: Final = 32
+"""Most times by which a window that gave little is followed by a larger one."""
 MAX_BUCKETS: Final = 20_000
 MAX_RESOURCES: Final = 2_000
 _DENSITY: Final = 500
+_COARSE: Final = NS_PER_HOUR // 60
+"""Above this, density is counted by the hour: the engine need not read timestamps for that."""
+_SPARE: Final = 0.1
+"""What part of a window's records may be missing."""
 _BARE: Final = struct.Struct("<qxxBQQQx")
 """A row of a tally without keys."""
 
@@ -108,6 +114,10 @@ class Windows:
             start, end, more = self._left.pop()
             count += more
             low, high = min(low, start), max(high, end)
+        if self._left and rows - count > rows * _SPARE:
+            start, end, more = self._left.pop()
+            part = self._cut(start, end, more, rows - count) if end - start > 1 else TimeRange(start, end)
+            low, high = min(low, part.start or 0), max(high, part.end or 0)
         return TimeRange(low, high)
 
     def give_back(self, window: TimeRange, count: float) -> None:
@@ -141,12 +151,17 @@ class Engine:
     # --------------------------------------------------------------------------------------------------------- streams
 
     async def streams(
-        self, selectors: list[tuple[Matcher, ...]], span: TimeRange, *, sizes: bool = False
+        self, selectors: list[tuple[Matcher, ...]], span: TimeRange, *, sizes: bool = False, services: bool = False
     ) -> list[tuple[list[tuple[str, str]], str, str, int, int]]:
-        """(labels, service, resource, entries, bytes) of the streams that match any selector and have records."""
-        known = [selector(matchers).where for matchers in selectors]
-        where: Predicate = known[0] if len(known) == 1 else Or(tuple(known)) if known else All()
-        rows = await self.raw(Tally(LogScan(span, where), keys=("stream",), bytes=sizes))
+        """(labels, service, resource, entries, bytes) of the streams that match any selector and have records.
+
+        `services`: no label but the service name matters; streams that differ in others may come as one.
+        """
+        known = [selector(matchers) for matchers in selectors]
+        parts = tuple(one.where for one in known)
+        where: Predicate = parts[0] if len(parts) == 1 else Or(parts) if parts else All()
+        whole = not services or not all(one.exact for one in known)
+        rows = await self.raw(Tally(LogScan(span, where), keys=("stream",) if whole else ("service",), bytes=sizes))
         return await asyncio.to_thread(_native.logql_streams, rows.data, matchers_json(selectors))
 
     async def narrowed(self, matchers: tuple[Matcher, ...], span: TimeRange, *, exact: bool = False) -> Predicate | None:
@@ -175,8 +190,10 @@ class Engine:
     async def windows(self, where: Predicate, span: TimeRange, forward: bool) -> Windows:
         """The windows of a range, by the density of the records of a condition."""
         start, end = span.start or 0, span.end or MAX_TIME
-        step = max((end - start) // _DENSITY, 1_000_000)
-        rows = await self.raw(Tally(LogScan(span, where), step=step, origin=start - 1))
+        step, origin = max((end - start) // _DENSITY, 1_000_000), start - 1
+        if step > _COARSE:
+            step, origin = -(-step // NS_PER_HOUR) * NS_PER_HOUR, start // NS_PER_HOUR * NS_PER_HOUR - 1
+        rows = await self.raw(Tally(LogScan(span, where), step=step, origin=origin))
         counted = sorted((right, count) for right, _, _, count, _ in _BARE.iter_unpack(rows.data))
         return Windows([(max(right - step + 1, start), min(right + 1, end), float(n)) for right, n in counted], forward)
 
@@ -187,16 +204,16 @@ class Engine:
         first_rows: float,
         forward: bool,
         feed: Callable[[bytes, list[tuple[str, str | None]]], Any],
-        done: Callable[[Any], bool] = lambda _: False,
+        goal: int | None = None,
     ) -> None:
-        """Feed the rows of a query, window by window, until `done` with what `feed` returned."""
+        """Feed the rows of a query, window by window: all of them, or until `feed` returns `goal`."""
         narrowed = await self.narrowed(query.matchers, span)
         if narrowed is None:
             return
         head = pushed(query).where
         where = And((narrowed, head)) if not isinstance(head, All) else narrowed
         windows = await self.windows(narrowed, span, forward)
-        size = first_rows
+        size, reached = first_rows, 0
         while (window := windows.take(size)) is not None:
             try:
                 rows = await self.raw(Rows(LogScan(window, where)))
@@ -206,14 +223,12 @@ class Engine:
                 windows.give_back(window, size)
                 size = max(size / 8, 1)
                 continue
+            before = reached
             if rows.data:
                 fed = await asyncio.to_thread(compiled, partial(feed, rows.data, rows.attributes))
-                if done(fed):
+                if goal is not None and (reached := fed) >= goal:
                     return
-            if len(rows.data) < SMALL_PAGE:
-                size = min(size * 4, MAX_ROWS)
-            elif len(rows.data) > LARGE_PAGE:
-                size = max(size / 2, 1)
+            size = following(size, len(rows.data), None if goal is None else (goal - reached) / max(reached - before, 1))
 
     # --------------------------------------------------------------------------------------------------------- queries
 
@@ -227,7 +242,7 @@ class Engine:
             )
         )
         first = max(limit * 2, FIRST_ROWS)
-        await self.pages(query, span, first, forward, collector.feed, lambda count: count >= limit)
+        await self.pages(query, span, first, forward, collector.feed, limit)
         self.cost.add(collector.totals)
         return collector.encode()
 
@@ -290,12 +305,15 @@ class Engine:
         by_level = bool((set(labels) | named) & LEVELS)
         others = tuple(name for name in labels if name not in LEVELS and name != SERVICE)
         head = pushed(metric.query).where
+        # A stream may have a label called level, so only what asks for nothing but the service can do without streams.
+        by_service = set(labels) <= {SERVICE} and not by_level and selector(metric.query.matchers).exact
         plan = Tally(
             LogScan(span, narrowed if isinstance(head, All) else And((narrowed, head))),
-            keys=("stream", "severity") if by_level else ("stream",),
+            keys=("service",) if by_service else ("stream", "severity") if by_level else ("stream",),
             labels=others,
-            step=bucket,
-            origin=origin,
+            # One window is one bucket: it is named by its end, and no timestamp is read.
+            step=0 if start == end else bucket,
+            origin=origin + bucket if start == end else origin,
             bytes=metric.op in ("bytes_rate", "bytes_over_time"),
         )
         try:
@@ -304,6 +322,17 @@ class Engine:
             return False
         await asyncio.to_thread(compiled, lambda: collector.feed_tally(rows.data, list(others)))
         return True
+
+
+def following(size: float, data: int, need: float | None) -> float:
+    """How many records the next window is to have after one of `size` with so many bytes of rows. `need` is how many times
+    what that one gave is wanted still, None for everything."""
+    if data > LARGE_PAGE:
+        return max(size / 2, 1)
+    if data >= SMALL_PAGE:
+        return size
+    most = GROWTH if data < SMALL_PAGE // GROWTH else 4
+    return min(size * (most if need is None else min(most, max(need * 1.2, 1))), MAX_ROWS)
 
 
 def matchers_json(selectors: list[tuple[Matcher, ...]]) -> str:

@@ -14,7 +14,7 @@ from nexus.errors import InvalidRequest
 from nexus.model.time import NS_PER_HOUR, NS_PER_SECOND
 from nexus.query.logql import parse, print_query
 from nexus.query.logql.ast import Grouping, LogQuery, Matcher, Metric, RangeAggregation, VectorAggregation
-from nexus.query.logql.lower import literal, program, pushed
+from nexus.query.logql.lower import SERVICE, literal, program, pushed
 from nexus.query.logql.parser import parse_log
 from nexus.query.plan import And, LogScan, Plan, Tally, TimeRange
 from nexus.security.permissions import Permission
@@ -114,10 +114,12 @@ def _sample(number: float) -> str:
 # ---------------------------------------------------------------------------------------------------------------- labels
 
 
-async def _stream_labels(arguments: Arguments, engine: Engine, *names: str) -> list[list[tuple[str, str]]]:
+async def _stream_labels(
+    arguments: Arguments, engine: Engine, *names: str, services: bool = False
+) -> list[list[tuple[str, str]]]:
     selectors = [parse_log(text).matchers for text in arguments.all(*names) if text.strip() not in _EVERYTHING]
     start, end = arguments.range(_LABEL_SPAN)
-    found = await engine.streams(selectors, TimeRange(start, max(end, start + 1)))
+    found = await engine.streams(selectors, TimeRange(start, max(end, start + 1)), services=services)
     return [labels for labels, _, _, _, _ in found]
 
 
@@ -130,7 +132,7 @@ async def labels(call: Call, arguments: Arguments, engine: Engine) -> Response:
 async def label_values(call: Call, arguments: Arguments, engine: Engine) -> Response:
     """Values of a stream label."""
     name = call.parameters["name"]
-    found = await _stream_labels(arguments, engine, "query", "match", "match[]")
+    found = await _stream_labels(arguments, engine, "query", "match", "match[]", services=name == SERVICE)
     return success(sorted({value for one in found for known, value in one if known == name}))
 
 
@@ -237,7 +239,8 @@ async def _fields(call: Call, arguments: Arguments, engine: Engine) -> _native.L
     start, end = arguments.range()
     collector = compiled(lambda: _native.LogqlFields(program(tree)))
     span = TimeRange(start, max(end, start + 1))
-    await engine.pages(tree, span, lines, False, collector.feed, lambda seen: seen >= lines)
+    # Pages are as large as the density of the records lets expect: a few lines less will do.
+    await engine.pages(tree, span, lines, False, collector.feed, lines - lines // 10)
     return collector
 
 

@@ -93,21 +93,31 @@ async def _send(
     # What was handed on before this moment is stored and visible: the first page has it.
     subscription.take()
     stored = await _stored(call, tree, TimeRange(start, call.services.now_ns() + NS_PER_HOUR), limit)
-    known = {int(value[0]) for stream in json.loads(stored) for value in stream["values"]}
+    known = {(value[0], value[1]) for stream in json.loads(stored) for value in stream["values"]}
     await _frame(socket, stored, [])
     text, first = program(tree), True
     while True:
         await subscription.wait()
         await asyncio.sleep(pause)
         records, dropped = subscription.take(MAX_LIMIT)
-        if first:
-            # Records committed while the first page was read may be on it.
-            records, first = [record for record in records if record.timestamp not in known], False
         collector = _native.LogqlEntries(text, forward=True, limit=limit)
         await asyncio.to_thread(compiled, lambda taken=records, into=collector: into.feed_rendered([r.json for r in taken]))
         dropped += max(collector.totals[2] - limit, 0)
+        streams = collector.encode()
+        if first:
+            # Records committed while the first page was read may be on it.
+            streams, first = _without(streams, known), False
         at = str(records[-1].timestamp if records else call.services.now_ns())
-        await _frame(socket, collector.encode(), [{"labels": {}, "timestamp": at}] * min(dropped, MAX_TOLD))
+        await _frame(socket, streams, [{"labels": {}, "timestamp": at}] * min(dropped, MAX_TOLD))
+
+
+def _without(streams: bytes, known: set[tuple[str, str]]) -> bytes:
+    """Encoded streams without entries (time and line) that were sent already."""
+    kept = [
+        {**stream, "values": [value for value in stream["values"] if (value[0], value[1]) not in known]}
+        for stream in json.loads(streams)
+    ]
+    return msgspec.json.encode([stream for stream in kept if stream["values"]])
 
 
 async def _frame(socket: WebSocket, streams: bytes, dropped: list[dict[str, Any]]) -> None:
