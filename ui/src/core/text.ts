@@ -463,12 +463,16 @@ export const en = {
     newName: "pipeline",
     startsLabel: "Ready-made",
     starts: {
-      json: { title: "Parse JSON bodies", help: "Members become attributes that can be searched; the message and the severity are found." },
+      json: {
+        title: "Parse JSON bodies",
+        help: "Members become attributes that can be searched; the message and the severity are found.",
+      },
       redact: { title: "Redact secrets", help: "Cards, e-mail addresses, tokens and passwords never reach the disk." },
       debug: { title: "Drop debug records", help: "Records of severity debug are not stored." },
     },
     none: "No pipelines yet",
-    noneHelp: "A pipeline parses, changes, redacts or drops records before they are stored. Begin with one of these; nothing is in force until you save.",
+    noneHelp:
+      "A pipeline parses, changes, redacts or drops records before they are stored. Begin with one of these; nothing is in force until you save.",
     noneRead: "Records are stored as they arrive. Your account may not create pipelines.",
     noOwn: "This tenant has no pipelines of its own.",
     noSteps: "No steps yet",
@@ -491,7 +495,8 @@ export const en = {
     failed: "Not saved",
     showFault: "Show the step",
     conflict: "Somebody else changed the pipelines",
-    conflictHelp: "They are in force as somebody else saved them. Load theirs and lose your changes, or keep yours: saving then replaces theirs.",
+    conflictHelp:
+      "They are in force as somebody else saved them. Load theirs and lose your changes, or keep yours: saving then replaces theirs.",
     conflictReload: "Load theirs",
     conflictKeep: "Keep mine",
     kept: "Your changes are kept. Saving now replaces what somebody else saved.",
@@ -528,7 +533,8 @@ export const en = {
     },
     description: "Description",
     tests: "Tests",
-    testsHelp: "A list in JSON, each test with name, input and output. They run with the preview, and again before anything is saved.",
+    testsHelp:
+      "A list in JSON, each test with name, input and output. They run with the preview, and again before anything is saved.",
     testsBroken: "This is no list of tests in JSON, each with name, input and output.",
     figures: (name: string): string => `What ${name} has done since the server started`,
     rate: (rate: string): string => rate,
@@ -601,7 +607,9 @@ export const en = {
       saved: "Retention saved",
       failed: "Retention was not saved",
       applying: (parts: number): string =>
-        parts > 0 ? `Being applied to stored records: ${plural(parts, "part", "parts")} to go.` : "Being applied to stored records.",
+        parts > 0
+          ? `Being applied to stored records: ${plural(parts, "part", "parts")} to go.`
+          : "Being applied to stored records.",
       applied: "Applied to all stored records.",
       shorter: "Stored records that are older than that will be deleted for good.",
     },

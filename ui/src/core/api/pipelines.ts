@@ -34,16 +34,7 @@ export interface PipelinesAnswer {
   version: string;
 }
 
-export type OptionType =
-  | "string"
-  | "integer"
-  | "number"
-  | "boolean"
-  | "duration"
-  | "list"
-  | "map"
-  | "query"
-  | "choice";
+export type OptionType = "string" | "integer" | "number" | "boolean" | "duration" | "list" | "map" | "query" | "choice";
 
 export interface ProcessorOption {
   name: string;

@@ -151,7 +151,7 @@ export interface Fault {
 
 /** Whose fault an answer of 400 is: the server's sentences name the pipeline and count steps from 1. */
 export function faultOf(draft: Draft, message: string): Fault | null {
-  const place = /pipeline [`'"]([^`'"]+)[`'"](?:, step (\d+))?/.exec(message);
+  const place = /pipeline [`'"]([^`'"]+)[`'"](?:, step (\d+))?/i.exec(message);
   if (place) {
     const pipeline = draft.find((entry) => entry.spec.name === place[1]);
     if (!pipeline) return null;

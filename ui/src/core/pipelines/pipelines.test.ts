@@ -80,6 +80,7 @@ describe("drafts", () => {
       pipeline: b?.key,
       step: b?.steps[1]?.key,
     });
+    expect(at("Pipeline 'b', step 1 would drop every record.")).toMatchObject({ step: b?.steps[0]?.key });
     expect(at("pipeline 'a': `when`: this parenthesis is not closed.")).toMatchObject({ pipeline: a?.key, step: "" });
     expect(at("expected `str` - at `$.pipelines[1].steps[0].type`.")).toMatchObject({ step: b?.steps[0]?.key });
     expect(at("1 of the tests fail: test 'x' of pipeline 'a': record 1")).toMatchObject({ pipeline: a?.key });
@@ -162,6 +163,7 @@ describe("forms", () => {
   });
 
   it("read maps; typed ones keep their types through the form and back", () => {
+    // biome-ignore lint/suspicious/noTemplateCurlyInString: the processor's own placeholders
     const values = { n: 12, t: true, text: "12", quoted: '"x"', plain: "${a} b", zero: 0 };
     expect(forms.readMap(forms.printMap(values, true), true)).toEqual(values);
     expect(forms.readMap([["n", "12"]], false)).toEqual({ n: "12" });

@@ -5,7 +5,13 @@ function isTest(value: unknown): value is PipelineTest {
   const test = value as PipelineTest | null;
   const records = (list: unknown): boolean =>
     Array.isArray(list) && list.every((entry) => entry !== null && typeof entry === "object" && !Array.isArray(entry));
-  return test !== null && typeof test === "object" && typeof test.name === "string" && records(test.input) && records(test.output);
+  return (
+    test !== null &&
+    typeof test === "object" &&
+    typeof test.name === "string" &&
+    records(test.input) &&
+    records(test.output)
+  );
 }
 
 export function printTests(tests: readonly PipelineTest[]): string {

@@ -1,5 +1,6 @@
 /** The form of what is chosen: a pipeline, or one of its steps. */
 import type { ReactNode } from "react";
+import { Marked } from "../../components/common/Marked.tsx";
 import type { Processor } from "../../core/api/pipelines.ts";
 import type { Fault } from "../../core/pipelines/draft.ts";
 import { t } from "../../core/text.ts";
@@ -30,18 +31,11 @@ export function Editor({ bench, processors, fault, failing, mayWrite }: Props): 
       {!own && <p className={styles.hint}>{t.pipelines.fromFileHelp}</p>}
       {complaint && (
         <p className={styles.fault} role="alert" data-testid="fault">
-          {complaint}
+          <Marked text={complaint} />
         </p>
       )}
       {step ? (
-        <StepForm
-          key={step.key}
-          bench={bench}
-          pipeline={pipeline}
-          step={step}
-          processors={processors}
-          fixed={fixed}
-        />
+        <StepForm key={step.key} bench={bench} pipeline={pipeline} step={step} processors={processors} fixed={fixed} />
       ) : (
         <PipelineForm key={pipeline.key} bench={bench} pipeline={pipeline} failing={failing} fixed={fixed} />
       )}

@@ -34,11 +34,7 @@ export function EmptyPipelines({ mayWrite, onAdd }: Props): ReactNode {
               </button>
             ))}
           </div>
-          <Button
-            size="xs"
-            variant="default"
-            onClick={() => onAdd((draft) => newPipeline(draft, t.pipelines.newName))}
-          >
+          <Button size="xs" variant="default" onClick={() => onAdd((draft) => newPipeline(draft, t.pipelines.newName))}>
             {t.pipelines.addEmpty}
           </Button>
         </>

@@ -3,6 +3,7 @@ import { Button, Checkbox, NativeSelect, Switch, Textarea, TextInput } from "@ma
 import { IconPlus, IconX } from "@tabler/icons-react";
 import { type ReactNode, useState } from "react";
 import { IconButton } from "../../components/common/IconButton.tsx";
+import { Marked } from "../../components/common/Marked.tsx";
 import { QueryField } from "../../components/editor/QueryField.tsx";
 import type { ProcessorOption } from "../../core/api/pipelines.ts";
 import { formatValue } from "../../core/format.ts";
@@ -20,7 +21,11 @@ interface Props {
 }
 
 /** Lines and rows that are being typed say more than the value that comes of them: an empty row, a line break. */
-function useTyped<T>(value: unknown, print: (value: unknown) => T, read: (typed: T) => unknown): [T, (typed: T) => void] {
+function useTyped<T>(
+  value: unknown,
+  print: (value: unknown) => T,
+  read: (typed: T) => unknown,
+): [T, (typed: T) => void] {
   const [typed, setTyped] = useState(() => print(value));
   const same = JSON.stringify(read(typed) ?? null) === JSON.stringify(value ?? null);
   const shown = same ? typed : print(value);
@@ -36,7 +41,7 @@ function ListField({ option, options, fixed, onChange, label, error }: Props & S
   return (
     <Textarea
       label={label}
-      description={`${option.description} ${t.pipelines.onePerLine}`}
+      description={<Marked text={`${option.description} ${t.pipelines.onePerLine}`} />}
       size="xs"
       rows={Math.min(8, Math.max(2, text.split("\n").length))}
       value={text}
@@ -68,7 +73,7 @@ function MapField({ processor, option, options, fixed, onChange, label, error }:
     <fieldset className={styles.map} disabled={fixed}>
       <legend>{label}</legend>
       <p className={styles.help}>
-        {option.description} {typed && t.pipelines.typedValues}
+        <Marked text={option.description} /> {typed && t.pipelines.typedValues}
       </p>
       {shown.map(([name, value], index) => {
         const change = (next: forms.Row): void => edit(shown.map((row, at) => (at === index ? next : row)));
@@ -145,7 +150,7 @@ export function OptionField(props: Props): ReactNode {
       <Switch
         size="xs"
         label={label}
-        description={option.description}
+        description={<Marked text={option.description} />}
         checked={value === true}
         disabled={fixed}
         onChange={(event) => onChange(event.currentTarget.checked)}
@@ -157,7 +162,7 @@ export function OptionField(props: Props): ReactNode {
       <NativeSelect
         size="xs"
         label={label}
-        description={option.description}
+        description={<Marked text={option.description} />}
         value={formatValue(value)}
         disabled={fixed}
         data={option.choices}
@@ -169,7 +174,7 @@ export function OptionField(props: Props): ReactNode {
     return (
       <QueryField
         label={option.name}
-        description={option.description}
+        description={<Marked text={option.description} />}
         hint={t.pipelines.whenHint}
         value={formatValue(value)}
         disabled={fixed}
@@ -182,7 +187,7 @@ export function OptionField(props: Props): ReactNode {
       <Checkbox.Group
         size="xs"
         label={label}
-        description={option.description}
+        description={<Marked text={option.description} />}
         value={Array.isArray(value) ? value.map(String) : []}
         onChange={(chosen) => onChange(option.choices.filter((choice) => chosen.includes(choice)))}
       >
@@ -201,7 +206,7 @@ export function OptionField(props: Props): ReactNode {
     <TextInput
       size="xs"
       label={label}
-      description={option.description}
+      description={<Marked text={option.description} />}
       value={long ? JSON.stringify(value).slice(1, -1) : formatValue(value)}
       disabled={fixed}
       inputMode={numeric ? "decimal" : undefined}

@@ -68,12 +68,12 @@ function Figures({ name, figures }: { name: string; figures: StepFigures | undef
   if (!figures) return null;
   return (
     <div className={styles.figures} role="group" aria-label={t.pipelines.figures(name)} data-testid="step-figures">
-      <span>
-        {figures.rate !== null ? formatRate(figures.rate) : t.pipelines.inTotal(formatShort(figures.in))}
-      </span>
+      <span>{figures.rate !== null ? formatRate(figures.rate) : t.pipelines.inTotal(formatShort(figures.in))}</span>
       <span data-some={figures.dropped > 0 || undefined}>{t.pipelines.dropped(formatShort(figures.dropped))}</span>
       <span data-bad={figures.failed > 0 || undefined}>{t.pipelines.failures(formatCount(figures.failed))}</span>
-      {figures.in > 0 && <span>{t.pipelines.perRecord(formatDuration(Number(figures.micros.toPrecision(2)) / 1000))}</span>}
+      {figures.in > 0 && (
+        <span>{t.pipelines.perRecord(formatDuration(Number(figures.micros.toPrecision(2)) / 1000))}</span>
+      )}
     </div>
   );
 }
@@ -132,7 +132,12 @@ function Entry({
   onChoose(): void;
 }): ReactNode {
   return (
-    <div className={styles.row} data-chosen={chosen || undefined} data-bad={bad || undefined} data-off={off || undefined}>
+    <div
+      className={styles.row}
+      data-chosen={chosen || undefined}
+      data-bad={bad || undefined}
+      data-off={off || undefined}
+    >
       {handle}
       <button type="button" className={styles.name} aria-current={chosen || undefined} onClick={onChoose}>
         <span className={styles.title} data-strong={strong || undefined}>

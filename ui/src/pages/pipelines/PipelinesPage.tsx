@@ -88,9 +88,7 @@ function Pipelines({ loaded, processors, onReload }: Props): ReactNode {
             <Button
               size="xs"
               variant="default"
-              onClick={() =>
-                bench.fault && bench.choose({ pipeline: bench.fault.pipeline, step: bench.fault.step })
-              }
+              onClick={() => bench.fault && bench.choose({ pipeline: bench.fault.pipeline, step: bench.fault.step })}
             >
               {t.pipelines.showFault}
             </Button>
@@ -148,9 +146,7 @@ export function PipelinesPage(): ReactNode {
   const error = pipelines.error ?? processors.error;
   if (error) {
     if (error instanceof ApiError && error.status === 403)
-      return (
-        <NoPermission title={t.data.forbidden}>{t.data.forbiddenHelp("pipelines:read")}</NoPermission>
-      );
+      return <NoPermission title={t.data.forbidden}>{t.data.forbiddenHelp("pipelines:read")}</NoPermission>;
     const retry = (): void => {
       void pipelines.refetch();
       void processors.refetch();

@@ -33,7 +33,12 @@ interface Props {
   onChoose(choice: Choice): void;
 }
 
-function Records({ answer, processors, draft, onChoose }: Omit<Props, "answer"> & { answer: PreviewAnswer }): ReactNode {
+function Records({
+  answer,
+  processors,
+  draft,
+  onChoose,
+}: Omit<Props, "answer"> & { answer: PreviewAnswer }): ReactNode {
   const { zone } = usePrefs();
   const [wanted, setWanted] = useState(0);
   const { records } = answer;
@@ -112,13 +117,7 @@ function Result(props: Props): ReactNode {
           {answer.error.message} {answer.error instanceof ApiError && answer.error.hint}
         </p>
       );
-    return (
-      <ErrorState
-        title={t.pipelines.preview.failed}
-        error={answer.error}
-        onRetry={() => void answer.refetch()}
-      />
-    );
+    return <ErrorState title={t.pipelines.preview.failed} error={answer.error} onRetry={() => void answer.refetch()} />;
   }
   if (!answer.data) return <Skeleton rows={5} label={t.pipelines.preview.waiting} />;
   return (
@@ -141,15 +140,17 @@ function Result(props: Props): ReactNode {
 export function Preview(props: Props): ReactNode {
   return (
     <>
-      <h2>{t.pipelines.preview.title}</h2>
+      <div className={styles.head}>
+        <h2>{t.pipelines.preview.title}</h2>
+        <QueryField
+          label={t.pipelines.preview.query}
+          hideLabel
+          hint={t.pipelines.preview.queryHint}
+          value={props.query}
+          onChange={props.onQuery}
+        />
+      </div>
       <p className={styles.hint}>{t.pipelines.preview.help}</p>
-      <QueryField
-        label={t.pipelines.preview.query}
-        hideLabel
-        hint={t.pipelines.preview.queryHint}
-        value={props.query}
-        onChange={props.onQuery}
-      />
       <Result {...props} />
     </>
   );

@@ -1,6 +1,7 @@
 /** A step: its processor, its condition, and a form made of the processor's options. */
 import { Button, NativeSelect, TextInput } from "@mantine/core";
 import type { ReactNode } from "react";
+import { Marked } from "../../components/common/Marked.tsx";
 import { QueryField } from "../../components/editor/QueryField.tsx";
 import type { Processor, StepSpec } from "../../core/api/pipelines.ts";
 import { type DraftPipeline, type DraftStep, withStep } from "../../core/pipelines/draft.ts";
@@ -38,7 +39,11 @@ export function StepForm({ bench, pipeline, step, processors, fixed }: Props): R
           </Button>
         )}
       </div>
-      {processor && <p className={styles.hint}>{processor.description}</p>}
+      {processor && (
+        <p className={styles.hint}>
+          <Marked text={processor.description} />
+        </p>
+      )}
       <div className={styles.pair}>
         <NativeSelect
           label={t.pipelines.processor}

@@ -21,12 +21,7 @@ export function Toolbar({ bench, mayWrite }: { bench: Workbench; mayWrite: boole
           <IconButton label={t.pipelines.undo} hotkey="Ctrl Z" disabled={!bench.undo} onClick={() => bench.undo?.()}>
             <IconArrowBackUp size={18} stroke={1.6} />
           </IconButton>
-          <IconButton
-            label={t.pipelines.redo}
-            hotkey="Ctrl ⇧ Z"
-            disabled={!bench.redo}
-            onClick={() => bench.redo?.()}
-          >
+          <IconButton label={t.pipelines.redo} hotkey="Ctrl ⇧ Z" disabled={!bench.redo} onClick={() => bench.redo?.()}>
             <IconArrowForwardUp size={18} stroke={1.6} />
           </IconButton>
           <span className={styles.status} data-dirty={bench.dirty || undefined} data-testid="draft-status">
