@@ -70,6 +70,23 @@ async function redacting({ page, world: { play: world } }) {
   assert.equal(await logs.count(), 1, "the one that was stored before");
 }
 
+async function starting({ page, world: { play: world } }) {
+  const { tenant, secret } = await fresh(world, "start");
+  const pipes = new PipelinesPage(page);
+  await pipes.open(tenant);
+  await page.getByRole("button", { name: /^Parse JSON bodies/ }).click();
+  await pipes.add("Redact secrets");
+  await pipes.add("Drop debug records");
+  await pipes.tried.filter({ hasText: "cache hit" }).getByText("dropped").waitFor();
+  await pipes.tried.filter({ hasText: "login" }).getByText("changed").waitFor();
+  await pipes.save();
+  await world.server.write(secret, [{ message: ' {"msg":"started","level":"warn","took":7}', service: "web" }]);
+  const logs = new LogsPage(page);
+  await logs.open(tenant, { q: "started severity:warn took:7" });
+  await logs.rows.first().waitFor();
+  assert.match(await logs.rows.first().textContent(), /started/);
+}
+
 async function ordering({ page, world: { play: world } }) {
   const { tenant } = await fresh(world, "order");
   const pipes = new PipelinesPage(page);
@@ -193,6 +210,7 @@ async function mistaken({ page, world: { play: world } }) {
 
 export default {
   "a pipeline redacts what arrives, as its preview said": redacting,
+  "what is ready-made works as it is": starting,
   "order is changed by keyboard and by dragging, undone, and kept": ordering,
   "somebody else's change is neither lost nor silently replaced": conflicting,
   "mistakes are shown where they are, and unsaved work is guarded": mistaken,

@@ -2,7 +2,7 @@
  * Every sentence of the interface, typed. English only for now; another language is another object of this shape.
  * Functions take what varies, so that word order stays the translator's business.
  */
-import { formatCount, plural } from "./format.ts";
+import { formatCount, formatDuration, formatShort, plural } from "./format.ts";
 
 export const en = {
   product: "Nexus",
@@ -541,11 +541,12 @@ export const en = {
     inTotal: (count: string): string => `${count} in`,
     dropped: (count: string): string => `${count} dropped`,
     failures: (count: string): string => `${count} failed`,
-    perRecord: (time: string): string => `${time} a record`,
+    perRecord: (micros: number): string =>
+      `${micros < 1000 ? `${formatShort(Number(micros.toPrecision(2)))} µs` : formatDuration(micros / 1000)} a record`,
     notCounted: "not in force yet",
     preview: {
       title: "Preview",
-      help: "The newest stored records that match, sent through the pipelines as they stand here. Nothing is stored. These records have already been through what is in force.",
+      help: "Nothing is stored. These records are stored ones: they have been through what is in force already.",
       query: "Records to try",
       queryHint: "the newest records",
       none: "No stored record matches",
@@ -575,6 +576,7 @@ export const en = {
       changed: (count: number): string => `${plural(count, "field", "fields")} changed`,
       isDropped: "Not stored.",
       isRouted: "Stored elsewhere.",
+      netNothing: "In the end the record is as it was.",
       untouched: "No step did anything to this record.",
       notThere: "not there",
       same: (count: number): string => `${plural(count, "field", "fields")} as before`,
@@ -615,7 +617,7 @@ export const en = {
     },
     deletions: {
       title: "Deletions",
-      help: "Delete stored records for good, for privacy or by mistake sent. Who did it, why and how many is kept in the audit log.",
+      help: "Delete stored records for good, for privacy or because they were sent by mistake. Who did it, why and how many is kept in the audit log.",
       new: "Delete records",
       query: "Records to delete",
       queryHint: "user.id:4711",

@@ -1,10 +1,12 @@
 /** The audit log, filtered in the page. */
 import type { AuditEntry } from "../api/lifecycle.ts";
+import { fromNsText, toIso } from "../time/instant.ts";
 
+/** Details on one line; instants in ns as times. */
 export function detailText(entry: AuditEntry): string {
   return Object.entries(entry.details)
     .filter(([, value]) => value !== "")
-    .map(([name, value]) => `${name}: ${value}`)
+    .map(([name, value]) => `${name}: ${/^\d{19}$/.test(value) ? toIso(fromNsText(value)) : value}`)
     .join(" · ");
 }
 

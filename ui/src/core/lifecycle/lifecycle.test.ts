@@ -17,6 +17,7 @@ describe("the audit log", () => {
     expect(matching(entries, " ADMIN collector ")).toEqual([entries[0]]);
     expect(matching(entries, "ana key")).toEqual([]);
     expect(detailText(entries[0] ?? entry("", ""))).toBe("name: Collector");
+    expect(detailText(entry("a", "b", { from: "1795024925266002766" }))).toBe("from: 2026-11-18T18:02:05.266002766Z");
   });
 });
 

@@ -8,9 +8,10 @@ export const STARTS: readonly Start[] = ["json", "redact", "debug"];
 export function begun(start: Start, draft: Draft, description: string): DraftPipeline {
   if (start === "json") {
     const steps = [
-      newStep("parse_json", {}, "body:\\{*"),
-      newStep("rename", { fields: { msg: "body", message: "body" } }),
-      newStep("parse_severity", { field: "level", remove_source: true }, "level:*"),
+      newStep("parse_json", {}, "body:/^\\s*\\{/"),
+      newStep("rename", { fields: { "attributes.msg": "body", "attributes.message": "body" } }),
+      // Without the prefix these names would mean the record's own severity.
+      newStep("parse_severity", { field: "attributes.level", remove_source: true }, "attributes.level:*"),
     ];
     return newPipeline(draft, "parse-json", steps, description);
   }

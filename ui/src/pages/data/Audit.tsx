@@ -65,7 +65,7 @@ export function Audit(): ReactNode {
                       </td>
                       <td>{entry.who}</td>
                       <td>
-                        <code>{entry.action}</code>
+                        <code className={styles.action}>{entry.action}</code>
                       </td>
                       <td className={styles.words}>{entry.subject}</td>
                       <td className={styles.words}>{detailText(entry)}</td>

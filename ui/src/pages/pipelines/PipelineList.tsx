@@ -5,7 +5,7 @@ import type { ReactNode } from "react";
 import { IconButton } from "../../components/common/IconButton.tsx";
 import { SortableList } from "../../components/dnd/SortableList.tsx";
 import type { Processor } from "../../core/api/pipelines.ts";
-import { formatCount, formatDuration, formatRate, formatShort } from "../../core/format.ts";
+import { formatCount, formatRate, formatShort } from "../../core/format.ts";
 import * as drafts from "../../core/pipelines/draft.ts";
 import { summary } from "../../core/pipelines/form.ts";
 import type { StepFigures } from "../../core/pipelines/rates.ts";
@@ -55,7 +55,6 @@ function Actions({
         <Menu.Item disabled={last} onClick={() => onMove(1)}>
           {t.pipelines.moveDown}
         </Menu.Item>
-        <Menu.Divider />
         <Menu.Item color="red" onClick={onRemove}>
           {t.pipelines.remove}
         </Menu.Item>
@@ -71,9 +70,7 @@ function Figures({ name, figures }: { name: string; figures: StepFigures | undef
       <span>{figures.rate !== null ? formatRate(figures.rate) : t.pipelines.inTotal(formatShort(figures.in))}</span>
       <span data-some={figures.dropped > 0 || undefined}>{t.pipelines.dropped(formatShort(figures.dropped))}</span>
       <span data-bad={figures.failed > 0 || undefined}>{t.pipelines.failures(formatCount(figures.failed))}</span>
-      {figures.in > 0 && (
-        <span>{t.pipelines.perRecord(formatDuration(Number(figures.micros.toPrecision(2)) / 1000))}</span>
-      )}
+      {figures.in > 0 && <span>{t.pipelines.perRecord(figures.micros)}</span>}
     </div>
   );
 }

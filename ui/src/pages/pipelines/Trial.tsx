@@ -124,6 +124,9 @@ export function Trial({ record, at, count, processors, draft, onRecord, onChoose
         ))}
       </ol>
       {record.steps.length === 0 && <p className={styles.hint}>{t.pipelines.preview.untouched}</p>}
+      {moment === 0 && record.steps.length > 0 && !end && different.length === 0 && (
+        <p className={styles.hint}>{t.pipelines.preview.netNothing}</p>
+      )}
       {moment === 0 && end && (
         <p className={styles.ended} data-testid="ended">
           {end.outcome === "dropped" ? t.pipelines.preview.isDropped : t.pipelines.preview.isRouted}
