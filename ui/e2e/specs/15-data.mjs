@@ -92,6 +92,7 @@ async function deletion({ page, world: { play: world } }) {
 
   const entry = page.getByTestId("audit-entry").filter({ hasText: "asked for by the person" });
   await entry.first().waitFor();
+  await page.getByTestId("audit-entry").filter({ hasText: "deletion.done" }).waitFor();
   await page.getByLabel("Filter the audit log").fill("delet person");
   await page.getByTestId("audit-count").getByText(/of/).waitFor();
   await page.getByLabel("Filter the audit log").fill("zzzz");

@@ -12,7 +12,7 @@ interface Props {
 
 export function AddPipeline({ onAdd }: Props): ReactNode {
   return (
-    <Menu position="bottom-start" width={320}>
+    <Menu position="bottom-start" width={320} withInitialFocusPlaceholder={false}>
       <Menu.Target>
         <Button size="xs" variant="default" leftSection={<IconPlus size={14} />}>
           {t.pipelines.add}

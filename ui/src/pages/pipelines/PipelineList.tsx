@@ -41,7 +41,7 @@ function Actions({
   onRemove(): void;
 }): ReactNode {
   return (
-    <Menu position="bottom-end" width={160}>
+    <Menu position="bottom-end" width={160} withInitialFocusPlaceholder={false}>
       <Menu.Target>
         <IconButton label={t.pipelines.actions(name)} size={24}>
           <IconDots size={16} />
@@ -55,7 +55,7 @@ function Actions({
         <Menu.Item disabled={last} onClick={() => onMove(1)}>
           {t.pipelines.moveDown}
         </Menu.Item>
-        <Menu.Item color="red" onClick={onRemove}>
+        <Menu.Item c="var(--danger)" onClick={onRemove}>
           {t.pipelines.remove}
         </Menu.Item>
       </Menu.Dropdown>
@@ -83,7 +83,7 @@ function AddStep({
   onAdd(step: drafts.DraftStep): void;
 }): ReactNode {
   return (
-    <Menu position="bottom-start" width={260}>
+    <Menu position="bottom-start" width={260} withInitialFocusPlaceholder={false}>
       <Menu.Target>
         <Button size="compact-xs" variant="subtle" leftSection={<IconPlus size={14} />}>
           {t.pipelines.addStep}

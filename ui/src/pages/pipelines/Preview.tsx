@@ -1,6 +1,7 @@
 /** What the pipelines would do to the newest stored records: a list of them, and one of them step by step. */
 import type { UseQueryResult } from "@tanstack/react-query";
 import { type KeyboardEvent, type ReactNode, useState } from "react";
+import { Marked } from "../../components/common/Marked.tsx";
 import { ErrorState, NoPermission, Skeleton, State } from "../../components/common/State.tsx";
 import { QueryField } from "../../components/editor/QueryField.tsx";
 import { ApiError } from "../../core/api/errors.ts";
@@ -114,7 +115,7 @@ function Result(props: Props): ReactNode {
     if (placed || (answer.error instanceof ApiError && answer.error.status === 400))
       return (
         <p className={styles.mistake} role={placed ? undefined : "alert"} data-testid="preview-mistake">
-          {answer.error.message} {answer.error instanceof ApiError && answer.error.hint}
+          <Marked text={`${answer.error.message} ${answer.error instanceof ApiError ? answer.error.hint : ""}`} />
         </p>
       );
     return <ErrorState title={t.pipelines.preview.failed} error={answer.error} onRetry={() => void answer.refetch()} />;
