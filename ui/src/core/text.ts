@@ -664,6 +664,7 @@ export const en = {
     },
     audit: {
       title: "Audit log",
+      list: "Entries of the audit log",
       help: "Who did what in this tenant, newest first.",
       filter: "Filter the audit log",
       filterHint: "name, action or detail",

@@ -46,7 +46,7 @@ export function Audit(): ReactNode {
           </p>
           {shown.length > 0 && (
             // biome-ignore lint/a11y/noNoninteractiveTabindex: what scrolls has to be reached by keyboard
-            <section className={`${styles.box} ${styles.tall}`} aria-label={t.data.audit.title} tabIndex={0}>
+            <section className={`${styles.box} ${styles.tall}`} aria-label={t.data.audit.list} tabIndex={0}>
               <table className={styles.table}>
                 <thead>
                   <tr>

@@ -155,7 +155,7 @@ function Form({ onClose }: { onClose(): void }): ReactNode {
         <Button size="xs" variant="default" onClick={onClose}>
           {t.data.deletions.cancel}
         </Button>
-        <Button size="xs" type="submit" color="red" disabled={!sure} loading={remove.isPending}>
+        <Button size="xs" type="submit" color="red.9" disabled={!sure} loading={remove.isPending}>
           {t.data.deletions.confirm}
         </Button>
       </div>

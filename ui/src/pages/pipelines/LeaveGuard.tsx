@@ -35,7 +35,7 @@ export function LeaveGuard({ dirty }: { dirty: boolean }): ReactNode {
           <Button variant="default" data-autofocus onClick={() => blocker.reset?.()}>
             {t.pipelines.leaveStay}
           </Button>
-          <Button color="red" onClick={() => blocker.proceed?.()}>
+          <Button color="red.9" onClick={() => blocker.proceed?.()}>
             {t.pipelines.leaveGo}
           </Button>
         </div>

@@ -161,7 +161,7 @@ function Steps({
   const draw = (step: drafts.DraftStep, index: number, handle: ReactNode): ReactNode => {
     const name = titleOf(step, processors);
     const { spec } = step;
-    const text = [spec.when && `${spec.when} →`, summary(spec)].filter(Boolean).join(" ");
+    const text = [spec.when, summary(spec)].filter(Boolean).join(" → ");
     return (
       <div className={styles.step} data-testid="step">
         <Entry
