@@ -28,7 +28,7 @@ export async function open(browser, { width = 1280, height = 800, theme = "light
   const page = await context.newPage();
   const faults = [];
   page.on("console", (message) => {
-    if (message.type() === "error" && !/status of (400|401|403|404|422|503)/.test(message.text()))
+    if (message.type() === "error" && !/status of (400|401|403|404|409|422|503)/.test(message.text()))
       faults.push(message.text());
   });
   page.on("pageerror", (error) => faults.push(String(error)));

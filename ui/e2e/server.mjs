@@ -17,9 +17,9 @@ export class Server {
       .join("; ");
   }
 
-  async call(path, body, tenant = "") {
+  async call(path, body, tenant = "", method = "POST") {
     const answer = await fetch(`${API}/${path}`, {
-      method: "POST",
+      method,
       headers: {
         "Content-Type": "application/json",
         "X-Nexus-Request": "1",
@@ -30,6 +30,14 @@ export class Server {
     });
     if (!answer.ok) throw new Error(`${path} answered ${answer.status}: ${await answer.text()}`);
     return answer.json();
+  }
+
+  get(path, tenant) {
+    return this.call(path, undefined, tenant, "GET");
+  }
+
+  put(path, body, tenant) {
+    return this.call(path, body, tenant, "PUT");
   }
 
   async key(tenant) {

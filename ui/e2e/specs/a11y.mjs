@@ -2,7 +2,9 @@
 import { readFileSync } from "node:fs";
 import { createRequire } from "node:module";
 import { BASE } from "../browser.mjs";
+import { operated } from "../operated.mjs";
 import { LogsPage } from "../pages/logs.mjs";
+import { PipelinesPage } from "../pages/pipelines.mjs";
 
 const axe = readFileSync(createRequire(import.meta.url).resolve("axe-core/axe.min.js"), "utf8");
 
@@ -132,6 +134,53 @@ async function live({ page, world }) {
   await logs.live.paused.waitFor();
   await check(page, "live, paused");
 }
+
+async function operating({ page, world: { play: world } }) {
+  const pipes = new PipelinesPage(page);
+  await pipes.open(`e2e-nothing-${world.run}`);
+  await page.getByText("No pipelines yet").waitFor();
+  await check(page, "no pipelines");
+  const tenant = await operated(world, "a11y");
+  await pipes.open(tenant);
+  await pipes.tried.nth(3).waitFor();
+  await page.getByTestId("step-figures").first().waitFor();
+  await check(page, "a redacting step");
+  await page.getByRole("button", { name: /^web/ }).first().click();
+  await pipes.tried.filter({ hasText: "cache" }).first().click();
+  await check(page, "a pipeline");
+  for (const step of [/^2\. Severity/, /^4\. Throttle/, /^1\. Set fields/]) {
+    await page.getByRole("button", { name: step }).click();
+    await check(page, String(step));
+  }
+  await page.getByRole("button", { name: "Actions for web" }).click();
+  await page.getByRole("menu").waitFor();
+  await page.waitForTimeout(200);
+  await check(page, "actions of a pipeline");
+  await page.keyboard.press("Escape");
+  await page.getByRole("button", { name: /^2\. Severity/ }).click();
+  await page.getByLabel("Name 1 of words").fill("ACHTUNG");
+  await page.getByLabel("Value 1 of words").fill("nonsense");
+  await page.getByTestId("fault").waitFor();
+  await check(page, "a step at fault");
+  await page.getByRole("link", { name: "Home", exact: true }).click();
+  await page.getByRole("dialog").waitFor();
+  await page.waitForTimeout(200);
+  await check(page, "leaving");
+  await page.getByRole("button", { name: "Leave and lose changes" }).click();
+  await page.goto(`${BASE}/settings/data?tenant=${tenant}`);
+  await page.getByTestId("audit-entry").first().waitFor();
+  await page.getByTestId("deletion").first().waitFor();
+  await check(page, "data");
+  await page.getByRole("button", { name: "Delete records" }).click();
+  const dialog = page.getByRole("dialog");
+  await dialog.getByRole("textbox", { name: "Records to delete" }).click();
+  await page.keyboard.insertText("service:web");
+  await page.keyboard.press("Control+Enter");
+  await dialog.getByLabel(/to confirm$/).waitFor();
+  await page.waitForTimeout(200);
+  await check(page, "deleting");
+}
+
 async function pagesDark(context) {
   await pages(context);
 }
@@ -155,5 +204,7 @@ export default {
   "views, links, export, dark": dark(keeping),
   "live tail, light": live,
   "live tail, dark": dark(live),
+  "pipelines and data, light": operating,
+  "pipelines and data, dark": dark(operating),
   login,
 };

@@ -1,6 +1,8 @@
 /** Screenshots of every screen, both themes, two widths, into NEXUS_SHOTS. */
 import { BASE } from "../browser.mjs";
+import { operated } from "../operated.mjs";
 import { LogsPage } from "../pages/logs.mjs";
+import { PipelinesPage } from "../pages/pipelines.mjs";
 
 async function screens({ page, world }, suffix) {
   if (!world.shots) return;
@@ -187,6 +189,55 @@ async function live({ page, world: { play: world } }, suffix) {
   await shot("live-waiting");
 }
 
+async function operating({ page, world: { play: world } }, suffix) {
+  if (!world.shots) return;
+  const shot = async (name) => {
+    await page.waitForTimeout(350);
+    await page.screenshot({ path: `${world.shots}/${name}-${suffix}.png` });
+  };
+  const pipes = new PipelinesPage(page);
+  await pipes.open(`e2e-nothing-${world.run}`);
+  await page.getByText("No pipelines yet").waitFor();
+  await shot("pipelines-empty");
+  const tenant = await operated(world, `shots-${suffix}`);
+  await pipes.open(tenant);
+  await pipes.tried.nth(3).waitFor();
+  await page.getByTestId("step-figures").first().waitFor();
+  await pipes.tried.filter({ hasText: "login" }).first().click();
+  await page.waitForTimeout(3200);
+  await shot("pipelines");
+  await page.getByRole("button", { name: /^web/ }).first().click();
+  await pipes.tried.filter({ hasText: "cache" }).first().click();
+  await shot("pipelines-dropped");
+  await page.getByRole("button", { name: /^2\. Severity/ }).click();
+  await page.getByLabel("Name 1 of words").fill("ACHTUNG");
+  await page.getByLabel("Value 1 of words").fill("nonsense");
+  await page.getByTestId("fault").waitFor();
+  await shot("pipelines-fault");
+  await page.getByRole("button", { name: "Undo" }).click();
+  const box = await pipes.handle("Drop records or fields").boundingBox();
+  await page.mouse.move(box.x + 8, box.y + 8);
+  await page.mouse.down();
+  await page.mouse.move(box.x + 8, box.y - 70, { steps: 5 });
+  await shot("pipelines-drag");
+  await page.mouse.up();
+  await page.getByRole("link", { name: "Home", exact: true }).click();
+  await page.getByText("Leave without saving?").waitFor();
+  await shot("pipelines-leave");
+  await page.getByRole("button", { name: "Leave and lose changes" }).click();
+  await page.goto(`${BASE}/settings/data?tenant=${tenant}`);
+  await page.getByTestId("audit-entry").first().waitFor();
+  await page.locator("[data-state=done]").nth(1).waitFor({ timeout: 60_000 });
+  await shot("data");
+  await page.getByRole("button", { name: "Delete records" }).click();
+  const dialog = page.getByRole("dialog");
+  await dialog.getByRole("textbox", { name: "Records to delete" }).click();
+  await page.keyboard.insertText("service:web");
+  await page.keyboard.press("Control+Enter");
+  await dialog.getByText("Type 5 to confirm").waitFor();
+  await shot("data-delete");
+}
+
 async function login({ page, world }, suffix) {
   if (!world.shots) return;
   await page.goto(`${BASE}/login`);
@@ -206,6 +257,7 @@ for (const theme of ["light", "dark"]) {
     tests[`exploring ${suffix}`] = Object.assign((context) => exploring(context, suffix), { options });
     tests[`keeping ${suffix}`] = Object.assign((context) => keeping(context, suffix), { options });
     tests[`tail ${suffix}`] = Object.assign((context) => live(context, suffix), { options });
+    tests[`operating ${suffix}`] = Object.assign((context) => operating(context, suffix), { options });
     tests[`login ${suffix}`] = Object.assign((context) => login(context, suffix), { options, anonymous: true });
   }
 }

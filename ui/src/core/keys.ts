@@ -8,6 +8,8 @@ export type Action =
   | "goQuery"
   | "goStart"
   | "goSettings"
+  | "goPipelines"
+  | "goData"
   | "query"
   | "run"
   | "time"
@@ -53,6 +55,8 @@ export const BINDINGS: readonly Binding[] = [
   { action: "goQuery", keys: "g q", group: "general" },
   { action: "goStart", keys: "g n", group: "general" },
   { action: "goSettings", keys: "g k", group: "general" },
+  { action: "goPipelines", keys: "g p", group: "general" },
+  { action: "goData", keys: "g d", group: "general" },
   { action: "query", keys: "/", group: "general" },
   { action: "run", keys: "mod+enter", group: "general", always: true },
   { action: "share", keys: "s", group: "general" },

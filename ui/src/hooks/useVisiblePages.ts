@@ -8,6 +8,7 @@ export function useVisiblePages(): Page[] {
   return useMemo(() => {
     const held = new Set(permissions ?? []);
     const all = held.has("admin") || held.has("*");
-    return PAGES.filter((page) => !page.permission || all || held.has(page.permission));
+    const open = (page: Page): boolean => !page.permission || [page.permission].flat().some((name) => held.has(name));
+    return PAGES.filter((page) => all || open(page));
   }, [permissions]);
 }

@@ -1,5 +1,13 @@
 /** Every page, one line each: the router, the rail, the palette and the breadcrumb read this table. */
-import { IconDatabaseSearch, IconHome, IconKey, IconLogs, IconRocket } from "@tabler/icons-react";
+import {
+  IconDatabaseCog,
+  IconDatabaseSearch,
+  IconFilterCog,
+  IconHome,
+  IconKey,
+  IconLogs,
+  IconRocket,
+} from "@tabler/icons-react";
 import type { ComponentType } from "react";
 import type { Action } from "../core/keys.ts";
 import { t } from "../core/text.ts";
@@ -11,8 +19,8 @@ export interface Page {
   icon: ComponentType<{ size?: number | string; stroke?: number | string }>;
   /** Keyboard action that leads here. */
   action: Action;
-  /** Hidden without it. */
-  permission?: string;
+  /** Hidden without it, or without any of them. */
+  permission?: string | readonly string[];
   /** Shows the time range in the top bar. */
   timed: boolean;
   load(): Promise<{ Component: ComponentType }>;
@@ -57,6 +65,16 @@ export const PAGES: readonly Page[] = [
     load: () => import("./query/QueryPage.tsx"),
   },
   {
+    path: "/pipelines",
+    title: t.nav.pipelines,
+    group: "operate",
+    icon: IconFilterCog,
+    action: "goPipelines",
+    permission: "pipelines:read",
+    timed: false,
+    load: () => import("./pipelines/PipelinesPage.tsx"),
+  },
+  {
     path: "/settings/keys",
     title: t.nav.keys,
     group: "admin",
@@ -65,6 +83,16 @@ export const PAGES: readonly Page[] = [
     permission: "keys:read",
     timed: false,
     load: () => import("./keys/KeysPage.tsx"),
+  },
+  {
+    path: "/settings/data",
+    title: t.nav.data,
+    group: "admin",
+    icon: IconDatabaseCog,
+    action: "goData",
+    permission: ["retention:read", "logs:delete", "audit:read"],
+    timed: false,
+    load: () => import("./data/DataPage.tsx"),
   },
 ];
 

@@ -1,6 +1,6 @@
 /** What stands where data would be: empty, failed or not yet there. Each names its cause and offers the next step. */
 import { Button } from "@mantine/core";
-import { IconAlertTriangle } from "@tabler/icons-react";
+import { IconAlertTriangle, IconLock } from "@tabler/icons-react";
 import type { ReactNode } from "react";
 import { ApiError } from "../../core/api/errors.ts";
 import { t } from "../../core/text.ts";
@@ -59,6 +59,21 @@ export function ErrorState({
           {t.error.query} {known.queryId}
         </p>
       )}
+    </State>
+  );
+}
+
+/** What the account may not see; about logs unless said otherwise. */
+export function NoPermission({
+  title = t.empty.permission,
+  children = t.empty.permissionHelp,
+}: {
+  title?: string;
+  children?: ReactNode;
+}): ReactNode {
+  return (
+    <State icon={<IconLock size={32} stroke={1.3} />} title={title}>
+      {children}
     </State>
   );
 }

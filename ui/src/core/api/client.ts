@@ -2,6 +2,8 @@
 import createClient, { type Client, type Middleware } from "openapi-fetch";
 import { errorFrom, isCancelled, unreachable } from "./errors.ts";
 import type * as explore from "./explore.ts";
+import type * as lifecycle from "./lifecycle.ts";
+import type * as pipelines from "./pipelines.ts";
 import type { paths } from "./schema.d.ts";
 import type * as api from "./types.ts";
 
@@ -166,6 +168,36 @@ export class Api {
   }
   link(id: string, signal?: AbortSignal): Promise<explore.Link> {
     return this.plain("GET", `links/${encodeURIComponent(id)}`, undefined, signal);
+  }
+  pipelines(signal?: AbortSignal): Promise<pipelines.PipelinesAnswer> {
+    return this.plain("GET", "pipelines", undefined, signal);
+  }
+  savePipelines(body: { pipelines: pipelines.PipelineSpec[]; version: string }): Promise<pipelines.PipelinesAnswer> {
+    return this.plain("PUT", "pipelines", body);
+  }
+  processors(signal?: AbortSignal): Promise<{ processors: pipelines.Processor[] }> {
+    return this.plain("GET", "pipelines/processors", undefined, signal);
+  }
+  previewPipelines(body: pipelines.PreviewRequest, signal?: AbortSignal): Promise<pipelines.PreviewAnswer> {
+    return this.plain("POST", "pipelines/preview", body, signal);
+  }
+  pipelineStatistics(signal?: AbortSignal): Promise<{ steps: pipelines.StepStatistics[] }> {
+    return this.plain("GET", "pipelines/statistics", undefined, signal);
+  }
+  retention(signal?: AbortSignal): Promise<lifecycle.RetentionAnswer> {
+    return this.plain("GET", "retention", undefined, signal);
+  }
+  saveRetention(body: lifecycle.RetentionRequest): Promise<lifecycle.RetentionAnswer> {
+    return this.plain("PUT", "retention", body);
+  }
+  deletions(signal?: AbortSignal): Promise<{ deletions: lifecycle.Deletion[] }> {
+    return this.plain("GET", "logs/deletions", undefined, signal);
+  }
+  deleteRecords(body: lifecycle.DeletionRequest, signal?: AbortSignal): Promise<lifecycle.Deletion> {
+    return this.plain("POST", "logs/deletions", body, signal);
+  }
+  audit(limit: number, signal?: AbortSignal): Promise<{ entries: lifecycle.AuditEntry[] }> {
+    return this.plain("GET", `audit?limit=${limit}`, undefined, signal);
   }
   revokeKey(id: string): Promise<unknown> {
     return this.take(this.client.DELETE("/api/nexus/v1/keys/{id}", { params: { path: { id } } }));

@@ -44,7 +44,7 @@ function RevokeForm({ apiKey, onClose }: { apiKey: ApiKey; onClose(): void }): R
         <Button variant="default" onClick={onClose}>
           {t.apiKeys.cancel}
         </Button>
-        <Button type="submit" color="red" disabled={typed !== apiKey.name} loading={revoke.isPending}>
+        <Button type="submit" color="red.9" disabled={typed !== apiKey.name} loading={revoke.isPending}>
           {t.apiKeys.revoke}
         </Button>
       </div>

@@ -1,6 +1,6 @@
 /** Why there are no rows, and the button that changes it. */
 import { Button } from "@mantine/core";
-import { IconDatabaseOff, IconFilterOff, IconLock, IconMoodEmpty, IconZoomOut } from "@tabler/icons-react";
+import { IconDatabaseOff, IconFilterOff, IconMoodEmpty, IconZoomOut } from "@tabler/icons-react";
 import type { ReactNode } from "react";
 import { Link } from "react-router";
 import { ErrorState, Skeleton, State } from "../../components/common/State.tsx";
@@ -20,14 +20,6 @@ const QUARTER_HOUR = 900_000_000_000n;
 /** A quarter of an hour that ends with the record. */
 export function rangeAround(last: Instant): Range {
   return absolute({ from: last - QUARTER_HOUR, to: last + 1_000_000_000n });
-}
-
-export function NoPermission(): ReactNode {
-  return (
-    <State icon={<IconLock {...ICON} />} title={t.empty.permission}>
-      {t.empty.permissionHelp}
-    </State>
-  );
 }
 
 interface Props {

@@ -1,7 +1,7 @@
 /** Found records, page by page, and what is said when there are none. */
 import { Button } from "@mantine/core";
 import { type ReactNode, type RefObject, useCallback, useEffect, useMemo, useRef, useState } from "react";
-import { ErrorState, Skeleton, State } from "../../components/common/State.tsx";
+import { ErrorState, NoPermission, Skeleton, State } from "../../components/common/State.tsx";
 import { ApiError } from "../../core/api/errors.ts";
 import type { LogRecord } from "../../core/api/types.ts";
 import type { PauseReason } from "../../core/live/buffer.ts";
@@ -11,7 +11,7 @@ import { formatDate } from "../../core/time/format.ts";
 import { type Scope, useLogRows, useTotal } from "../../hooks/useLogs.ts";
 import { useTime } from "../../hooks/useTime.tsx";
 import type { LogsUrl } from "../../hooks/useUrlState.ts";
-import { EmptyRows, NoPermission } from "./EmptyRows.tsx";
+import { EmptyRows } from "./EmptyRows.tsx";
 import { ExportMenu } from "./ExportMenu.tsx";
 import styles from "./LogsPage.module.css";
 import { Rows } from "./Rows.tsx";

@@ -268,7 +268,7 @@ function Remove({ view, onBack }: { view: View; onBack(): void }): ReactNode {
         </Button>
         <Button
           size="xs"
-          color="red"
+          color="red.9"
           loading={remove.isPending}
           onClick={() =>
             remove.mutate(view.id, {
