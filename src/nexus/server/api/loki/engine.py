@@ -63,6 +63,8 @@ MAX_RESOURCES: Final = 2_000
 _DENSITY: Final = 500
 _COARSE: Final = NS_PER_HOUR // 60
 """Above this, density is counted by the hour: the engine need not read timestamps for that."""
+_HOURS: Final = 50_000
+"""Most hours that are counted one by one."""
 _SPARE: Final = 0.1
 """What part of a window's records may be missing."""
 _BARE: Final = struct.Struct("<qxxBQQQx")
@@ -192,7 +194,9 @@ class Engine:
         start, end = span.start or 0, span.end or MAX_TIME
         step, origin = max((end - start) // _DENSITY, 1_000_000), start - 1
         if step > _COARSE:
-            step, origin = -(-step // NS_PER_HOUR) * NS_PER_HOUR, start // NS_PER_HOUR * NS_PER_HOUR - 1
+            # Only hours with records are in the answer: a long range with records in few of them is known as well.
+            hours = -(-(end - start) // (_HOURS * NS_PER_HOUR))
+            step, origin = hours * NS_PER_HOUR, start // NS_PER_HOUR * NS_PER_HOUR - 1
         rows = await self.raw(Tally(LogScan(span, where), step=step, origin=origin))
         counted = sorted((right, count) for right, _, _, count, _ in _BARE.iter_unpack(rows.data))
         return Windows([(max(right - step + 1, start), min(right + 1, end), float(n)) for right, n in counted], forward)
