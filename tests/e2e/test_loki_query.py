@@ -10,6 +10,7 @@ import subprocess
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import product
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlencode
@@ -177,11 +178,11 @@ def test_windows_by_the_hour(filled: Filled) -> None:
         ends = range(first + shift, first + shift + 5 * hour + 1, step)
         expected = {end // 1_000_000: sum(end - step < ns <= end for ns in at) for end in ends}
         assert counts(first + shift, step) == {moment: count for moment, count in expected.items() if count}, (shift, step)
-    # A range of a day is read in windows of hours: whole in both directions, in order.
-    for direction in ("forward", "backward"):
+    # Long ranges, be it half a century, are read in windows of hours: whole in both directions, in order.
+    for direction, since in product(("forward", "backward"), (first - 18 * hour, 0)):
         given = {
             "query": '{service_name="hours"}',
-            "start": first - 18 * hour,
+            "start": since,
             "end": first + 6 * hour,
             "direction": direction,
         }

@@ -192,7 +192,8 @@ class Engine:
         start, end = span.start or 0, span.end or MAX_TIME
         step, origin = max((end - start) // _DENSITY, 1_000_000), start - 1
         if step > _COARSE:
-            step, origin = -(-step // NS_PER_HOUR) * NS_PER_HOUR, start // NS_PER_HOUR * NS_PER_HOUR - 1
+            # Only hours with records are in the answer, however long the range is.
+            step, origin = NS_PER_HOUR, start // NS_PER_HOUR * NS_PER_HOUR - 1
         rows = await self.raw(Tally(LogScan(span, where), step=step, origin=origin))
         counted = sorted((right, count) for right, _, _, count, _ in _BARE.iter_unpack(rows.data))
         return Windows([(max(right - step + 1, start), min(right + 1, end), float(n)) for right, n in counted], forward)
@@ -228,7 +229,9 @@ class Engine:
                 fed = await asyncio.to_thread(compiled, partial(feed, rows.data, rows.attributes))
                 if goal is not None and (reached := fed) >= goal:
                     return
-            size = following(size, len(rows.data), None if goal is None else (goal - reached) / max(reached - before, 1))
+            # A window that gave nothing says nothing of how much is needed.
+            need = (goal - reached) / (reached - before) if goal is not None and reached > before else None
+            size = following(size, len(rows.data), need)
 
     # --------------------------------------------------------------------------------------------------------- queries
 
@@ -326,7 +329,7 @@ class Engine:
 
 def following(size: float, data: int, need: float | None) -> float:
     """How many records the next window is to have after one of `size` with so many bytes of rows. `need` is how many times
-    what that one gave is wanted still, None for everything."""
+    what that one gave is wanted still, None for everything or when that is not known."""
     if data > LARGE_PAGE:
         return max(size / 2, 1)
     if data >= SMALL_PAGE:
