@@ -212,9 +212,12 @@ def test_who_did_what(launch: Launch) -> None:
     nexus.post(f"{API}/auth/login", {"username": "admin", "password": "wrong password"}, token="")
     time.sleep(1.1)
     assert nexus.post(f"{API}/auth/login", {"username": "admin", "password": PASSWORD}, token="").status == 200
+    version = nexus.get(f"{API}/pipelines").json["version"]
+    wanted = {"version": version, "pipelines": [{"name": "none", "steps": []}]}
+    assert nexus.request("PUT", f"{API}/pipelines", json.dumps(wanted).encode()).status == 200
     answer = nexus.get(f"{API}/audit")
     assert [(e["who"], e["action"]) for e in answer.json["entries"]] == [
-        ("admin", "login"), ("admin", "login.failed"), ("bootstrap", "key.revoked"), ("bootstrap", "key.created"),
+        ("bootstrap", "pipelines.changed"), ("admin", "login"), ("admin", "login.failed"), ("bootstrap", "key.revoked"), ("bootstrap", "key.created"),
     ]  # fmt: skip
     for text in (secret, "wrong password", PASSWORD):
         assert text.encode() not in answer.body

@@ -208,10 +208,31 @@ async function mistaken({ page, world: { play: world } }) {
   await page.waitForURL(/\/logs/);
 }
 
+async function reading({ page, world: { play: world } }) {
+  const { tenant } = await fresh(world, "read");
+  const { version } = await world.server.get("pipelines", tenant);
+  const spec = { name: "theirs", when: "service:web", steps: [{ type: "redact" }] };
+  await world.server.put("pipelines", { pipelines: [spec], version }, tenant);
+  await page.route("**/auth/session", async (route) => {
+    const answer = await route.fetch();
+    const permissions = ["logs:read", "pipelines:read"];
+    await route.fulfill({ response: answer, json: { ...(await answer.json()), role: "viewer", permissions } });
+  });
+  const pipes = new PipelinesPage(page);
+  await pipes.open(tenant);
+  await page.getByText("You may look, but not change anything.").waitFor();
+  await pipes.tried.filter({ hasText: "login" }).waitFor();
+  assert.ok(await pipes.form.getByLabel("replacement").isDisabled());
+  for (const name of [/^Move /, /^Add /, /^Actions /, "Save", "Undo"])
+    assert.equal(await page.getByRole("button", { name }).count(), 0, String(name));
+  assert.equal(await page.getByRole("link", { name: "Data", exact: true }).count(), 0);
+}
+
 export default {
   "a pipeline redacts what arrives, as its preview said": redacting,
   "what is ready-made works as it is": starting,
   "order is changed by keyboard and by dragging, undone, and kept": ordering,
   "somebody else's change is neither lost nor silently replaced": conflicting,
+  "who may only read sees, and changes nothing": reading,
   "mistakes are shown where they are, and unsaved work is guarded": mistaken,
 };

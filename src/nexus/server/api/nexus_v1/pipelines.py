@@ -47,6 +47,10 @@ async def put(call: Call) -> Response:
     wanted: schema.PipelinesRequest = call.payload
     await call.services.accounts.ensure_tenant(call.tenant)
     await _sets(call).replace(call.tenant, wanted.pipelines, wanted.version)
+    names = ", ".join(spec.name for spec in wanted.pipelines)
+    await call.services.audit.record(
+        call.tenant, call.principal.name, "pipelines.changed", "pipelines", pipelines=names[:2000], before=wanted.version
+    )
     return _answer(call)
 
 
