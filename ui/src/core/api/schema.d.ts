@@ -269,6 +269,86 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/nexus/v1/logs/patterns": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Records by template
+         * @description Needs the permission `logs:read`.
+         */
+        post: operations["post_logs_patterns"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/nexus/v1/logs/context": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * What was written around a record
+         * @description Needs the permission `logs:read`.
+         */
+        post: operations["post_logs_context"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/nexus/v1/logs/compare": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Fields that tell two selections apart
+         * @description Needs the permission `logs:read`.
+         */
+        post: operations["post_logs_compare"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/nexus/v1/logs/field": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Everything about one field
+         * @description Needs the permission `logs:read`.
+         */
+        post: operations["post_logs_field"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/nexus/v1/sql": {
         parameters: {
             query?: never;
@@ -341,6 +421,110 @@ export interface paths {
          * @description Needs the permission `logs:read`.
          */
         get: operations["get_ingest_status"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/nexus/v1/live": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Live records
+         * @description Needs the permission `logs:read`.
+         */
+        get: operations["websocket_live"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/nexus/v1/pipelines": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Pipelines in force
+         * @description Needs the permission `pipelines:read`.
+         */
+        get: operations["get_pipelines"];
+        /**
+         * Replace the tenant's pipelines
+         * @description Needs the permission `pipelines:write`.
+         */
+        put: operations["put_pipelines"];
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/nexus/v1/pipelines/processors": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Processors that steps may name
+         * @description Needs the permission `pipelines:read`.
+         */
+        get: operations["get_pipelines_processors"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/nexus/v1/pipelines/preview": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Try pipelines out on records
+         * @description Needs the permission `logs:read`.
+         */
+        post: operations["post_pipelines_preview"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/nexus/v1/pipelines/statistics": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * What each step has done
+         * @description Needs the permission `pipelines:read`.
+         */
+        get: operations["get_pipelines_statistics"];
         put?: never;
         post?: never;
         delete?: never;
@@ -453,6 +637,602 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/nexus/v1/views": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List saved views
+         * @description Needs the permission `views:read`.
+         */
+        get: operations["get_views"];
+        put?: never;
+        /**
+         * Save a view
+         * @description Needs the permission `views:write`.
+         */
+        post: operations["post_views"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/nexus/v1/views/{id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * A saved view
+         * @description Needs the permission `views:read`.
+         */
+        get: operations["get_views_id"];
+        /**
+         * Change a saved view
+         * @description Needs the permission `views:write`.
+         */
+        put: operations["put_views_id"];
+        post?: never;
+        /**
+         * Remove a saved view
+         * @description Needs the permission `views:write`.
+         */
+        delete: operations["delete_views_id"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/nexus/v1/links": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Make a short link
+         * @description Needs the permission `views:write`.
+         */
+        post: operations["post_links"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/nexus/v1/links/{id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Where a short link leads
+         * @description Needs the permission `views:read`.
+         */
+        get: operations["get_links_id"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/nexus/v1/logs/export": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Download records as a file, by a link
+         * @description Needs the permission `logs:read`.
+         */
+        get: operations["get_logs_export"];
+        put?: never;
+        /**
+         * Download records as a file
+         * @description Needs the permission `logs:read`.
+         */
+        post: operations["post_logs_export"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/nexus/v1/logs/deletions": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List deletions
+         * @description Needs the permission `logs:delete`.
+         */
+        get: operations["get_logs_deletions"];
+        put?: never;
+        /**
+         * Delete records for good
+         * @description Needs the permission `logs:delete`.
+         */
+        post: operations["post_logs_deletions"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/nexus/v1/logs/deletions/{id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * How far a deletion is
+         * @description Needs the permission `logs:delete`.
+         */
+        get: operations["get_logs_deletions_id"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/nexus/v1/retention": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * How long records are kept
+         * @description Needs the permission `retention:read`.
+         */
+        get: operations["get_retention"];
+        /**
+         * Change how long records are kept
+         * @description Needs the permission `retention:write`.
+         */
+        put: operations["put_retention"];
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/nexus/v1/audit": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Who did what
+         * @description Needs the permission `audit:read`.
+         */
+        get: operations["get_audit"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/loki/api/v1/query": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * LogQL at one time
+         * @description Needs the permission `logs:read`.
+         */
+        get: operations["get_loki_api_v1_query"];
+        put?: never;
+        /**
+         * LogQL at one time
+         * @description Needs the permission `logs:read`.
+         */
+        post: operations["post_loki_api_v1_query"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/loki/api/v1/query_range": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * LogQL over a range
+         * @description Needs the permission `logs:read`.
+         */
+        get: operations["get_loki_api_v1_query_range"];
+        put?: never;
+        /**
+         * LogQL over a range
+         * @description Needs the permission `logs:read`.
+         */
+        post: operations["post_loki_api_v1_query_range"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/loki/api/v1/labels": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Names of stream labels
+         * @description Needs the permission `logs:read`.
+         */
+        get: operations["get_loki_api_v1_labels"];
+        put?: never;
+        /**
+         * Names of stream labels
+         * @description Needs the permission `logs:read`.
+         */
+        post: operations["post_loki_api_v1_labels"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/loki/api/v1/label/{name}/values": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Values of a stream label
+         * @description Needs the permission `logs:read`.
+         */
+        get: operations["get_loki_api_v1_label_name_values"];
+        put?: never;
+        /**
+         * Values of a stream label
+         * @description Needs the permission `logs:read`.
+         */
+        post: operations["post_loki_api_v1_label_name_values"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/loki/api/v1/series": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Streams
+         * @description Needs the permission `logs:read`.
+         */
+        get: operations["get_loki_api_v1_series"];
+        put?: never;
+        /**
+         * Streams
+         * @description Needs the permission `logs:read`.
+         */
+        post: operations["post_loki_api_v1_series"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/loki/api/v1/index/stats": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Size of a selection
+         * @description Needs the permission `logs:read`.
+         */
+        get: operations["get_loki_api_v1_index_stats"];
+        put?: never;
+        /**
+         * Size of a selection
+         * @description Needs the permission `logs:read`.
+         */
+        post: operations["post_loki_api_v1_index_stats"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/loki/api/v1/index/volume": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Bytes by labels
+         * @description Needs the permission `logs:read`.
+         */
+        get: operations["get_loki_api_v1_index_volume"];
+        put?: never;
+        /**
+         * Bytes by labels
+         * @description Needs the permission `logs:read`.
+         */
+        post: operations["post_loki_api_v1_index_volume"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/loki/api/v1/index/volume_range": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Bytes by labels over time
+         * @description Needs the permission `logs:read`.
+         */
+        get: operations["get_loki_api_v1_index_volume_range"];
+        put?: never;
+        /**
+         * Bytes by labels over time
+         * @description Needs the permission `logs:read`.
+         */
+        post: operations["post_loki_api_v1_index_volume_range"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/loki/api/v1/detected_labels": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Stream labels and how many values they have
+         * @description Needs the permission `logs:read`.
+         */
+        get: operations["get_loki_api_v1_detected_labels"];
+        put?: never;
+        /**
+         * Stream labels and how many values they have
+         * @description Needs the permission `logs:read`.
+         */
+        post: operations["post_loki_api_v1_detected_labels"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/loki/api/v1/detected_fields": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Fields that lines have
+         * @description Needs the permission `logs:read`.
+         */
+        get: operations["get_loki_api_v1_detected_fields"];
+        put?: never;
+        /**
+         * Fields that lines have
+         * @description Needs the permission `logs:read`.
+         */
+        post: operations["post_loki_api_v1_detected_fields"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/loki/api/v1/detected_field/{name}/values": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Values of a detected field
+         * @description Needs the permission `logs:read`.
+         */
+        get: operations["get_loki_api_v1_detected_field_name_values"];
+        put?: never;
+        /**
+         * Values of a detected field
+         * @description Needs the permission `logs:read`.
+         */
+        post: operations["post_loki_api_v1_detected_field_name_values"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/loki/api/v1/patterns": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Patterns of lines
+         * @description Needs the permission `logs:read`.
+         */
+        get: operations["get_loki_api_v1_patterns"];
+        put?: never;
+        /**
+         * Patterns of lines
+         * @description Needs the permission `logs:read`.
+         */
+        post: operations["post_loki_api_v1_patterns"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/loki/api/v1/format_query": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * A query in canonical form
+         * @description Needs the permission `logs:read`.
+         */
+        get: operations["get_loki_api_v1_format_query"];
+        put?: never;
+        /**
+         * A query in canonical form
+         * @description Needs the permission `logs:read`.
+         */
+        post: operations["post_loki_api_v1_format_query"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/loki/api/v1/drilldown-limits": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Limits for Logs Drilldown
+         * @description Needs the permission `logs:read`.
+         */
+        get: operations["get_loki_api_v1_drilldownlimits"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/loki/api/v1/status/buildinfo": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Version of the API
+         * @description Needs the permission `logs:read`.
+         */
+        get: operations["get_loki_api_v1_status_buildinfo"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/config/tenant/v1/limits": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Limits in force
+         * @description Needs the permission `logs:read`.
+         */
+        get: operations["get_config_tenant_v1_limits"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/loki/api/v1/tail": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Entries as they come
+         * @description Needs the permission `logs:read`.
+         */
+        get: operations["websocket_loki_api_v1_tail"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/v1/logs": {
         parameters: {
             query?: never;
@@ -533,10 +1313,290 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/loki/api/v1/push": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Send logs as to Loki
+         * @description Needs the permission `logs:write`.
+         */
+        post: operations["post_loki_api_v1_push"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/_bulk": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Send logs as to Elasticsearch: actions and documents
+         * @description Needs the permission `logs:write`.
+         */
+        post: operations["post_bulk"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/{index}/_bulk": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Send logs as to Elasticsearch: actions and documents
+         * @description Needs the permission `logs:write`.
+         */
+        post: operations["post_index__bulk"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/services/collector": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Send events as to Splunk
+         * @description Needs the permission `logs:write`.
+         */
+        post: operations["post_services_collector"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/services/collector/event": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Send events as to Splunk
+         * @description Needs the permission `logs:write`.
+         */
+        post: operations["post_services_collector_event"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/services/collector/event/1.0": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Send events as to Splunk
+         * @description Needs the permission `logs:write`.
+         */
+        post: operations["post_services_collector_event_1_0"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/services/collector/raw": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Send lines of text as to Splunk
+         * @description Needs the permission `logs:write`.
+         */
+        post: operations["post_services_collector_raw"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/services/collector/raw/1.0": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Send lines of text as to Splunk
+         * @description Needs the permission `logs:write`.
+         */
+        post: operations["post_services_collector_raw_1_0"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v2/logs": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Send logs as to Datadog
+         * @description Needs the permission `logs:write`.
+         */
+        post: operations["post_api_v2_logs"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/input": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Send logs as to Datadog, at its older path
+         * @description Needs the permission `logs:write`.
+         */
+        post: operations["post_v1_input"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/aws/firehose": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Deliver from Amazon Data Firehose
+         * @description Needs the permission `logs:write`.
+         */
+        post: operations["post_aws_firehose"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/nexus/v1/ingest/journald": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Send entries in journald's export format
+         * @description Needs the permission `logs:write`.
+         */
+        post: operations["post_ingest_journald"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/insert/journald/upload": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Send entries, at VictoriaLogs' path
+         * @description Needs the permission `logs:write`.
+         */
+        post: operations["post_insert_journald_upload"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
 }
 export type webhooks = Record<string, never>;
 export interface components {
     schemas: {
+        /**
+         * AuditList
+         * @description `GET audit?limit=`: newest first, of the tenant.
+         */
+        AuditList: {
+            entries: components["schemas"]["AuditEntry"][];
+        };
+        /**
+         * AuditEntry
+         * @description Who did what. `details` holds no secrets.
+         */
+        AuditEntry: {
+            at: string;
+            who: string;
+            action: string;
+            subject: string;
+            details: {
+                [key: string]: string;
+            };
+        };
         /**
          * BoundsAnswer
          * @description First and last record of the tenant that match the query, whatever the range; empty when there are none.
@@ -557,6 +1617,122 @@ export interface components {
         /** CancelAnswer */
         CancelAnswer: {
             cancelled: boolean;
+        };
+        /**
+         * CompareAnswer
+         * @description Fields by descending score.
+         */
+        CompareAnswer: {
+            selection: number;
+            baseline: number;
+            fields: components["schemas"]["ComparedField"][];
+            statistics: components["schemas"]["Statistics"];
+        };
+        /**
+         * ComparedField
+         * @description `score` is the Jensen-Shannon distance of the two distributions of values ("none" counts as one), 0 to 1.
+         */
+        ComparedField: {
+            name: string;
+            /** @enum {unknown} */
+            kind: "attribute" | "column" | "resource";
+            score: number;
+            values: components["schemas"]["ComparedValue"][];
+        };
+        /**
+         * ComparedValue
+         * @description Shares are those of the records of a side, 0 to 1; `difference` is selection minus baseline.
+         */
+        ComparedValue: {
+            value: string;
+            selection: number;
+            baseline: number;
+            selection_share: number;
+            baseline_share: number;
+            difference: number;
+        };
+        /**
+         * CompareRequest
+         * @description `POST logs/compare`: which fields tell `selection` from `baseline`? No `fields` means those that the records carry.
+         */
+        CompareRequest: {
+            selection: components["schemas"]["Selection"];
+            baseline: components["schemas"]["Selection"];
+            /** @default [] */
+            fields?: string[];
+            /** @default 10 */
+            limit?: number;
+            /** @default  */
+            query_id?: string;
+        };
+        /**
+         * Selection
+         * @description Some records.
+         */
+        Selection: {
+            /** @default  */
+            query?: string;
+            /** @default null */
+            from?: string | number | null;
+            /** @default null */
+            to?: string | number | null;
+        };
+        /**
+         * ContextAnswer
+         * @description All in time order. `stream` says what the records have in common; other filters do not apply. `more_before` and
+         *         `more_after`: there are more of them.
+         */
+        ContextAnswer: {
+            record: components["schemas"]["LogRecord"];
+            before: components["schemas"]["LogRecord"][];
+            after: components["schemas"]["LogRecord"][];
+            more_before: boolean;
+            more_after: boolean;
+            service: string;
+            resource: Record<string, never>;
+            /** @enum {unknown} */
+            same: "service" | "stream";
+            statistics: components["schemas"]["Statistics"];
+        };
+        /**
+         * LogRecord
+         * @description `id` finds the record again. Ids are hex, empty when absent. Attribute values keep their types.
+         */
+        LogRecord: {
+            id: string;
+            timestamp: string;
+            observed_timestamp: string;
+            service: string;
+            severity: string;
+            severity_number: number;
+            body: string;
+            trace_id: string;
+            span_id: string;
+            event_name: string;
+            template_id: string;
+            attributes: Record<string, never>;
+            resource: Record<string, never>;
+            scope_name: string;
+            scope_version: string;
+        };
+        /**
+         * ContextRequest
+         * @description `POST logs/context`: what the same stream (`stream`: all resource attributes, or `service`) wrote before and after a
+         *         record, whatever the query it was found with.
+         */
+        ContextRequest: {
+            id: string;
+            /** @default 50 */
+            before?: number;
+            /** @default 50 */
+            after?: number;
+            /**
+             * @default stream
+             * @enum {unknown}
+             */
+            same?: "service" | "stream";
+            /** @default  */
+            query_id?: string;
         };
         /** CountAnswer */
         CountAnswer: {
@@ -591,6 +1767,50 @@ export interface components {
             created_at: string;
             /** @default  */
             last_used_at?: string;
+        };
+        /**
+         * Deletion
+         * @description `state`: `counted` (dry run), `running`, `verifying` (nothing is found any more, old files are being removed), `done`
+         *         (no file on disk holds the records), `failed`. From `verifying` on no query finds them. `from` and `to` in ns.
+         */
+        Deletion: {
+            id: string;
+            query: string;
+            from: string;
+            to: string;
+            reason: string;
+            requested_by: string;
+            /** @enum {unknown} */
+            state: "counted" | "done" | "failed" | "running" | "verifying";
+            records: number;
+            parts_total: number;
+            parts_left: number;
+            created_at: string;
+            finished_at: string;
+            error: string;
+        };
+        /**
+         * DeletionList
+         * @description Newest first.
+         */
+        DeletionList: {
+            deletions: components["schemas"]["Deletion"][];
+        };
+        /**
+         * DeletionRequest
+         * @description `POST logs/deletions`: delete the records that match, for good. `dry_run` only counts them. Records that arrive later
+         *         are not deleted.
+         */
+        DeletionRequest: {
+            query: string;
+            /** @default null */
+            from?: string | number | null;
+            /** @default null */
+            to?: string | number | null;
+            /** @default  */
+            reason?: string;
+            /** @default false */
+            dry_run?: boolean;
         };
         /** ErrorAnswer */
         ErrorAnswer: {
@@ -653,6 +1873,38 @@ export interface components {
              */
             language?: "search" | "sql";
         };
+        /**
+         * ExportRequest
+         * @description `POST logs/export`, or `GET logs/export` with the same names as query arguments (`columns` comma-separated): a
+         *         download, streamed. No `columns` means all of them; `attributes.key` and `resource.key` are columns, too. `spreadsheet`
+         *         puts an apostrophe before CSV values that a spreadsheet would run as a formula (`=`, `+`, `-`, `@`, tab, CR in front).
+         */
+        ExportRequest: {
+            /** @default  */
+            query?: string;
+            /** @default null */
+            from?: string | number | null;
+            /** @default null */
+            to?: string | number | null;
+            /** @default  */
+            query_id?: string;
+            /**
+             * @default ndjson
+             * @enum {unknown}
+             */
+            format?: "csv" | "ndjson" | "parquet";
+            /** @default [] */
+            columns?: string[];
+            /**
+             * @default desc
+             * @enum {unknown}
+             */
+            order?: "asc" | "desc";
+            /** @default 1000000 */
+            limit?: number;
+            /** @default false */
+            spreadsheet?: boolean;
+        };
         /** FacetsAnswer */
         FacetsAnswer: {
             facets: components["schemas"]["Facet"][];
@@ -692,6 +1944,55 @@ export interface components {
             /** @default [] */
             fields?: string[];
             /** @default 10 */
+            limit?: number;
+        };
+        /**
+         * FieldAnswer
+         * @description `total` records, `records` with the field, about `distinct` values (exact up to 10,000).
+         */
+        FieldAnswer: {
+            name: string;
+            /** @enum {unknown} */
+            kind: "attribute" | "column" | "resource";
+            type: string;
+            total: number;
+            records: number;
+            distinct: number;
+            values: components["schemas"]["FacetValue"][];
+            numbers: components["schemas"]["FieldNumbers"] | null;
+            statistics: components["schemas"]["Statistics"];
+        };
+        /**
+         * FieldNumbers
+         * @description Of the values that are numbers, `count` of them.
+         */
+        FieldNumbers: {
+            count: number;
+            min: number;
+            max: number;
+            mean: number;
+            sum: number;
+            p50: number;
+            p90: number;
+            p95: number;
+            p99: number;
+        };
+        /**
+         * FieldRequest
+         * @description `POST logs/field`: everything about one field.
+         */
+        FieldRequest: {
+            /** @default  */
+            query?: string;
+            /** @default null */
+            from?: string | number | null;
+            /** @default null */
+            to?: string | number | null;
+            /** @default  */
+            query_id?: string;
+            /** @default  */
+            field?: string;
+            /** @default 20 */
             limit?: number;
         };
         /** FieldsAnswer */
@@ -776,25 +2077,21 @@ export interface components {
             keys: components["schemas"]["ApiKey"][];
         };
         /**
-         * LogRecord
-         * @description `id` finds the record again. Ids are hex, empty when absent. Attribute values keep their types.
+         * Link
+         * @description `url` (`/v/<id>`) leads to `path`. The same path in the same tenant gets the same link. Links do not expire.
          */
-        LogRecord: {
+        Link: {
             id: string;
-            timestamp: string;
-            observed_timestamp: string;
-            service: string;
-            severity: string;
-            severity_number: number;
-            body: string;
-            trace_id: string;
-            span_id: string;
-            event_name: string;
-            template_id: string;
-            attributes: Record<string, never>;
-            resource: Record<string, never>;
-            scope_name: string;
-            scope_version: string;
+            url: string;
+            path: string;
+            tenant: string;
+        };
+        /**
+         * LinkRequest
+         * @description `POST links`. `path` is a path of this UI with its query string, such as `/logs?q=error`.
+         */
+        LinkRequest: {
+            path: string;
         };
         /** LoginRequest */
         LoginRequest: {
@@ -815,6 +2112,236 @@ export interface components {
             /** @default  */
             query_id?: string;
         };
+        /**
+         * PatternsAnswer
+         * @description `total` records in `distinct` patterns; `other` are the records of patterns beyond the limit, so that the counts and
+         *         `other` add up to `total`. `start` and `step` in ns, as with histograms.
+         */
+        PatternsAnswer: {
+            total: number;
+            distinct: number;
+            other: number;
+            start: string;
+            step: string;
+            buckets: number;
+            patterns: components["schemas"]["Pattern"][];
+            statistics: components["schemas"]["Statistics"];
+        };
+        /**
+         * Pattern
+         * @description Records of one template. `template` has placeholders where their bodies differ; `sample_id` is one of them, `sample`
+         *         its body (cut at 1,000 characters). `first_seen` is the first record of this template that is kept at all, `first` and
+         *         `last` are those in the range; all three in ns. `counts` are per bucket, `severities` add up to `count`.
+         */
+        Pattern: {
+            template_id: string;
+            template: string;
+            count: number;
+            counts: number[];
+            severities: {
+                [key: string]: number;
+            };
+            services: string[];
+            sample_id: string;
+            sample: string;
+            first: string;
+            last: string;
+            first_seen: string;
+            new: boolean;
+        };
+        /**
+         * PatternsRequest
+         * @description `POST logs/patterns`. `buckets` is a wish for the sparklines; `new_since` marks patterns that were never seen before
+         *         it (default: the start of the range).
+         */
+        PatternsRequest: {
+            /** @default  */
+            query?: string;
+            /** @default null */
+            from?: string | number | null;
+            /** @default null */
+            to?: string | number | null;
+            /** @default  */
+            query_id?: string;
+            /** @default 100 */
+            limit?: number;
+            /** @default 30 */
+            buckets?: number;
+            /**
+             * @default most
+             * @enum {unknown}
+             */
+            order?: "fewest" | "most" | "newest";
+            /** @default null */
+            new_since?: string | number | null;
+        };
+        /**
+         * PipelineStatisticsAnswer
+         * @description `GET pipelines/statistics`, of the tenant.
+         */
+        PipelineStatisticsAnswer: {
+            steps: components["schemas"]["StepStatistics"][];
+        };
+        /**
+         * StepStatistics
+         * @description Since the start of the process. `seconds` is processing time.
+         */
+        StepStatistics: {
+            pipeline: string;
+            step: number;
+            type: string;
+            records_in: number;
+            records_out: number;
+            dropped: number;
+            failed: number;
+            seconds: number;
+        };
+        /**
+         * PipelinesAnswer
+         * @description `GET pipelines`. In the order in which they run. `version` is what a `PUT` has to name.
+         */
+        PipelinesAnswer: {
+            pipelines: components["schemas"]["PipelineInfo"][];
+            version: string;
+        };
+        /**
+         * PipelineInfo
+         * @description `source` `file` comes from the configuration and runs first, for every tenant; `tenant` was stored through the API.
+         */
+        PipelineInfo: {
+            spec: components["schemas"]["PipelineSpec"];
+            /** @enum {unknown} */
+            source: "file" | "tenant";
+        };
+        /**
+         * PipelineSpec
+         * @description Records that match `when` go through the steps in order.
+         */
+        PipelineSpec: {
+            name: string;
+            /** @default [] */
+            steps?: components["schemas"]["StepSpec"][];
+            /** @default  */
+            when?: string;
+            /** @default  */
+            description?: string;
+            /** @default true */
+            enabled?: boolean;
+            /** @default [] */
+            tests?: components["schemas"]["PipelineTest"][];
+        };
+        /**
+         * StepSpec
+         * @description One step: a processor by `type`, with its `options` (see `GET pipelines/processors`). `when` is a query in the search
+         *         language; records that do not match pass by.
+         */
+        StepSpec: {
+            type: string;
+            /** @default {} */
+            options?: Record<string, never>;
+            /** @default  */
+            when?: string;
+            /** @default  */
+            name?: string;
+            /** @default true */
+            enabled?: boolean;
+        };
+        /**
+         * PipelineTest
+         * @description `input` are records as JSON lines have them; `output` what must come of them, in order; of each output only the fields
+         *         that are named are compared. Dropped records are not in the output.
+         */
+        PipelineTest: {
+            name: string;
+            input: Record<string, never>[];
+            output: Record<string, never>[];
+        };
+        /**
+         * PipelinesRequest
+         * @description `PUT pipelines`: all pipelines of the tenant, in order. Refused with 409 when `version` is not the current one, and
+         *         with 400 when a test fails. In force when it answers; no record is lost in between.
+         */
+        PipelinesRequest: {
+            pipelines: components["schemas"]["PipelineSpec"][];
+            version: string;
+        };
+        /**
+         * PreviewAnswer
+         * @description `tests` are failures of the tests in the pipelines, as sentences.
+         */
+        PreviewAnswer: {
+            records: components["schemas"]["PreviewRecord"][];
+            tests: string[];
+        };
+        /**
+         * PreviewRecord
+         * @description `after` are the records that come out: none when dropped. `steps` that did nothing are left out.
+         */
+        PreviewRecord: {
+            before: components["schemas"]["LogRecord"];
+            after: components["schemas"]["LogRecord"][];
+            steps: components["schemas"]["StepChange"][];
+        };
+        /**
+         * StepChange
+         * @description What one step did to one record: `changed` names the fields with values before and after (None: not there).
+         */
+        StepChange: {
+            pipeline: string;
+            step: number;
+            /** @enum {unknown} */
+            outcome: "changed" | "dropped" | "failed" | "routed" | "unchanged";
+            changed: {
+                [key: string]: unknown[];
+            };
+            /** @default  */
+            message?: string;
+        };
+        /**
+         * PreviewRequest
+         * @description `POST pipelines/preview`: what would these pipelines do to the newest `limit` stored records that match `query`, or to
+         *         `records` (as JSON lines have them)? Nothing is stored.
+         */
+        PreviewRequest: {
+            pipelines: components["schemas"]["PipelineSpec"][];
+            /** @default  */
+            query?: string;
+            /** @default [] */
+            records?: Record<string, never>[];
+            /** @default 20 */
+            limit?: number;
+        };
+        /**
+         * ProcessorsAnswer
+         * @description `GET pipelines/processors`.
+         */
+        ProcessorsAnswer: {
+            processors: components["schemas"]["ProcessorInfo"][];
+        };
+        /**
+         * ProcessorInfo
+         * @description A processor that steps may name.
+         */
+        ProcessorInfo: {
+            type: string;
+            title: string;
+            description: string;
+            options: components["schemas"]["ProcessorOption"][];
+            example: Record<string, never>;
+        };
+        /**
+         * ProcessorOption
+         * @description `type`: string, integer, number, boolean, duration, list, map, query, or choice (one of `choices`).
+         */
+        ProcessorOption: {
+            name: string;
+            type: string;
+            description: string;
+            required: boolean;
+            default: unknown;
+            /** @default [] */
+            choices?: string[];
+        };
         /** QueryList */
         QueryList: {
             queries: components["schemas"]["QueryInfo"][];
@@ -828,11 +2355,67 @@ export interface components {
             memory_bytes: number;
         };
         /**
+         * Removed
+         * @description `id` is gone.
+         */
+        Removed: {
+            id: string;
+        };
+        /**
+         * RetentionAnswer
+         * @description `GET retention`. `default_days` is what the configuration says. `applying` while stored records are being changed,
+         *         with `parts_left` parts to go.
+         */
+        RetentionAnswer: {
+            rules: components["schemas"]["RetentionRule"][];
+            days: number | null;
+            default_days: number;
+            applying: boolean;
+            parts_left: number;
+        };
+        /**
+         * RetentionRule
+         * @description Records that match `query` are kept for `days` days; 0 keeps them for ever.
+         */
+        RetentionRule: {
+            query: string;
+            days: number;
+        };
+        /**
+         * RetentionRequest
+         * @description `PUT retention`: the whole policy of the tenant. The first rule that matches a record counts, `days` counts for the
+         *         others; `days` None is what the configuration says. It is applied to stored records, too, in the background.
+         */
+        RetentionRequest: {
+            /** @default [] */
+            rules?: components["schemas"]["RetentionRule"][];
+            /** @default null */
+            days?: number | null;
+        };
+        /**
          * RevokedKey
          * @description `id` is useless from now on.
          */
         RevokedKey: {
             id: string;
+        };
+        /**
+         * SaveViewRequest
+         * @description `POST views`, `PUT views/{id}`. `state` is the query string of the page; a shared view is seen by everybody in the
+         *         tenant.
+         */
+        SaveViewRequest: {
+            name: string;
+            state: string;
+            /**
+             * @default logs
+             * @enum {unknown}
+             */
+            page?: "logs";
+            /** @default  */
+            description?: string;
+            /** @default true */
+            shared?: boolean;
         };
         /** SearchAnswer */
         SearchAnswer: {
@@ -923,6 +2506,26 @@ export interface components {
         /** TenantInfo */
         TenantInfo: {
             name: string;
+        };
+        /** View */
+        View: {
+            id: string;
+            name: string;
+            description: string;
+            page: string;
+            state: string;
+            shared: boolean;
+            owner: string;
+            own: boolean;
+            created_at: string;
+            updated_at: string;
+        };
+        /**
+         * ViewList
+         * @description By name: the shared ones and one's own.
+         */
+        ViewList: {
+            views: components["schemas"]["View"][];
         };
     };
     responses: never;
@@ -1402,6 +3005,150 @@ export interface operations {
             };
         };
     };
+    post_logs_patterns: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description Tenant, for callers that may choose one. */
+                "X-Scope-OrgID"?: string;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["PatternsRequest"];
+            };
+        };
+        responses: {
+            /** @description Success */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PatternsAnswer"];
+                };
+            };
+            /** @description An error: `code` for programs, `message` and `hint` for people */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+        };
+    };
+    post_logs_context: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description Tenant, for callers that may choose one. */
+                "X-Scope-OrgID"?: string;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["ContextRequest"];
+            };
+        };
+        responses: {
+            /** @description Success */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ContextAnswer"];
+                };
+            };
+            /** @description An error: `code` for programs, `message` and `hint` for people */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+        };
+    };
+    post_logs_compare: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description Tenant, for callers that may choose one. */
+                "X-Scope-OrgID"?: string;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["CompareRequest"];
+            };
+        };
+        responses: {
+            /** @description Success */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["CompareAnswer"];
+                };
+            };
+            /** @description An error: `code` for programs, `message` and `hint` for people */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+        };
+    };
+    post_logs_field: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description Tenant, for callers that may choose one. */
+                "X-Scope-OrgID"?: string;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["FieldRequest"];
+            };
+        };
+        responses: {
+            /** @description Success */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["FieldAnswer"];
+                };
+            };
+            /** @description An error: `code` for programs, `message` and `hint` for people */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+        };
+    };
     post_sql: {
         parameters: {
             query?: never;
@@ -1524,6 +3271,209 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["IngestStatus"];
+                };
+            };
+            /** @description An error: `code` for programs, `message` and `hint` for people */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+        };
+    };
+    websocket_live: {
+        parameters: {
+            query?: {
+                /** @description Tenant, as browsers cannot send X-Scope-OrgID here */
+                tenant?: string;
+            };
+            header?: {
+                /** @description Tenant, for callers that may choose one. */
+                "X-Scope-OrgID"?: string;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Success */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": unknown;
+                };
+            };
+            /** @description An error: `code` for programs, `message` and `hint` for people */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+        };
+    };
+    get_pipelines: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description Tenant, for callers that may choose one. */
+                "X-Scope-OrgID"?: string;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Success */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PipelinesAnswer"];
+                };
+            };
+            /** @description An error: `code` for programs, `message` and `hint` for people */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+        };
+    };
+    put_pipelines: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description Tenant, for callers that may choose one. */
+                "X-Scope-OrgID"?: string;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["PipelinesRequest"];
+            };
+        };
+        responses: {
+            /** @description Success */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PipelinesAnswer"];
+                };
+            };
+            /** @description An error: `code` for programs, `message` and `hint` for people */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+        };
+    };
+    get_pipelines_processors: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description Tenant, for callers that may choose one. */
+                "X-Scope-OrgID"?: string;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Success */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ProcessorsAnswer"];
+                };
+            };
+            /** @description An error: `code` for programs, `message` and `hint` for people */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+        };
+    };
+    post_pipelines_preview: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description Tenant, for callers that may choose one. */
+                "X-Scope-OrgID"?: string;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["PreviewRequest"];
+            };
+        };
+        responses: {
+            /** @description Success */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PreviewAnswer"];
+                };
+            };
+            /** @description An error: `code` for programs, `message` and `hint` for people */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+        };
+    };
+    get_pipelines_statistics: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description Tenant, for callers that may choose one. */
+                "X-Scope-OrgID"?: string;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Success */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PipelineStatisticsAnswer"];
                 };
             };
             /** @description An error: `code` for programs, `message` and `hint` for people */
@@ -1736,6 +3686,1777 @@ export interface operations {
             };
         };
     };
+    get_views: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description Tenant, for callers that may choose one. */
+                "X-Scope-OrgID"?: string;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Success */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ViewList"];
+                };
+            };
+            /** @description An error: `code` for programs, `message` and `hint` for people */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+        };
+    };
+    post_views: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description Tenant, for callers that may choose one. */
+                "X-Scope-OrgID"?: string;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["SaveViewRequest"];
+            };
+        };
+        responses: {
+            /** @description Success */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["View"];
+                };
+            };
+            /** @description An error: `code` for programs, `message` and `hint` for people */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+        };
+    };
+    get_views_id: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description Tenant, for callers that may choose one. */
+                "X-Scope-OrgID"?: string;
+            };
+            path: {
+                /** @description Id of the view */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Success */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["View"];
+                };
+            };
+            /** @description An error: `code` for programs, `message` and `hint` for people */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+        };
+    };
+    put_views_id: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description Tenant, for callers that may choose one. */
+                "X-Scope-OrgID"?: string;
+            };
+            path: {
+                /** @description Id of the view */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["SaveViewRequest"];
+            };
+        };
+        responses: {
+            /** @description Success */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["View"];
+                };
+            };
+            /** @description An error: `code` for programs, `message` and `hint` for people */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+        };
+    };
+    delete_views_id: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description Tenant, for callers that may choose one. */
+                "X-Scope-OrgID"?: string;
+            };
+            path: {
+                /** @description Id of the view */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Success */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Removed"];
+                };
+            };
+            /** @description An error: `code` for programs, `message` and `hint` for people */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+        };
+    };
+    post_links: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description Tenant, for callers that may choose one. */
+                "X-Scope-OrgID"?: string;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["LinkRequest"];
+            };
+        };
+        responses: {
+            /** @description Success */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Link"];
+                };
+            };
+            /** @description An error: `code` for programs, `message` and `hint` for people */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+        };
+    };
+    get_links_id: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description Tenant, for callers that may choose one. */
+                "X-Scope-OrgID"?: string;
+            };
+            path: {
+                /** @description Id of the link */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Success */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Link"];
+                };
+            };
+            /** @description An error: `code` for programs, `message` and `hint` for people */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+        };
+    };
+    get_logs_export: {
+        parameters: {
+            query?: {
+                /** @description Search language */
+                query?: string;
+                /** @description Start of the range */
+                from?: string;
+                /** @description End of the range, not included */
+                to?: string;
+                /** @description `ndjson`, `csv` or `parquet` */
+                format?: string;
+                /** @description Names, comma-separated; nothing is all of them */
+                columns?: string;
+                /** @description `desc` or `asc` */
+                order?: string;
+                /** @description The most records */
+                limit?: string;
+                /** @description `true` defuses CSV values that look like formulas */
+                spreadsheet?: string;
+                /** @description Id under which the export can be cancelled */
+                query_id?: string;
+                /** @description Tenant, where a header cannot be set */
+                tenant?: string;
+            };
+            header?: {
+                /** @description Tenant, for callers that may choose one. */
+                "X-Scope-OrgID"?: string;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Success */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/x-ndjson": unknown;
+                    "text/csv": unknown;
+                    "application/vnd.apache.parquet": unknown;
+                };
+            };
+            /** @description An error: `code` for programs, `message` and `hint` for people */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+        };
+    };
+    post_logs_export: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description Tenant, for callers that may choose one. */
+                "X-Scope-OrgID"?: string;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["ExportRequest"];
+            };
+        };
+        responses: {
+            /** @description Success */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/x-ndjson": unknown;
+                    "text/csv": unknown;
+                    "application/vnd.apache.parquet": unknown;
+                };
+            };
+            /** @description An error: `code` for programs, `message` and `hint` for people */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+        };
+    };
+    get_logs_deletions: {
+        parameters: {
+            query?: {
+                /** @description How many of the newest, 100 by default, 1,000 at most */
+                limit?: string;
+            };
+            header?: {
+                /** @description Tenant, for callers that may choose one. */
+                "X-Scope-OrgID"?: string;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Success */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["DeletionList"];
+                };
+            };
+            /** @description An error: `code` for programs, `message` and `hint` for people */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+        };
+    };
+    post_logs_deletions: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description Tenant, for callers that may choose one. */
+                "X-Scope-OrgID"?: string;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["DeletionRequest"];
+            };
+        };
+        responses: {
+            /** @description Success */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Deletion"];
+                };
+            };
+            /** @description An error: `code` for programs, `message` and `hint` for people */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+        };
+    };
+    get_logs_deletions_id: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description Tenant, for callers that may choose one. */
+                "X-Scope-OrgID"?: string;
+            };
+            path: {
+                /** @description Id of the deletion */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Success */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Deletion"];
+                };
+            };
+            /** @description An error: `code` for programs, `message` and `hint` for people */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+        };
+    };
+    get_retention: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description Tenant, for callers that may choose one. */
+                "X-Scope-OrgID"?: string;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Success */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["RetentionAnswer"];
+                };
+            };
+            /** @description An error: `code` for programs, `message` and `hint` for people */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+        };
+    };
+    put_retention: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description Tenant, for callers that may choose one. */
+                "X-Scope-OrgID"?: string;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["RetentionRequest"];
+            };
+        };
+        responses: {
+            /** @description Success */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["RetentionAnswer"];
+                };
+            };
+            /** @description An error: `code` for programs, `message` and `hint` for people */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+        };
+    };
+    get_audit: {
+        parameters: {
+            query?: {
+                /** @description How many of the newest, 100 by default, 10,000 at most */
+                limit?: string;
+            };
+            header?: {
+                /** @description Tenant, for callers that may choose one. */
+                "X-Scope-OrgID"?: string;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Success */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["AuditList"];
+                };
+            };
+            /** @description An error: `code` for programs, `message` and `hint` for people */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+        };
+    };
+    get_loki_api_v1_query: {
+        parameters: {
+            query?: {
+                /** @description LogQL */
+                query?: string;
+                /** @description Start of the range: ns, seconds or RFC 3339 */
+                start?: string;
+                /** @description End of the range */
+                end?: string;
+                /** @description Evaluation time */
+                time?: string;
+                /** @description Most results */
+                limit?: string;
+            };
+            header?: {
+                /** @description Tenant, for callers that may choose one. */
+                "X-Scope-OrgID"?: string;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Success */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": unknown;
+                };
+            };
+            /** @description An error: `code` for programs, `message` and `hint` for people */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+        };
+    };
+    post_loki_api_v1_query: {
+        parameters: {
+            query?: {
+                /** @description LogQL */
+                query?: string;
+                /** @description Start of the range: ns, seconds or RFC 3339 */
+                start?: string;
+                /** @description End of the range */
+                end?: string;
+                /** @description Evaluation time */
+                time?: string;
+                /** @description Most results */
+                limit?: string;
+            };
+            header?: {
+                /** @description Tenant, for callers that may choose one. */
+                "X-Scope-OrgID"?: string;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Success */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": unknown;
+                };
+            };
+            /** @description An error: `code` for programs, `message` and `hint` for people */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+        };
+    };
+    get_loki_api_v1_query_range: {
+        parameters: {
+            query?: {
+                /** @description LogQL */
+                query?: string;
+                /** @description Start of the range: ns, seconds or RFC 3339 */
+                start?: string;
+                /** @description End of the range */
+                end?: string;
+                /** @description Most results */
+                limit?: string;
+                /** @description Distance of the steps: a duration or seconds */
+                step?: string;
+                /** @description forward or backward */
+                direction?: string;
+                /** @description Least distance of entries */
+                interval?: string;
+                /** @description Length of the range when start is not given */
+                since?: string;
+            };
+            header?: {
+                /** @description Tenant, for callers that may choose one. */
+                "X-Scope-OrgID"?: string;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Success */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": unknown;
+                };
+            };
+            /** @description An error: `code` for programs, `message` and `hint` for people */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+        };
+    };
+    post_loki_api_v1_query_range: {
+        parameters: {
+            query?: {
+                /** @description LogQL */
+                query?: string;
+                /** @description Start of the range: ns, seconds or RFC 3339 */
+                start?: string;
+                /** @description End of the range */
+                end?: string;
+                /** @description Most results */
+                limit?: string;
+                /** @description Distance of the steps: a duration or seconds */
+                step?: string;
+                /** @description forward or backward */
+                direction?: string;
+                /** @description Least distance of entries */
+                interval?: string;
+                /** @description Length of the range when start is not given */
+                since?: string;
+            };
+            header?: {
+                /** @description Tenant, for callers that may choose one. */
+                "X-Scope-OrgID"?: string;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Success */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": unknown;
+                };
+            };
+            /** @description An error: `code` for programs, `message` and `hint` for people */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+        };
+    };
+    get_loki_api_v1_labels: {
+        parameters: {
+            query?: {
+                /** @description LogQL */
+                query?: string;
+                /** @description Start of the range: ns, seconds or RFC 3339 */
+                start?: string;
+                /** @description End of the range */
+                end?: string;
+            };
+            header?: {
+                /** @description Tenant, for callers that may choose one. */
+                "X-Scope-OrgID"?: string;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Success */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": unknown;
+                };
+            };
+            /** @description An error: `code` for programs, `message` and `hint` for people */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+        };
+    };
+    post_loki_api_v1_labels: {
+        parameters: {
+            query?: {
+                /** @description LogQL */
+                query?: string;
+                /** @description Start of the range: ns, seconds or RFC 3339 */
+                start?: string;
+                /** @description End of the range */
+                end?: string;
+            };
+            header?: {
+                /** @description Tenant, for callers that may choose one. */
+                "X-Scope-OrgID"?: string;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Success */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": unknown;
+                };
+            };
+            /** @description An error: `code` for programs, `message` and `hint` for people */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+        };
+    };
+    get_loki_api_v1_label_name_values: {
+        parameters: {
+            query?: {
+                /** @description LogQL */
+                query?: string;
+                /** @description Start of the range: ns, seconds or RFC 3339 */
+                start?: string;
+                /** @description End of the range */
+                end?: string;
+            };
+            header?: {
+                /** @description Tenant, for callers that may choose one. */
+                "X-Scope-OrgID"?: string;
+            };
+            path: {
+                /** @description Name of the name */
+                name: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Success */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": unknown;
+                };
+            };
+            /** @description An error: `code` for programs, `message` and `hint` for people */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+        };
+    };
+    post_loki_api_v1_label_name_values: {
+        parameters: {
+            query?: {
+                /** @description LogQL */
+                query?: string;
+                /** @description Start of the range: ns, seconds or RFC 3339 */
+                start?: string;
+                /** @description End of the range */
+                end?: string;
+            };
+            header?: {
+                /** @description Tenant, for callers that may choose one. */
+                "X-Scope-OrgID"?: string;
+            };
+            path: {
+                /** @description Name of the name */
+                name: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Success */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": unknown;
+                };
+            };
+            /** @description An error: `code` for programs, `message` and `hint` for people */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+        };
+    };
+    get_loki_api_v1_series: {
+        parameters: {
+            query?: {
+                /** @description LogQL */
+                query?: string;
+                /** @description Start of the range: ns, seconds or RFC 3339 */
+                start?: string;
+                /** @description End of the range */
+                end?: string;
+                /** @description Selector, repeated */
+                "match[]"?: string;
+            };
+            header?: {
+                /** @description Tenant, for callers that may choose one. */
+                "X-Scope-OrgID"?: string;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Success */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": unknown;
+                };
+            };
+            /** @description An error: `code` for programs, `message` and `hint` for people */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+        };
+    };
+    post_loki_api_v1_series: {
+        parameters: {
+            query?: {
+                /** @description LogQL */
+                query?: string;
+                /** @description Start of the range: ns, seconds or RFC 3339 */
+                start?: string;
+                /** @description End of the range */
+                end?: string;
+                /** @description Selector, repeated */
+                "match[]"?: string;
+            };
+            header?: {
+                /** @description Tenant, for callers that may choose one. */
+                "X-Scope-OrgID"?: string;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Success */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": unknown;
+                };
+            };
+            /** @description An error: `code` for programs, `message` and `hint` for people */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+        };
+    };
+    get_loki_api_v1_index_stats: {
+        parameters: {
+            query?: {
+                /** @description LogQL */
+                query?: string;
+                /** @description Start of the range: ns, seconds or RFC 3339 */
+                start?: string;
+                /** @description End of the range */
+                end?: string;
+            };
+            header?: {
+                /** @description Tenant, for callers that may choose one. */
+                "X-Scope-OrgID"?: string;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Success */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": unknown;
+                };
+            };
+            /** @description An error: `code` for programs, `message` and `hint` for people */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+        };
+    };
+    post_loki_api_v1_index_stats: {
+        parameters: {
+            query?: {
+                /** @description LogQL */
+                query?: string;
+                /** @description Start of the range: ns, seconds or RFC 3339 */
+                start?: string;
+                /** @description End of the range */
+                end?: string;
+            };
+            header?: {
+                /** @description Tenant, for callers that may choose one. */
+                "X-Scope-OrgID"?: string;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Success */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": unknown;
+                };
+            };
+            /** @description An error: `code` for programs, `message` and `hint` for people */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+        };
+    };
+    get_loki_api_v1_index_volume: {
+        parameters: {
+            query?: {
+                /** @description LogQL */
+                query?: string;
+                /** @description Start of the range: ns, seconds or RFC 3339 */
+                start?: string;
+                /** @description End of the range */
+                end?: string;
+                /** @description Most results */
+                limit?: string;
+                /** @description Labels to group by */
+                targetLabels?: string;
+            };
+            header?: {
+                /** @description Tenant, for callers that may choose one. */
+                "X-Scope-OrgID"?: string;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Success */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": unknown;
+                };
+            };
+            /** @description An error: `code` for programs, `message` and `hint` for people */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+        };
+    };
+    post_loki_api_v1_index_volume: {
+        parameters: {
+            query?: {
+                /** @description LogQL */
+                query?: string;
+                /** @description Start of the range: ns, seconds or RFC 3339 */
+                start?: string;
+                /** @description End of the range */
+                end?: string;
+                /** @description Most results */
+                limit?: string;
+                /** @description Labels to group by */
+                targetLabels?: string;
+            };
+            header?: {
+                /** @description Tenant, for callers that may choose one. */
+                "X-Scope-OrgID"?: string;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Success */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": unknown;
+                };
+            };
+            /** @description An error: `code` for programs, `message` and `hint` for people */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+        };
+    };
+    get_loki_api_v1_index_volume_range: {
+        parameters: {
+            query?: {
+                /** @description LogQL */
+                query?: string;
+                /** @description Start of the range: ns, seconds or RFC 3339 */
+                start?: string;
+                /** @description End of the range */
+                end?: string;
+                /** @description Most results */
+                limit?: string;
+                /** @description Distance of the steps: a duration or seconds */
+                step?: string;
+            };
+            header?: {
+                /** @description Tenant, for callers that may choose one. */
+                "X-Scope-OrgID"?: string;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Success */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": unknown;
+                };
+            };
+            /** @description An error: `code` for programs, `message` and `hint` for people */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+        };
+    };
+    post_loki_api_v1_index_volume_range: {
+        parameters: {
+            query?: {
+                /** @description LogQL */
+                query?: string;
+                /** @description Start of the range: ns, seconds or RFC 3339 */
+                start?: string;
+                /** @description End of the range */
+                end?: string;
+                /** @description Most results */
+                limit?: string;
+                /** @description Distance of the steps: a duration or seconds */
+                step?: string;
+            };
+            header?: {
+                /** @description Tenant, for callers that may choose one. */
+                "X-Scope-OrgID"?: string;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Success */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": unknown;
+                };
+            };
+            /** @description An error: `code` for programs, `message` and `hint` for people */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+        };
+    };
+    get_loki_api_v1_detected_labels: {
+        parameters: {
+            query?: {
+                /** @description LogQL */
+                query?: string;
+                /** @description Start of the range: ns, seconds or RFC 3339 */
+                start?: string;
+                /** @description End of the range */
+                end?: string;
+            };
+            header?: {
+                /** @description Tenant, for callers that may choose one. */
+                "X-Scope-OrgID"?: string;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Success */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": unknown;
+                };
+            };
+            /** @description An error: `code` for programs, `message` and `hint` for people */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+        };
+    };
+    post_loki_api_v1_detected_labels: {
+        parameters: {
+            query?: {
+                /** @description LogQL */
+                query?: string;
+                /** @description Start of the range: ns, seconds or RFC 3339 */
+                start?: string;
+                /** @description End of the range */
+                end?: string;
+            };
+            header?: {
+                /** @description Tenant, for callers that may choose one. */
+                "X-Scope-OrgID"?: string;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Success */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": unknown;
+                };
+            };
+            /** @description An error: `code` for programs, `message` and `hint` for people */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+        };
+    };
+    get_loki_api_v1_detected_fields: {
+        parameters: {
+            query?: {
+                /** @description LogQL */
+                query?: string;
+                /** @description Start of the range: ns, seconds or RFC 3339 */
+                start?: string;
+                /** @description End of the range */
+                end?: string;
+                /** @description Most results */
+                limit?: string;
+            };
+            header?: {
+                /** @description Tenant, for callers that may choose one. */
+                "X-Scope-OrgID"?: string;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Success */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": unknown;
+                };
+            };
+            /** @description An error: `code` for programs, `message` and `hint` for people */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+        };
+    };
+    post_loki_api_v1_detected_fields: {
+        parameters: {
+            query?: {
+                /** @description LogQL */
+                query?: string;
+                /** @description Start of the range: ns, seconds or RFC 3339 */
+                start?: string;
+                /** @description End of the range */
+                end?: string;
+                /** @description Most results */
+                limit?: string;
+            };
+            header?: {
+                /** @description Tenant, for callers that may choose one. */
+                "X-Scope-OrgID"?: string;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Success */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": unknown;
+                };
+            };
+            /** @description An error: `code` for programs, `message` and `hint` for people */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+        };
+    };
+    get_loki_api_v1_detected_field_name_values: {
+        parameters: {
+            query?: {
+                /** @description LogQL */
+                query?: string;
+                /** @description Start of the range: ns, seconds or RFC 3339 */
+                start?: string;
+                /** @description End of the range */
+                end?: string;
+                /** @description Most results */
+                limit?: string;
+            };
+            header?: {
+                /** @description Tenant, for callers that may choose one. */
+                "X-Scope-OrgID"?: string;
+            };
+            path: {
+                /** @description Name of the name */
+                name: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Success */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": unknown;
+                };
+            };
+            /** @description An error: `code` for programs, `message` and `hint` for people */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+        };
+    };
+    post_loki_api_v1_detected_field_name_values: {
+        parameters: {
+            query?: {
+                /** @description LogQL */
+                query?: string;
+                /** @description Start of the range: ns, seconds or RFC 3339 */
+                start?: string;
+                /** @description End of the range */
+                end?: string;
+                /** @description Most results */
+                limit?: string;
+            };
+            header?: {
+                /** @description Tenant, for callers that may choose one. */
+                "X-Scope-OrgID"?: string;
+            };
+            path: {
+                /** @description Name of the name */
+                name: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Success */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": unknown;
+                };
+            };
+            /** @description An error: `code` for programs, `message` and `hint` for people */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+        };
+    };
+    get_loki_api_v1_patterns: {
+        parameters: {
+            query?: {
+                /** @description LogQL */
+                query?: string;
+                /** @description Start of the range: ns, seconds or RFC 3339 */
+                start?: string;
+                /** @description End of the range */
+                end?: string;
+                /** @description Distance of the steps: a duration or seconds */
+                step?: string;
+            };
+            header?: {
+                /** @description Tenant, for callers that may choose one. */
+                "X-Scope-OrgID"?: string;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Success */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": unknown;
+                };
+            };
+            /** @description An error: `code` for programs, `message` and `hint` for people */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+        };
+    };
+    post_loki_api_v1_patterns: {
+        parameters: {
+            query?: {
+                /** @description LogQL */
+                query?: string;
+                /** @description Start of the range: ns, seconds or RFC 3339 */
+                start?: string;
+                /** @description End of the range */
+                end?: string;
+                /** @description Distance of the steps: a duration or seconds */
+                step?: string;
+            };
+            header?: {
+                /** @description Tenant, for callers that may choose one. */
+                "X-Scope-OrgID"?: string;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Success */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": unknown;
+                };
+            };
+            /** @description An error: `code` for programs, `message` and `hint` for people */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+        };
+    };
+    get_loki_api_v1_format_query: {
+        parameters: {
+            query?: {
+                /** @description LogQL */
+                query?: string;
+                /** @description Start of the range: ns, seconds or RFC 3339 */
+                start?: string;
+                /** @description End of the range */
+                end?: string;
+            };
+            header?: {
+                /** @description Tenant, for callers that may choose one. */
+                "X-Scope-OrgID"?: string;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Success */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": unknown;
+                };
+            };
+            /** @description An error: `code` for programs, `message` and `hint` for people */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+        };
+    };
+    post_loki_api_v1_format_query: {
+        parameters: {
+            query?: {
+                /** @description LogQL */
+                query?: string;
+                /** @description Start of the range: ns, seconds or RFC 3339 */
+                start?: string;
+                /** @description End of the range */
+                end?: string;
+            };
+            header?: {
+                /** @description Tenant, for callers that may choose one. */
+                "X-Scope-OrgID"?: string;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Success */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": unknown;
+                };
+            };
+            /** @description An error: `code` for programs, `message` and `hint` for people */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+        };
+    };
+    get_loki_api_v1_drilldownlimits: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description Tenant, for callers that may choose one. */
+                "X-Scope-OrgID"?: string;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Success */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": unknown;
+                };
+            };
+            /** @description An error: `code` for programs, `message` and `hint` for people */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+        };
+    };
+    get_loki_api_v1_status_buildinfo: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description Tenant, for callers that may choose one. */
+                "X-Scope-OrgID"?: string;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Success */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": unknown;
+                };
+            };
+            /** @description An error: `code` for programs, `message` and `hint` for people */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+        };
+    };
+    get_config_tenant_v1_limits: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description Tenant, for callers that may choose one. */
+                "X-Scope-OrgID"?: string;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Success */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "text/plain": unknown;
+                };
+            };
+            /** @description An error: `code` for programs, `message` and `hint` for people */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+        };
+    };
+    websocket_loki_api_v1_tail: {
+        parameters: {
+            query?: {
+                /** @description LogQL */
+                query?: string;
+                /** @description Start of the range: ns, seconds or RFC 3339 */
+                start?: string;
+                /** @description Most results */
+                limit?: string;
+            };
+            header?: {
+                /** @description Tenant, for callers that may choose one. */
+                "X-Scope-OrgID"?: string;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Success */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": unknown;
+                };
+            };
+            /** @description An error: `code` for programs, `message` and `hint` for people */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+        };
+    };
     post_v1_logs: {
         parameters: {
             query?: never;
@@ -1917,6 +5638,746 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["IngestAnswer"];
+                };
+            };
+            /** @description An error: `code` for programs, `message` and `hint` for people */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+        };
+    };
+    post_loki_api_v1_push: {
+        parameters: {
+            query?: {
+                /** @description Fields to leave out, `name*` by prefix; header VL-Ignore-Fields or X-Nexus-Ignore-Fields. */
+                ignore_fields?: string;
+                /** @description Fields to add, as name=value,...; header VL-Extra-Fields or X-Nexus-Extra-Fields. */
+                extra_fields?: string;
+            };
+            header?: {
+                /** @description gzip, zstd, deflate, snappy or identity. */
+                "Content-Encoding"?: string;
+                /** @description 1 to 256 characters; a repeat within 24 h is answered with the first answer. */
+                "Idempotency-Key"?: string;
+                /** @description Tenant, for callers that may choose one. */
+                "X-Scope-OrgID"?: string;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/x-protobuf": string;
+                "application/json": string;
+            };
+        };
+        responses: {
+            /** @description Success */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/x-protobuf": unknown;
+                    "application/json": unknown;
+                };
+            };
+            /** @description An error: `code` for programs, `message` and `hint` for people */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+        };
+    };
+    post_bulk: {
+        parameters: {
+            query?: {
+                /** @description Fields that hold the time, the first one found counts; header VL-Time-Field or X-Nexus-Time-Field. */
+                _time_field?: string;
+                /** @description Fields that hold the message; header VL-Msg-Field or X-Nexus-Msg-Field. */
+                _msg_field?: string;
+                /** @description Fields that hold the severity; header VL-Level-Field or X-Nexus-Level-Field. */
+                _level_field?: string;
+                /** @description Fields that become resource attributes; header VL-Stream-Fields or X-Nexus-Stream-Fields. */
+                _stream_fields?: string;
+                /** @description Fields to leave out, `name*` by prefix; header VL-Ignore-Fields or X-Nexus-Ignore-Fields. */
+                ignore_fields?: string;
+                /** @description Fields to add, as name=value,...; header VL-Extra-Fields or X-Nexus-Extra-Fields. */
+                extra_fields?: string;
+            };
+            header?: {
+                /** @description gzip, zstd, deflate, snappy or identity. */
+                "Content-Encoding"?: string;
+                /** @description 1 to 256 characters; a repeat within 24 h is answered with the first answer. */
+                "Idempotency-Key"?: string;
+                /** @description Tenant, for callers that may choose one. */
+                "X-Scope-OrgID"?: string;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/x-ndjson": string;
+                "application/json": string;
+            };
+        };
+        responses: {
+            /** @description Success */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/x-ndjson": unknown;
+                    "application/json": unknown;
+                };
+            };
+            /** @description An error: `code` for programs, `message` and `hint` for people */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+        };
+    };
+    post_index__bulk: {
+        parameters: {
+            query?: {
+                /** @description Fields that hold the time, the first one found counts; header VL-Time-Field or X-Nexus-Time-Field. */
+                _time_field?: string;
+                /** @description Fields that hold the message; header VL-Msg-Field or X-Nexus-Msg-Field. */
+                _msg_field?: string;
+                /** @description Fields that hold the severity; header VL-Level-Field or X-Nexus-Level-Field. */
+                _level_field?: string;
+                /** @description Fields that become resource attributes; header VL-Stream-Fields or X-Nexus-Stream-Fields. */
+                _stream_fields?: string;
+                /** @description Fields to leave out, `name*` by prefix; header VL-Ignore-Fields or X-Nexus-Ignore-Fields. */
+                ignore_fields?: string;
+                /** @description Fields to add, as name=value,...; header VL-Extra-Fields or X-Nexus-Extra-Fields. */
+                extra_fields?: string;
+            };
+            header?: {
+                /** @description gzip, zstd, deflate, snappy or identity. */
+                "Content-Encoding"?: string;
+                /** @description 1 to 256 characters; a repeat within 24 h is answered with the first answer. */
+                "Idempotency-Key"?: string;
+                /** @description Tenant, for callers that may choose one. */
+                "X-Scope-OrgID"?: string;
+            };
+            path: {
+                /** @description index */
+                index: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/x-ndjson": string;
+                "application/json": string;
+            };
+        };
+        responses: {
+            /** @description Success */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/x-ndjson": unknown;
+                    "application/json": unknown;
+                };
+            };
+            /** @description An error: `code` for programs, `message` and `hint` for people */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+        };
+    };
+    post_services_collector: {
+        parameters: {
+            query?: {
+                /** @description Fields that hold the time, the first one found counts; header VL-Time-Field or X-Nexus-Time-Field. */
+                _time_field?: string;
+                /** @description Fields that hold the message; header VL-Msg-Field or X-Nexus-Msg-Field. */
+                _msg_field?: string;
+                /** @description Fields that hold the severity; header VL-Level-Field or X-Nexus-Level-Field. */
+                _level_field?: string;
+                /** @description Fields that become resource attributes; header VL-Stream-Fields or X-Nexus-Stream-Fields. */
+                _stream_fields?: string;
+                /** @description Fields to leave out, `name*` by prefix; header VL-Ignore-Fields or X-Nexus-Ignore-Fields. */
+                ignore_fields?: string;
+                /** @description Fields to add, as name=value,...; header VL-Extra-Fields or X-Nexus-Extra-Fields. */
+                extra_fields?: string;
+            };
+            header?: {
+                /** @description gzip, zstd, deflate, snappy or identity. */
+                "Content-Encoding"?: string;
+                /** @description 1 to 256 characters; a repeat within 24 h is answered with the first answer. */
+                "Idempotency-Key"?: string;
+                /** @description Tenant, for callers that may choose one. */
+                "X-Scope-OrgID"?: string;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": string;
+                "text/plain": string;
+            };
+        };
+        responses: {
+            /** @description Success */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": unknown;
+                    "text/plain": unknown;
+                };
+            };
+            /** @description An error: `code` for programs, `message` and `hint` for people */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+        };
+    };
+    post_services_collector_event: {
+        parameters: {
+            query?: {
+                /** @description Fields that hold the time, the first one found counts; header VL-Time-Field or X-Nexus-Time-Field. */
+                _time_field?: string;
+                /** @description Fields that hold the message; header VL-Msg-Field or X-Nexus-Msg-Field. */
+                _msg_field?: string;
+                /** @description Fields that hold the severity; header VL-Level-Field or X-Nexus-Level-Field. */
+                _level_field?: string;
+                /** @description Fields that become resource attributes; header VL-Stream-Fields or X-Nexus-Stream-Fields. */
+                _stream_fields?: string;
+                /** @description Fields to leave out, `name*` by prefix; header VL-Ignore-Fields or X-Nexus-Ignore-Fields. */
+                ignore_fields?: string;
+                /** @description Fields to add, as name=value,...; header VL-Extra-Fields or X-Nexus-Extra-Fields. */
+                extra_fields?: string;
+            };
+            header?: {
+                /** @description gzip, zstd, deflate, snappy or identity. */
+                "Content-Encoding"?: string;
+                /** @description 1 to 256 characters; a repeat within 24 h is answered with the first answer. */
+                "Idempotency-Key"?: string;
+                /** @description Tenant, for callers that may choose one. */
+                "X-Scope-OrgID"?: string;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": string;
+                "text/plain": string;
+            };
+        };
+        responses: {
+            /** @description Success */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": unknown;
+                    "text/plain": unknown;
+                };
+            };
+            /** @description An error: `code` for programs, `message` and `hint` for people */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+        };
+    };
+    post_services_collector_event_1_0: {
+        parameters: {
+            query?: {
+                /** @description Fields that hold the time, the first one found counts; header VL-Time-Field or X-Nexus-Time-Field. */
+                _time_field?: string;
+                /** @description Fields that hold the message; header VL-Msg-Field or X-Nexus-Msg-Field. */
+                _msg_field?: string;
+                /** @description Fields that hold the severity; header VL-Level-Field or X-Nexus-Level-Field. */
+                _level_field?: string;
+                /** @description Fields that become resource attributes; header VL-Stream-Fields or X-Nexus-Stream-Fields. */
+                _stream_fields?: string;
+                /** @description Fields to leave out, `name*` by prefix; header VL-Ignore-Fields or X-Nexus-Ignore-Fields. */
+                ignore_fields?: string;
+                /** @description Fields to add, as name=value,...; header VL-Extra-Fields or X-Nexus-Extra-Fields. */
+                extra_fields?: string;
+            };
+            header?: {
+                /** @description gzip, zstd, deflate, snappy or identity. */
+                "Content-Encoding"?: string;
+                /** @description 1 to 256 characters; a repeat within 24 h is answered with the first answer. */
+                "Idempotency-Key"?: string;
+                /** @description Tenant, for callers that may choose one. */
+                "X-Scope-OrgID"?: string;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": string;
+                "text/plain": string;
+            };
+        };
+        responses: {
+            /** @description Success */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": unknown;
+                    "text/plain": unknown;
+                };
+            };
+            /** @description An error: `code` for programs, `message` and `hint` for people */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+        };
+    };
+    post_services_collector_raw: {
+        parameters: {
+            query?: {
+                /** @description The field host of every event. */
+                host?: string;
+                /** @description The field source of every event. */
+                source?: string;
+                /** @description The field sourcetype of every event. */
+                sourcetype?: string;
+                /** @description The field index of every event. */
+                index?: string;
+                /** @description The field time of every event. */
+                time?: string;
+                /** @description Fields that hold the time, the first one found counts; header VL-Time-Field or X-Nexus-Time-Field. */
+                _time_field?: string;
+                /** @description Fields that hold the message; header VL-Msg-Field or X-Nexus-Msg-Field. */
+                _msg_field?: string;
+                /** @description Fields that hold the severity; header VL-Level-Field or X-Nexus-Level-Field. */
+                _level_field?: string;
+                /** @description Fields that become resource attributes; header VL-Stream-Fields or X-Nexus-Stream-Fields. */
+                _stream_fields?: string;
+                /** @description Fields to leave out, `name*` by prefix; header VL-Ignore-Fields or X-Nexus-Ignore-Fields. */
+                ignore_fields?: string;
+                /** @description Fields to add, as name=value,...; header VL-Extra-Fields or X-Nexus-Extra-Fields. */
+                extra_fields?: string;
+            };
+            header?: {
+                /** @description gzip, zstd, deflate, snappy or identity. */
+                "Content-Encoding"?: string;
+                /** @description 1 to 256 characters; a repeat within 24 h is answered with the first answer. */
+                "Idempotency-Key"?: string;
+                /** @description Tenant, for callers that may choose one. */
+                "X-Scope-OrgID"?: string;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": string;
+                "text/plain": string;
+            };
+        };
+        responses: {
+            /** @description Success */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": unknown;
+                    "text/plain": unknown;
+                };
+            };
+            /** @description An error: `code` for programs, `message` and `hint` for people */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+        };
+    };
+    post_services_collector_raw_1_0: {
+        parameters: {
+            query?: {
+                /** @description The field host of every event. */
+                host?: string;
+                /** @description The field source of every event. */
+                source?: string;
+                /** @description The field sourcetype of every event. */
+                sourcetype?: string;
+                /** @description The field index of every event. */
+                index?: string;
+                /** @description The field time of every event. */
+                time?: string;
+                /** @description Fields that hold the time, the first one found counts; header VL-Time-Field or X-Nexus-Time-Field. */
+                _time_field?: string;
+                /** @description Fields that hold the message; header VL-Msg-Field or X-Nexus-Msg-Field. */
+                _msg_field?: string;
+                /** @description Fields that hold the severity; header VL-Level-Field or X-Nexus-Level-Field. */
+                _level_field?: string;
+                /** @description Fields that become resource attributes; header VL-Stream-Fields or X-Nexus-Stream-Fields. */
+                _stream_fields?: string;
+                /** @description Fields to leave out, `name*` by prefix; header VL-Ignore-Fields or X-Nexus-Ignore-Fields. */
+                ignore_fields?: string;
+                /** @description Fields to add, as name=value,...; header VL-Extra-Fields or X-Nexus-Extra-Fields. */
+                extra_fields?: string;
+            };
+            header?: {
+                /** @description gzip, zstd, deflate, snappy or identity. */
+                "Content-Encoding"?: string;
+                /** @description 1 to 256 characters; a repeat within 24 h is answered with the first answer. */
+                "Idempotency-Key"?: string;
+                /** @description Tenant, for callers that may choose one. */
+                "X-Scope-OrgID"?: string;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": string;
+                "text/plain": string;
+            };
+        };
+        responses: {
+            /** @description Success */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": unknown;
+                    "text/plain": unknown;
+                };
+            };
+            /** @description An error: `code` for programs, `message` and `hint` for people */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+        };
+    };
+    post_api_v2_logs: {
+        parameters: {
+            query?: {
+                /** @description ddsource of records that have none. */
+                ddsource?: string;
+                /** @description hostname of records that have none. */
+                hostname?: string;
+                /** @description service of records that have none. */
+                service?: string;
+                /** @description ddtags of records that have none. */
+                ddtags?: string;
+                /** @description Fields that hold the time, the first one found counts; header VL-Time-Field or X-Nexus-Time-Field. */
+                _time_field?: string;
+                /** @description Fields that hold the message; header VL-Msg-Field or X-Nexus-Msg-Field. */
+                _msg_field?: string;
+                /** @description Fields that hold the severity; header VL-Level-Field or X-Nexus-Level-Field. */
+                _level_field?: string;
+                /** @description Fields that become resource attributes; header VL-Stream-Fields or X-Nexus-Stream-Fields. */
+                _stream_fields?: string;
+                /** @description Fields to leave out, `name*` by prefix; header VL-Ignore-Fields or X-Nexus-Ignore-Fields. */
+                ignore_fields?: string;
+                /** @description Fields to add, as name=value,...; header VL-Extra-Fields or X-Nexus-Extra-Fields. */
+                extra_fields?: string;
+            };
+            header?: {
+                /** @description gzip, zstd, deflate, snappy or identity. */
+                "Content-Encoding"?: string;
+                /** @description 1 to 256 characters; a repeat within 24 h is answered with the first answer. */
+                "Idempotency-Key"?: string;
+                /** @description Tenant, for callers that may choose one. */
+                "X-Scope-OrgID"?: string;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": string;
+                "text/plain": string;
+            };
+        };
+        responses: {
+            /** @description Success */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": unknown;
+                    "text/plain": unknown;
+                };
+            };
+            /** @description An error: `code` for programs, `message` and `hint` for people */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+        };
+    };
+    post_v1_input: {
+        parameters: {
+            query?: {
+                /** @description ddsource of records that have none. */
+                ddsource?: string;
+                /** @description hostname of records that have none. */
+                hostname?: string;
+                /** @description service of records that have none. */
+                service?: string;
+                /** @description ddtags of records that have none. */
+                ddtags?: string;
+                /** @description Fields that hold the time, the first one found counts; header VL-Time-Field or X-Nexus-Time-Field. */
+                _time_field?: string;
+                /** @description Fields that hold the message; header VL-Msg-Field or X-Nexus-Msg-Field. */
+                _msg_field?: string;
+                /** @description Fields that hold the severity; header VL-Level-Field or X-Nexus-Level-Field. */
+                _level_field?: string;
+                /** @description Fields that become resource attributes; header VL-Stream-Fields or X-Nexus-Stream-Fields. */
+                _stream_fields?: string;
+                /** @description Fields to leave out, `name*` by prefix; header VL-Ignore-Fields or X-Nexus-Ignore-Fields. */
+                ignore_fields?: string;
+                /** @description Fields to add, as name=value,...; header VL-Extra-Fields or X-Nexus-Extra-Fields. */
+                extra_fields?: string;
+            };
+            header?: {
+                /** @description gzip, zstd, deflate, snappy or identity. */
+                "Content-Encoding"?: string;
+                /** @description 1 to 256 characters; a repeat within 24 h is answered with the first answer. */
+                "Idempotency-Key"?: string;
+                /** @description Tenant, for callers that may choose one. */
+                "X-Scope-OrgID"?: string;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": string;
+                "text/plain": string;
+            };
+        };
+        responses: {
+            /** @description Success */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": unknown;
+                    "text/plain": unknown;
+                };
+            };
+            /** @description An error: `code` for programs, `message` and `hint` for people */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+        };
+    };
+    post_aws_firehose: {
+        parameters: {
+            query?: {
+                /** @description Fields that hold the time, the first one found counts; header VL-Time-Field or X-Nexus-Time-Field. */
+                _time_field?: string;
+                /** @description Fields that hold the message; header VL-Msg-Field or X-Nexus-Msg-Field. */
+                _msg_field?: string;
+                /** @description Fields that hold the severity; header VL-Level-Field or X-Nexus-Level-Field. */
+                _level_field?: string;
+                /** @description Fields that become resource attributes; header VL-Stream-Fields or X-Nexus-Stream-Fields. */
+                _stream_fields?: string;
+                /** @description Fields to leave out, `name*` by prefix; header VL-Ignore-Fields or X-Nexus-Ignore-Fields. */
+                ignore_fields?: string;
+                /** @description Fields to add, as name=value,...; header VL-Extra-Fields or X-Nexus-Extra-Fields. */
+                extra_fields?: string;
+            };
+            header?: {
+                /** @description gzip, zstd, deflate, snappy or identity. */
+                "Content-Encoding"?: string;
+                /** @description 1 to 256 characters; a repeat within 24 h is answered with the first answer. */
+                "Idempotency-Key"?: string;
+                /** @description Tenant, for callers that may choose one. */
+                "X-Scope-OrgID"?: string;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": string;
+            };
+        };
+        responses: {
+            /** @description Success */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": unknown;
+                };
+            };
+            /** @description An error: `code` for programs, `message` and `hint` for people */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+        };
+    };
+    post_ingest_journald: {
+        parameters: {
+            query?: {
+                /** @description Fields that hold the time, the first one found counts; header VL-Time-Field or X-Nexus-Time-Field. */
+                _time_field?: string;
+                /** @description Fields that hold the message; header VL-Msg-Field or X-Nexus-Msg-Field. */
+                _msg_field?: string;
+                /** @description Fields that hold the severity; header VL-Level-Field or X-Nexus-Level-Field. */
+                _level_field?: string;
+                /** @description Fields that become resource attributes; header VL-Stream-Fields or X-Nexus-Stream-Fields. */
+                _stream_fields?: string;
+                /** @description Fields to leave out, `name*` by prefix; header VL-Ignore-Fields or X-Nexus-Ignore-Fields. */
+                ignore_fields?: string;
+                /** @description Fields to add, as name=value,...; header VL-Extra-Fields or X-Nexus-Extra-Fields. */
+                extra_fields?: string;
+            };
+            header?: {
+                /** @description gzip, zstd, deflate, snappy or identity. */
+                "Content-Encoding"?: string;
+                /** @description 1 to 256 characters; a repeat within 24 h is answered with the first answer. */
+                "Idempotency-Key"?: string;
+                /** @description Tenant, for callers that may choose one. */
+                "X-Scope-OrgID"?: string;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/vnd.fdo.journal": string;
+            };
+        };
+        responses: {
+            /** @description Success */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/vnd.fdo.journal": unknown;
+                };
+            };
+            /** @description An error: `code` for programs, `message` and `hint` for people */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+        };
+    };
+    post_insert_journald_upload: {
+        parameters: {
+            query?: {
+                /** @description Fields that hold the time, the first one found counts; header VL-Time-Field or X-Nexus-Time-Field. */
+                _time_field?: string;
+                /** @description Fields that hold the message; header VL-Msg-Field or X-Nexus-Msg-Field. */
+                _msg_field?: string;
+                /** @description Fields that hold the severity; header VL-Level-Field or X-Nexus-Level-Field. */
+                _level_field?: string;
+                /** @description Fields that become resource attributes; header VL-Stream-Fields or X-Nexus-Stream-Fields. */
+                _stream_fields?: string;
+                /** @description Fields to leave out, `name*` by prefix; header VL-Ignore-Fields or X-Nexus-Ignore-Fields. */
+                ignore_fields?: string;
+                /** @description Fields to add, as name=value,...; header VL-Extra-Fields or X-Nexus-Extra-Fields. */
+                extra_fields?: string;
+            };
+            header?: {
+                /** @description gzip, zstd, deflate, snappy or identity. */
+                "Content-Encoding"?: string;
+                /** @description 1 to 256 characters; a repeat within 24 h is answered with the first answer. */
+                "Idempotency-Key"?: string;
+                /** @description Tenant, for callers that may choose one. */
+                "X-Scope-OrgID"?: string;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/vnd.fdo.journal": string;
+            };
+        };
+        responses: {
+            /** @description Success */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/vnd.fdo.journal": unknown;
                 };
             };
             /** @description An error: `code` for programs, `message` and `hint` for people */
