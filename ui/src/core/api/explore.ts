@@ -1,9 +1,9 @@
-/**
- * Shapes of exploring, saved views and links, by hand until schema.d.ts has them: each then becomes
- * `Schemas["Name"]` in types.ts and this file goes away. Only types live here.
- */
+/** Shapes of exploring, saved views and links: generated ones where they fit, narrower ones where the UI knows more. */
 import type { LogRecord } from "../logs/records.ts";
-import type { FacetValue, LogsQuery, Statistics } from "./types.ts";
+import type { components } from "./schema.d.ts";
+import type { LogsQuery, Statistics } from "./types.ts";
+
+type Schemas = components["schemas"];
 
 export type PatternOrder = "most" | "fewest" | "newest";
 
@@ -14,31 +14,9 @@ export type PatternsRequest = LogsQuery & {
   new_since?: string;
 };
 
-export interface Pattern {
-  template_id: string;
-  template: string;
-  count: number;
-  counts: number[];
-  severities: Record<string, number>;
-  services: string[];
-  sample_id: string;
-  sample: string;
-  first: string;
-  last: string;
-  first_seen: string;
-  new: boolean;
-}
+export type Pattern = Required<Schemas["Pattern"]>;
 
-export interface PatternsAnswer {
-  total: number;
-  distinct: number;
-  other: number;
-  start: string;
-  step: string;
-  buckets: number;
-  patterns: Pattern[];
-  statistics: Statistics;
-}
+export type PatternsAnswer = Required<Schemas["PatternsAnswer"]>;
 
 export type Same = "stream" | "service";
 
@@ -76,54 +54,17 @@ export interface CompareRequest {
   query_id?: string;
 }
 
-export interface ComparedValue {
-  value: string;
-  selection: number;
-  baseline: number;
-  selection_share: number;
-  baseline_share: number;
-  difference: number;
-}
+export type ComparedValue = Required<Schemas["ComparedValue"]>;
 
-export interface ComparedField {
-  name: string;
-  kind: string;
-  score: number;
-  values: ComparedValue[];
-}
+export type ComparedField = Required<Schemas["ComparedField"]>;
 
-export interface CompareAnswer {
-  selection: number;
-  baseline: number;
-  fields: ComparedField[];
-  statistics: Statistics;
-}
+export type CompareAnswer = Required<Schemas["CompareAnswer"]>;
 
 export type FieldRequest = LogsQuery & { field: string; limit?: number };
 
-export interface FieldNumbers {
-  count: number;
-  min: number;
-  max: number;
-  mean: number;
-  sum: number;
-  p50: number;
-  p90: number;
-  p95: number;
-  p99: number;
-}
+export type FieldNumbers = Required<Schemas["FieldNumbers"]>;
 
-export interface FieldAnswer {
-  name: string;
-  kind: string;
-  type: string;
-  total: number;
-  records: number;
-  distinct: number;
-  values: FacetValue[];
-  numbers: FieldNumbers | null;
-  statistics: Statistics;
-}
+export type FieldAnswer = Required<Schemas["FieldAnswer"]>;
 
 export type ExportFormat = "ndjson" | "csv" | "parquet";
 
@@ -153,22 +94,6 @@ export interface SaveViewRequest {
   shared?: boolean;
 }
 
-export interface View {
-  id: string;
-  name: string;
-  description: string;
-  page: string;
-  state: string;
-  shared: boolean;
-  owner: string;
-  own: boolean;
-  created_at: string;
-  updated_at: string;
-}
+export type View = Required<Schemas["View"]>;
 
-export interface Link {
-  id: string;
-  url: string;
-  path: string;
-  tenant: string;
-}
+export type Link = Required<Schemas["Link"]>;
