@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import importlib
 import json
+import pkgutil
 from typing import Any
 
 import pytest
@@ -148,5 +150,14 @@ def test_receivers_write() -> None:
 def test_shapes_of_the_schema_are_used() -> None:
     document = json.loads(description(every_route(), __version__))
     described = set(document["components"]["schemas"])
-    shapes = {name for name, value in vars(schema).items() if isinstance(value, type) and issubclass(value, Struct)}
-    assert described >= shapes
+    modules = [
+        importlib.import_module(f"{schema.__name__}.{module.name}") for module in pkgutil.iter_modules(schema.__path__)
+    ]
+    shapes = {
+        name
+        for module in modules
+        for name, value in vars(module).items()
+        if isinstance(value, type) and issubclass(value, Struct) and value is not Struct
+    }
+    # Messages of a WebSocket: OpenAPI has no place for them.
+    assert described >= shapes - {"LiveRequest", "LiveMessage"}

@@ -1,4 +1,4 @@
-/** Shapes of retention, deletion and the audit log, by hand like those of explore.ts. Only types live here. */
+/** Shapes of retention, deletion and the audit log as the UI edits them: narrower than the generated ones. Only types live here. */
 
 export interface RetentionRule {
   query: string;

@@ -1,4 +1,4 @@
-/** Shapes of pipelines, by hand like those of explore.ts. Only types live here. */
+/** Shapes of pipelines as the UI edits them: narrower than the generated ones. Only types live here. */
 import type { LogRecord } from "../logs/records.ts";
 
 export interface StepSpec {
