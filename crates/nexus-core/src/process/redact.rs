@@ -41,6 +41,9 @@ const SECRET_NAME: &str = concat!(
     r"|(?:access|secret|private)[_-]?key|token|authorization|cookie|set-cookie)$",
 );
 
+/// Of what is written instead: a body of short matches may grow by so much at most.
+const MAX_REPLACEMENT: usize = 128;
+
 #[derive(Debug)]
 enum Kind {
     Card,
@@ -71,7 +74,12 @@ impl Redact {
     /// From options: `fields`, `detect`, `patterns`, `replacement`.
     pub fn new(options: &Options<'_>) -> Result<Self, SpecError> {
         let replacement = options.text("replacement")?.unwrap_or("[{name}]");
-        let replaced = |name: &str| replacement.replace("{name}", name).into_bytes();
+        let replaced = |name: &str| {
+            let text = replacement.replace("{name}", name).into_bytes();
+            let fits = text.len() <= MAX_REPLACEMENT;
+            let long = || SpecError::new("replacement", format!("is longer than {MAX_REPLACEMENT} bytes for {name}"));
+            if fits { Ok(text) } else { Err(long()) }
+        };
         let mut redact = Self { fields: None, detectors: Vec::new(), secret_name: None, numbers: false };
         let patterns = options.text_map("patterns")?;
         if patterns.len() > MAX_PATTERNS {
@@ -83,7 +91,7 @@ impl Redact {
                 return Err(SpecError::new("patterns", format!("has {name}, which matches nothing at all")));
             }
             redact.numbers = true;
-            redact.detectors.push(Detector { kind: Kind::Other(regex), replacement: replaced(name) });
+            redact.detectors.push(Detector { kind: Kind::Other(regex), replacement: replaced(name)? });
         }
         let wanted = match options.get("detect") {
             None => DETECTORS.to_vec(),
@@ -101,9 +109,9 @@ impl Redact {
                 "email" => Kind::Email(regex("detect", EMAIL)?),
                 _ => Kind::Card,
             };
-            redact.detectors.push(Detector { kind, replacement: replaced(name) });
+            redact.detectors.push(Detector { kind, replacement: replaced(name)? });
             if name == "secret" {
-                redact.secret_name = Some((regex("detect", SECRET_NAME)?, replaced(name)));
+                redact.secret_name = Some((regex("detect", SECRET_NAME)?, replaced(name)?));
             }
         }
         if let Some(unknown) = wanted.iter().find(|name| !DETECTORS.contains(name)) {
@@ -574,5 +582,8 @@ mod tests {
             let Json::Map(members) = Json::parse(options.as_bytes()).unwrap() else { panic!("no map") };
             assert!(Redact::new(&Options::new(&members)).is_err(), "{options}");
         }
+        let long = format!(r#"{{"replacement":"{}"}}"#, "x".repeat(MAX_REPLACEMENT + 1));
+        let Json::Map(members) = Json::parse(long.as_bytes()).unwrap() else { panic!("no map") };
+        assert_eq!(Redact::new(&Options::new(&members)).unwrap_err().to_string().matches("128").count(), 1);
     }
 }

@@ -281,7 +281,7 @@ PROCESSORS: Final[tuple[Processor, ...]] = (
                 choices=("card", "email", "jwt", "api_key", "secret"),
             ),
             Option("patterns", "map", "Names and expressions of your own."),
-            Option("replacement", "string", "What is put there; {name} is what was found.", "[{name}]"),
+            Option("replacement", "string", "What is put there, 128 bytes at most; {name} is what was found.", "[{name}]"),
             _ON_FAILURE,
         ),
         {"type": "redact", "options": {"detect": ["card", "email"], "patterns": {"order": r"\bORD-\d{6}\b"}}},
