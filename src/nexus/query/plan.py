@@ -481,7 +481,8 @@ class Limits:
 class Scoped:
     """A plan closed over its tenant and row policy: the only thing storage accepts.
 
-    Made by `query.policy.scope` alone. `policy` is a predicate every record must match on top of the query's own.
+    Made by `query.policy.scope` alone. `policy` is a predicate every record must match on top of the query's own. `masked` are
+    fields whose values are nowhere shown, counted by, compared or sorted: wherever one would come out, `MASK` does.
     """
 
     plan: Plan
@@ -489,3 +490,8 @@ class Scoped:
     policy: Predicate
     limits: Limits
     query_id: str
+    masked: frozenset[Field] = frozenset()
+
+
+MASK = "***"
+"""What stands in the place of a masked value."""

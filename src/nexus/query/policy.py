@@ -7,13 +7,20 @@ comes out of here, so no path to the data can forget them.
 from __future__ import annotations
 
 from nexus.errors import InvalidRequest
-from nexus.query.plan import All, Limits, Plan, Predicate, Scoped
+from nexus.query.plan import All, Field, Limits, Plan, Predicate, Scoped
 
 
 def scope(
-    plan: Plan, *, tenant: str, policy: Predicate | None = None, limits: Limits | None = None, query_id: str
+    plan: Plan,
+    *,
+    tenant: str,
+    policy: Predicate | None = None,
+    masked: frozenset[Field] = frozenset(),
+    limits: Limits | None = None,
+    query_id: str,
 ) -> Scoped:
-    """Close a plan: it will see records of `tenant` that match `policy` (None: every record), within `limits`.
+    """Close a plan: it will see records of `tenant` that match `policy` (None: every record), within `limits`, and no value of
+    the `masked` fields.
 
     Raises `InvalidRequest` for an empty tenant or query id: neither may ever mean "any".
     """
@@ -27,4 +34,5 @@ def scope(
         policy=All() if policy is None else policy,
         limits=limits or Limits(),
         query_id=query_id,
+        masked=masked,
     )

@@ -28,21 +28,47 @@ class Permission(StrEnum):
     QUERIES_READ = "queries:read"
     QUERIES_CANCEL = "queries:cancel"
     TENANTS_READ = "tenants:read"
+    TENANTS_WRITE = "tenants:write"
+    USERS_READ = "users:read"
+    USERS_WRITE = "users:write"
+    ROLES_READ = "roles:read"
+    ROLES_WRITE = "roles:write"
+    LIMITS_READ = "limits:read"
+    LIMITS_WRITE = "limits:write"
     METRICS_READ = "metrics:read"
     API_READ = "api:read"
     ADMIN = "admin"
 
 
 EVERYTHING: Final = frozenset(Permission)
+READING: Final = frozenset({Permission.LOGS_READ, Permission.SQL_READ})
+"""Permissions through which records are seen: what a role's policy and masks are about."""
+SYSTEM: Final = frozenset(
+    {Permission.TENANTS_WRITE, Permission.USERS_READ, Permission.USERS_WRITE, Permission.ROLES_READ, Permission.ROLES_WRITE,
+     Permission.LIMITS_READ, Permission.LIMITS_WRITE, Permission.METRICS_READ}
+)  # fmt: skip
+"""Permissions about what no single tenant owns: they count only when held in every tenant."""
+
+_VIEWER: Final = frozenset(
+    {Permission.LOGS_READ, Permission.SQL_READ, Permission.QUERIES_READ, Permission.VIEWS_READ, Permission.PIPELINES_READ,
+     Permission.RETENTION_READ, Permission.TENANTS_READ, Permission.API_READ}
+)  # fmt: skip
+_EDITOR: Final = _VIEWER | {Permission.VIEWS_WRITE, Permission.QUERIES_CANCEL}
+_OPERATOR: Final = _EDITOR | {
+    Permission.LOGS_WRITE, Permission.LOGS_DELETE, Permission.PIPELINES_WRITE, Permission.RETENTION_WRITE,
+    Permission.KEYS_READ, Permission.KEYS_WRITE, Permission.LIMITS_READ, Permission.METRICS_READ,
+}  # fmt: skip
 ROLES: Final = {
+    "viewer": _VIEWER,
+    "editor": _EDITOR,
+    "operator": _OPERATOR,
     "admin": EVERYTHING,
-    "writer": frozenset({Permission.LOGS_WRITE}),
-    "reader": frozenset(
-        {Permission.LOGS_READ, Permission.SQL_READ, Permission.QUERIES_READ, Permission.QUERIES_CANCEL,
-         Permission.TENANTS_READ, Permission.API_READ, Permission.VIEWS_READ, Permission.VIEWS_WRITE,
-         Permission.PIPELINES_READ, Permission.RETENTION_READ}
+    "auditor": frozenset(
+        {Permission.AUDIT_READ, Permission.USERS_READ, Permission.ROLES_READ, Permission.KEYS_READ, Permission.TENANTS_READ,
+         Permission.LIMITS_READ, Permission.API_READ}
     ),
 }  # fmt: skip
+"""The built-in roles. Who sends only needs no role: an API key with `logs:write`."""
 
 
 def parse_permissions(names: Iterable[str]) -> frozenset[Permission]:

@@ -7,35 +7,143 @@ password, a key or a session token. What cannot be stored because the disk fails
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 
 @dataclass(frozen=True, slots=True)
 class User:
-    """Somebody who can log in. `password_hash` is in PHC form, `permissions` are names of permissions."""
+    """Somebody who can log in; `name` is lower case. `password_hash` is in PHC form, empty for whom has no password.
+
+    `source` is `local`, `oidc:<provider>` or `scim`, `external_id` the name there. `totp` is the encrypted secret of the second
+    factor, empty when there is none, `totp_step` the last time step that was used; `recovery` are hashes of codes not used yet.
+    """
 
     name: str
     password_hash: str
-    permissions: tuple[str, ...]
     created_at: int
     disabled: bool = False
+    display_name: str = ""
+    email: str = ""
+    source: str = "local"
+    external_id: str = ""
+    password_changed_at: int = 0
+    must_change_password: bool = False
+    totp: str = ""
+    totp_step: int = 0
+    recovery: tuple[str, ...] = ()
+    last_login: int = 0
 
 
 @dataclass(frozen=True, slots=True)
 class Session:
-    """A login. `token_hash` is what it is looked up by."""
+    """A login. `token_hash` is what it is looked up by; the hash before the last rotation counts until `previous_until`.
 
+    `method` says how (`password`, `password+totp`, `passkey`, `oidc`). Of a single sign-on, `issuer` and `issuer_session` name
+    the session there, for logging out from there.
+    """
+
+    id: str
     token_hash: str
     user: str
+    method: str
     created_at: int
     last_seen: int
+    rotated_at: int
+    expires_at: int
+    address: str = ""
+    user_agent: str = ""
+    issuer: str = ""
+    issuer_session: str = ""
+    previous_hash: str = ""
+    previous_until: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Passkey:
+    """A WebAuthn credential; `id` is base64url."""
+
+    id: str
+    user: str
+    name: str
+    public_key: bytes
+    sign_count: int
+    transports: tuple[str, ...]
+    created_at: int
+    last_used: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Ticket:
+    """Something that is used once: a link to a new password, a login that waits for its second factor, a challenge, a sign-on
+    under way. `data` is JSON."""
+
+    hash: str
+    kind: str
+    subject: str
+    data: str
     expires_at: int
 
 
 @dataclass(frozen=True, slots=True)
+class StoredRole:
+    """A role that somebody made. `grants` are (permission, resource) with `*` for all, or `pipeline:web-*`; `policy` is a query
+    of the search language, empty for every record; `masked` are names of fields."""
+
+    name: str
+    description: str
+    grants: tuple[tuple[str, str], ...]
+    policy: str
+    masked: tuple[str, ...]
+    created_at: int
+    updated_at: int
+
+
+@dataclass(frozen=True, slots=True)
+class Team:
+    """Users who get roles together. `source` is `local`, `oidc:<provider>` or `scim`."""
+
+    id: str
+    name: str
+    description: str
+    members: tuple[str, ...]
+    created_at: int
+    source: str = "local"
+    external_id: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Binding:
+    """A role that a subject has in a tenant (`*`: in every one). `subject_kind` is `user`, `team` or `account`; a user is named
+    by name, the others by id."""
+
+    id: str
+    subject_kind: str
+    subject: str
+    role: str
+    tenant: str
+    created_at: int
+
+
+@dataclass(frozen=True, slots=True)
+class ServiceAccount:
+    """A program: what its keys may do is what roles it has."""
+
+    id: str
+    name: str
+    description: str
+    disabled: bool
+    created_at: int
+
+
+@dataclass(frozen=True, slots=True)
 class ApiKey:
-    """A credential for programs. `tenant` is empty for keys that may choose one; `prefix` is shown to people."""
+    """A credential for programs. `tenant` is empty for keys that may choose one; `prefix` is shown to people.
+
+    A key has `permissions` of its own, or those of a `role`, or those of a service `account`. `signals` that it may write, empty
+    for all. After a rotation the old secret counts until `previous_until`. `expires_at` 0 is never.
+    """
 
     id: str
     hash: str
@@ -46,15 +154,34 @@ class ApiKey:
     created_at: int
     last_used: int = 0
     revoked_at: int = 0
+    account: str = ""
+    created_by: str = ""
+    expires_at: int = 0
+    previous_hash: str = ""
+    previous_until: int = 0
+    role: str = ""
+    signals: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
 class Tenant:
-    """A tenant that was written to, or made by hand."""
+    """A tenant that was written to, or made by hand. One with `deleted_at` is being removed: nothing enters, nothing is seen."""
 
     name: str
     created_at: int
     settings: dict[str, Any] = field(default_factory=dict)
+    description: str = ""
+    deleted_at: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class StoredLimits:
+    """Limits that somebody set. `scope` is `tenant`, `key`, `user` or `address`; `subject` `*` stands for each one without limits
+    of its own. `limits` by name, see `security.limits`."""
+
+    scope: str
+    subject: str
+    limits: dict[str, float]
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,11 +240,17 @@ class StoredDeletion:
     created_at: int
     finished_at: int = 0
     error: str = ""
+    policy: str = ""
+    """What the asker could see, in the search language; empty: everything."""
 
 
 @dataclass(frozen=True, slots=True)
 class AuditRecord:
-    """Who did what to what, in which tenant."""
+    """Who (`kind` of principal, name, from which address) did what to what, in which tenant, with which outcome (`ok`, or the
+    code of the error); `before` and `after` are JSON with secrets masked, empty when nothing changed.
+
+    `number` counts from 1 without gaps; `hash` chains the records: see `security.audit`. Both are 0 and empty before it is stored.
+    """
 
     at: int
     tenant: str
@@ -125,57 +258,218 @@ class AuditRecord:
     action: str
     subject: str
     details: dict[str, str] = field(default_factory=dict)
+    kind: str = "user"
+    address: str = ""
+    outcome: str = "ok"
+    before: str = ""
+    after: str = ""
+    number: int = 0
+    hash: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class AuditCheckpoint:
+    """A signature over the chain up to and with the record `number`; `first` is the oldest record that retention has left."""
+
+    number: int
+    at: int
+    hash: str
+    first: int
+    signature: str
+
+
+@dataclass(frozen=True, slots=True)
+class AuditFilter:
+    """Which records of the log: empty and None are any. `tenant` is one; `text` occurs anywhere, without case."""
+
+    tenant: str = ""
+    who: str = ""
+    action: str = ""
+    subject: str = ""
+    outcome: str = ""
+    text: str = ""
+    start: int | None = None
+    end: int | None = None
 
 
 class MetadataStore(Protocol):
-    """Users, sessions, keys, tenants, settings, views, links, retention, deletions and audit."""
+    """Users and how they log in, roles, teams, keys, tenants, limits, settings, views, links, retention, deletions, audit."""
+
+    # users
 
     def get_user(self, name: str) -> User | None:
         """The user of that name."""
         ...
 
+    def find_user(self, *, source: str = "", external_id: str = "", email: str = "") -> User | None:
+        """The user known there by that id, or with that e-mail address (without case)."""
+        ...
+
     def put_user(self, user: User) -> None:
-        """Create or replace a user."""
+        """Create or replace a user; sessions, passkeys and memberships stay."""
+        ...
+
+    def use_totp(self, name: str, step: int) -> bool:
+        """Note that the time step was used; False when it, or a later one, was used before."""
+        ...
+
+    def use_recovery(self, name: str, hash: str) -> bool:
+        """Use up a recovery code; False when the user has none with this hash. Of two callers one gets True."""
+        ...
+
+    def delete_user(self, name: str) -> bool:
+        """Remove a user with sessions, passkeys, memberships and bindings; False when there is none."""
         ...
 
     def list_users(self) -> list[User]:
         """Every user, by name."""
         ...
 
+    # sessions, passkeys, tickets
+
     def create_session(self, session: Session) -> None:
         """Store a session."""
         ...
 
     def get_session(self, token_hash: str, now: int) -> Session | None:
-        """The session with this token unless it has expired."""
+        """The session with this token, or with this as its previous one, unless it has expired."""
         ...
 
-    def touch_session(self, token_hash: str, last_seen: int, expires_at: int) -> None:
+    def touch_session(self, id: str, last_seen: int, expires_at: int) -> None:
         """Note that a session was used, and until when it lasts now."""
         ...
 
-    def delete_session(self, token_hash: str) -> None:
-        """End a session; no error when there is none."""
+    def rotate_session(self, id: str, token_hash: str, fresh_hash: str, now: int, previous_until: int) -> bool:
+        """Replace the token `token_hash` by `fresh_hash`; False when it is not the current one any more."""
         ...
 
-    def delete_sessions(self, user: str) -> None:
-        """End every session of a user."""
+    def list_sessions(self, user: str, now: int) -> list[Session]:
+        """Sessions of a user that have not expired, newest first."""
+        ...
+
+    def delete_session(self, id: str) -> bool:
+        """End a session; False when there is none."""
+        ...
+
+    def delete_sessions(self, user: str, keep: str = "") -> int:
+        """End every session of a user but the one with the id `keep`; returns how many."""
+        ...
+
+    def delete_issuer_sessions(self, issuer: str, *, issuer_session: str = "", users: Sequence[str] = ()) -> int:
+        """End the sessions of a single sign-on: of one session there, or of users; returns how many."""
         ...
 
     def purge_sessions(self, now: int) -> int:
-        """Remove expired sessions; returns how many."""
+        """Remove expired sessions and tickets; returns how many."""
         ...
+
+    def put_passkey(self, passkey: Passkey) -> None:
+        """Create or replace a passkey."""
+        ...
+
+    def get_passkey(self, id: str) -> Passkey | None:
+        """The passkey of that id."""
+        ...
+
+    def list_passkeys(self, user: str) -> list[Passkey]:
+        """Passkeys of a user, oldest first."""
+        ...
+
+    def delete_passkey(self, user: str, id: str) -> bool:
+        """Remove a passkey; False when the user has none of that id."""
+        ...
+
+    def put_ticket(self, ticket: Ticket) -> None:
+        """Store a ticket, in the place of one with the same hash."""
+        ...
+
+    def get_ticket(self, hash: str, kind: str, now: int) -> Ticket | None:
+        """The ticket, unless it has expired."""
+        ...
+
+    def take_ticket(self, hash: str, kind: str, now: int) -> Ticket | None:
+        """The ticket, and remove it: of two callers one gets it. None when it has expired."""
+        ...
+
+    # roles, teams, bindings, service accounts
+
+    def put_role(self, role: StoredRole) -> None:
+        """Create or replace a role."""
+        ...
+
+    def list_roles(self) -> list[StoredRole]:
+        """Every role that somebody made, by name."""
+        ...
+
+    def delete_role(self, name: str) -> bool:
+        """Remove a role and its bindings; False when there is none."""
+        ...
+
+    def put_team(self, team: Team) -> None:
+        """Create or replace a team with its members. Raises `Conflict` when another one has the name, `NotFound` for a member
+        who does not exist."""
+        ...
+
+    def get_team(self, id: str) -> Team | None:
+        """The team of that id."""
+        ...
+
+    def list_teams(self, user: str = "") -> list[Team]:
+        """Every team, or those of a user, by name."""
+        ...
+
+    def delete_team(self, id: str) -> bool:
+        """Remove a team with its bindings; False when there is none."""
+        ...
+
+    def add_binding(self, binding: Binding) -> bool:
+        """Give a role; False when the subject has it already."""
+        ...
+
+    def list_bindings(self, subjects: Sequence[tuple[str, str]] | None = None) -> list[Binding]:
+        """Bindings of (kind, subject) pairs, or all, oldest first."""
+        ...
+
+    def delete_binding(self, id: str) -> bool:
+        """Take a role away; False when there is no such binding."""
+        ...
+
+    def put_account(self, account: ServiceAccount) -> None:
+        """Create or replace a service account. Raises `Conflict` when another one has the name."""
+        ...
+
+    def get_account(self, id: str) -> ServiceAccount | None:
+        """The service account of that id."""
+        ...
+
+    def list_accounts(self) -> list[ServiceAccount]:
+        """Every service account, by name."""
+        ...
+
+    def delete_account(self, id: str, now: int) -> bool:
+        """Remove a service account and its bindings, revoke its keys; False when there is none."""
+        ...
+
+    # keys
 
     def create_key(self, key: ApiKey) -> None:
         """Store a key; its id and hash must be new."""
         ...
 
-    def find_key(self, hash: str) -> ApiKey | None:
-        """The key with this hash, unless it was revoked."""
+    def find_key(self, hash: str, now: int) -> ApiKey | None:
+        """The key with this hash, or with this as its previous one while that counts, unless it was revoked or has expired."""
+        ...
+
+    def get_key(self, id: str) -> ApiKey | None:
+        """The key of that id, unless it was revoked."""
         ...
 
     def list_keys(self, tenant: str | None = None) -> list[ApiKey]:
         """Keys that were not revoked, oldest first; of one tenant, or all of them."""
+        ...
+
+    def rotate_key(self, id: str, hash: str, prefix: str, previous_until: int) -> bool:
+        """Give a key a new secret, the old one counts until then; False when there is none or it was revoked."""
         ...
 
     def revoke_key(self, id: str, now: int) -> bool:
@@ -186,16 +480,35 @@ class MetadataStore(Protocol):
         """Note that a key was used. May be delayed and coalesced by the caller."""
         ...
 
+    # tenants, limits, settings
+
     def get_tenant(self, name: str) -> Tenant | None:
         """The tenant of that name."""
         ...
 
+    def put_tenant(self, tenant: Tenant) -> None:
+        """Create or replace a tenant."""
+        ...
+
+    def delete_tenant(self, name: str) -> bool:
+        """Remove what is known of a tenant: views, links, retention, deletions, keys, bindings, limits, settings and itself; the
+        audit log stays. False when there is none."""
+        ...
+
     def list_tenants(self) -> list[Tenant]:
-        """Every tenant, by name."""
+        """Every tenant, by name, those being removed, too."""
+        ...
+
+    def put_limits(self, limits: StoredLimits) -> None:
+        """Store limits of a subject; without any they are removed."""
+        ...
+
+    def list_limits(self) -> list[StoredLimits]:
+        """Every subject's limits."""
         ...
 
     def ensure_tenant(self, name: str, now: int) -> bool:
-        """Make a tenant unless it is there; True when it was made."""
+        """Make a tenant unless it is there; True when it was made. One that is being removed is there."""
         ...
 
     def put_tenant_settings(self, name: str, settings: dict[str, Any]) -> bool:
@@ -259,16 +572,39 @@ class MetadataStore(Protocol):
         """Deletions of all tenants that are running or verifying, oldest first."""
         ...
 
-    def add_audit(self, record: AuditRecord) -> None:
-        """Store an audit record."""
+    # audit
+
+    def add_audit(self, record: AuditRecord, chain: Callable[[str, AuditRecord], str]) -> AuditRecord:
+        """Append a record and return it as stored: it gets the next number, and the hash that `chain` makes of the last record's
+        hash (empty for the first) and the record with its number. No two callers get the same number or link to the same record."""
         ...
 
-    def list_audit(self, tenant: str, limit: int) -> list[AuditRecord]:
-        """Audit records of a tenant, newest first."""
+    def list_audit(self, wanted: AuditFilter, *, limit: int, before: int = 0) -> list[AuditRecord]:
+        """Records newest first; `before` a number, for the next page (0: from the newest)."""
         ...
 
-    def purge_audit(self, *, action: str, keep: int) -> int:
-        """Remove the oldest records of an action (empty: of every one) beyond `keep` per tenant; returns how many."""
+    def walk_audit(self, after: int, limit: int) -> list[AuditRecord]:
+        """Records of every tenant by number, from the one after `after`: for verifying, exporting and forwarding."""
+        ...
+
+    def audit_head(self) -> AuditRecord | None:
+        """The newest record of all."""
+        ...
+
+    def purge_audit(self, before: int) -> int:
+        """Remove the records with smaller numbers than `before`; returns how many."""
+        ...
+
+    def put_checkpoint(self, checkpoint: AuditCheckpoint) -> None:
+        """Store a checkpoint."""
+        ...
+
+    def list_checkpoints(self) -> list[AuditCheckpoint]:
+        """Every checkpoint, by number."""
+        ...
+
+    def delete_checkpoints(self, before: int) -> None:
+        """Remove the checkpoints with smaller numbers."""
         ...
 
     def close(self) -> None:

@@ -13,11 +13,13 @@ T = TypeVar("T")
 
 
 def close_plan(call: Call, plan: Plan, query_id: str) -> Scoped:
-    """The plan closed over the caller's tenant and the limits in force."""
+    """The plan closed over the caller's tenant, row policy, masked fields and the limits in force."""
     limits = call.services.config().query
     return policy.scope(
         plan,
         tenant=call.tenant,
+        policy=call.access.policy,
+        masked=call.access.masked,
         limits=Limits(limits.timeout, limits.memory_bytes, limits.result_rows, limits.result_bytes),
         query_id=query_id,
     )

@@ -1,0 +1,132 @@
+"""What somebody may do and see: roles, and what they add up to in a tenant. Pure.
+
+A role grants permissions, each on everything or on named resources (`pipeline:web-*`); it may show only the records that match
+its policy, and hide the values of some fields. A subject (user, team, service account) has roles in tenants. In one tenant
+they add up so that no role ever takes a right away and no sum ever shows what none of them would have shown:
+
+* permissions: all of them together;
+* records: those that any reading role shows;
+* masked fields: with one reading role that neither filters nor masks, none; else all that any reading role masks, because a
+  record may be seen through one of them only.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from fnmatch import fnmatchcase
+from typing import Final
+
+from nexus.query.plan import All, Field, Or, Predicate
+from nexus.security.permissions import EVERYTHING, READING, Permission
+
+ANY_TENANT: Final = "*"
+ANYTHING: Final = "*"
+
+
+@dataclass(frozen=True, slots=True)
+class Grant:
+    """A permission on resources: `*`, or `kind:name` with `*` and `?` in the name."""
+
+    permission: Permission
+    resource: str = ANYTHING
+
+    def covers(self, kind: str, name: str) -> bool:
+        """Is the resource one of them?"""
+        return self.resource == ANYTHING or fnmatchcase(f"{kind}:{name}", self.resource)
+
+
+@dataclass(frozen=True, slots=True)
+class Role:
+    """A role, its policy lowered; None shows every record."""
+
+    name: str
+    description: str
+    grants: tuple[Grant, ...]
+    policy: Predicate | None = None
+    masked: frozenset[Field] = frozenset()
+    builtin: bool = False
+
+    @property
+    def permissions(self) -> frozenset[Permission]:
+        """Permissions, whatever they are on."""
+        held = frozenset(grant.permission for grant in self.grants)
+        return EVERYTHING if Permission.ADMIN in held else held
+
+
+@dataclass(frozen=True, slots=True)
+class Access:
+    """What a principal may do and see in one tenant."""
+
+    grants: frozenset[Grant] = frozenset()
+    policy: Predicate | None = None
+    masked: frozenset[Field] = frozenset()
+    permissions: frozenset[Permission] = field(default=frozenset())
+
+    def may(self, permission: Permission) -> bool:
+        """Is this allowed on some resource?"""
+        return permission in self.permissions
+
+    def may_on(self, permission: Permission, kind: str, name: str) -> bool:
+        """Is this allowed on that resource?"""
+        return Permission.ADMIN in self.permissions or any(
+            grant.permission is permission and grant.covers(kind, name) for grant in self.grants
+        )
+
+    @property
+    def unrestricted(self) -> bool:
+        """Does it see every record, and every field?"""
+        return self.policy is None and not self.masked
+
+
+NO_ACCESS: Final = Access()
+
+
+def full_access(permissions: Iterable[Permission]) -> Access:
+    """Permissions on everything, with neither policy nor masks."""
+    held = frozenset(permissions)
+    held = EVERYTHING if Permission.ADMIN in held else held
+    return Access(frozenset(Grant(permission) for permission in held), permissions=held)
+
+
+def combine(roles: Iterable[Role]) -> Access:
+    """What roles add up to: see the module text."""
+    every = list(roles)
+    grants = frozenset(grant for role in every for grant in role.grants)
+    permissions = frozenset(permission for role in every for permission in role.permissions)
+    reading = [role for role in every if role.permissions & READING]
+    if any(role.policy is None and not role.masked for role in reading):
+        return Access(grants, permissions=permissions)
+    policies = [role.policy for role in reading]
+    masked = frozenset(name for role in reading for name in role.masked)
+    if not reading:
+        return Access(grants, permissions=permissions)
+    shown = [policy for policy in policies if policy is not None]
+    if len(shown) < len(policies) or any(isinstance(policy, All) for policy in shown):
+        return Access(grants, None, masked, permissions)
+    return Access(grants, shown[0] if len(shown) == 1 else Or(tuple(shown)), masked, permissions)
+
+
+@dataclass(frozen=True, slots=True)
+class Authority:
+    """The roles of a principal by tenant; `*` are those in every one."""
+
+    roles: Mapping[str, tuple[Role, ...]]
+
+    def access(self, tenant: str) -> Access:
+        """What they add up to in that tenant."""
+        return combine((*self.roles.get(ANY_TENANT, ()), *self.roles.get(tenant, ())))
+
+    @property
+    def everywhere(self) -> bool:
+        """Does it reach every tenant, those to come included?"""
+        return bool(self.roles.get(ANY_TENANT))
+
+    @property
+    def tenants(self) -> frozenset[str]:
+        """Tenants that are named."""
+        return frozenset(tenant for tenant, roles in self.roles.items() if roles and tenant != ANY_TENANT)
+
+    def reaches(self, tenant: str) -> bool:
+        """Is there any role in that tenant?"""
+        return self.everywhere or tenant in self.tenants
