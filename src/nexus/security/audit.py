@@ -40,9 +40,9 @@ class Audit:
         """Write down that somebody did `action` (`deletion.started`) to `subject`; durable on return. Raises
         `StorageError`."""
         texts = {name: str(value)[:MAX_TEXT] for name, value in details.items()}
-        states = [msgspec.json.encode(state).decode() if state is not None else "" for state in (before, after)]
+        old, new = (msgspec.json.encode(state).decode() if state is not None else "" for state in (before, after))
         entry = AuditRecord(
-            self._now_ns(), tenant, actor.name, action, subject, texts, actor.kind, actor.address, outcome, *states
+            self._now_ns(), tenant, actor.name, action, subject, texts, actor.kind, actor.address, outcome, old, new
         )
         await asyncio.to_thread(self._metadata.add_audit, entry, _chain)
 

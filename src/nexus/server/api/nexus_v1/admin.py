@@ -40,6 +40,7 @@ async def create_key(call: Call) -> Response:
 async def revoke_key(call: Call) -> Response:
     """Make a key useless at once."""
     await call.services.accounts.revoke_key(call.principal, call.actor, call.tenant, call.parameters["id"])
+    call.services.authorities.forget()
     return json_response(RevokedKey(call.parameters["id"]))
 
 

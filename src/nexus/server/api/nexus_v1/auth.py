@@ -39,6 +39,7 @@ async def logout(call: Call) -> Response:
         if call.headers.get(COOKIE_GUARD) != "1":
             raise Forbidden("logging out needs the header X-Nexus-Request: 1.")
         await call.services.accounts.logout(call.principal.session_id)
+        call.services.authorities.forget()
     response = json_response(Session(False))
     _set_cookie(response, call, "", 0)
     return response
