@@ -13,6 +13,7 @@
     ├── LimitExceeded           422  a query used more than it may
     ├── NotTallied              422  counts do not tell, records have to be read; never reaches a client
     ├── TooManyAttempts         429  wait before trying again
+    │   └── RateLimited         429  a limit that somebody set on a tenant, key, user or address
     ├── Unavailable             503  not now: `retry_after` says when
     │   ├── Overloaded          503  a bounded queue is full, or the process is draining
     │   ├── DiskFull            503  writing stopped; reading goes on
@@ -137,6 +138,29 @@ class TooManyAttempts(NexusError):
         """Store the wait beside the sentence."""
         super().__init__(message, hint=hint)
         self.retry_after = retry_after
+
+
+class RateLimited(TooManyAttempts):
+    """More than a limit lets through: nothing of the request was done. `name` is the limit's, `scope` whom it limits;
+    `headers` tell programs about it."""
+
+    code = "rate_limited"
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        retry_after: float = 1.0,
+        hint: str = "",
+        scope: str = "",
+        name: str = "",
+        headers: dict[str, str] | None = None,
+    ) -> None:
+        """Store which limit it was."""
+        super().__init__(message, retry_after=retry_after, hint=hint)
+        self.scope = scope
+        self.name = name
+        self.headers = headers or {}
 
 
 class Unavailable(NexusError):
