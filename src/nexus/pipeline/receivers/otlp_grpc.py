@@ -20,6 +20,7 @@ from nexus.errors import InvalidRequest, NexusError, NotFound
 from nexus.pipeline.body import BodyLimits, BodyTimeout, Budget, Lease
 from nexus.pipeline.decode import native_module
 from nexus.pipeline.otlp import PROTOBUF, export_response, retry_seconds, rpc_code, status
+from nexus.pipeline.receivers.tls import Tls
 from nexus.pipeline.topology import Delivery, Outcome, Topology
 
 NAME: Final = "otlp_grpc"
@@ -50,7 +51,7 @@ class OtlpGrpc:
         self._budget = budget
         self._server: Any = None
 
-    async def start(self, host: str, port: int) -> int:
+    async def start(self, host: str, port: int, tls: Tls | None = None) -> int:
         """Listen; the port that was bound. Raises `OSError` when it is taken."""
         # gRPC reports every call that its client broke as an error with a traceback; our own defects are logged below.
         logging.getLogger("grpc").setLevel(logging.CRITICAL)
@@ -67,7 +68,10 @@ class OtlpGrpc:
         self._server.add_generic_rpc_handlers((_Methods(self._export),))
         address = f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
         try:
-            bound = int(self._server.add_insecure_port(address))
+            if tls is None:
+                bound = int(self._server.add_insecure_port(address))
+            else:
+                bound = int(self._server.add_secure_port(address, credentials(tls)))
         except RuntimeError as error:
             raise OSError(f"cannot listen on {address}: {error}") from error
         await self._server.start()
@@ -113,6 +117,24 @@ class OtlpGrpc:
             # The transport has refused the message and told the client why; or there was none.
             raise InvalidRequest("the call carries no message.")
         return message
+
+
+def credentials(tls: Tls) -> Any:
+    """What gRPC needs for TLS: before each handshake it asks whether there are other files than before."""
+    used = tls.number
+
+    def configuration() -> Any:
+        certificate, key, authorities = tls.material
+        return grpc.ssl_server_certificate_configuration([(key, certificate)], authorities)
+
+    def fetch() -> Any:
+        nonlocal used
+        if tls.number == used:
+            return None
+        used = tls.number
+        return configuration()
+
+    return grpc.dynamic_ssl_server_credentials(configuration(), fetch, bool(tls.files.client_ca))
 
 
 class _Methods(grpc.GenericRpcHandler):  # type: ignore[misc]
