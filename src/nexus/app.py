@@ -226,6 +226,7 @@ class Process:
         from nexus.security.audit import Audit
         from nexus.security.authority import Authorities
         from nexus.security.identity import Authenticator
+        from nexus.security.limiter import Limiter, Meter, Subjects
         from nexus.server.deletions import Deletions
         from nexus.server.queries import RunningQueries
         from nexus.server.services import Services
@@ -235,6 +236,7 @@ class Process:
         audit = Audit(metadata, time.time_ns)
         accounts = Accounts(metadata, self.config, time.time_ns, audit)
         authorities = Authorities(metadata)
+        limiter = Limiter(self._registry, time.monotonic_ns, metadata.list_limits, lambda: self._config.limits.numbers)
         pipelines = PipelineSets(
             metadata.get_setting,
             metadata.put_setting,
@@ -251,6 +253,7 @@ class Process:
             pipelines,
             lambda: self._config.ingest.max_body_bytes,
             live.publish,
+            lambda tenant: Meter(limiter, Subjects(tenant=tenant)),
         )
         budget = Budget(self._config.ingest.receiving_bytes, "bodies being received")
         queries = RunningQueries()
@@ -280,6 +283,7 @@ class Process:
             metadata=metadata,
             audit=audit,
             lifecycle=store,
+            limiter=limiter,
             deletions=Deletions(metadata, store, audit, time.time_ns),
             running=store.running,
         )
@@ -350,7 +354,7 @@ class Process:
 
         pipelines = services.topology.pipelines
         assert pipelines is not None
-        works = [tidy(), warm(), services.deletions.run(), pipelines.watch()]
+        works = [tidy(), warm(), services.deletions.run(), services.limiter.watch(), pipelines.watch()]
         if self._tls or any(receiver.certificates for receiver in self._listeners):
             from nexus.pipeline.receivers.tls import watch
 

@@ -327,3 +327,36 @@ def _quota(scope: str, name: str, bucket: Bucket, now: int) -> Quota:
 
 def _who(scope: str, subject: str) -> str:
     return "this address" if scope == "address" else f"the {scope} {subject}" if scope != "key" else "this key"
+
+
+class Meter:
+    """What one delivery takes beyond the request itself: bytes while they come, records when they are decoded."""
+
+    __slots__ = ("_asked", "_limiter", "subjects")
+
+    def __init__(self, limiter: Limiter, subjects: Subjects) -> None:
+        """Nothing is taken."""
+        self._limiter = limiter
+        self.subjects = subjects
+        self._asked = False
+
+    def take_bytes(self, amount: int) -> None:
+        """Take bytes of the body. The first ones may be refused; the others belong to a body that was let in, and what they
+        are too many makes later ones wait. Raises `RateLimited`."""
+        if self._asked:
+            self._limiter.spend("ingest_bytes", self.subjects, amount)
+        else:
+            self._limiter.take("ingest_bytes", self.subjects, amount)
+            self._asked = True
+
+    def take_records(self, amount: int) -> None:
+        """Take records, all or none. Raises `RateLimited`."""
+        self._limiter.take("ingest_records", self.subjects, amount)
+
+    def bound(self, name: str, default: float = 0.0) -> tuple[float, str]:
+        """How much one query may use, and who says so: see `Limiter.bound`."""
+        return self._limiter.bound(name, self.subjects, default)
+
+    def refuse(self, scope: str, name: str) -> None:
+        """Count a query that was refused because of a bound."""
+        self._limiter.refuse(scope, self.subjects.of(scope) if scope != "configuration" else "", name)
