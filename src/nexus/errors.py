@@ -5,6 +5,7 @@
     │   └── QuerySyntaxError    400  ... at a place in the query text
     ├── Unauthenticated         401  no credentials, or wrong ones
     ├── PermissionDenied        403  known, but not allowed
+    │   └── TenantDeleted       403  ... because the tenant is being removed
     ├── NotFound                404
     ├── Conflict                409  somebody else changed it meanwhile
     ├── PayloadTooLarge         413
@@ -78,6 +79,12 @@ class PermissionDenied(NexusError):
 
     code = "permission_denied"
     http_status = 403
+
+
+class TenantDeleted(PermissionDenied):
+    """The tenant is being removed: nothing enters it any more."""
+
+    code = "tenant_deleted"
 
 
 class NotFound(NexusError):

@@ -20,6 +20,7 @@ from nexus.server.api.nexus_v1 import (
     explore,
     export,
     ingest,
+    keys,
     limits,
     live,
     logs,
@@ -27,6 +28,7 @@ from nexus.server.api.nexus_v1 import (
     queries,
     retention,
     sql,
+    tenants,
     views,
 )
 from nexus.server.dispatch import Dispatcher
@@ -47,6 +49,8 @@ _TABLES: Final = (
     ingest.ROUTES,
     live.ROUTES,
     pipelines.ROUTES,
+    keys.ROUTES,
+    tenants.ROUTES,
     admin.ROUTES,
     elasticsearch.ROUTES,
     views.ROUTES,
