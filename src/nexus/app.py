@@ -216,6 +216,7 @@ class Process:
         from nexus.security.audit import Audit
         from nexus.security.authority import Authorities
         from nexus.security.identity import Authenticator
+        from nexus.security.users import Users
         from nexus.server.deletions import Deletions
         from nexus.server.queries import RunningQueries
         from nexus.server.services import Services
@@ -269,6 +270,7 @@ class Process:
             now_ns=time.time_ns,
             metadata=metadata,
             audit=audit,
+            users=Users(metadata, authorities, audit, time.time_ns, lambda: self._config.tenants.default),
             lifecycle=store,
             deletions=Deletions(metadata, store, audit, time.time_ns),
             running=store.running,
