@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import time
 from collections.abc import Callable, Mapping
 from functools import partial
 from typing import TYPE_CHECKING
 
+from nexus.errors import Unauthenticated
 from nexus.pipeline.body import BodyLimits
 from nexus.pipeline.http import HttpReceiver
 from nexus.pipeline.receivers.datadog import Datadog
@@ -24,6 +26,7 @@ if TYPE_CHECKING:
     from nexus.config import Config
     from nexus.pipeline.receivers.listener import SocketReceiver
     from nexus.pipeline.receivers.otlp_grpc import OtlpGrpc
+    from nexus.security.limiter import Meter
     from nexus.server.services import Services
     from nexus.storage.api import RetentionPolicy
     from nexus.storage.clickhouse.options import StoreOptions
@@ -58,9 +61,19 @@ def http_receivers(topology: Topology, config: Config | None = None) -> list[Htt
 def grpc_receiver(services: Services) -> OtlpGrpc:
     """The receiver with a port of its own. gRPC takes a while to load, so it comes with the call."""
     from nexus.pipeline.receivers.otlp_grpc import OtlpGrpc
+    from nexus.security.limits import EndpointClass
+    from nexus.server.throttle import Throttle
 
-    async def enter(metadata: Mapping[str, str]) -> str:
-        return (await services.authenticator.enter(metadata, Permission.LOGS_WRITE)).tenant
+    throttle = Throttle(services.limiter)
+
+    async def enter(metadata: Mapping[str, str], peer: str) -> tuple[str, Meter]:
+        address = throttle.knock(EndpointClass.INGEST, {}, peer)
+        try:
+            entry = await services.authenticator.enter(metadata, Permission.LOGS_WRITE)
+        except Unauthenticated:
+            throttle.failed(address, metadata)
+            raise
+        return entry.tenant, throttle.enter(EndpointClass.INGEST, {}, address, entry, contextlib.ExitStack())
 
     def limits() -> BodyLimits:
         ingest = services.config().ingest

@@ -16,6 +16,7 @@ from nexus.pipeline.body import ClientGone, Receive
 from nexus.security.access import NO_ACCESS, Access
 from nexus.security.actor import Actor
 from nexus.security.identity import Entry, Principal
+from nexus.security.limiter import Meter
 from nexus.security.permissions import Permission
 from nexus.server.services import Services
 
@@ -42,6 +43,8 @@ class Call:
     send: Send | None = None
     """The other direction of a WebSocket."""
     access: Access = NO_ACCESS
+    meter: Meter | None = None
+    """What the request may use: see `nexus.security.limiter`."""
 
     @property
     def address(self) -> str:

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from nexus.security.audit import Audit
     from nexus.security.authority import Authorities
     from nexus.security.identity import Authenticator
+    from nexus.security.limiter import Limiter
     from nexus.security.users import Users
     from nexus.server.deletions import Deletions
     from nexus.server.queries import RunningQueries
@@ -84,6 +85,7 @@ class Services:
     users: Users
     lifecycle: LogLifecycle
     deletions: Deletions
+    limiter: Limiter
     running: Callable[[str], Sequence[RunningQuery]] = lambda tenant: ()
     """What the engine says of a tenant's running queries."""
     openapi: Callable[[], bytes] = lambda: b"{}"
