@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from nexus.security.keys import Keys
     from nexus.security.limiter import Limiter
     from nexus.security.tenants import Tenants
+    from nexus.security.users import Users
     from nexus.server.deletions import Deletions
     from nexus.server.queries import RunningQueries
     from nexus.server.removals import Removals
@@ -86,6 +87,7 @@ class Services:
     now_ns: Callable[[], int]
     metadata: MetadataStore
     audit: Audit
+    users: Users
     lifecycle: LogLifecycle
     deletions: Deletions
     removals: Removals
