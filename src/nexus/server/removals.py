@@ -52,8 +52,8 @@ class RemovalFailed(Exception):
 class Removals:
     """See the module text. Lives on one event loop; `run` is its background task.
 
-    `settle` waits for batches that are under way. `forget` are told the name of a tenant when it is gone: they drop what they
-    remember of it; `removed` is told last.
+    `settle` waits for batches that are under way. `forget` are told the name of a tenant when it is gone: they drop what
+    they remember of it; `removed` is told last.
     """
 
     def __init__(
