@@ -21,6 +21,7 @@ import json
 import os
 import secrets
 import stat
+from collections.abc import Iterable
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import cached_property
@@ -33,8 +34,12 @@ if TYPE_CHECKING:
     from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
     from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
+    from nexus.storage.metadata.api import MetadataStore
+
 FILE: Final = "nexus.key"
 """Name of the key file in the data directory, where `security.key_file` names no other."""
+SETTING: Final = "security.keys"
+"""Setting in the metadata with the ids of the keys in use."""
 PREFIX: Final = "sealed:"
 MAX_TEXT: Final = 1 << 20
 """The longest text that is sealed, in bytes of UTF-8."""
@@ -149,13 +154,16 @@ class Vault:
         """Add a new key to seal and one to sign; the older ones stay. Raises `ConfigError` when it cannot be written."""
         self._replace(Keys((*self._keys.sealing, new_key()), (*self._keys.signing, new_key())))
 
-    def forget(self) -> int:
-        """Remove all sealing keys but the newest; how many. For when nothing is sealed with them any more. The signing keys
-        stay: old checkpoints are verified with them. Raises `ConfigError`."""
-        old = len(self._keys.sealing) - 1
-        if old:
+    @property
+    def old_keys(self) -> tuple[str, ...]:
+        """Sealing keys that only open."""
+        return tuple(key.id for key in self._keys.sealing[:-1])
+
+    def forget(self) -> None:
+        """Remove the old sealing keys, when nothing is sealed with them any more. The signing keys stay: old checkpoints are
+        verified with them. Raises `ConfigError`."""
+        if self.old_keys:
             self._replace(Keys(self._keys.sealing[-1:], self._keys.signing))
-        return old
 
     def _replace(self, keys: Keys) -> None:
         # Followed, so that a key file that is a link stays one.
@@ -183,6 +191,31 @@ class Vault:
         from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
         return {key.id: Ed25519PrivateKey.from_private_bytes(key.secret) for key in self._keys.signing}
+
+
+def open_vault(key_file: Path, metadata: MetadataStore) -> Vault:
+    """The vault of an installation. The metadata remember its keys: a file that is lost, or another one, is noticed here.
+
+    Raises `ConfigError`.
+    """
+    known = known_keys(metadata)
+    vault = Vault(key_file, must_exist=bool(known))
+    if lost := [name for name in known if name not in vault.key_ids]:
+        raise ConfigError(f"the key file {key_file} is another one than before: it lacks the key {lost[0]}.", hint=_NEW)
+    if list(vault.key_ids) != known:
+        remember(metadata, vault.key_ids)
+    return vault
+
+
+def known_keys(metadata: MetadataStore) -> list[str]:
+    """Ids of the keys that this installation uses."""
+    found = metadata.get_setting(SETTING)
+    return found.split() if found else []
+
+
+def remember(metadata: MetadataStore, key_ids: Iterable[str]) -> None:
+    """Note which keys are in use. Raises `StorageError`."""
+    metadata.put_setting(SETTING, " ".join(key_ids))
 
 
 def is_sealed(text: str) -> bool:
