@@ -28,6 +28,10 @@ if TYPE_CHECKING:
     from nexus.pipeline.decode import DecodePool
     from nexus.pipeline.receivers.listener import SocketReceiver
     from nexus.pipeline.self_telemetry import SelfTelemetry
+    from nexus.security.audit import Audit
+    from nexus.security.forwarding import Forwarding
+    from nexus.security.ledger import Ledger
+    from nexus.security.vault import Vault
     from nexus.server.http import HttpServer
     from nexus.server.services import Services
 
@@ -80,6 +84,7 @@ def reset_password(file: Path | None, username: str) -> int:
     """Give a user a new password, print it. Raises `NexusError`."""
     from nexus import components
     from nexus.security.users import reset_password as reset
+    from nexus.storage.metadata.api import AuditRecord
 
     config = load(file=file).config
     if running := runtime.read(config.data_path):
@@ -89,6 +94,9 @@ def reset_password(file: Path | None, username: str) -> int:
     metadata = components.open_metadata(config)
     try:
         password = reset(metadata, username, time.time_ns())
+        _, ledger = components.open_ledger(config, metadata)
+        ledger.append(AuditRecord(time.time_ns(), "*", "nexus admin", "password.reset", username, kind="system"))
+        ledger.sign(at_once=True)
     finally:
         metadata.close()
     print(f"The new password of {username} is {password}")
@@ -110,6 +118,10 @@ class Process:
         self._exits = contextlib.AsyncExitStack()
         self._reloaders: list[Callable[[], object]] = []
         self._listeners: list[SocketReceiver] = []
+        self._vault: Vault | None = None
+        self._ledger: Ledger | None = None
+        self._audit: Audit | None = None
+        self._forwarding: Forwarding | None = None
 
     def config(self) -> Config:
         """The configuration in force."""
@@ -133,6 +145,7 @@ class Process:
         with _working("opening the data directory"):
             opening = asyncio.ensure_future(asyncio.to_thread(self._open_storage))
             self._exits.push_async_callback(_close_storage, opening)
+            self._exits.push_async_callback(self._close_audit)
             # Imported while the engine opens.
             from nexus import components
             from nexus.pipeline.decode import DecodePool
@@ -178,6 +191,7 @@ class Process:
         store = components.open_store(self._config, self._registry, self.config, opened)
         try:
             metadata = opened()
+            self._vault, self._ledger = components.open_ledger(self._config, metadata)
             password = bootstrap_admin(metadata, self._config.bootstrap.admin_password, time.time_ns())
         except BaseException:
             store.close()
@@ -222,7 +236,13 @@ class Process:
         from nexus.server.sockets import Sockets
 
         live, sockets = LiveHub(self._registry), Sockets()
-        audit = Audit(metadata, time.time_ns)
+        audit = self._audit = Audit(
+            metadata, time.time_ns, self._ledger, self._registry, lambda: self._config.audit.retention
+        )
+        if targets := self._config.audit.forward:
+            from nexus.security.forwarding import Forwarding
+
+            self._forwarding = Forwarding(targets, audit, metadata, self._registry, __version__)
         accounts = Accounts(metadata, self.config, time.time_ns, audit)
         authorities = Authorities(metadata)
         pipelines = PipelineSets(
@@ -340,7 +360,8 @@ class Process:
 
         pipelines = services.topology.pipelines
         assert pipelines is not None
-        for work in (tidy(), warm(), services.deletions.run(), pipelines.watch()):
+        forwarding = [self._forwarding.run()] if self._forwarding else []
+        for work in (services.audit.run(), *forwarding, tidy(), warm(), services.deletions.run(), pipelines.watch()):
             task = asyncio.create_task(work)
             self._exits.push_async_callback(_cancelled, task)
 
@@ -422,6 +443,10 @@ class Process:
             log.error("some records were not stored in time; their senders were not told otherwise")
         asyncio.get_running_loop().call_later(QUERY_GRACE, services.queries.cancel_all)
         await asyncio.to_thread(services.accounts.tidy)
+
+    async def _close_audit(self) -> None:
+        if self._audit is not None:
+            await self._audit.close()
 
     async def _stop_self_telemetry(self, own: SelfTelemetry) -> None:
         self._logs.detach()

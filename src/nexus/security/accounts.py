@@ -193,7 +193,7 @@ class Accounts:
             raise NotFound(f"there is no key with the id {key_id[:40]!r}.")
         await asyncio.to_thread(self._metadata.revoke_key, key_id, self._now_ns())
         self._keys.clear()
-        await self._audit.record(actor, key.tenant or self._config().tenants.default, "key.revoked", key_id, name=key.name)
+        await self._audit.record(actor, key.tenant or self._config().tenants.default, "key.revoked", key_id, before=key)
         log.info("API key revoked", extra={"fields": {"key": key_id, "by": principal.name}})
 
     # ------------------------------------------------------------------------------------------------------- tenants
