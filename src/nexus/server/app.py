@@ -20,6 +20,7 @@ from nexus.server.api.nexus_v1 import (
     explore,
     export,
     ingest,
+    limits,
     live,
     logs,
     pipelines,
@@ -52,6 +53,7 @@ _TABLES: Final = (
     export.ROUTES,
     deletions.ROUTES,
     retention.ROUTES,
+    limits.ROUTES,
     audit.ROUTES,
     loki.ROUTES,
 )

@@ -15,7 +15,9 @@ if TYPE_CHECKING:
     from nexus.pipeline.topology import Topology
     from nexus.security.accounts import Accounts
     from nexus.security.audit import Audit
+    from nexus.security.authority import Authorities
     from nexus.security.identity import Authenticator
+    from nexus.security.limiter import Limiter
     from nexus.server.deletions import Deletions
     from nexus.server.queries import RunningQueries
     from nexus.server.sockets import Sockets
@@ -65,6 +67,7 @@ class Services:
     registry: Registry
     store: LogStore
     accounts: Accounts
+    authorities: Authorities
     authenticator: Authenticator
     topology: Topology
     budget: Budget
@@ -80,6 +83,7 @@ class Services:
     audit: Audit
     lifecycle: LogLifecycle
     deletions: Deletions
+    limiter: Limiter
     running: Callable[[str], Sequence[RunningQuery]] = lambda tenant: ()
     """What the engine says of a tenant's running queries."""
     openapi: Callable[[], bytes] = lambda: b"{}"
