@@ -113,7 +113,7 @@ function CreateForm({ onClose }: { onClose(): void }): ReactNode {
       {kind === "ingest" && <p className={styles.small}>{text.ingestHelp}</p>}
       {kind === "own" && (
         <Checkbox.Group
-          label={text.permission}
+          label={text.permissions}
           value={permissions}
           onChange={setPermissions}
           error={tried && permissions.length === 0 ? text.needPermission : undefined}

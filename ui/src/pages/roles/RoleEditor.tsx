@@ -88,11 +88,11 @@ interface Props {
 }
 
 function Form({
-  role,
+  edited: role,
   start,
   list,
   onOpen,
-}: { role: RoleInfo | null; start: RoleRequest } & Omit<Props, "open" | "mayWrite">): ReactNode {
+}: { edited: RoleInfo | null; start: RoleRequest } & Omit<Props, "open" | "mayWrite">): ReactNode {
   const api = useApi();
   const changed = useChanged("roles");
   const { span } = useTime();
@@ -255,9 +255,9 @@ export function RoleEditor({ open, list, mayWrite, onOpen }: Props): ReactNode {
     </Button>
   );
   if (!mayWrite) return <State title={text.readOnly} actions={back} />;
-  if (open === NEW_ROLE) return <Form role={null} start={emptyRole()} list={list} onOpen={onOpen} />;
+  if (open === NEW_ROLE) return <Form edited={null} start={emptyRole()} list={list} onOpen={onOpen} />;
   const like = /^like (.+)$/.exec(open)?.[1];
   const role = list.roles.find((known) => known.name === (like ?? open));
   if (!role || (!like && role.builtin)) return <State title={text.gone} actions={back} />;
-  return <Form role={like ? null : role} start={role} list={list} onOpen={onOpen} />;
+  return <Form edited={like ? null : role} start={role} list={list} onOpen={onOpen} />;
 }
