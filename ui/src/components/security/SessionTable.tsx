@@ -13,9 +13,10 @@ export function deviceName(session: SessionInfo): string {
   return browser || system ? text.on(browser, system) : text.unknownDevice;
 }
 
-/** "oidc:company" is a single sign-on. */
+/** "password+totp" has two parts; "oidc:company" is a single sign-on. */
 function methodName(method: string): string {
-  return text.methods[method.split(":")[0] ?? ""] ?? method;
+  const part = (name: string): string => text.methods[name.split(":")[0] ?? ""] ?? name;
+  return method.split("+").map(part).join(", ");
 }
 
 interface Props {

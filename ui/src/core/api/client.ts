@@ -42,7 +42,8 @@ export class Api {
     return Date.now() + this.skewMs;
   }
 
-  private async take<T>(call: Result<T>): Promise<T> {
+  /** `credentials`: the call carries a password or a code, so that 401 says that those are wrong, not that the session ended. */
+  private async take<T>(call: Result<T>, credentials = false): Promise<T> {
     let result: Awaited<Result<T>>;
     try {
       result = await call;
@@ -51,7 +52,7 @@ export class Api {
       this.connection.onStatus(0);
       throw unreachable();
     }
-    this.connection.onStatus(result.response.status);
+    this.connection.onStatus(credentials && result.response.status === 401 ? 403 : result.response.status);
     this.noteClock(result.response.headers.get("Date"));
     if (!result.response.ok)
       throw errorFrom(result.response.status, result.error, result.response.headers.get("Retry-After"));
@@ -68,6 +69,7 @@ export class Api {
 
   /** Calls whose shapes are written by hand (explore.ts, security.ts and their neighbours). */
   private plain<T>(method: string, path: string, body?: unknown, signal?: AbortSignal): Promise<T> {
+    const credentials = /^(profile|auth)\b/.test(path) && method !== "GET" && method !== "DELETE";
     const headers = new Headers({ "X-Nexus-Request": "1" });
     const tenant = this.connection.tenant();
     if (tenant) headers.set("X-Scope-OrgID", tenant);
@@ -84,7 +86,7 @@ export class Api {
       const answer: unknown = await response.json().catch(() => null);
       return response.ok ? { data: answer, response } : { error: answer, response };
     };
-    return this.take<T>(call());
+    return this.take<T>(call(), credentials);
   }
 
   session(): Promise<security.Session> {
@@ -117,7 +119,7 @@ export class Api {
   profile(signal?: AbortSignal): Promise<security.Profile> {
     return this.plain("GET", "profile", undefined, signal);
   }
-  changeProfile(body: { display_name?: string; email?: string }): Promise<security.Profile> {
+  changeProfile(body: { display_name?: string; email?: string } & security.Confirmation): Promise<security.Profile> {
     return this.plain("PATCH", "profile", body);
   }
   changePassword(body: { current: string; new: string }): Promise<unknown> {

@@ -76,7 +76,7 @@ function Filters({
   const several = (session?.tenants.length ?? 0) > 1;
   const known = filter.action && !actions.includes(filter.action) ? [filter.action, ...actions] : actions;
   return (
-    <search className={own.filters}>
+    <div className={own.filters} role="search">
       <FilterField
         wide
         label={text.text}
@@ -127,7 +127,7 @@ function Filters({
           {text.clear}
         </Button>
       )}
-    </search>
+    </div>
   );
 }
 

@@ -129,7 +129,7 @@ export function Entries({ entries, tenants, onFilter }: Props): ReactNode {
                       {entry.who || text.kinds[entry.kind] || entry.kind}
                     </button>
                     <span className={styles.sub}>
-                      {[text.kinds[entry.kind] ?? entry.kind, entry.address].filter(Boolean).join(" · ")}
+                      {[entry.who && (text.kinds[entry.kind] ?? entry.kind), entry.address].filter(Boolean).join(" · ")}
                     </span>
                   </td>
                   <td>
@@ -138,7 +138,7 @@ export function Entries({ entries, tenants, onFilter }: Props): ReactNode {
                     </button>
                   </td>
                   <td className={own.words}>{entry.subject}</td>
-                  <td>
+                  <td className={own.outcome}>
                     <span className={entry.outcome === "ok" ? styles.ok : styles.error}>{entry.outcome}</span>
                   </td>
                   <td className={own.words}>{detailText(entry)}</td>

@@ -33,21 +33,26 @@ function failureOf(error: unknown): Failed {
   return { message: String(error), wait: 0 };
 }
 
+/** What a link to this page brings, from its query or, never sent to any server, from behind its `#`. */
+function brought(search: string, hash: string): { reset: string; failed: boolean; rest: string } {
+  const query = new URLSearchParams(search);
+  const hidden = new URLSearchParams(hash.replace(/^#/, ""));
+  const found = { reset: hidden.get("reset") ?? query.get("reset") ?? "", failed: query.has("error") };
+  query.delete("reset");
+  query.delete("error");
+  return { ...found, rest: query.toString() };
+}
+
 /** Takes what is secret, or once only, out of the address bar and the history at once. */
 function useTaken(): { reset: string; failed: boolean } {
-  const location = useLocation();
+  const { search, hash } = useLocation();
   const navigate = useNavigate();
-  const search = new URLSearchParams(location.search);
-  const [taken] = useState(() => ({ reset: search.get("reset") ?? "", failed: search.has("error") }));
-  const there = search.has("reset") || search.has("error");
+  const [taken] = useState(() => brought(search, hash));
+  const { reset, failed, rest } = brought(search, hash);
+  const there = reset !== "" || failed;
   useEffect(() => {
-    if (!there) return;
-    const rest = new URLSearchParams(location.search);
-    rest.delete("reset");
-    rest.delete("error");
-    const text = rest.toString();
-    void navigate(text ? `/login?${text}` : "/login", { replace: true });
-  }, [there, location.search, navigate]);
+    if (there) void navigate(rest ? `/login?${rest}` : "/login", { replace: true });
+  }, [there, rest, navigate]);
   return taken;
 }
 

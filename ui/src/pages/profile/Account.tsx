@@ -4,6 +4,7 @@ import { useMutation } from "@tanstack/react-query";
 import { type FormEvent, type ReactNode, useState } from "react";
 import { NewPassword } from "../../components/security/NewPassword.tsx";
 import { Dialog, Problem, styles, toast, When } from "../../components/security/parts.tsx";
+import { NotConfirmed, useConfirmed } from "../../components/security/useConfirmed.tsx";
 import type { Profile } from "../../core/api/security.ts";
 import { sourceName } from "../../core/security/source.ts";
 import { s } from "../../core/securityText.ts";
@@ -18,8 +19,16 @@ function Names({ profile }: { profile: Profile }): ReactNode {
   const changed = useProfileChanged();
   const [name, setName] = useState(profile.display_name);
   const [email, setEmail] = useState(profile.email);
+  const [run, dialog] = useConfirmed(profile.has_password);
   const save = useMutation({
-    mutationFn: () => api.changeProfile({ display_name: name.trim(), email: email.trim() }),
+    mutationFn: () =>
+      run((confirmation) =>
+        api.changeProfile({
+          ...(name.trim() !== profile.display_name && { display_name: name.trim() }),
+          ...(email.trim() !== profile.email && { email: email.trim() }),
+          ...confirmation,
+        }),
+      ),
     onSuccess: () => {
       changed();
       void client.invalidateQueries({ queryKey: ["session"] });
@@ -31,7 +40,7 @@ function Names({ profile }: { profile: Profile }): ReactNode {
     event.preventDefault();
     if (dirty) save.mutate();
   };
-  return (
+  const form = (
     <form className={styles.form} onSubmit={submit} noValidate>
       <div className={styles.pair}>
         <TextInput
@@ -51,13 +60,19 @@ function Names({ profile }: { profile: Profile }): ReactNode {
         />
       </div>
       <p className={styles.small}>{text.emailHelp}</p>
-      <Problem error={save.error} />
+      {!(save.error instanceof NotConfirmed) && <Problem error={save.error} />}
       <div>
         <Button size="xs" type="submit" disabled={!dirty} loading={save.isPending}>
           {s.save}
         </Button>
       </div>
     </form>
+  );
+  return (
+    <>
+      {form}
+      {dialog}
+    </>
   );
 }
 
