@@ -26,8 +26,8 @@ from msgspec import Meta, Struct
 from nexus.errors import ConfigError, InvalidRequest
 from nexus.model.tenant import DEFAULT_TENANT, parse_tenant
 from nexus.model.units import Duration, Size
-from nexus.security.limits import check_limit
 from nexus.secret_values import CONTEXT, holds_secrets, open_secrets, secret_hint, secrets_in
+from nexus.security.limits import check_limit
 from nexus.security.vault import FILE as KEY_FILE
 from nexus.security.vault import Vault, is_sealed
 
