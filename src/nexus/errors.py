@@ -18,6 +18,7 @@
     │   ├── Overloaded          503  a bounded queue is full, or the process is draining
     │   ├── DiskFull            503  writing stopped; reading goes on
     │   ├── StorageError        503  the engine failed
+    │   │   └── SealBroken      503  what was stored sealed cannot be opened
     │   └── TargetFailed        503  a server that Nexus asked did not answer as it should
     └── ConfigError                  the configuration is wrong; never reaches a client
 
@@ -185,6 +186,12 @@ class TargetFailed(Unavailable):
     """A server that Nexus asked was not there, or its answer was none."""
 
     code = "target_failed"
+
+
+class SealBroken(StorageError):
+    """A stored value was altered, or its key is lost: see `security.vault`."""
+
+    code = "seal_broken"
 
 
 class ConfigError(NexusError):
