@@ -1,8 +1,9 @@
-"""A provider of single sign-on, as OpenID Connect describes it: discovery, keys, the authorization code, what it says of a user.
+"""A provider of single sign-on, as OpenID Connect describes it: discovery, keys, the authorization code, what it says of a
+user.
 
 Source: OpenID Connect Core 1.0 and Discovery 1.0, RFC 7636 (PKCE), RFC 9207 (issuer in the answer), RP-Initiated Logout 1.0.
-Every request goes through `nexus.outgoing`. What a provider publishes is kept for an hour, and used for a day when it cannot be
-asked again; an unknown key makes it asked at most every half minute, so that forged tokens cannot be turned into a flood.
+Every request goes through `nexus.outgoing`. What a provider publishes is kept for an hour, and used for a day when it cannot
+be asked again; an unknown key makes it asked at most every half minute, so that forged tokens cannot be turned into a flood.
 """
 
 from __future__ import annotations
