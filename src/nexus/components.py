@@ -59,8 +59,7 @@ def grpc_receiver(services: Services) -> OtlpGrpc:
     from nexus.pipeline.receivers.otlp_grpc import OtlpGrpc
 
     async def enter(metadata: Mapping[str, str]) -> str:
-        _, tenant = await services.authenticator.enter(metadata, Permission.LOGS_WRITE)
-        return tenant
+        return (await services.authenticator.enter(metadata, Permission.LOGS_WRITE)).tenant
 
     def limits() -> BodyLimits:
         ingest = services.config().ingest

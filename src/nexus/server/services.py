@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from nexus.pipeline.topology import Topology
     from nexus.security.accounts import Accounts
     from nexus.security.audit import Audit
+    from nexus.security.authority import Authorities
     from nexus.security.identity import Authenticator
     from nexus.server.deletions import Deletions
     from nexus.server.queries import RunningQueries
@@ -65,6 +66,7 @@ class Services:
     registry: Registry
     store: LogStore
     accounts: Accounts
+    authorities: Authorities
     authenticator: Authenticator
     topology: Topology
     budget: Budget
