@@ -207,6 +207,9 @@ class Process:
         return doors[0], doors[1]
 
     def _services(self, store: Any, metadata: Any, pool: DecodePool, readiness: Any, addresses: Any) -> Services:
+        from functools import cache
+
+        from nexus.outgoing.client import Outgoing
         from nexus.pipeline.body import Budget
         from nexus.pipeline.live import LiveHub
         from nexus.pipeline.pipelines import PipelineSets
@@ -216,6 +219,8 @@ class Process:
         from nexus.security.audit import Audit
         from nexus.security.authority import Authorities
         from nexus.security.identity import Authenticator
+        from nexus.security.sso import SingleSignOn
+        from nexus.security.vault import FILE, Vault
         from nexus.server.deletions import Deletions
         from nexus.server.queries import RunningQueries
         from nexus.server.services import Services
@@ -225,6 +230,21 @@ class Process:
         audit = Audit(metadata, time.time_ns)
         accounts = Accounts(metadata, self.config, time.time_ns, audit)
         authorities = Authorities(metadata)
+        allowed = self._config.outgoing.rules()
+        outgoing = Outgoing(
+            lambda: allowed, authorities=self._config.outgoing.authorities, user_agent=f"Nexus/{__version__}"
+        )
+        sso = SingleSignOn(
+            self._config.sso.oidc,
+            outgoing,
+            metadata,
+            accounts,
+            cache(lambda: Vault(self._config.data_path / FILE)),
+            audit,
+            time.time_ns,
+            authorities.forget,
+            lambda: self._config.tenants.default,
+        )
         pipelines = PipelineSets(
             metadata.get_setting,
             metadata.put_setting,
@@ -271,6 +291,8 @@ class Process:
             audit=audit,
             lifecycle=store,
             deletions=Deletions(metadata, store, audit, time.time_ns),
+            outgoing=outgoing,
+            sso=sso,
             running=store.running,
         )
 

@@ -26,6 +26,7 @@ from nexus.server.api.nexus_v1 import (
     queries,
     retention,
     sql,
+    sso,
     views,
 )
 from nexus.server.dispatch import Dispatcher
@@ -39,6 +40,7 @@ STATIC: Final = Path(__file__).parent / "static"
 _TABLES: Final = (
     operations.ROUTES,
     auth.ROUTES,
+    sso.ROUTES,
     logs.ROUTES,
     explore.ROUTES,
     sql.ROUTES,

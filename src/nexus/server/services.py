@@ -10,6 +10,7 @@ from nexus.config import Config
 from nexus.telemetry import Registry
 
 if TYPE_CHECKING:
+    from nexus.outgoing.client import Outgoing
     from nexus.pipeline.body import Budget
     from nexus.pipeline.live import LiveHub
     from nexus.pipeline.topology import Topology
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
     from nexus.security.audit import Audit
     from nexus.security.authority import Authorities
     from nexus.security.identity import Authenticator
+    from nexus.security.sso import SingleSignOn
     from nexus.server.deletions import Deletions
     from nexus.server.queries import RunningQueries
     from nexus.server.sockets import Sockets
@@ -82,6 +84,8 @@ class Services:
     audit: Audit
     lifecycle: LogLifecycle
     deletions: Deletions
+    outgoing: Outgoing
+    sso: SingleSignOn
     running: Callable[[str], Sequence[RunningQuery]] = lambda tenant: ()
     """What the engine says of a tenant's running queries."""
     openapi: Callable[[], bytes] = lambda: b"{}"
