@@ -220,6 +220,7 @@ class Process:
         from nexus.security.authority import Authorities
         from nexus.security.identity import Authenticator
         from nexus.security.sso import SingleSignOn
+        from nexus.security.users import Users
         from nexus.security.vault import FILE, Vault
         from nexus.server.deletions import Deletions
         from nexus.server.queries import RunningQueries
@@ -234,12 +235,14 @@ class Process:
         outgoing = Outgoing(
             lambda: allowed, authorities=self._config.outgoing.authorities, user_agent=f"Nexus/{__version__}"
         )
+        users = Users(metadata, authorities, audit, time.time_ns, lambda: self._config.tenants.default)
         sso = SingleSignOn(
             self._config.sso.oidc,
             outgoing,
             metadata,
             accounts,
             cache(lambda: Vault(self._config.data_path / FILE)),
+            users,
             audit,
             time.time_ns,
             authorities.forget,
@@ -289,6 +292,7 @@ class Process:
             now_ns=time.time_ns,
             metadata=metadata,
             audit=audit,
+            users=users,
             lifecycle=store,
             deletions=Deletions(metadata, store, audit, time.time_ns),
             outgoing=outgoing,

@@ -13,14 +13,14 @@ hand stay.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import hashlib
 import logging
 import re
 import time
-import unicodedata
 from collections import deque
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any, Final, Protocol
 
 import msgspec
@@ -31,9 +31,13 @@ from nexus.outgoing.client import Outgoing
 from nexus.security import secrets
 from nexus.security.actor import Actor
 from nexus.security.audit import Audit
+from nexus.security.authority import FULL_AUTHORITY
+from nexus.security.identity import Principal
 from nexus.security.jwt import MAX_SUBJECT, BadToken
 from nexus.security.oidc import Provider, SignOnFailed, claim
 from nexus.security.permissions import ROLES
+from nexus.security.users import By, Users, mail_address
+from nexus.security.users import user_name as checked_name
 from nexus.security.vault import Vault
 from nexus.storage.metadata.api import Binding, MetadataStore, Session, Ticket, User
 
@@ -42,7 +46,6 @@ UNDER_WAY: Final = 600
 MAX_UNDER_WAY: Final = 10_000
 MAX_NEXT: Final = 2048
 MAX_GROUPS: Final = 10_000
-MAX_NAME: Final = 100
 MAX_HINT: Final = 4096
 """Longest ID token that is sent along to log out: it travels in an address."""
 COOKIE_PREFIX: Final = "nexus_sso_"
@@ -54,7 +57,6 @@ _REPLAY: Final = "sso.logout"
 _SUBJECT: Final = "sso.subject"
 _HINT: Final = "sso.hint"
 _NEXT: Final = re.compile(r"/(?![/\\])[\x21-\x5b\x5d-\x7e]*")
-_NAME: Final = re.compile(r"[^\s/\\\"'<>\x00-\x1f\x7f-\x9f]{1,100}")
 _TRY_AGAIN: Final = "Begin again at the login page."
 
 log = logging.getLogger(__name__)
@@ -104,6 +106,7 @@ class SingleSignOn:
         metadata: MetadataStore,
         sessions: SessionStarter,
         vault: Callable[[], Vault],
+        users: Users,
         audit: Audit,
         now_ns: Callable[[], int],
         changed: Callable[[], None],
@@ -115,6 +118,7 @@ class SingleSignOn:
         self._metadata = metadata
         self._sessions = sessions
         self._vault = vault
+        self._users = users
         self._audit = audit
         self._now_ns = now_ns
         self._changed = changed
@@ -165,7 +169,7 @@ class SingleSignOn:
         """
         provider = self._provider(provider_id)
         data, nonce, verifier = await self._taken(provider_id, arguments.get("state", ""), cookies)
-        actor = Actor("system", source_of(provider_id), address)
+        actor = actor_of(provider_id, address)
         try:
             if reason := arguments.get("error"):
                 raise SignOnFailed(
@@ -269,30 +273,29 @@ class SingleSignOn:
             raise PermissionDenied(
                 f"there is another user {name!r} already.", hint="An administrator can link this login to that user."
             )
-        user = User(
-            name,
-            "",
-            self._now_ns(),
-            display_name=_text(claim(claims, config.name_claim)),
-            email=email,
-            source=source_of(config.id),
-            external_id=subject,
-        )
-        await asyncio.to_thread(self._metadata.put_user, user)
-        stored = await asyncio.to_thread(self._metadata.get_user, name)
-        if stored is None or (stored.source, stored.external_id) != (user.source, subject):
-            # Another process made a user of that name at the same time.
-            raise Conflict(f"there is another user {name!r} already.", hint=_TRY_AGAIN)
-        await self._audit.record(actor, self._tenant(), "user.created", name, after=shown_user(user))
-        return user
+        shown = _text(claim(claims, config.name_claim))
+        for address in dict.fromkeys((email, "")):
+            try:
+                user, _ = await self._users.create_user(
+                    _by(actor), name, display_name=shown, email=address, password="", roles=(), source=source_of(config.id),
+                    external_id=subject,
+                )  # fmt: skip
+                return user
+            except Conflict:
+                # The address may be another user's: he keeps it, and is not taken over.
+                if not address:
+                    raise
+        raise AssertionError("the last attempt returns or raises")
 
     async def _refreshed(self, user: User, config: OidcConfig, claims: Mapping[str, Any], email: str) -> User:
         """The user with the name and address that the provider says now."""
         shown = _text(claim(claims, config.name_claim)) or user.display_name
-        fresh = replace(user, display_name=shown, email=email or user.email)
-        if fresh != user:
-            await asyncio.to_thread(self._metadata.put_user, fresh)
-        return fresh
+        for address in dict.fromkeys((email or user.email, user.email)):
+            if (shown, address) == (user.display_name, user.email):
+                break
+            with contextlib.suppress(Conflict, InvalidRequest):
+                return await self._users.change_user(_by(actor_of(config.id)), user.name, display_name=shown, email=address)
+        return user
 
     async def _give(self, user: User, wanted: set[tuple[str, str]], actor: Actor) -> None:
         """Make the roles that logins gave those that are wanted."""
@@ -322,7 +325,9 @@ class SingleSignOn:
     def _email(self, config: OidcConfig, claims: Mapping[str, Any]) -> str:
         """The e-mail address that is believed, empty when there is none. Raises `SignOnFailed`, `PermissionDenied`."""
         email = _text(claim(claims, config.email_claim)).strip().lower()
-        if email.count("@") != 1 or not _NAME.fullmatch(email):
+        try:
+            email = mail_address(email)
+        except InvalidRequest:
             email = ""
         verified = claims.get("email_verified") in (True, "true")
         if config.require_verified_email and not verified:
@@ -366,7 +371,7 @@ class SingleSignOn:
         ended = await asyncio.to_thread(self._end, provider_id, subject, session, token_id)
         self._changed()
         await self._audit.record(
-            Actor("system", source_of(provider_id), address), self._tenant(), "session.ended", subject or session,
+            actor_of(provider_id, address), self._tenant(), "session.ended", subject or session,
             ended=ended, by="back-channel logout",
         )  # fmt: skip
         return ended
@@ -388,38 +393,14 @@ class SingleSignOn:
 
     # ----------------------------------------------------------------------------------------------------------- links
 
-    async def link(self, actor: Actor, name: str, provider_id: str, subject: str) -> User:
-        """Let a login at the provider be that user's. His sessions end. Raises `NotFound`, `InvalidRequest`, `Conflict`."""
+    def source(self, provider_id: str) -> str:
+        """How users of a provider are marked. Raises `NotFound`."""
         self._provider(provider_id)
-        if not 0 < len(subject) <= MAX_SUBJECT or not subject.isprintable():
-            raise InvalidRequest(f"a subject has 1 to {MAX_SUBJECT} printable characters.")
-        return await self._relink(actor, name, source_of(provider_id), subject, "user.linked")
+        return source_of(provider_id)
 
-    async def unlink(self, actor: Actor, name: str) -> User:
-        """Let no provider's login be that user's any more. His sessions end, and the roles that logins gave. Raises
-        `NotFound`."""
-        user = await self._relink(actor, name, "local", "", "user.unlinked")
+    async def take_roles(self, user: User, actor: Actor) -> None:
+        """Take the roles away that logins gave."""
         await self._give(user, set(), actor)
-        return user
-
-    async def _relink(self, actor: Actor, name: str, source: str, subject: str, action: str) -> User:
-        async with self._creating:
-            user = await asyncio.to_thread(self._metadata.get_user, name)
-            if user is None:
-                raise NotFound(f"there is no user {name[:MAX_NAME]!r}.")
-            other = (
-                await asyncio.to_thread(lambda: self._metadata.find_user(source=source, external_id=subject))
-                if subject
-                else None
-            )
-            if other is not None and other.name != name:
-                raise Conflict(f"this login is the user {other.name!r} already.", hint="Remove that link first.")
-            fresh = replace(user, source=source, external_id=subject)
-            await asyncio.to_thread(self._metadata.put_user, fresh)
-            await asyncio.to_thread(self._metadata.delete_sessions, name)
-        self._changed()
-        await self._audit.record(actor, self._tenant(), action, name, before=shown_user(user), after=shown_user(fresh))
-        return fresh
 
     # ----------------------------------------------------------------------------------------------------------- pieces
 
@@ -459,9 +440,13 @@ def user_name(config: OidcConfig, claims: Mapping[str, Any], email: str) -> str:
     """The name that a user has here, empty when the claims hold none that can be. An e-mail address is a name only when it
     is believed: else anybody could have anybody's."""
     if config.username_claim == config.email_claim:
-        return email
-    text = unicodedata.normalize("NFKC", _text(claim(claims, config.username_claim))).strip().lower()
-    return text if _NAME.fullmatch(text) and text.isprintable() else ""
+        text = email
+    else:
+        text = _text(claim(claims, config.username_claim))
+    try:
+        return checked_name(text)
+    except InvalidRequest:
+        return ""
 
 
 def groups_of(config: OidcConfig, claims: Mapping[str, Any]) -> frozenset[str]:
@@ -481,16 +466,14 @@ def wanted_roles(config: OidcConfig, groups: frozenset[str]) -> set[tuple[str, s
     }
 
 
-def shown_user(user: User) -> dict[str, Any]:
-    """What the audit log says of a user."""
-    return {
-        "name": user.name,
-        "display_name": user.display_name,
-        "email": user.email,
-        "source": user.source,
-        "external_id": user.external_id,
-        "disabled": user.disabled,
-    }
+def actor_of(provider_id: str, address: str = "") -> Actor:
+    """Who does what follows from a login at a provider, as the audit log names it."""
+    return Actor("system", source_of(provider_id), address)
+
+
+def _by(actor: Actor) -> By:
+    """A provider may do what the configuration says of it, and that is checked here."""
+    return By(Principal("system", actor.name, actor.name, "", FULL_AUTHORITY), actor)
 
 
 def _derived(browser: str) -> tuple[str, str]:

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from nexus.security.authority import Authorities
     from nexus.security.identity import Authenticator
     from nexus.security.sso import SingleSignOn
+    from nexus.security.users import Users
     from nexus.server.deletions import Deletions
     from nexus.server.queries import RunningQueries
     from nexus.server.sockets import Sockets
@@ -82,6 +83,7 @@ class Services:
     now_ns: Callable[[], int]
     metadata: MetadataStore
     audit: Audit
+    users: Users
     lifecycle: LogLifecycle
     deletions: Deletions
     outgoing: Outgoing

@@ -44,6 +44,8 @@ function configured({ client, claimsInToken = false }) {
     },
     scopes: ["openid", "profile", "email", "groups"],
     conformIdTokenClaims: !claimsInToken,
+    // Without the dispatcher that keeps it from asking this machine.
+    fetch: (url, { dispatcher, ...options }) => globalThis.fetch(url, options),
     pkce: { required: () => true },
     features: { devInteractions: { enabled: false }, backchannelLogout: { enabled: true } },
     interactions: { url: (_context, interaction) => `/interaction/${interaction.uid}` },

@@ -18,8 +18,10 @@ from starlette.responses import Response
 from nexus.errors import InvalidRequest, NexusError, UnsupportedEncoding
 from nexus.model.time import format_time
 from nexus.pipeline.http import retry_headers
+from nexus.security.jwt import MAX_SUBJECT
 from nexus.security.permissions import Permission
 from nexus.security.sso import COOKIE_PREFIX
+from nexus.security.users import LOCAL, By
 from nexus.server.api.nexus_v1.schema.sso import Link, LinkRequest
 from nexus.server.call import Call
 from nexus.server.cookies import session_cookie
@@ -81,14 +83,24 @@ async def back_channel_logout(call: Call) -> Response:
 
 async def link(call: Call) -> Response:
     """Let a login at a provider be a user's."""
-    wanted = call.payload
-    user = await call.services.sso.link(call.actor, call.parameters["name"], wanted.provider, wanted.subject)
+    wanted: LinkRequest = call.payload
+    source = call.services.sso.source(wanted.provider)
+    if not 0 < len(wanted.subject) <= MAX_SUBJECT or not wanted.subject.isprintable():
+        raise InvalidRequest(f"a subject has 1 to {MAX_SUBJECT} printable characters.")
+    user = await call.services.users.change_user(
+        By(call.principal, call.actor), call.parameters["name"], source=source, external_id=wanted.subject
+    )
     return json_response(_link(user))
 
 
 async def unlink(call: Call) -> Response:
-    """Let a user have no login at a provider any more."""
-    return json_response(_link(await call.services.sso.unlink(call.actor, call.parameters["name"])))
+    """Let a user have no login at a provider any more, and none of the roles that it gave."""
+    services = call.services
+    user = await services.users.change_user(
+        By(call.principal, call.actor), call.parameters["name"], source=LOCAL, external_id=""
+    )
+    await services.sso.take_roles(user, call.actor)
+    return json_response(_link(user))
 
 
 def public_url(call: Call) -> str:

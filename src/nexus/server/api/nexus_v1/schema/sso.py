@@ -13,7 +13,8 @@ class LinkRequest(Struct, forbid_unknown_fields=True):
 
 
 class Link(Struct):
-    """Whose login it is; `provider` and `subject` are empty for a user of this server alone. DELETE users/{name}/link ends it."""
+    """Whose login it is; `provider` and `subject` are empty for a user of this server alone. DELETE users/{name}/link ends
+    it."""
 
     name: str
     provider: str
