@@ -12,8 +12,10 @@ from __future__ import annotations
 import base64
 import binascii
 import hashlib
+import warnings
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
+from functools import cache
 from typing import Any, Final
 
 import msgspec
@@ -59,6 +61,7 @@ def read_keys(document: Any) -> tuple[VerifyingKey, ...]:
 
     Raises `BadToken` when it is none.
     """
+    _quiet()
     from joserfc.errors import JoseError
     from joserfc.jwk import JWKRegistry
 
@@ -88,6 +91,7 @@ def read_keys(document: Any) -> tuple[VerifyingKey, ...]:
 
 def verify(token: str, keys: Iterable[VerifyingKey], algorithms: Collection[str]) -> tuple[dict[str, Any], dict[str, Any]]:
     """Header and claims of a token that one of the keys signed. Raises `BadToken`, `UnknownKey` when none of them fits."""
+    _quiet()
     from joserfc.errors import JoseError
     from joserfc.jws import JWSRegistry, deserialize_compact
 
@@ -225,6 +229,14 @@ def _object(text: bytes) -> dict[str, Any]:
     if not isinstance(found, dict):
         raise BadToken("it holds no claims")
     return found
+
+
+@cache
+def _quiet() -> None:
+    """What is too weak or old is decided here; the library need not say so on standard error."""
+    from joserfc.errors import SecurityWarning
+
+    warnings.filterwarnings("ignore", category=SecurityWarning)
 
 
 def _time(value: Any) -> bool:

@@ -329,8 +329,8 @@ class SingleSignOn:
             email = mail_address(email)
         except InvalidRequest:
             email = ""
-        verified = claims.get("email_verified") in (True, "true")
-        if config.require_verified_email and not verified:
+        verified = claims.get("email_verified")
+        if config.require_verified_email and verified is not True and verified != "true":
             email = ""
         domains = {domain.lower().lstrip("@") for domain in config.email_domains}
         if domains and email.rpartition("@")[2] not in domains:
