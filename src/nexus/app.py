@@ -198,6 +198,9 @@ class Process:
         return doors[0], doors[1]
 
     def _services(self, store: Any, metadata: Any, pool: DecodePool, readiness: Any, addresses: Any) -> Services:
+        from functools import cache
+
+        from nexus.outgoing.client import Outgoing
         from nexus.pipeline.body import Budget
         from nexus.pipeline.live import LiveHub
         from nexus.pipeline.pipelines import PipelineSets
@@ -209,8 +212,10 @@ class Process:
         from nexus.security.identity import Authenticator
         from nexus.security.keys import Keys
         from nexus.security.limiter import Limiter, Meter, Subjects
+        from nexus.security.sso import SingleSignOn
         from nexus.security.tenants import Tenants
         from nexus.security.users import Users
+        from nexus.security.vault import FILE, Vault
         from nexus.server.deletions import Deletions
         from nexus.server.queries import RunningQueries
         from nexus.server.removals import Removals
@@ -225,6 +230,23 @@ class Process:
         tenants = Tenants(metadata, self.config, time.time_ns, audit)
         keys = Keys(
             metadata, authorities, audit, time.time_ns, tenants.active, lambda name: limiter.rules.value("key", "*", name)
+        )
+        allowed = self._config.outgoing.rules()
+        outgoing = Outgoing(
+            lambda: allowed, authorities=self._config.outgoing.authorities, user_agent=f"Nexus/{__version__}"
+        )
+        users = Users(metadata, authorities, audit, time.time_ns, lambda: self._config.tenants.default)
+        sso = SingleSignOn(
+            self._config.sso.oidc,
+            outgoing,
+            metadata,
+            accounts,
+            cache(lambda: Vault(self._config.data_path / FILE)),
+            users,
+            audit,
+            time.time_ns,
+            authorities.forget,
+            lambda: self._config.tenants.default,
         )
         pipelines = PipelineSets(
             metadata.get_setting,
@@ -286,11 +308,13 @@ class Process:
             now_ns=time.time_ns,
             metadata=metadata,
             audit=audit,
-            users=Users(metadata, authorities, audit, time.time_ns, lambda: self._config.tenants.default),
+            users=users,
             lifecycle=store,
             limiter=limiter,
             deletions=deletions,
             removals=removals,
+            outgoing=outgoing,
+            sso=sso,
             running=store.running,
         )
 

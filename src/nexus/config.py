@@ -23,9 +23,10 @@ from urllib.parse import urlsplit
 import msgspec
 from msgspec import Meta, Struct
 
-from nexus.errors import ConfigError, InvalidRequest
+from nexus.errors import ConfigError, InvalidRequest, TargetRefused
 from nexus.model.tenant import DEFAULT_TENANT, parse_tenant
 from nexus.model.units import Duration, Size
+from nexus.outgoing.targets import PORTS, Rules, parse_target, rules
 from nexus.secret_values import CONTEXT, holds_secrets, open_secrets, secret_hint, secrets_in
 from nexus.security.limits import check_limit
 from nexus.security.vault import FILE as KEY_FILE
@@ -79,6 +80,8 @@ class HttpTlsConfig(TlsConfig, forbid_unknown_fields=True, frozen=True):
             "records, so that browsers go without."
         ),
     ] = "all"
+
+
 class Masked(Struct, frozen=True):
     """Base of what holds secrets: its `repr`, which may end in a log, shows none."""
 
@@ -451,6 +454,123 @@ class SecurityConfig(Struct, forbid_unknown_fields=True, frozen=True):
     ] = ""
 
 
+class OutgoingConfig(Struct, forbid_unknown_fields=True, frozen=True):
+    """Requests to addresses that users or this configuration name: providers of single sign-on, webhooks."""
+
+    allow: Annotated[
+        list[str],
+        Meta(
+            description="Networks (`10.0.0.0/8`), hosts (`idp.corp.example`) and domains (`.corp.example`) that are asked "
+            "though they are not public addresses, on any port and by plain http, too. Without it only public addresses are."
+        ),
+    ] = []
+    ports: Annotated[list[Port], Meta(description="Ports that are asked on what `allow` does not name.")] = msgspec.field(
+        default_factory=lambda: list(PORTS)
+    )
+    authorities: Annotated[
+        str, Meta(description="File (PEM) with certificate authorities that are trusted besides those of the system.")
+    ] = ""
+
+    def __post_init__(self) -> None:
+        """Check what a single value does not show."""
+        self.rules()
+
+    def rules(self) -> Rules:
+        """What is allowed, as the client of `nexus.outgoing` takes it. Raises `ValueError`."""
+        return rules(self.allow, self.ports)
+
+
+class RoleIn(Struct, forbid_unknown_fields=True, frozen=True):
+    """A role in a tenant."""
+
+    role: Annotated[str, Meta(min_length=1, description="Name of the role.")]
+    tenant: Annotated[str, Meta(description="The tenant; `*` is every one.")] = "*"
+
+    def __post_init__(self) -> None:
+        """Check the name of the tenant."""
+        if self.tenant != "*":
+            try:
+                parse_tenant(self.tenant)
+            except InvalidRequest as error:
+                raise ValueError(f"`tenant`: {error.message}") from error
+
+
+class GroupRole(RoleIn, forbid_unknown_fields=True, frozen=True, kw_only=True):
+    """What a group of the provider stands for."""
+
+    group: Annotated[str, Meta(min_length=1, description="The group, as the provider calls it.")]
+
+
+class OidcConfig(Struct, forbid_unknown_fields=True, frozen=True):
+    """A provider of OpenID Connect, at which users log in."""
+
+    id: Annotated[
+        str,
+        Meta(
+            pattern=r"^[a-z0-9][a-z0-9-]{0,31}$", description="Short name, part of the addresses that the provider is told."
+        ),
+    ]
+    issuer: Annotated[str, Meta(description="The provider's issuer, exactly as it writes it.")]
+    client_id: Annotated[str, Meta(min_length=1, description="How the provider knows Nexus.")]
+    client_secret: Annotated[
+        str, Meta(description="The secret that goes with it; empty for a public client.", extra=SECRET)
+    ] = ""
+    name: Annotated[str, Meta(description="What the button of the login page says; empty is the id.")] = ""
+    scopes: Annotated[list[str], Meta(description="What is asked for besides `openid`.")] = msgspec.field(
+        default_factory=lambda: ["profile", "email"]
+    )
+    username_claim: Annotated[str, Meta(description="Claim with the name of the user.")] = "preferred_username"
+    name_claim: Annotated[str, Meta(description="Claim with the name that is shown.")] = "name"
+    email_claim: Annotated[str, Meta(description="Claim with the e-mail address.")] = "email"
+    groups_claim: Annotated[
+        str, Meta(description="Claim with the groups, a list; `realm_access.roles` is one within another.")
+    ] = "groups"
+    roles: Annotated[list[GroupRole], Meta(description="Roles by group; applied at every login.")] = []
+    default_roles: Annotated[list[RoleIn], Meta(description="Roles of everybody who logs in here.")] = []
+    auto_create: Annotated[
+        bool, Meta(description="Make a user at the first login, when he has a role by then; off: only users that are there.")
+    ] = True
+    email_domains: Annotated[
+        list[str], Meta(description="Domains of e-mail addresses that are let in; empty lets every one in.")
+    ] = []
+    require_verified_email: Annotated[
+        bool,
+        Meta(description="Believe an e-mail address only when the provider says `email_verified`; some never do."),
+    ] = True
+    link_scim: Annotated[
+        Literal["off", "external_id", "user_name"],
+        Meta(
+            description="Which users made by SCIM log in here: none, those whose externalId is the claim "
+            "`external_id_claim`, or also those whose userName is the claim `username_claim`."
+        ),
+    ] = "off"
+    external_id_claim: Annotated[str, Meta(description="Claim that equals SCIM's externalId.")] = "sub"
+    clock_skew: Annotated[Duration, Meta(description="How much the provider's clock may differ.")] = Duration(60)
+
+    def __post_init__(self) -> None:
+        """Check what a single value does not show."""
+        try:
+            target = parse_target(self.issuer)
+        except TargetRefused as error:
+            raise ValueError(f"`issuer`: {error.message}") from error
+        if "?" in target.rest or "#" in self.issuer:
+            raise ValueError("`issuer` has neither a query nor a fragment")
+        if not 0 <= self.clock_skew <= 600:
+            raise ValueError("`clock_skew` lies between 0s and 10m")
+
+
+class SsoConfig(Struct, forbid_unknown_fields=True, frozen=True):
+    """Single sign-on; see the guide."""
+
+    oidc: Annotated[list[OidcConfig], Meta(description="Providers of OpenID Connect.")] = []
+
+    def __post_init__(self) -> None:
+        """Check what a single provider does not show."""
+        ids = [provider.id for provider in self.oidc]
+        if len(set(ids)) < len(ids):
+            raise ValueError("two providers have the same `id`")
+
+
 class ReceiversConfig(Struct, forbid_unknown_fields=True, frozen=True):
     """Receivers for senders without credentials; each listener is off until it names a tenant and networks."""
 
@@ -486,6 +606,8 @@ class Config(Masked, forbid_unknown_fields=True, frozen=True):
     limits: LimitsConfig = LimitsConfig()
     storage: StorageConfig = StorageConfig()
     session: SessionConfig = SessionConfig()
+    outgoing: OutgoingConfig = OutgoingConfig()
+    sso: SsoConfig = SsoConfig()
     metadata: MetadataConfig = MetadataConfig()
     security: SecurityConfig = SecurityConfig()
     receivers: ReceiversConfig = ReceiversConfig()
@@ -803,7 +925,9 @@ def _from_text(option: Option, text: str) -> Any:
     if kind is int and re.fullmatch(r"-?\d+", stripped):
         return int(stripped)
     if get_origin(kind) is list:
-        return [part.strip() for part in stripped.split(",") if part.strip()]
+        parts = [part.strip() for part in stripped.split(",") if part.strip()]
+        numbers = kind_of(get_args(kind)[0]) is int
+        return [int(part) if numbers and part.isdecimal() else part for part in parts]
     return text if option.secret else stripped
 
 

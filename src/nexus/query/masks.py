@@ -94,9 +94,8 @@ def _conditions(plan: Plan) -> Iterator[Predicate]:
                 if isinstance(level.key, Matches):
                     yield from level.key.predicates
         case _:
-            scan = getattr(plan, "scan", None)
-            if scan is not None:
-                yield scan.where
+            if isinstance(only := getattr(plan, "scan", None), LogScan):
+                yield only.where
 
 
 def _asked(predicate: Predicate, masked: frozenset[Field]) -> Iterator[Field]:

@@ -96,15 +96,21 @@ class Accounts:
         self._by_address.succeeded(address)
         self._by_user.succeeded(name)
         log.info("login", extra=facts)
-        token = secrets.new_token()
-        created = self._now_ns()
-        session = Session(
-            secrets.new_id(), secrets.digest(token), user.name, "password", created, created, created,
-            self._session_end(created, created), address,
-        )  # fmt: skip
-        await asyncio.to_thread(self._metadata.create_session, session)
+        token, session = await self.start(user, "password", address, "")
         await self._audit.record(Actor("user", user.name, address), default, "login.succeeded", user.name)
         return token, Found(session, user)
+
+    async def start(
+        self, user: User, method: str, actor_address: str, user_agent: str, issuer: str = "", issuer_session: str = ""
+    ) -> tuple[str, Session]:
+        """Start a session: its token and itself."""
+        token, created = secrets.new_token(), self._now_ns()
+        session = Session(
+            secrets.new_id(), secrets.digest(token), user.name, method, created, created, created,
+            self._session_end(created, created), actor_address, user_agent[:200], issuer, issuer_session,
+        )  # fmt: skip
+        await asyncio.to_thread(self._metadata.create_session, session)
+        return token, session
 
     async def logout(self, session_id: str) -> None:
         """End a session."""

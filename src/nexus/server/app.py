@@ -30,6 +30,7 @@ from nexus.server.api.nexus_v1 import (
     retention,
     roles,
     sql,
+    sso,
     teams,
     tenants,
     users,
@@ -46,6 +47,7 @@ STATIC: Final = Path(__file__).parent / "static"
 _TABLES: Final = (
     operations.ROUTES,
     auth.ROUTES,
+    sso.ROUTES,
     logs.ROUTES,
     explore.ROUTES,
     sql.ROUTES,

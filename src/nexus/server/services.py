@@ -10,6 +10,7 @@ from nexus.config import Config
 from nexus.telemetry import Registry
 
 if TYPE_CHECKING:
+    from nexus.outgoing.client import Outgoing
     from nexus.pipeline.body import Budget
     from nexus.pipeline.live import LiveHub
     from nexus.pipeline.topology import Topology
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
     from nexus.security.identity import Authenticator
     from nexus.security.keys import Keys
     from nexus.security.limiter import Limiter
+    from nexus.security.sso import SingleSignOn
     from nexus.security.tenants import Tenants
     from nexus.security.users import Users
     from nexus.server.deletions import Deletions
@@ -92,6 +94,8 @@ class Services:
     deletions: Deletions
     removals: Removals
     limiter: Limiter
+    outgoing: Outgoing
+    sso: SingleSignOn
     running: Callable[[str], Sequence[RunningQuery]] = lambda tenant: ()
     """What the engine says of a tenant's running queries."""
     openapi: Callable[[], bytes] = lambda: b"{}"
