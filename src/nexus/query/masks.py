@@ -23,6 +23,7 @@ from nexus.query.plan import (
     Exists,
     Field,
     FieldKind,
+    LogScan,
     Matches,
     Not,
     OfResources,
