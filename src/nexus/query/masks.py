@@ -23,6 +23,7 @@ from nexus.query.plan import (
     Exists,
     Field,
     FieldKind,
+    LogScan,
     Matches,
     Not,
     OfResources,
@@ -94,9 +95,8 @@ def _conditions(plan: Plan) -> Iterator[Predicate]:
                 if isinstance(level.key, Matches):
                     yield from level.key.predicates
         case _:
-            scan = getattr(plan, "scan", None)
-            if scan is not None:
-                yield scan.where
+            if isinstance(only := getattr(plan, "scan", None), LogScan):
+                yield only.where
 
 
 def _asked(predicate: Predicate, masked: frozenset[Field]) -> Iterator[Field]:

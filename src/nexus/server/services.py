@@ -10,6 +10,7 @@ from nexus.config import Config
 from nexus.telemetry import Registry
 
 if TYPE_CHECKING:
+    from nexus.outgoing.client import Outgoing
     from nexus.pipeline.body import Budget
     from nexus.pipeline.live import LiveHub
     from nexus.pipeline.topology import Topology
@@ -17,10 +18,14 @@ if TYPE_CHECKING:
     from nexus.security.audit import Audit
     from nexus.security.authority import Authorities
     from nexus.security.identity import Authenticator
+    from nexus.security.keys import Keys
     from nexus.security.limiter import Limiter
+    from nexus.security.sso import SingleSignOn
+    from nexus.security.tenants import Tenants
     from nexus.security.users import Users
     from nexus.server.deletions import Deletions
     from nexus.server.queries import RunningQueries
+    from nexus.server.removals import Removals
     from nexus.server.sockets import Sockets
     from nexus.storage.api import LogLifecycle, LogStore, RunningQuery
     from nexus.storage.metadata.api import MetadataStore
@@ -68,6 +73,8 @@ class Services:
     registry: Registry
     store: LogStore
     accounts: Accounts
+    keys: Keys
+    tenants: Tenants
     authorities: Authorities
     authenticator: Authenticator
     topology: Topology
@@ -85,7 +92,10 @@ class Services:
     users: Users
     lifecycle: LogLifecycle
     deletions: Deletions
+    removals: Removals
     limiter: Limiter
+    outgoing: Outgoing
+    sso: SingleSignOn
     running: Callable[[str], Sequence[RunningQuery]] = lambda tenant: ()
     """What the engine says of a tenant's running queries."""
     openapi: Callable[[], bytes] = lambda: b"{}"
