@@ -23,6 +23,7 @@ from nexus.query.plan import (
     Exists,
     Field,
     FieldKind,
+    LogScan,
     Matches,
     Not,
     OfResources,
@@ -94,9 +95,9 @@ def _conditions(plan: Plan) -> Iterator[Predicate]:
                 if isinstance(level.key, Matches):
                     yield from level.key.predicates
         case _:
-            scan = getattr(plan, "scan", None)
-            if scan is not None:
-                yield scan.where
+            found: LogScan | None = getattr(plan, "scan", None)
+            if found is not None:
+                yield found.where
 
 
 def _asked(predicate: Predicate, masked: frozenset[Field]) -> Iterator[Field]:
