@@ -27,6 +27,7 @@ from nexus.telemetry import Logging, Registry, process_metrics
 if TYPE_CHECKING:
     from nexus.pipeline.decode import DecodePool
     from nexus.pipeline.receivers.listener import SocketReceiver
+    from nexus.pipeline.receivers.tls import Tls
     from nexus.pipeline.self_telemetry import SelfTelemetry
     from nexus.server.http import HttpServer
     from nexus.server.services import Services
@@ -76,25 +77,6 @@ def migrate(file: Path | None, *, dry_run: bool) -> int:
     return 0
 
 
-def reset_password(file: Path | None, username: str) -> int:
-    """Give a user a new password, print it. Raises `NexusError`."""
-    from nexus import components
-    from nexus.security.accounts import Accounts
-
-    config = load(file=file).config
-    if running := runtime.read(config.data_path):
-        raise ConfigError(
-            f"Nexus is running on {config.data_path} as pid {running['pid']}.", hint="Stop it, then try again."
-        )
-    metadata = components.open_metadata(config)
-    try:
-        password = Accounts(metadata, lambda: config, time.time_ns).reset_password(username)
-    finally:
-        metadata.close()
-    print(f"The new password of {username} is {password}")
-    return 0
-
-
 class Process:
     """A running Nexus. Lives on one event loop, from `run` to its end."""
 
@@ -110,6 +92,7 @@ class Process:
         self._exits = contextlib.AsyncExitStack()
         self._reloaders: list[Callable[[], object]] = []
         self._listeners: list[SocketReceiver] = []
+        self._tls: dict[str, Tls] = {}
 
     def config(self) -> Config:
         """The configuration in force."""
@@ -171,7 +154,7 @@ class Process:
         from functools import cache
 
         from nexus import components
-        from nexus.security.accounts import bootstrap_admin
+        from nexus.security.users import bootstrap_admin
 
         # First asked for when the store has the data directory.
         opened = cache(lambda: components.open_metadata(self._config))
@@ -186,8 +169,16 @@ class Process:
 
     async def _open_doors(self, readiness: Any, addresses: Any) -> tuple[_Door, _Door]:
         from nexus.server.http import HttpServer, bind
+        from nexus.server.tls import http_tls
 
         http, otlp = self._config.http, self._config.otlp
+        optional = http.tls.client_certificates == "receivers"
+        for name, tls in (
+            ("http", http_tls("http.tls", http.tls, optional=optional)),
+            ("otlp", http_tls("otlp.tls", self._config.otlp_tls)),
+        ):
+            if tls is not None:
+                self._tls[name] = tls
         doors = []
         for name, host, port in (("http", http.host, http.port), ("otlp_http", self._config.otlp_host, otlp.http_port)):
             try:
@@ -198,7 +189,7 @@ class Process:
                     f"{error.strerror}.", hint=f"Stop what uses it, or choose another port with {setting}."
                 ) from error
             door = _Door(readiness)
-            server = HttpServer(door, sock, http.trusted_proxies)
+            server = HttpServer(door, sock, http.trusted_proxies, self._tls.get(name.partition("_")[0]))
             await server.start()
             self._exits.push_async_callback(self._stop_server, server)
             setattr(addresses, f"{name}_port", server.port)
@@ -214,7 +205,10 @@ class Process:
         from nexus.pipeline.topology import Topology
         from nexus.security.accounts import Accounts
         from nexus.security.audit import Audit
+        from nexus.security.authority import Authorities
         from nexus.security.identity import Authenticator
+        from nexus.security.limiter import Limiter, Meter, Subjects
+        from nexus.security.users import Users
         from nexus.server.deletions import Deletions
         from nexus.server.queries import RunningQueries
         from nexus.server.services import Services
@@ -223,6 +217,8 @@ class Process:
         live, sockets = LiveHub(self._registry), Sockets()
         audit = Audit(metadata, time.time_ns)
         accounts = Accounts(metadata, self.config, time.time_ns, audit)
+        authorities = Authorities(metadata)
+        limiter = Limiter(self._registry, time.monotonic_ns, metadata.list_limits, lambda: self._config.limits.numbers)
         pipelines = PipelineSets(
             metadata.get_setting,
             metadata.put_setting,
@@ -239,6 +235,7 @@ class Process:
             pipelines,
             lambda: self._config.ingest.max_body_bytes,
             live.publish,
+            lambda tenant: Meter(limiter, Subjects(tenant=tenant)),
         )
         budget = Budget(self._config.ingest.receiving_bytes, "bodies being received")
         queries = RunningQueries()
@@ -253,7 +250,8 @@ class Process:
             registry=self._registry,
             store=store,
             accounts=accounts,
-            authenticator=Authenticator(accounts),
+            authorities=authorities,
+            authenticator=Authenticator(accounts, accounts, authorities, metadata, self.config, time.time_ns),
             topology=topology,
             budget=budget,
             queries=queries,
@@ -266,7 +264,9 @@ class Process:
             now_ns=time.time_ns,
             metadata=metadata,
             audit=audit,
+            users=Users(metadata, authorities, audit, time.time_ns, lambda: self._config.tenants.default),
             lifecycle=store,
+            limiter=limiter,
             deletions=Deletions(metadata, store, audit, time.time_ns),
             running=store.running,
         )
@@ -276,7 +276,7 @@ class Process:
 
         receiver = components.grpc_receiver(services)
         try:
-            port = await receiver.start(self._config.otlp_host, self._config.otlp.grpc_port)
+            port = await receiver.start(self._config.otlp_host, self._config.otlp.grpc_port, self._tls.get("otlp"))
         except OSError as error:
             raise ConfigError(
                 f"cannot listen on {self._config.otlp_host}:{self._config.otlp.grpc_port} for OTLP over gRPC.",
@@ -327,7 +327,6 @@ class Process:
                 await asyncio.sleep(TIDY_INTERVAL)
                 try:
                     await asyncio.to_thread(services.accounts.tidy)
-                    await asyncio.to_thread(services.audit.tidy)
                 except NexusError as error:
                     log.warning("housekeeping failed: %s", error)
 
@@ -338,7 +337,12 @@ class Process:
 
         pipelines = services.topology.pipelines
         assert pipelines is not None
-        for work in (tidy(), warm(), services.deletions.run(), pipelines.watch()):
+        works = [tidy(), warm(), services.deletions.run(), services.limiter.watch(), pipelines.watch()]
+        if self._tls or any(receiver.certificates for receiver in self._listeners):
+            from nexus.pipeline.receivers.tls import watch
+
+            works.append(watch(self._certificates, self._reload_certificates))
+        for work in works:
             task = asyncio.create_task(work)
             self._exits.push_async_callback(_cancelled, task)
 
@@ -347,7 +351,8 @@ class Process:
         seconds = time.perf_counter() - self._began
         host = _shown_host(addresses.http_host)
         otlp = _shown_host(addresses.otlp_host)
-        url = f"http://{host}:{addresses.http_port}"
+        secure = {name: "https" if name in self._tls else "http" for name in ("http", "otlp")}
+        url = f"{secure['http']}://{host}:{addresses.http_port}"
         runtime.write(
             self._config.data_path,
             {
@@ -365,8 +370,8 @@ class Process:
         lines = [
             f"Nexus {__version__} is ready after {seconds:.1f} s",
             f"  Web UI and API  {url}",
-            f"  OTLP over gRPC  {otlp}:{addresses.otlp_grpc_port}",
-            f"  OTLP over HTTP  http://{otlp}:{addresses.otlp_http_port}",
+            f"  OTLP over gRPC  {otlp}:{addresses.otlp_grpc_port}{'   (TLS)' if 'otlp' in self._tls else ''}",
+            f"  OTLP over HTTP  {secure['otlp']}://{otlp}:{addresses.otlp_http_port}",
             *(
                 f"  {_TITLES[one.receiver]:<16}{_shown_host(one.host)}:{one.port}   (tenant {one.tenant})"
                 for one in addresses.listeners
@@ -400,16 +405,27 @@ class Process:
             return
         self._config, taken, waiting = reloaded(self._config, fresh.config)
         self._logs.set_level(self._config.log.level)
-        for receiver in self._listeners:
-            try:
-                receiver.reload()
-            except ConfigError as error:
-                log.error("%s keeps its certificate: %s", receiver.name, error)
+        self._reload_certificates()
         log.info("configuration reloaded", extra={"fields": {"changed": ", ".join(taken) or "nothing"}})
         if waiting:
             log.warning("these settings need a restart: %s", ", ".join(waiting))
         for reload in self._reloaders:
             reload()
+
+    def _certificates(self) -> list[str]:
+        """Every file with certificates and keys."""
+        ports = [path for tls in self._tls.values() for path in tls.files.paths]
+        return [*ports, *(path for receiver in self._listeners for path in receiver.certificates)]
+
+    def _reload_certificates(self) -> None:
+        every: list[Tls | SocketReceiver] = [*self._tls.values(), *self._listeners]
+        for one in every:
+            try:
+                one.reload()
+            except ConfigError as error:
+                log.error("%s keeps its certificate: %s", one.name, error)
+        if self._certificates():
+            log.info("certificates read again")
 
     async def _drain(self, services: Services) -> None:
         """Refuse new records and wait for those handed over."""

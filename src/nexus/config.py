@@ -17,6 +17,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Annotated, Any, Final, Literal, get_args, get_origin, get_type_hints
+from urllib.parse import urlsplit
 
 import msgspec
 from msgspec import Meta, Struct
@@ -24,6 +25,7 @@ from msgspec import Meta, Struct
 from nexus.errors import ConfigError, InvalidRequest
 from nexus.model.tenant import DEFAULT_TENANT, parse_tenant
 from nexus.model.units import Duration, Size
+from nexus.security.limits import check_limit
 
 PREFIX: Final = "NEXUS_"
 DEFAULT_FILE: Final = "nexus.yaml"
@@ -31,6 +33,48 @@ RELOADS: Final = {"reload": True}
 SECRET: Final = {"secret": True}
 
 Port = Annotated[int, Meta(ge=0, le=65535)]
+
+
+_TLS_FILE: Final = "read again on SIGHUP and when it changes"
+
+
+class TlsConfig(Struct, forbid_unknown_fields=True, frozen=True):
+    """TLS of a port."""
+
+    certificate: Annotated[
+        str, Meta(description=f"File with the certificate and its chain (PEM), {_TLS_FILE}; empty is no TLS.")
+    ] = ""
+    key: Annotated[
+        str,
+        Meta(description=f"File with the certificate's key (PEM), {_TLS_FILE}; empty when it is in the same file."),
+    ] = ""
+    client_ca: Annotated[
+        str,
+        Meta(
+            description=f"File with the authorities (PEM) of which clients must have a certificate, {_TLS_FILE}; "
+            "empty asks for none."
+        ),
+    ] = ""
+    min_version: Annotated[
+        Literal["1.2", "1.3"], Meta(description="Oldest version of TLS; OTLP over gRPC takes 1.2 in any case.")
+    ] = "1.2"
+
+    def __post_init__(self) -> None:
+        """Check what a single value does not show."""
+        if not self.certificate and (self.key or self.client_ca):
+            raise ValueError("`key` and `client_ca` need a `certificate`")
+
+
+class HttpTlsConfig(TlsConfig, forbid_unknown_fields=True, frozen=True):
+    """TLS of the main port, and of the OTLP ports unless `otlp.tls` says otherwise."""
+
+    client_certificates: Annotated[
+        Literal["all", "receivers"],
+        Meta(
+            description="With `client_ca`, whose requests need a client's certificate: `all`, or only those that send "
+            "records, so that browsers go without."
+        ),
+    ] = "all"
 
 
 class HttpConfig(Struct, forbid_unknown_fields=True, frozen=True):
@@ -42,6 +86,39 @@ class HttpConfig(Struct, forbid_unknown_fields=True, frozen=True):
         list[str],
         Meta(description="Addresses of reverse proxies whose X-Forwarded-For and X-Forwarded-Proto are believed."),
     ] = []
+    public_url: Annotated[
+        str,
+        Meta(description="Address under which browsers reach this server, such as https://nexus.example.com."),
+    ] = ""
+    allowed_hosts: Annotated[
+        list[str],
+        Meta(
+            description="Names under which browsers may use this server, besides IP addresses, localhost and the one of "
+            "`public_url`. Empty: any, unless it listens on this machine only or `public_url` is set.",
+            extra=RELOADS,
+        ),
+    ] = []
+    cors_origins: Annotated[
+        list[str],
+        Meta(description="Origins, such as https://app.example.com, whose pages may use the API with a key.", extra=RELOADS),
+    ] = []
+    cors_credentials: Annotated[
+        list[str],
+        Meta(description="Those of `cors_origins` whose pages may use the session of who is logged in here.", extra=RELOADS),
+    ] = []
+    tls: HttpTlsConfig = HttpTlsConfig()
+
+    def __post_init__(self) -> None:
+        """Check what a single value does not show."""
+        for origin in (*self.cors_origins, *([self.public_url] if self.public_url else [])):
+            parts = urlsplit(origin)
+            if parts.scheme not in ("http", "https") or not parts.netloc or parts.query or parts.fragment or "@" in origin:
+                raise ValueError(f"{origin!r} is not an address such as https://nexus.example.com")
+        for origin in self.cors_origins:
+            if urlsplit(origin).path:
+                raise ValueError(f"`cors_origins` holds {origin!r}; an origin has no path, no slash at its end either")
+        if unlisted := sorted(set(self.cors_credentials) - set(self.cors_origins)):
+            raise ValueError(f"`cors_credentials` holds {unlisted[0]!r}, which `cors_origins` does not")
 
 
 class OtlpConfig(Struct, forbid_unknown_fields=True, frozen=True):
@@ -50,6 +127,7 @@ class OtlpConfig(Struct, forbid_unknown_fields=True, frozen=True):
     host: Annotated[str, Meta(description="Address to listen on; empty means `http.host`.")] = ""
     grpc_port: Annotated[Port, Meta(description="OTLP over gRPC; 0 picks a free port and prints it.")] = 4317
     http_port: Annotated[Port, Meta(description="OTLP over HTTP; 0 picks a free port and prints it.")] = 4318
+    tls: TlsConfig = TlsConfig()
 
 
 class RetentionConfig(Struct, forbid_unknown_fields=True, frozen=True):
@@ -119,6 +197,32 @@ class IngestConfig(Struct, forbid_unknown_fields=True, frozen=True):
     decode_threads: Annotated[int, Meta(ge=0, le=64, description="Threads that decode; 0 is one per CPU.")] = 0
 
 
+class DefaultLimit(Struct, forbid_unknown_fields=True, frozen=True):
+    """A limit of each subject of a scope that has none of its own."""
+
+    scope: Annotated[Literal["tenant", "key", "user", "address"], Meta(description="Whom it limits.")]
+    name: Annotated[str, Meta(description="Name of the limit, such as ingest_records.")]
+    value: Annotated[float, Meta(description="The number; 0 is no limit.")]
+
+    def __post_init__(self) -> None:
+        """Check what a single value does not show."""
+        try:
+            check_limit(self.scope, self.name, self.value)
+        except InvalidRequest as error:
+            raise ValueError(str(error)) from error
+
+
+class LimitsConfig(Struct, forbid_unknown_fields=True, frozen=True):
+    """Limits that hold where nobody set others by API or UI; see the guide on limits."""
+
+    defaults: Annotated[list[DefaultLimit], Meta(description="Limits by scope and name.", extra=RELOADS)] = []
+
+    @property
+    def numbers(self) -> dict[tuple[str, str], float]:
+        """The same by scope and name."""
+        return {(one.scope, one.name): one.value for one in self.defaults}
+
+
 class PipelinesConfig(Struct, forbid_unknown_fields=True, frozen=True):
     """What is done to records between decoding and storing; see the guide on pipelines."""
 
@@ -160,6 +264,15 @@ class QueryConfig(Struct, forbid_unknown_fields=True, frozen=True):
     memory_bytes: Annotated[Size, Meta(description="Memory of one query.", extra=RELOADS)] = Size(4 << 30)
     result_rows: Annotated[int, Meta(ge=1, description="Rows of one result.", extra=RELOADS)] = 100_000
     result_bytes: Annotated[Size, Meta(description="Bytes of one result.", extra=RELOADS)] = Size(256 << 20)
+    max_scan_rows: Annotated[
+        int, Meta(ge=0, description="Records that one query may read; 0 is no limit.", extra=RELOADS)
+    ] = 0
+    max_scan_bytes: Annotated[Size, Meta(description="Bytes that one query may read; 0 is no limit.", extra=RELOADS)] = Size(
+        0
+    )
+    max_range: Annotated[
+        Duration, Meta(description="Time range that one query may cover; 0 is no limit.", extra=RELOADS)
+    ] = Duration(0)
     threads: Annotated[int, Meta(ge=0, le=64, description="Queries that run at a time; 0 is two per CPU, 4 to 16.")] = 0
     condition_cache: Annotated[
         bool, Meta(description="Remember which blocks of records a condition leaves out, in 32 MiB; off for measuring.")
@@ -177,6 +290,24 @@ class StorageConfig(Struct, forbid_unknown_fields=True, frozen=True):
             "at least 512 MiB and at most 8 GiB."
         ),
     ] = Size(0)
+
+
+class MetadataConfig(Struct, forbid_unknown_fields=True, frozen=True):
+    """Where users, roles, keys, tenants, settings and the audit log are kept."""
+
+    url: Annotated[
+        str,
+        Meta(
+            description="A PostgreSQL database, `postgresql://user:password@host:5432/database?sslmode=verify-full`; empty "
+            "is SQLite in the data directory.",
+            extra=SECRET,
+        ),
+    ] = ""
+    connections: Annotated[int, Meta(ge=1, le=100, description="Open connections to PostgreSQL, at most.")] = 8
+    connect_timeout: Annotated[Duration, Meta(description="Longest wait for a connection to PostgreSQL.")] = Duration(5)
+    statement_timeout: Annotated[
+        Duration, Meta(description="Longest time of a statement in PostgreSQL, and of a wait for a lock.")
+    ] = Duration(10)
 
 
 class SessionConfig(Struct, forbid_unknown_fields=True, frozen=True):
@@ -329,14 +460,21 @@ class Config(Struct, forbid_unknown_fields=True, frozen=True):
     elasticsearch: ElasticsearchConfig = ElasticsearchConfig()
     splunk: SplunkConfig = SplunkConfig()
     query: QueryConfig = QueryConfig()
+    limits: LimitsConfig = LimitsConfig()
     storage: StorageConfig = StorageConfig()
     session: SessionConfig = SessionConfig()
+    metadata: MetadataConfig = MetadataConfig()
     receivers: ReceiversConfig = ReceiversConfig()
 
     @property
     def otlp_host(self) -> str:
         """Address of the OTLP receivers."""
         return self.otlp.host or self.http.host
+
+    @property
+    def otlp_tls(self) -> TlsConfig:
+        """TLS of the OTLP receivers: their own, or that of the main port."""
+        return self.otlp.tls if self.otlp.tls.certificate else self.http.tls
 
     @property
     def data_path(self) -> Path:

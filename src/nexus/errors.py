@@ -14,10 +14,12 @@
     ├── LimitExceeded           422  a query used more than it may
     ├── NotTallied              422  counts do not tell, records have to be read; never reaches a client
     ├── TooManyAttempts         429  wait before trying again
+    │   └── RateLimited         429  a limit that somebody set on a tenant, key, user or address
     ├── Unavailable             503  not now: `retry_after` says when
     │   ├── Overloaded          503  a bounded queue is full, or the process is draining
     │   ├── DiskFull            503  writing stopped; reading goes on
     │   └── StorageError        503  the engine failed
+    │       └── SealBroken      503  what was stored sealed cannot be opened
     └── ConfigError                  the configuration is wrong; never reaches a client
 
 A message is one sentence saying what was attempted and what is wrong; `hint` is the next step. Both are shown to users,
@@ -153,6 +155,29 @@ class TooManyAttempts(NexusError):
         self.retry_after = retry_after
 
 
+class RateLimited(TooManyAttempts):
+    """More than a limit lets through: nothing of the request was done. `name` is the limit's, `scope` whom it limits;
+    `headers` tell programs about it."""
+
+    code = "rate_limited"
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        retry_after: float = 1.0,
+        hint: str = "",
+        scope: str = "",
+        name: str = "",
+        headers: dict[str, str] | None = None,
+    ) -> None:
+        """Store which limit it was."""
+        super().__init__(message, retry_after=retry_after, hint=hint)
+        self.scope = scope
+        self.name = name
+        self.headers = headers or {}
+
+
 class Unavailable(NexusError):
     """Cannot be done now; the same request may succeed after `retry_after` seconds."""
 
@@ -185,6 +210,12 @@ class StorageError(Unavailable):
     """The storage engine failed to do what it was asked."""
 
     code = "storage_error"
+
+
+class SealBroken(StorageError):
+    """A stored value was altered, or its key is lost: see `security.vault`."""
+
+    code = "seal_broken"
 
 
 class ConfigError(NexusError):

@@ -475,6 +475,9 @@ class Limits:
     memory_bytes: int = 4 << 30
     result_rows: int = 10_000
     result_bytes: int = 256 << 20
+    scan_rows: int = 0
+    """Records that it may read; 0 is no limit."""
+    scan_bytes: int = 0
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,6 +13,7 @@ from nexus.pipeline.http import HttpReceiver
 from nexus.server.api import loki, operations
 from nexus.server.api.elasticsearch import routes as elasticsearch
 from nexus.server.api.nexus_v1 import (
+    accounts,
     admin,
     audit,
     auth,
@@ -20,12 +21,16 @@ from nexus.server.api.nexus_v1 import (
     explore,
     export,
     ingest,
+    limits,
     live,
     logs,
     pipelines,
     queries,
     retention,
+    roles,
     sql,
+    teams,
+    users,
     views,
 )
 from nexus.server.dispatch import Dispatcher
@@ -52,7 +57,12 @@ _TABLES: Final = (
     export.ROUTES,
     deletions.ROUTES,
     retention.ROUTES,
+    limits.ROUTES,
     audit.ROUTES,
+    users.ROUTES,
+    teams.ROUTES,
+    roles.ROUTES,
+    accounts.ROUTES,
     loki.ROUTES,
 )
 

@@ -69,6 +69,7 @@ def parse_engine_error(text: str) -> EngineError:
 _SIZES: Final = re.compile(r"would use ([\d.]+ \w+).*?maximum: ([\d.]+ \w+)", re.S)
 _ELAPSED: Final = re.compile(r"elapsed ([\d.]+) (m?s\w*)", re.S)
 _RESULT: Final = re.compile(r"max (rows|bytes): ([^,]+), current \w+: (.+?)\.?$", re.S)
+_READ: Final = re.compile(r"max (?:rows|bytes): ([^,]+), current (?:rows|bytes): (.+?)\.?$", re.S)
 _NARROW: Final = "Narrow the time range, add a filter on service or severity, or ask for fewer rows."
 
 
@@ -90,7 +91,10 @@ def query_error(error: EngineError, *, seconds: float, user_sql: bool) -> NexusE
         size = f": {found[3]} {found[1]} so far, the limit is {found[2]}" if found else ""
         return LimitExceeded(f"the result is larger than it may be{size}.", hint="Add a LIMIT, or aggregate.")
     if error.code in (TOO_MANY_ROWS, TOO_MANY_BYTES):
-        return LimitExceeded(f"the query reads more than it may: {error.message}.", hint=_NARROW)
+        found = _READ.search(error.message)
+        what = "records" if error.code == TOO_MANY_ROWS else "bytes"
+        size = f": {found[2]} {what} so far, the limit is {found[1]}" if found else ""
+        return LimitExceeded(f"the query reads more than it may{size}.", hint=_NARROW)
     if error.cancelled:
         return LimitExceeded("the query was cancelled.", hint="Run it again when that was not intended.")
     if error.code and error.code not in _ENGINE_CODES and (user_sql or error.code == CANNOT_COMPILE_REGEXP):

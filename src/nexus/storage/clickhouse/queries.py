@@ -19,7 +19,7 @@ from typing import Any, Final, Protocol, TypeVar
 
 from nexus.errors import NexusError, Overloaded
 from nexus.query.plan import Limits, Scoped
-from nexus.storage.api import RunningQuery
+from nexus.storage.api import SPENT, RunningQuery
 from nexus.storage.clickhouse.connection import Connection
 from nexus.storage.clickhouse.errors import EngineError, query_error
 
@@ -57,6 +57,7 @@ class Job:
     began: float = field(default_factory=time.monotonic)
     started: bool = False
     cancelled: bool = False
+    bytes_read: int = 0
 
     @property
     def comment(self) -> str:
@@ -82,6 +83,7 @@ class Session:
         result = self._connection.query(f"{self._job.comment} {sql}", format)
         self.rows_read += result.rows_read
         self.bytes_read += result.bytes_read
+        self._job.bytes_read = self.bytes_read
         return result.data
 
     def rows(self, sql: str) -> list[list[Any]]:
@@ -142,6 +144,7 @@ class QueryPool:
                 raise Overloaded(f"{self._waiting_limit} queries are waiting already.", retry_after=1.0)
             self._running[job.number] = job
         self._jobs.put(job)
+        spent = SPENT.get()
         try:
             result: T = await job.future
             return result
@@ -150,6 +153,9 @@ class QueryPool:
             if job.started:
                 loop.run_in_executor(None, self._kill, job)
             raise
+        finally:
+            if spent is not None:
+                spent(job.bytes_read)
 
     def running(self, tenant: str) -> list[RunningQuery]:
         """Queries of a tenant, with the progress that the engine reports."""
@@ -283,7 +289,9 @@ def _limit_settings(limits: Limits) -> str:
     return (
         f"SET max_execution_time = {seconds!r}, timeout_overflow_mode = 'throw', "
         f"max_memory_usage = {memory}, max_result_bytes = {int(limits.result_bytes)}, "
-        f"max_bytes_before_external_group_by = {memory // 2}, result_overflow_mode = 'throw'"
+        f"max_bytes_before_external_group_by = {memory // 2}, result_overflow_mode = 'throw', "
+        f"max_rows_to_read = {int(limits.scan_rows)}, max_bytes_to_read = {int(limits.scan_bytes)}, "
+        "read_overflow_mode = 'throw'"
     )
 
 

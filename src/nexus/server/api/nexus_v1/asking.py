@@ -6,21 +6,24 @@ from collections.abc import Coroutine
 from typing import Any, TypeVar
 
 from nexus.query import policy
-from nexus.query.plan import Limits, Plan, Scoped
+from nexus.query.plan import Plan, Scoped
+from nexus.server.bounds import check_range, limits_of
 from nexus.server.call import Call
 
 T = TypeVar("T")
 
 
 def close_plan(call: Call, plan: Plan, query_id: str) -> Scoped:
-    """The plan closed over the caller's tenant, row policy, masked fields and the limits in force."""
-    limits = call.services.config().query
+    """The plan closed over the caller's tenant, row policy, masked fields and the limits in force. Raises `LimitExceeded`
+    for a range that is too long."""
+    config = call.services.config().query
+    check_range(config, call.meter, plan, call.services.now_ns())
     return policy.scope(
         plan,
         tenant=call.tenant,
         policy=call.access.policy,
         masked=call.access.masked,
-        limits=Limits(limits.timeout, limits.memory_bytes, limits.result_rows, limits.result_bytes),
+        limits=limits_of(config, call.meter),
         query_id=query_id,
     )
 
