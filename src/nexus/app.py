@@ -29,6 +29,10 @@ if TYPE_CHECKING:
     from nexus.pipeline.receivers.listener import SocketReceiver
     from nexus.pipeline.receivers.tls import Tls
     from nexus.pipeline.self_telemetry import SelfTelemetry
+    from nexus.security.audit import Audit
+    from nexus.security.forwarding import Forwarding
+    from nexus.security.ledger import Ledger
+    from nexus.security.vault import Vault
     from nexus.server.http import HttpServer
     from nexus.server.services import Services
 
@@ -93,6 +97,10 @@ class Process:
         self._reloaders: list[Callable[[], object]] = []
         self._listeners: list[SocketReceiver] = []
         self._tls: dict[str, Tls] = {}
+        self._vault: Vault | None = None
+        self._ledger: Ledger | None = None
+        self._audit: Audit | None = None
+        self._forwarding: Forwarding | None = None
 
     def config(self) -> Config:
         """The configuration in force."""
@@ -116,6 +124,7 @@ class Process:
         with _working("opening the data directory"):
             opening = asyncio.ensure_future(asyncio.to_thread(self._open_storage))
             self._exits.push_async_callback(_close_storage, opening)
+            self._exits.push_async_callback(self._close_audit)
             # Imported while the engine opens.
             from nexus import components
             from nexus.pipeline.decode import DecodePool
@@ -161,6 +170,7 @@ class Process:
         store = components.open_store(self._config, self._registry, self.config, opened)
         try:
             metadata = opened()
+            self._vault, self._ledger = components.open_ledger(self._config, metadata)
             password = bootstrap_admin(metadata, self._config.bootstrap.admin_password, time.time_ns())
         except BaseException:
             store.close()
@@ -223,7 +233,13 @@ class Process:
         from nexus.server.sockets import Sockets
 
         live, sockets = LiveHub(self._registry), Sockets()
-        audit = Audit(metadata, time.time_ns)
+        audit = self._audit = Audit(
+            metadata, time.time_ns, self._ledger, self._registry, lambda: self._config.audit.retention
+        )
+        if targets := self._config.audit.forward:
+            from nexus.security.forwarding import Forwarding
+
+            self._forwarding = Forwarding(targets, audit, metadata, self._registry, __version__)
         accounts = Accounts(metadata, self.config, time.time_ns, audit)
         authorities = Authorities(metadata)
         limiter = Limiter(self._registry, time.monotonic_ns, metadata.list_limits, lambda: self._config.limits.numbers)
@@ -400,6 +416,9 @@ class Process:
             from nexus.pipeline.receivers.tls import watch
 
             works.append(watch(self._certificates, self._reload_certificates))
+        works.append(services.audit.run())
+        if self._forwarding:
+            works.append(self._forwarding.run())
         for work in works:
             task = asyncio.create_task(work)
             self._exits.push_async_callback(_cancelled, task)
@@ -494,6 +513,10 @@ class Process:
             log.error("some records were not stored in time; their senders were not told otherwise")
         asyncio.get_running_loop().call_later(QUERY_GRACE, services.queries.cancel_all)
         await asyncio.to_thread(services.keys.tidy)
+
+    async def _close_audit(self) -> None:
+        if self._audit is not None:
+            await self._audit.close()
 
     async def _stop_self_telemetry(self, own: SelfTelemetry) -> None:
         self._logs.detach()

@@ -98,6 +98,9 @@ def build() -> App:
     secret.command(secret_rotate, "rotate")
     app.command(pipeline)
     app.command(secret)
+    audit = App("audit", help="The audit log.")
+    audit.command(audit_verify, "verify")
+    app.command(audit)
     app.command(config)
     app.command(admin)
     app.command(logs)
@@ -467,6 +470,32 @@ def secret_rotate(config: Path | None = None, *, forget: bool = False, only_forg
     from nexus import secret_command
 
     return secret_command.rotate(config, forget=forget, only_forget=only_forget)
+
+
+def audit_verify(
+    config: Path | None = None, *, all: bool = False, json: bool = False, url: str = "", token: str = ""
+) -> int:
+    """Find entries of the audit log that were removed, altered, moved, added or cut off.
+
+    Without --url it reads the data directory itself, unless Nexus runs on it: then it asks that. Exits with 1 when the
+    log is not sound.
+
+    Parameters
+    ----------
+    config
+        Configuration file.
+    all
+        Print every problem and not only the first ones.
+    json
+        Print the report as JSON.
+    url
+        Address of Nexus.
+    token
+        API key that may read the audit log of all tenants; without it NEXUS_TOKEN or NEXUS_BOOTSTRAP_TOKEN.
+    """
+    from nexus import audit_command
+
+    return audit_command.verify(config, every=all, as_json=json, url=url, token=token)
 
 
 def reset_password(config: Path | None = None, *, username: str = "admin") -> int:

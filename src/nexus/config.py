@@ -569,6 +569,55 @@ class SsoConfig(Struct, forbid_unknown_fields=True, frozen=True):
         ids = [provider.id for provider in self.oidc]
         if len(set(ids)) < len(ids):
             raise ValueError("two providers have the same `id`")
+class AuditForward(Masked, forbid_unknown_fields=True, frozen=True, kw_only=True):
+    """Somewhere that the entries of the audit log go as they are written, in order, each at least once."""
+
+    type: Annotated[Literal["syslog", "otlp"], Meta(description="RFC 5424 messages, or OTLP/HTTP logs as JSON.")]
+    url: Annotated[
+        str,
+        Meta(
+            description="Where to: udp://host:514, tcp://host:601, tls://host:6514 for syslog; the whole address for OTLP: "
+            "https://host:4318/v1/logs."
+        ),
+    ]
+    headers: Annotated[
+        dict[str, str], Meta(description="Headers of OTLP requests, such as Authorization.", extra=SECRET)
+    ] = {}
+    ca: Annotated[
+        str,
+        Meta(description="File with the authorities (PEM) that the receiver's certificate is from; empty: the system's."),
+    ] = ""
+    certificate: Annotated[
+        str, Meta(description="File with the certificate (PEM) shown to the receiver; empty is none.")
+    ] = ""
+    key: Annotated[str, Meta(description="File with its key (PEM); empty when it is in the same file.")] = ""
+
+    def __post_init__(self) -> None:
+        """Check what a single value does not show."""
+        parts = urlsplit(self.url)
+        schemes = ("udp", "tcp", "tls") if self.type == "syslog" else ("http", "https")
+        try:
+            named = bool(parts.hostname) and (self.type == "otlp" or bool(parts.port))
+        except ValueError:
+            named = False
+        if parts.scheme not in schemes or not named:
+            example = "tls://collector:6514" if self.type == "syslog" else "https://collector:4318/v1/logs"
+            raise ValueError(f"`url` of type {self.type} is written like {example}")
+        if parts.username or parts.password:
+            raise ValueError("`url` holds no credentials; write them into `headers`")
+        if parts.scheme not in ("tls", "https") and (self.ca or self.certificate or self.key):
+            raise ValueError(f"{parts.scheme} has no certificates; use {'tls' if self.type == 'syslog' else 'https'}")
+        if self.headers and self.type == "syslog":
+            raise ValueError("syslog has no `headers`")
+
+
+class AuditConfig(Struct, forbid_unknown_fields=True, frozen=True):
+    """The audit log."""
+
+    retention: Annotated[
+        Duration, Meta(description="How long its entries are kept; 0 keeps them for ever.", extra=RELOADS)
+    ] = Duration(400 * 86400)
+    forward: Annotated[list[AuditForward], Meta(description="Where entries go besides.")] = []
 
 
 class ReceiversConfig(Struct, forbid_unknown_fields=True, frozen=True):
@@ -610,6 +659,7 @@ class Config(Masked, forbid_unknown_fields=True, frozen=True):
     sso: SsoConfig = SsoConfig()
     metadata: MetadataConfig = MetadataConfig()
     security: SecurityConfig = SecurityConfig()
+    audit: AuditConfig = AuditConfig()
     receivers: ReceiversConfig = ReceiversConfig()
 
     @property

@@ -57,5 +57,6 @@ ROUTES = (
         answer=schema.CancelAnswer,
         parameters=(Parameter("id", "Id of the query", "path", True),),
         tag="queries",
+        audited="query.cancelled",
     ),
 )
