@@ -79,7 +79,7 @@ def migrate(file: Path | None, *, dry_run: bool) -> int:
 def reset_password(file: Path | None, username: str) -> int:
     """Give a user a new password, print it. Raises `NexusError`."""
     from nexus import components
-    from nexus.security.accounts import Accounts
+    from nexus.security.users import reset_password as reset
 
     config = load(file=file).config
     if running := runtime.read(config.data_path):
@@ -88,7 +88,7 @@ def reset_password(file: Path | None, username: str) -> int:
         )
     metadata = components.open_metadata(config)
     try:
-        password = Accounts(metadata, lambda: config, time.time_ns).reset_password(username)
+        password = reset(metadata, username, time.time_ns())
     finally:
         metadata.close()
     print(f"The new password of {username} is {password}")
@@ -171,7 +171,7 @@ class Process:
         from functools import cache
 
         from nexus import components
-        from nexus.security.accounts import bootstrap_admin
+        from nexus.security.users import bootstrap_admin
 
         # First asked for when the store has the data directory.
         opened = cache(lambda: components.open_metadata(self._config))
@@ -214,7 +214,9 @@ class Process:
         from nexus.pipeline.topology import Topology
         from nexus.security.accounts import Accounts
         from nexus.security.audit import Audit
+        from nexus.security.authority import Authorities
         from nexus.security.identity import Authenticator
+        from nexus.security.users import Users
         from nexus.server.deletions import Deletions
         from nexus.server.queries import RunningQueries
         from nexus.server.services import Services
@@ -223,6 +225,7 @@ class Process:
         live, sockets = LiveHub(self._registry), Sockets()
         audit = Audit(metadata, time.time_ns)
         accounts = Accounts(metadata, self.config, time.time_ns, audit)
+        authorities = Authorities(metadata)
         pipelines = PipelineSets(
             metadata.get_setting,
             metadata.put_setting,
@@ -253,7 +256,8 @@ class Process:
             registry=self._registry,
             store=store,
             accounts=accounts,
-            authenticator=Authenticator(accounts),
+            authorities=authorities,
+            authenticator=Authenticator(accounts, accounts, authorities, metadata, self.config, time.time_ns),
             topology=topology,
             budget=budget,
             queries=queries,
@@ -266,6 +270,7 @@ class Process:
             now_ns=time.time_ns,
             metadata=metadata,
             audit=audit,
+            users=Users(metadata, authorities, audit, time.time_ns, lambda: self._config.tenants.default),
             lifecycle=store,
             deletions=Deletions(metadata, store, audit, time.time_ns),
             running=store.running,
@@ -327,7 +332,6 @@ class Process:
                 await asyncio.sleep(TIDY_INTERVAL)
                 try:
                     await asyncio.to_thread(services.accounts.tidy)
-                    await asyncio.to_thread(services.audit.tidy)
                 except NexusError as error:
                     log.warning("housekeeping failed: %s", error)
 

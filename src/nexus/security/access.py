@@ -1,8 +1,9 @@
 """What somebody may do and see: roles, and what they add up to in a tenant. Pure.
 
-A role grants permissions, each on everything or on named resources (`pipeline:web-*`); it may show only the records that match
-its policy, and hide the values of some fields. A subject (user, team, service account) has roles in tenants. In one tenant
-they add up so that no role ever takes a right away and no sum ever shows what none of them would have shown:
+A role grants permissions, each on everything or on named resources (`pipeline:web-*`); it may show only the records
+that match its policy, and hide the values of some fields. A subject (user, team, service account) has roles in
+tenants. In one tenant they add up so that no role ever takes a right away and no sum ever shows what none of them
+would have shown:
 
 * permissions: all of them together;
 * records: those that any reading role shows;
@@ -13,15 +14,17 @@ they add up so that no role ever takes a right away and no sum ever shows what n
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from fnmatch import fnmatchcase
 from typing import Final
 
 from nexus.query.plan import All, Field, Or, Predicate
-from nexus.security.permissions import EVERYTHING, READING, Permission
+from nexus.security.permissions import EVERYTHING, READING, SYSTEM, Permission
 
 ANY_TENANT: Final = "*"
 ANYTHING: Final = "*"
+MAX_KNOWN_TENANTS: Final = 1_000
+"""For so many tenants an authority remembers what its roles add up to."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +41,7 @@ class Grant:
 
 @dataclass(frozen=True, slots=True)
 class Role:
-    """A role, its policy lowered; None shows every record."""
+    """A role, its policy lowered; None shows every record. `policy_text` is the policy in the search language."""
 
     name: str
     description: str
@@ -46,6 +49,7 @@ class Role:
     policy: Predicate | None = None
     masked: frozenset[Field] = frozenset()
     builtin: bool = False
+    policy_text: str = ""
 
     @property
     def permissions(self) -> frozenset[Permission]:
@@ -62,6 +66,8 @@ class Access:
     policy: Predicate | None = None
     masked: frozenset[Field] = frozenset()
     permissions: frozenset[Permission] = field(default=frozenset())
+    policy_text: str = ""
+    """The policy in the search language: what outlives the request (a deletion) is closed over this again."""
 
     def may(self, permission: Permission) -> bool:
         """Is this allowed on some resource?"""
@@ -69,6 +75,8 @@ class Access:
 
     def may_on(self, permission: Permission, kind: str, name: str) -> bool:
         """Is this allowed on that resource?"""
+        if permission not in self.permissions:
+            return False
         return Permission.ADMIN in self.permissions or any(
             grant.permission is permission and grant.covers(kind, name) for grant in self.grants
         )
@@ -104,7 +112,10 @@ def combine(roles: Iterable[Role]) -> Access:
     shown = [policy for policy in policies if policy is not None]
     if len(shown) < len(policies) or any(isinstance(policy, All) for policy in shown):
         return Access(grants, None, masked, permissions)
-    return Access(grants, shown[0] if len(shown) == 1 else Or(tuple(shown)), masked, permissions)
+    if len(shown) == 1:
+        return Access(grants, shown[0], masked, permissions, reading[0].policy_text)
+    text = " OR ".join(f"({role.policy_text})" for role in reading)
+    return Access(grants, Or(tuple(shown)), masked, permissions, text)
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,10 +123,26 @@ class Authority:
     """The roles of a principal by tenant; `*` are those in every one."""
 
     roles: Mapping[str, tuple[Role, ...]]
+    _known: dict[str, Access] = field(default_factory=dict, init=False, repr=False, compare=False)
 
     def access(self, tenant: str) -> Access:
-        """What they add up to in that tenant."""
-        return combine((*self.roles.get(ANY_TENANT, ()), *self.roles.get(tenant, ())))
+        """What they add up to in that tenant (`*`: in one without roles of its own). Permissions about what no tenant
+        owns count only when held in every one."""
+        found = self._known.get(tenant)
+        if found is None:
+            everywhere = combine(self.roles.get(ANY_TENANT, ()))
+            found = everywhere
+            if tenant != ANY_TENANT and (here := self.roles.get(tenant)):
+                found = _within(combine((*self.roles.get(ANY_TENANT, ()), *here)), everywhere)
+            if len(self._known) >= MAX_KNOWN_TENANTS:
+                self._known.clear()
+            self._known[tenant] = found
+        return found
+
+    def only(self, tenant: str) -> Authority:
+        """The same in one tenant, and nothing in others."""
+        here = (*self.roles.get(ANY_TENANT, ()), *self.roles.get(tenant, ()))
+        return Authority({tenant: here})
 
     @property
     def everywhere(self) -> bool:
@@ -129,4 +156,16 @@ class Authority:
 
     def reaches(self, tenant: str) -> bool:
         """Is there any role in that tenant?"""
-        return self.everywhere or tenant in self.tenants
+        return self.everywhere or bool(tenant != ANY_TENANT and self.roles.get(tenant))
+
+
+NO_AUTHORITY: Final = Authority({})
+
+
+def _within(access: Access, everywhere: Access) -> Access:
+    """Without the permissions about the whole system that are not held everywhere."""
+    lost = (access.permissions & SYSTEM) - everywhere.permissions
+    if not lost:
+        return access
+    grants = frozenset(grant for grant in access.grants if grant.permission not in lost)
+    return replace(access, grants=grants, permissions=access.permissions - lost)

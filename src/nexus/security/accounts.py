@@ -1,7 +1,4 @@
-"""Users, sessions, API keys and tenants: what may be done with them, over the metadata store.
-
-Lookups are made on the event loop (they take microseconds, keys are cached); changes and password hashes go to threads.
-"""
+"""Logging in, API keys and tenants, over the metadata store."""
 
 from __future__ import annotations
 
@@ -9,20 +6,22 @@ import asyncio
 import logging
 import time
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 from typing import Final
 
 from nexus.config import Config
 from nexus.errors import InvalidRequest, NotFound, PermissionDenied, TooManyAttempts, Unauthenticated
 from nexus.model.tenant import SELF_TENANT, parse_tenant
 from nexus.security import secrets
-from nexus.security.audit import LOGIN_FAILED, Audit
+from nexus.security.access import ANY_TENANT, Grant, Role
+from nexus.security.actor import Actor
+from nexus.security.audit import Audit
 from nexus.security.backoff import Backoff
+from nexus.security.giving import check_giving
 from nexus.security.identity import Principal
-from nexus.security.permissions import EVERYTHING, Permission, expanded, parse_permissions
+from nexus.security.permissions import Permission, parse_permissions
 from nexus.storage.metadata.api import ApiKey, MetadataStore, Session, User
 
-ADMIN: Final = "admin"
-ANY_TENANT: Final = "*"
 TOUCH_INTERVAL: Final = 60 * 10**9
 CACHE_SECONDS: Final = 5.0
 MAX_CACHED_KEYS: Final = 10_000
@@ -35,18 +34,26 @@ MAX_WAITING_LOGINS: Final = 32
 log = logging.getLogger(__name__)
 
 
+@dataclass(frozen=True, slots=True)
+class Found:
+    """A session that lasts, and whose it is."""
+
+    session: Session
+    user: User
+    fresh_token: str = ""
+
+
 class Accounts:
     """See the module text. `config` gives the current configuration, `now_ns` the time."""
 
     def __init__(
-        self, metadata: MetadataStore, config: Callable[[], Config], now_ns: Callable[[], int], audit: Audit | None = None
+        self, metadata: MetadataStore, config: Callable[[], Config], now_ns: Callable[[], int], audit: Audit
     ) -> None:
         """Nothing is read before it is asked for, but the names of the tenants."""
         self._metadata = metadata
-        self._audit = audit or Audit(metadata, now_ns)
+        self._audit = audit
         self._config = config
         self._now_ns = now_ns
-        self._bootstrap = secrets.digest(config().bootstrap.token) if config().bootstrap.token else ""
         self._keys: dict[str, tuple[ApiKey, float]] = {}
         self._touched: dict[str, int] = {}
         self._tenants = {tenant.name for tenant in metadata.list_tenants()}
@@ -57,21 +64,14 @@ class Accounts:
 
     # ---------------------------------------------------------------------------------------------------- identities
 
-    def by_key(self, secret: str) -> Principal | None:
-        """Whose API key this is."""
-        mark = secrets.digest(secret)
-        if self._bootstrap and secrets.equal(mark, self._bootstrap):
-            default = self._config().tenants.default
-            return Principal("bootstrap", "bootstrap", "bootstrap", default, EVERYTHING, may_choose_tenant=True)
-        key = self._find_key(mark)
-        if key is None:
-            return None
-        self._touched[key.id] = self._now_ns()
-        permissions = expanded(Permission(name) for name in key.permissions if name in Permission._value2member_map_)
-        tenant = key.tenant or self._config().tenants.default
-        return Principal("key", key.id, key.name, tenant, permissions, may_choose_tenant=not key.tenant)
+    async def by_secret(self, secret: str) -> ApiKey | None:
+        """The key with that secret."""
+        key = self._find_key(secrets.digest(secret))
+        if key is not None:
+            self._touched[key.id] = self._now_ns()
+        return key
 
-    async def by_session(self, token: str) -> Principal | None:
+    async def by_token(self, token: str) -> Found | None:
         """Whose session this is; its end moves on while it is used."""
         now = self._now_ns()
         session = self._metadata.get_session(secrets.digest(token), now)
@@ -80,53 +80,34 @@ class Accounts:
             return None
         if now - session.last_seen > TOUCH_INTERVAL:
             ends = self._session_end(session.created_at, now)
-            await asyncio.to_thread(self._metadata.touch_session, session.token_hash, now, ends)
-        return self._user_principal(user)
+            await asyncio.to_thread(self._metadata.touch_session, session.id, now, ends)
+        return Found(session, user)
 
     def _find_key(self, mark: str) -> ApiKey | None:
         cached = self._keys.get(mark)
         if cached and cached[1] > time.monotonic():
             return cached[0]
         self._keys.pop(mark, None)
-        key = self._metadata.find_key(mark)
+        key = self._metadata.find_key(mark, self._now_ns())
         if key is not None:
             if len(self._keys) >= MAX_CACHED_KEYS:
                 self._keys.clear()
             self._keys[mark] = (key, time.monotonic() + CACHE_SECONDS)
         return key
 
-    def _user_principal(self, user: User) -> Principal:
-        permissions = expanded(parse_permissions(user.permissions))
-        default = self._config().tenants.default
-        return Principal("user", user.name, user.name, default, permissions, may_choose_tenant=True, by_cookie=True)
-
     def _session_end(self, created_at: int, now: int) -> int:
         session = self._config().session
         return min(created_at + int(session.lifetime * 1e9), now + int(session.idle_timeout * 1e9))
 
-    # --------------------------------------------------------------------------------------------------------- users
-
-    def reset_password(self, name: str) -> str:
-        """Give a user a new password and end every session. Raises `NotFound`. Slow: hashes."""
-        user = self._metadata.get_user(name)
-        if user is None:
-            raise NotFound(f"there is no user {name!r}.")
-        password = secrets.new_password()
-        self._metadata.put_user(
-            User(user.name, secrets.hash_password(password), user.permissions, user.created_at, user.disabled)
-        )
-        self._metadata.delete_sessions(name)
-        return password
-
-    async def login(self, name: str, password: str, address: str) -> tuple[str, Principal]:
+    async def login(self, name: str, password: str, actor: Actor) -> tuple[str, Found]:
         """Start a session: its token and whose it is. Raises `Unauthenticated`, `TooManyAttempts`."""
-        now = time.monotonic()
+        now, address = time.monotonic(), actor.address
         wait = max(self._by_address.wait(address, now), self._by_user.wait(name[:MAX_NAME], now))
         if wait > 0 or self._waiting_logins >= MAX_WAITING_LOGINS:
             raise TooManyAttempts(
                 "too many failed logins.", retry_after=max(wait, 1.0), hint="Wait as long as Retry-After says."
             )
-        user = self._metadata.get_user(name) if len(name) <= MAX_NAME else None
+        user = self._metadata.get_user(name.lower()) if len(name) <= MAX_NAME else None
         stored = user.password_hash if user and not user.disabled else None
         self._waiting_logins += 1
         try:
@@ -140,30 +121,39 @@ class Accounts:
             self._by_address.failed(address, time.monotonic())
             self._by_user.failed(name[:MAX_NAME], time.monotonic())
             log.warning("login failed", extra=facts)
-            await self._audit.record(default, name[:MAX_NAME], LOGIN_FAILED, "session", address=address)
+            await self._audit.record(actor, default, "login.failed", name[:MAX_NAME], outcome="unauthenticated")
             raise Unauthenticated("the user name or the password is wrong.", hint="`nexus admin reset-password` helps.")
         self._by_address.succeeded(address)
         self._by_user.succeeded(name)
         log.info("login", extra=facts)
         token = secrets.new_token()
         created = self._now_ns()
-        session = Session(secrets.digest(token), user.name, created, created, self._session_end(created, created))
+        session = Session(
+            secrets.new_id(), secrets.digest(token), user.name, "password", created, created, created,
+            self._session_end(created, created), address,
+        )  # fmt: skip
         await asyncio.to_thread(self._metadata.create_session, session)
-        await self._audit.record(default, user.name, "login", "session", address=address)
-        return token, self._user_principal(user)
+        await self._audit.record(Actor("user", user.name, address), default, "login.succeeded", user.name)
+        return token, Found(session, user)
 
-    async def logout(self, token: str) -> None:
+    async def logout(self, session_id: str) -> None:
         """End a session."""
-        await asyncio.to_thread(self._metadata.delete_session, secrets.digest(token))
+        await asyncio.to_thread(self._metadata.delete_session, session_id)
 
     # ---------------------------------------------------------------------------------------------------------- keys
 
-    def list_keys(self, principal: Principal) -> list[ApiKey]:
-        """The keys that the caller may see: of the own tenant, or all for whom may choose."""
-        return self._metadata.list_keys(None if principal.may_choose_tenant else principal.tenant)
+    def list_keys(self, principal: Principal, tenant: str) -> list[ApiKey]:
+        """The keys that the caller may see: of the tenant, or all for whom may list those of every one."""
+        everywhere = principal.authority.access(ANY_TENANT)
+        access = principal.authority.access(tenant)
+        return [
+            key
+            for key in self._metadata.list_keys(None if everywhere.may(Permission.KEYS_READ) else tenant)
+            if access.may_on(Permission.KEYS_READ, "key", key.name)
+        ]
 
     async def create_key(
-        self, principal: Principal, name: str, tenant: str, permissions: Sequence[str], own_tenant: str
+        self, principal: Principal, actor: Actor, name: str, tenant: str, permissions: Sequence[str], own_tenant: str
     ) -> tuple[ApiKey, str]:
         """Make a key and return it with its secret. `tenant` empty is `own_tenant`, `*` lets the key choose.
 
@@ -174,11 +164,12 @@ class Accounts:
             raise InvalidRequest(f"a key needs a name of 1 to {MAX_NAME} printable characters.")
         if not wanted:
             raise InvalidRequest("a key needs at least one permission.", hint="logs:write is enough to send logs.")
-        if missing := expanded(wanted) - principal.permissions:
-            raise PermissionDenied(f"you cannot give away what you do not have: {', '.join(sorted(missing))}.")
         bound_to = "" if tenant == ANY_TENANT else parse_tenant(tenant or own_tenant)
-        if bound_to != principal.tenant and not principal.may_choose_tenant:
-            raise PermissionDenied(f"you can make keys of the tenant {principal.tenant} only.")
+        where = bound_to or ANY_TENANT
+        if not principal.authority.access(where).may_on(Permission.KEYS_WRITE, "key", name):
+            raise PermissionDenied(f"you cannot make keys of that name in {where!r}.")
+        role = Role("a key", "", tuple(Grant(permission) for permission in sorted(wanted)))
+        check_giving(principal.authority, [(role, where)])
         secret = secrets.new_key()
         key = ApiKey(
             secrets.new_id(),
@@ -188,32 +179,29 @@ class Accounts:
             bound_to,
             tuple(sorted(wanted)),
             self._now_ns(),
+            created_by=principal.name,
         )
         await asyncio.to_thread(self._metadata.create_key, key)
-        await self._audit.record(
-            bound_to or own_tenant, principal.name, "key.created", key.id,
-            name=key.name, tenant=bound_to or ANY_TENANT, permissions=", ".join(key.permissions),
-        )  # fmt: skip
+        await self._audit.record(actor, bound_to or own_tenant, "key.created", key.id, after=replace(key, hash=""))
         log.info("API key created", extra={"fields": {"key": key.id, "tenant": bound_to, "by": principal.name}})
         return key, secret
 
-    async def revoke_key(self, principal: Principal, key_id: str) -> None:
+    async def revoke_key(self, principal: Principal, actor: Actor, tenant: str, key_id: str) -> None:
         """Make a key useless at once. Raises `NotFound`."""
-        key = next((key for key in self.list_keys(principal) if key.id == key_id), None)
+        key = next((key for key in self.list_keys(principal, tenant) if key.id == key_id), None)
         if key is None:
             raise NotFound(f"there is no key with the id {key_id[:40]!r}.")
         await asyncio.to_thread(self._metadata.revoke_key, key_id, self._now_ns())
         self._keys.clear()
-        tenant = key.tenant or self._config().tenants.default
-        await self._audit.record(tenant, principal.name, "key.revoked", key_id, name=key.name)
+        await self._audit.record(actor, key.tenant or self._config().tenants.default, "key.revoked", key_id, name=key.name)
         log.info("API key revoked", extra={"fields": {"key": key_id, "by": principal.name}})
 
     # ------------------------------------------------------------------------------------------------------- tenants
 
     def list_tenants(self, principal: Principal) -> list[str]:
-        """The tenants that the caller may read, by name."""
-        if not principal.may_choose_tenant:
-            return [principal.tenant]
+        """The tenants that the caller reaches, by name."""
+        if not principal.authority.everywhere:
+            return sorted(principal.authority.tenants)
         return sorted({tenant.name for tenant in self._metadata.list_tenants()} | {principal.tenant})
 
     async def ensure_tenant(self, name: str) -> None:
@@ -240,12 +228,3 @@ class Accounts:
         for key_id, used in touched.items():
             self._metadata.touch_key(key_id, used)
         self._metadata.purge_sessions(self._now_ns())
-
-
-def bootstrap_admin(metadata: MetadataStore, configured: str, now_ns: int) -> str | None:
-    """Make the user `admin` when there are no users yet. The password, when it was made up here. Slow: hashes."""
-    if metadata.list_users():
-        return None
-    password = configured or secrets.new_password()
-    metadata.put_user(User(ADMIN, secrets.hash_password(password), (Permission.ADMIN.value,), now_ns))
-    return None if configured else password

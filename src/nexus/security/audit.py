@@ -1,21 +1,17 @@
-"""The audit log: who did what to what, per tenant, kept in the metadata. Details never hold secrets.
-
-Recorded are deletions, retention changes, API keys made and revoked, views removed, logins that worked or failed, and
-whatever else calls `record`. Each tenant keeps its newest `KEPT` entries; of failed logins, which strangers can cause, only
-the newest `KEPT_FAILURES`.
-"""
+"""The audit log: who did what to what, per tenant, kept in the metadata. Details never hold secrets."""
 
 from __future__ import annotations
 
 import asyncio
+import hashlib
 from collections.abc import Callable
 from typing import Final
 
-from nexus.storage.metadata.api import AuditRecord, MetadataStore
+import msgspec
 
-KEPT: Final = 100_000
-KEPT_FAILURES: Final = 2_000
-LOGIN_FAILED: Final = "login.failed"
+from nexus.security.actor import Actor
+from nexus.storage.metadata.api import AuditFilter, AuditRecord, MetadataStore
+
 MAX_TEXT: Final = 16_384
 """Characters of a detail; the rest is cut off."""
 
@@ -28,17 +24,32 @@ class Audit:
         self._metadata = metadata
         self._now_ns = now_ns
 
-    async def record(self, tenant: str, who: str, action: str, subject: str, /, **details: str | int) -> None:
-        """Write down that `who` did `action` (`deletion.started`) to `subject`; durable on return. Raises `StorageError`."""
+    async def record(
+        self,
+        actor: Actor,
+        tenant: str,
+        action: str,
+        subject: str,
+        /,
+        *,
+        before: object = None,
+        after: object = None,
+        outcome: str = "ok",
+        **details: str | int,
+    ) -> None:
+        """Write down that somebody did `action` (`deletion.started`) to `subject`; durable on return. Raises
+        `StorageError`."""
         texts = {name: str(value)[:MAX_TEXT] for name, value in details.items()}
-        entry = AuditRecord(self._now_ns(), tenant, who, action, subject, texts)
-        await asyncio.to_thread(self._metadata.add_audit, entry)
+        old, new = (msgspec.json.encode(state).decode() if state is not None else "" for state in (before, after))
+        entry = AuditRecord(
+            self._now_ns(), tenant, actor.name, action, subject, texts, actor.kind, actor.address, outcome, old, new
+        )
+        await asyncio.to_thread(self._metadata.add_audit, entry, _chain)
 
     def entries(self, tenant: str, limit: int) -> list[AuditRecord]:
         """Newest first."""
-        return self._metadata.list_audit(tenant, limit)
+        return self._metadata.list_audit(AuditFilter(tenant=tenant), limit=limit)
 
-    def tidy(self) -> None:
-        """Remove what goes beyond the bounds. Blocks."""
-        self._metadata.purge_audit(action=LOGIN_FAILED, keep=KEPT_FAILURES)
-        self._metadata.purge_audit(action="", keep=KEPT)
+
+def _chain(before: str, record: AuditRecord) -> str:
+    return hashlib.sha256(before.encode() + msgspec.json.encode(record)).hexdigest()

@@ -1,22 +1,30 @@
-"""The identity seam: from the headers of a request, or the metadata of a gRPC call, to who asks and for which tenant.
+"""The identity seam: from the headers of a request, or the metadata of a gRPC call, to who asks, for which tenant,
+and what they may do and see there.
 
-Credentials are a session cookie, or an API key as `Bearer`, `Splunk`, `ApiKey` or as the password of `Basic`; protocols
-with places of their own for a key name them at their routes (`with_key`). A key
-belongs to one tenant, or may choose one with `X-Scope-OrgID`; naming another one than one's own is refused.
+Credentials are a session cookie, or an API key as `Bearer`, `Splunk`, `ApiKey` or as the password of `Basic`;
+protocols with places of their own for a key name them at their routes (`with_key`). A request is about the
+principal's default tenant, or one that `X-Scope-OrgID` names and where the principal has a role; any other one is
+refused.
 """
 
 from __future__ import annotations
 
+import asyncio
 import base64
 import binascii
-from collections.abc import Iterable, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Mapping
 from dataclasses import dataclass
 from http.cookies import CookieError, SimpleCookie
 from typing import Final, Protocol
 
-from nexus.errors import PermissionDenied, Unauthenticated
+from nexus.config import Config
+from nexus.errors import NexusError, PermissionDenied, Unauthenticated
 from nexus.model.tenant import SELF_TENANT, parse_tenant
-from nexus.security.permissions import Permission
+from nexus.security import secrets
+from nexus.security.access import NO_ACCESS, NO_AUTHORITY, Access, Authority
+from nexus.security.authority import FULL_AUTHORITY, Authorities
+from nexus.security.permissions import SYSTEM, Permission
+from nexus.storage.metadata.api import ApiKey, MetadataStore, Session, User
 
 SESSION_COOKIE: Final = "nexus_session"
 COOKIE_GUARD: Final = "x-nexus-request"
@@ -25,19 +33,29 @@ TENANT_HEADER: Final = "x-scope-orgid"
 MAX_CREDENTIAL: Final = 4096
 
 _KEY_HINT: Final = "Send an API key as `Authorization: Bearer <key>`, or log in."
+_MUST: Final = {
+    "change_password": "the password has to be changed before anything else.",
+    "add_second_factor": "a second factor has to be added before anything else.",
+}
 
 
 @dataclass(frozen=True, slots=True)
 class Principal:
-    """Who asks. `kind` is `user`, `key`, `bootstrap` or `anonymous`; `by_cookie` calls for the forgery check."""
+    """Who asks. `kind` is `user`, `key`, `account` (a key of a service account), `bootstrap` or `anonymous`.
+
+    `tenant` is the one that requests without `X-Scope-OrgID` are about; `by_cookie` calls for the forgery check.
+    `must` is what a user has to do before anything else.
+    """
 
     kind: str
     id: str
     name: str
     tenant: str
-    permissions: frozenset[Permission] = frozenset()
-    may_choose_tenant: bool = False
+    authority: Authority = NO_AUTHORITY
     by_cookie: bool = False
+    session_id: str = ""
+    key_id: str = ""
+    must: str = ""
 
     @property
     def anonymous(self) -> bool:
@@ -45,71 +63,201 @@ class Principal:
         return self.kind == "anonymous"
 
     def may(self, permission: Permission) -> bool:
-        """Is this allowed?"""
-        return permission in self.permissions
+        """Is this allowed in the default tenant?"""
+        return self.authority.access(self.tenant).may(permission)
 
 
 ANONYMOUS: Final = Principal("anonymous", "", "", "")
 
 
-class Credentials(Protocol):
-    """Where credentials are looked up: `nexus.security.accounts.Accounts`."""
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """Somebody who was let in: who, for which tenant, and what they may do and see there. `fresh_token` takes the
+    place of the session's token, when it is not empty."""
 
-    def by_key(self, secret: str) -> Principal | None:
-        """Whose API key this is."""
+    principal: Principal
+    tenant: str
+    access: Access
+    fresh_token: str = ""
+
+
+class FoundSession(Protocol):
+    """A session that lasts, and whose it is."""
+
+    @property
+    def session(self) -> Session:
+        """The session."""
         ...
 
-    async def by_session(self, token: str) -> Principal | None:
-        """Whose session this is."""
+    @property
+    def user(self) -> User:
+        """Whose it is."""
         ...
+
+    @property
+    def fresh_token(self) -> str:
+        """Its new token when it was rotated just now, else empty."""
+        ...
+
+
+class SessionSource(Protocol):
+    """Where sessions are looked up."""
+
+    async def by_token(self, token: str) -> FoundSession | None:
+        """The session of a token; None when there is none, or it has ended."""
+        ...
+
+
+class KeySource(Protocol):
+    """Where API keys are looked up."""
+
+    async def by_secret(self, secret: str) -> ApiKey | None:
+        """The key with that secret; None when there is none, or it does not count any more."""
+        ...
+
+
+Duty = Callable[[User, Session, Authority], Awaitable[str]]
+"""What a user must do before anything else (`Principal.must`)."""
+
+
+async def password_duty(user: User, session: Session, authority: Authority) -> str:
+    """Whoever got a password from somebody else changes it first."""
+    return "change_password" if user.must_change_password else ""
 
 
 class Authenticator:
-    """Turns headers into a principal and a tenant."""
+    """Turns headers into a principal, a tenant, and the access there."""
 
-    def __init__(self, credentials: Credentials) -> None:
-        """Look credentials up there."""
-        self._credentials = credentials
+    def __init__(
+        self,
+        sessions: SessionSource,
+        keys: KeySource,
+        authorities: Authorities,
+        metadata: MetadataStore,
+        config: Callable[[], Config],
+        now_ns: Callable[[], int],
+        duty: Duty = password_duty,
+    ) -> None:
+        """`config` gives the current configuration, `now_ns` the time."""
+        self._sessions = sessions
+        self._keys = keys
+        self._authorities = authorities
+        self._metadata = metadata
+        self._config = config
+        self._now_ns = now_ns
+        self._duty = duty
+        self._bootstrap = secrets.digest(config().bootstrap.token) if config().bootstrap.token else ""
 
-    async def enter(self, headers: Mapping[str, str], permission: Permission | None) -> tuple[Principal, str]:
-        """Let a caller in who holds the permission (None: any that is known); the tenant is the one the request is about.
+    async def enter(self, headers: Mapping[str, str], permission: Permission | None, *, own: bool = False) -> Entry:
+        """Let a caller in who holds the permission in the tenant that the request is about (None: any that is known).
 
-        Header names are lower case. Raises `Unauthenticated`, `PermissionDenied`, `InvalidRequest`.
+        `own` doors are for a user himself, also when he must do something first. Header names are lower case. Raises
+        `Unauthenticated`, `PermissionDenied`, `InvalidRequest`.
         """
-        principal = await self.authenticate(headers)
-        if permission is not None and not principal.may(permission):
-            raise PermissionDenied(
-                f"{principal.kind} {principal.name!r} lacks the permission {permission.value}.",
-                hint="Use a key that has it; an administrator can make one.",
-            )
-        tenant = chosen_tenant(principal, headers)
-        if permission is Permission.LOGS_WRITE and tenant == SELF_TENANT:
-            raise PermissionDenied(f"only Nexus itself writes to the tenant {SELF_TENANT}.")
-        return principal, tenant
+        principal, fresh = await self._authenticate(headers)
+        return self._admit(principal, headers, permission, own, fresh)
 
-    async def recognise(self, headers: Mapping[str, str]) -> tuple[Principal, str]:
-        """Who asks at a public door; `ANONYMOUS` without valid credentials."""
+    async def again(self, before: Entry, headers: Mapping[str, str], permission: Permission) -> Entry:
+        """The same for a conversation that goes on: what counts now. Raises as `enter` does."""
+        principal = before.principal
+        if not principal.session_id:
+            return await self.enter(headers, permission)
+        # By the session and not by its token, which may have been exchanged since.
+        user, sessions = await asyncio.to_thread(self._session_of, principal.id)
+        session = next((one for one in sessions if one.id == principal.session_id), None)
+        if user is None or user.disabled or session is None:
+            raise Unauthenticated("the session has ended.", hint="Log in again.")
+        return self._admit(await self._of_session(user, session), headers, permission, False, "")
+
+    async def recognise(self, headers: Mapping[str, str]) -> Entry:
+        """Who asks at a public door; `ANONYMOUS` without valid credentials. A tenant that is out of reach is not
+        heard of."""
         try:
-            principal = await self.authenticate(headers)
+            principal, fresh = await self._authenticate(headers)
         except Unauthenticated:
-            return ANONYMOUS, ""
-        return principal, principal.tenant
+            return Entry(ANONYMOUS, "", NO_ACCESS)
+        try:
+            tenant = chosen_tenant(principal, headers)
+        except NexusError:
+            tenant = principal.tenant
+        return Entry(principal, tenant, principal.authority.access(tenant), fresh)
 
     async def authenticate(self, headers: Mapping[str, str]) -> Principal:
         """Who asks. An `Authorization` header goes before a cookie. Raises `Unauthenticated`."""
+        return (await self._authenticate(headers))[0]
+
+    def _admit(
+        self, principal: Principal, headers: Mapping[str, str], permission: Permission | None, own: bool, fresh: str
+    ) -> Entry:
+        if own and principal.kind != "user":
+            raise PermissionDenied(f"this is for users; {principal.kind} {principal.name!r} is none.", hint="Log in.")
+        if principal.must and not own:
+            raise PermissionDenied(_MUST.get(principal.must, "something has to be done first."), hint="See your profile.")
+        tenant = chosen_tenant(principal, headers)
+        access = principal.authority.access(tenant)
+        if permission is not None and not access.may(permission):
+            raise PermissionDenied(
+                f"{principal.kind} {principal.name!r} lacks the permission {permission.value} in the tenant {tenant}.",
+                hint="It counts only when held in every tenant."
+                if permission in SYSTEM and principal.authority.roles
+                else "Use a key that has it; an administrator can make one.",
+            )
+        if permission is Permission.LOGS_WRITE and tenant == SELF_TENANT:
+            raise PermissionDenied(f"only Nexus itself writes to the tenant {SELF_TENANT}.")
+        return Entry(principal, tenant, access, fresh)
+
+    async def _authenticate(self, headers: Mapping[str, str]) -> tuple[Principal, str]:
         authorization = headers.get("authorization")
         if authorization is not None:
-            principal = self._credentials.by_key(key_of(authorization))
+            principal = await self._by_key(key_of(authorization))
             if principal is None:
                 raise Unauthenticated("the API key is not valid; it may have been revoked.", hint=_KEY_HINT)
-            return principal
+            return principal, ""
         token = session_token(headers)
         if not token:
             raise Unauthenticated("the request carries no credentials.", hint=_KEY_HINT)
-        session = await self._credentials.by_session(token)
-        if session is None:
+        found = await self._sessions.by_token(token)
+        if found is None or found.user.disabled:
             raise Unauthenticated("the session has ended.", hint="Log in again.")
-        return session
+        return await self._of_session(found.user, found.session), found.fresh_token
+
+    async def _by_key(self, secret: str) -> Principal | None:
+        if self._bootstrap and secrets.equal(secrets.digest(secret), self._bootstrap):
+            return Principal("bootstrap", "bootstrap", "bootstrap", self._config().tenants.default, FULL_AUTHORITY)
+        key = await self._keys.by_secret(secret)
+        if key is None:
+            return None
+        authority = await self._authorities.of_key(key)
+        tenant = key.tenant or default_tenant(authority, self._config().tenants.default)
+        if not key.account:
+            return Principal("key", key.id, key.name, tenant, authority, key_id=key.id)
+        account = await self._authorities.account(key.account)
+        if account is None:
+            return None
+        return Principal("account", account.id, account.name, tenant, authority, key_id=key.id)
+
+    async def _of_session(self, user: User, session: Session) -> Principal:
+        authority = await self._authorities.of_user(user.name)
+        return Principal(
+            "user",
+            user.name,
+            user.name,
+            default_tenant(authority, self._config().tenants.default),
+            authority,
+            by_cookie=True,
+            session_id=session.id,
+            must=await self._duty(user, session, authority),
+        )
+
+    def _session_of(self, name: str) -> tuple[User | None, list[Session]]:
+        return self._metadata.get_user(name), self._metadata.list_sessions(name, self._now_ns())
+
+
+def default_tenant(authority: Authority, configured: str) -> str:
+    """The tenant of requests that name none: the configured one when it is in reach."""
+    if authority.reaches(configured) or not authority.tenants:
+        return configured
+    return min(authority.tenants)
 
 
 def chosen_tenant(principal: Principal, headers: Mapping[str, str]) -> str:
@@ -118,10 +266,10 @@ def chosen_tenant(principal: Principal, headers: Mapping[str, str]) -> str:
     if wanted is None or wanted == principal.tenant:
         return principal.tenant
     tenant = parse_tenant(wanted)
-    if not principal.may_choose_tenant:
+    if not principal.authority.reaches(tenant):
         raise PermissionDenied(
             f"{principal.kind} {principal.name!r} belongs to the tenant {principal.tenant}, not to {tenant}.",
-            hint="Leave X-Scope-OrgID out, or use a key that may choose a tenant.",
+            hint="Leave X-Scope-OrgID out, or ask an administrator for a role in that tenant.",
         )
     return tenant
 

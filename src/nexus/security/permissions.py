@@ -49,6 +49,42 @@ SYSTEM: Final = frozenset(
 )  # fmt: skip
 """Permissions about what no single tenant owns: they count only when held in every tenant."""
 
+DESCRIPTIONS: Final = {
+    Permission.LOGS_READ: "Search, count, follow and export log records",
+    Permission.LOGS_WRITE: "Send log records",
+    Permission.LOGS_DELETE: "Delete log records for good",
+    Permission.RETENTION_READ: "See how long records are kept",
+    Permission.RETENTION_WRITE: "Change how long records are kept",
+    Permission.PIPELINES_READ: "See pipelines and what their steps have done",
+    Permission.PIPELINES_WRITE: "Change pipelines",
+    Permission.VIEWS_READ: "Open saved views and short links",
+    Permission.VIEWS_WRITE: "Save views and make short links",
+    Permission.AUDIT_READ: "Read, export and verify the audit log",
+    Permission.SQL_READ: "Run read-only SQL over records",
+    Permission.KEYS_READ: "List API keys",
+    Permission.KEYS_WRITE: "Make, rotate and revoke API keys",
+    Permission.QUERIES_READ: "See which queries run",
+    Permission.QUERIES_CANCEL: "Cancel running queries",
+    Permission.TENANTS_READ: "List tenants",
+    Permission.TENANTS_WRITE: "Make, change and delete tenants",
+    Permission.USERS_READ: "See users, teams and service accounts",
+    Permission.USERS_WRITE: "Make and change users, teams and service accounts",
+    Permission.ROLES_READ: "See roles and what they show",
+    Permission.ROLES_WRITE: "Make and change roles",
+    Permission.LIMITS_READ: "See limits and their use",
+    Permission.LIMITS_WRITE: "Change limits",
+    Permission.METRICS_READ: "Read the metrics of Nexus itself",
+    Permission.API_READ: "See facts about this server and the API description",
+    Permission.ADMIN: "Everything",
+}
+RESOURCES: Final = {
+    Permission.PIPELINES_WRITE: ("pipeline",),
+    Permission.KEYS_READ: ("key",),
+    Permission.KEYS_WRITE: ("key",),
+}
+"""Kinds of resources, by name, that a permission can be limited to; tenants are chosen where a role is given, signals by the
+permission itself."""
+
 _VIEWER: Final = frozenset(
     {Permission.LOGS_READ, Permission.SQL_READ, Permission.QUERIES_READ, Permission.VIEWS_READ, Permission.PIPELINES_READ,
      Permission.RETENTION_READ, Permission.TENANTS_READ, Permission.API_READ}
@@ -69,6 +105,14 @@ ROLES: Final = {
     ),
 }  # fmt: skip
 """The built-in roles. Who sends only needs no role: an API key with `logs:write`."""
+
+ROLE_DESCRIPTIONS: Final = {
+    "viewer": "Sees records, views and pipelines, and changes nothing",
+    "editor": "Viewer who saves views and cancels queries",
+    "operator": "Editor who runs what comes in: pipelines, retention, deletions, API keys",
+    "admin": "Everything",
+    "auditor": "Reads the audit log and sees who may do what, but no records",
+}
 
 
 def parse_permissions(names: Iterable[str]) -> frozenset[Permission]:

@@ -13,6 +13,7 @@ from nexus.pipeline.http import HttpReceiver
 from nexus.server.api import loki, operations
 from nexus.server.api.elasticsearch import routes as elasticsearch
 from nexus.server.api.nexus_v1 import (
+    accounts,
     admin,
     audit,
     auth,
@@ -25,7 +26,10 @@ from nexus.server.api.nexus_v1 import (
     pipelines,
     queries,
     retention,
+    roles,
     sql,
+    teams,
+    users,
     views,
 )
 from nexus.server.dispatch import Dispatcher
@@ -53,6 +57,10 @@ _TABLES: Final = (
     deletions.ROUTES,
     retention.ROUTES,
     audit.ROUTES,
+    users.ROUTES,
+    teams.ROUTES,
+    roles.ROUTES,
+    accounts.ROUTES,
     loki.ROUTES,
 )
 

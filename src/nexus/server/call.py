@@ -11,9 +11,12 @@ from urllib.parse import parse_qsl
 import msgspec
 from msgspec import Struct
 
-from nexus.errors import InvalidRequest
+from nexus.errors import InvalidRequest, PermissionDenied
 from nexus.pipeline.body import ClientGone, Receive
-from nexus.security.identity import Principal
+from nexus.security.access import NO_ACCESS, Access
+from nexus.security.actor import Actor
+from nexus.security.identity import Entry, Principal
+from nexus.security.permissions import Permission
 from nexus.server.services import Services
 
 Send = Callable[[Any], Awaitable[None]]
@@ -23,7 +26,8 @@ S = TypeVar("S", bound=Struct)
 
 @dataclass(slots=True)
 class Call:
-    """One request on its way through a handler. Header names are lower case."""
+    """One request on its way through a handler. Header names are lower case; `access` is what the principal may do
+    and see in the tenant of the request."""
 
     scope: dict[str, Any]
     receive: Receive
@@ -37,12 +41,35 @@ class Call:
     """The request's body as it came, decompressed, on routes that ask for it (`Route.raw`)."""
     send: Send | None = None
     """The other direction of a WebSocket."""
+    access: Access = NO_ACCESS
 
     @property
     def address(self) -> str:
         """The client's address."""
         client = self.scope.get("client")
         return client[0] if client else ""
+
+    @property
+    def actor(self) -> Actor:
+        """Who asks, for the audit log."""
+        return Actor(self.principal.kind, self.principal.name, self.address)
+
+    @property
+    def entry(self) -> Entry:
+        """What the caller was let in with."""
+        return Entry(self.principal, self.tenant, self.access)
+
+    def may(self, permission: Permission) -> bool:
+        """Is this allowed in the tenant of the request?"""
+        return self.access.may(permission)
+
+    def check_sees_all(self, what: str) -> None:
+        """Refuse what concerns records that the caller does not see whole. Raises `PermissionDenied`."""
+        if not self.access.unrestricted:
+            raise PermissionDenied(
+                f"{what} concerns every record of the tenant {self.tenant}, and you do not see all of them, or not whole.",
+                hint="Ask somebody whose roles have no policy and no masked fields.",
+            )
 
     @property
     def query(self) -> tuple[tuple[str, str], ...]:

@@ -17,6 +17,7 @@ from nexus.errors import InvalidRequest, NexusError, Overloaded
 from nexus.query import policy
 from nexus.query.logs import lower, parse
 from nexus.query.plan import Count, LogScan, Scoped, TimeRange
+from nexus.security.actor import SYSTEM, Actor
 from nexus.security.audit import Audit
 from nexus.storage.api import ErasureFailed, LogLifecycle
 from nexus.storage.metadata.api import MetadataStore, StoredDeletion
@@ -43,7 +44,7 @@ class Deletions:
         self._now_ns = now_ns
         self._wake = asyncio.Event()
 
-    async def add(self, deletion: StoredDeletion) -> None:
+    async def add(self, deletion: StoredDeletion, actor: Actor) -> None:
         """Write a deletion down, to begin when those before it have ended. Raises `Overloaded`, `StorageError`."""
         if len(self._metadata.open_deletions()) >= MAX_OPEN:
             raise Overloaded(
@@ -51,7 +52,7 @@ class Deletions:
             )
         await asyncio.to_thread(self._metadata.put_deletion, deletion)
         await self._audit.record(
-            deletion.tenant, deletion.requested_by, "deletion.started", deletion.id,
+            actor, deletion.tenant, "deletion.started", deletion.id,
             query=deletion.query, reason=deletion.reason, records=deletion.records,
             **{"from": _shown(deletion.start), "to": _shown(deletion.end)},
         )  # fmt: skip
@@ -84,8 +85,8 @@ class Deletions:
         else:
             deletion = await self._note(deletion, state="done", parts_left=0, error="", finished_at=self._now_ns())
         await self._audit.record(
-            deletion.tenant, deletion.requested_by, f"deletion.{deletion.state}", deletion.id,
-            records=deletion.records, error=deletion.error,
+            SYSTEM, deletion.tenant, f"deletion.{deletion.state}", deletion.id,
+            requested_by=deletion.requested_by, records=deletion.records, error=deletion.error,
         )  # fmt: skip
 
     async def _patiently(
@@ -146,9 +147,10 @@ def scan(query: str, start: int | None, end: int | None, now_ns: int) -> LogScan
 
 
 def scoped(deletion: StoredDeletion) -> Scoped:
-    """The records of a deletion, closed over its tenant."""
+    """The records of a deletion, closed over its tenant and what its asker could see."""
     plan = Count(scan(deletion.query, deletion.start, deletion.end, deletion.created_at))
-    return policy.scope(plan, tenant=deletion.tenant, query_id=f"deletion-{deletion.id}")
+    visible = lower(parse(deletion.policy).root, now_ns=deletion.created_at) if deletion.policy else None
+    return policy.scope(plan, tenant=deletion.tenant, policy=visible, query_id=f"deletion-{deletion.id}")
 
 
 def _shown(ns: int | None) -> str:

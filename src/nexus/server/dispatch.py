@@ -20,11 +20,12 @@ from nexus.pipeline.decode import decompress
 from nexus.pipeline.http import HttpReceiver, Reply, Request
 from nexus.pipeline.inspection import Inspection, inspecting, wanted
 from nexus.pipeline.topology import Delivery
-from nexus.security.identity import COOKIE_GUARD, TENANT_HEADER, Principal, with_key
+from nexus.security.identity import COOKIE_GUARD, TENANT_HEADER, Entry, Principal, with_key
 from nexus.security.permissions import Permission
 from nexus.server.call import Call, parse_payload, query_pairs
+from nexus.server.cookies import session_cookie
 from nexus.server.errors import Forbidden, MethodNotAllowed, error_response, json_response
-from nexus.server.routes import WEBSOCKET, Match, Route, Router
+from nexus.server.routes import SELF, WEBSOCKET, Match, Route, Router
 from nexus.server.services import Services
 from nexus.server.static import UI_PATHS, StaticFiles, takes_html
 
@@ -43,6 +44,9 @@ _HEADERS: Final = [
     (b"cross-origin-resource-policy", b"same-origin"),
 ]
 _CLOSED_POLICY: Final = (b"content-security-policy", b"default-src 'none'; frame-ancestors 'none'")
+
+_FRESH: Final = "nexus.fresh_token"
+"""Place in the scope of a token that takes the place of the session's."""
 
 Send = Callable[[Any], Awaitable[None]]
 
@@ -79,9 +83,10 @@ class Dispatcher:
             nonlocal status
             if message["type"] == "websocket.accept":
                 status = 101
+                message["headers"] = [*message.get("headers", ()), *cookies(scope, message)]
             elif message["type"] in ("http.response.start", "websocket.http.response.start"):
                 status = message["status"]
-                message["headers"] = _with_security(message.get("headers", ()))
+                message["headers"] = [*_with_security(message.get("headers", ())), *cookies(scope, message)]
             await send(message)
 
         match = self._router.find(scope["method"], scope["path"])
@@ -121,7 +126,7 @@ class Dispatcher:
             return await self._deliver(match, scope, receive, headers)
         query_id = ""
         try:
-            principal, tenant = await self._enter(route, scope, headers)
+            entry = await self._enter(route, scope, headers)
             payload, body = None, b""
             if route.request is not None or route.raw:
                 with Lease(self._budget) as lease:
@@ -131,22 +136,29 @@ class Dispatcher:
             if route.request is not None:
                 payload = parse_payload(body, route.request)
                 query_id = getattr(payload, "query_id", "")
-            call = Call(scope, receive, headers, self._services, principal, tenant, match.parameters, payload, body, send)
+            call = Call(
+                scope, receive, headers, self._services, entry.principal, entry.tenant, match.parameters, payload,
+                body, send, entry.access,
+            )  # fmt: skip
             assert route.handler is not None
             return await route.handler(call)
         except NexusError as error:
             return route.refuse(error) if route.refuse else error_response(error, query_id)
 
-    async def _enter(self, route: Route, scope: dict[str, Any], headers: dict[str, str]) -> tuple[Principal, str]:
+    async def _enter(self, route: Route, scope: dict[str, Any], headers: dict[str, str]) -> Entry:
         authenticator = self._services.authenticator
         named = route.method == WEBSOCKET or route.tenant_argument
         if named and (tenant := dict(query_pairs(scope)).get("tenant")):
             # Browsers cannot set headers on a WebSocket or a download.
             headers.setdefault(TENANT_HEADER, tenant)
         if route.public:
-            return await authenticator.recognise(headers)
+            entry = await authenticator.recognise(headers)
+            scope[_FRESH] = entry.fresh_token
+            return entry
         permission = route.permission if isinstance(route.permission, Permission) else None
-        principal, chosen = await authenticator.enter(headers, permission)
+        entry = await authenticator.enter(headers, permission, own=route.permission is SELF)
+        scope[_FRESH] = entry.fresh_token
+        principal = entry.principal
         if scope["method"] == WEBSOCKET:
             check_origin(principal, headers)
         elif principal.by_cookie and scope["method"] not in SAFE_METHODS and headers.get(COOKIE_GUARD) != "1":
@@ -154,7 +166,7 @@ class Dispatcher:
                 "a request with a session cookie that changes something needs the header X-Nexus-Request: 1.",
                 hint="Add the header, or use an API key.",
             )
-        return principal, chosen
+        return entry
 
     async def _deliver(self, match: Match, scope: dict[str, Any], receive: Any, headers: dict[str, str]) -> Response:
         route, parameters = match.route, match.parameters
@@ -165,7 +177,7 @@ class Dispatcher:
         try:
             if route.keys:
                 headers = with_key(headers, route.keys, query_pairs(scope), parameters)
-            _, tenant = await self._enter(route, scope, headers)
+            tenant = (await self._enter(route, scope, headers)).tenant
             services.topology.check_open()
             request = Request(scope["path"], headers, query_pairs(scope), scope["method"], parameters)
             with Lease(services.budget) as lease:
@@ -266,6 +278,14 @@ def header_map(scope: dict[str, Any]) -> dict[str, str]:
             value = f"{headers[name]}{'; ' if name == 'cookie' else ', '}{value}"
         headers[name] = value
     return headers
+
+
+def cookies(scope: Mapping[str, Any], message: Mapping[str, Any]) -> list[tuple[bytes, bytes]]:
+    """The cookie of a session whose token was exchanged, unless the answer sets one itself."""
+    fresh = scope.get(_FRESH)
+    if not fresh or any(name.lower() == b"set-cookie" for name, _ in message.get("headers", ())):
+        return []
+    return [(b"set-cookie", session_cookie(scope, fresh))]
 
 
 def _with_security(headers: Any) -> list[tuple[bytes, bytes]]:

@@ -26,15 +26,17 @@ BASE: Final = "/api/nexus/v1"
 
 
 class Access(Enum):
-    """Doors that ask for no permission: anybody's, and those of anybody with valid credentials, whose answers hold no data
-    (what a client asks before it sends or queries)."""
+    """Doors that ask for no permission: anybody's, those of anybody with valid credentials, whose answers hold no
+    data (what a client asks before it sends or queries), and those of a user about himself."""
 
     PUBLIC = "public"
     KNOWN = "known"
+    SELF = "self"
 
 
 PUBLIC: Final = Access.PUBLIC
 KNOWN: Final = Access.KNOWN
+SELF: Final = Access.SELF
 WEBSOCKET: Final = "WEBSOCKET"
 """Method of routes that open a WebSocket."""
 
@@ -170,6 +172,8 @@ def check(route: Route) -> None:
     permission: Any = route.permission
     if not isinstance(permission, Permission | Access):
         raise ConfigError(f"the route {route.method} {route.path} asks for no permission.")
+    if permission is SELF and not route.path.startswith(f"{BASE}/profile"):
+        raise ConfigError(f"the route {route.method} {route.path} is not about the user himself.")
     if route.public and not _PUBLIC_PATHS.fullmatch(route.path):
         raise ConfigError(f"the route {route.method} {route.path} may not be public.")
     if (route.handler is None) == (route.receiver is None):

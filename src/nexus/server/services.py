@@ -15,7 +15,9 @@ if TYPE_CHECKING:
     from nexus.pipeline.topology import Topology
     from nexus.security.accounts import Accounts
     from nexus.security.audit import Audit
+    from nexus.security.authority import Authorities
     from nexus.security.identity import Authenticator
+    from nexus.security.users import Users
     from nexus.server.deletions import Deletions
     from nexus.server.queries import RunningQueries
     from nexus.server.sockets import Sockets
@@ -65,6 +67,7 @@ class Services:
     registry: Registry
     store: LogStore
     accounts: Accounts
+    authorities: Authorities
     authenticator: Authenticator
     topology: Topology
     budget: Budget
@@ -78,6 +81,7 @@ class Services:
     now_ns: Callable[[], int]
     metadata: MetadataStore
     audit: Audit
+    users: Users
     lifecycle: LogLifecycle
     deletions: Deletions
     running: Callable[[str], Sequence[RunningQuery]] = lambda tenant: ()

@@ -1,23 +1,35 @@
 """The metadata contract, in sentences.
 
-Calls are short and synchronous; every change is durable when the call returns, and seen by every later call. Any thread
-may call. Times are nanoseconds since the Unix epoch and handed in. Secrets come in hashed: a store never sees a
-password, a key or a session token. What cannot be stored because the disk fails raises `StorageError`.
+Calls are synchronous; every change is durable when the call returns, and seen by every later call, in any process. Any
+thread may call. Times are nanoseconds since the Unix epoch and handed in. Secrets come in hashed: a store never sees a
+password, a key or a session token.
+
+No call is fast: in SQLite a lookup takes about 10 us, but in PostgreSQL it travels, and waits for a server that is away. So
+no call is made on an event loop: what every request asks for (keys, sessions, roles, tenants) is kept for a few seconds by
+its module in `security/`, everything else goes through `asyncio.to_thread`.
+
+What cannot be read or stored, because a disk or a server fails, raises `StorageError`; the same call may succeed later. So
+does what refers to nothing (a session of nobody), or is there already where it must be new. Characters that databases cannot
+keep (NUL, halves of surrogate pairs) are replaced; integers beyond 64 bits raise `InvalidRequest`.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Protocol
+from typing import Any, Final, Protocol
+
+TENANT_SETTINGS: Final = ("pipelines:",)
+"""How the names of settings begin that belong to a tenant; its name is the rest. They go with it."""
 
 
 @dataclass(frozen=True, slots=True)
 class User:
     """Somebody who can log in; `name` is lower case. `password_hash` is in PHC form, empty for whom has no password.
 
-    `source` is `local`, `oidc:<provider>` or `scim`, `external_id` the name there. `totp` is the encrypted secret of the second
-    factor, empty when there is none, `totp_step` the last time step that was used; `recovery` are hashes of codes not used yet.
+    `source` is `local`, `oidc:<provider>` or `scim`, `external_id` the name there. `totp` is the encrypted secret of the
+    second factor, empty when there is none, `totp_step` the last time step that was used; `recovery` are hashes of codes not
+    used yet.
     """
 
     name: str
@@ -40,8 +52,8 @@ class User:
 class Session:
     """A login. `token_hash` is what it is looked up by; the hash before the last rotation counts until `previous_until`.
 
-    `method` says how (`password`, `password+totp`, `passkey`, `oidc`). Of a single sign-on, `issuer` and `issuer_session` name
-    the session there, for logging out from there.
+    `method` says how (`password`, `password+totp`, `passkey`, `oidc`). Of a single sign-on, `issuer` and `issuer_session`
+    name the session there, for logging out from there.
     """
 
     id: str
@@ -76,8 +88,8 @@ class Passkey:
 
 @dataclass(frozen=True, slots=True)
 class Ticket:
-    """Something that is used once: a link to a new password, a login that waits for its second factor, a challenge, a sign-on
-    under way. `data` is JSON."""
+    """Something that is used once: a link to a new password, a login that waits for its second factor, a challenge, a
+    sign-on under way. `data` is JSON."""
 
     hash: str
     kind: str
@@ -88,8 +100,8 @@ class Ticket:
 
 @dataclass(frozen=True, slots=True)
 class StoredRole:
-    """A role that somebody made. `grants` are (permission, resource) with `*` for all, or `pipeline:web-*`; `policy` is a query
-    of the search language, empty for every record; `masked` are names of fields."""
+    """A role that somebody made. `grants` are (permission, resource) with `*` for all, or `pipeline:web-*`; `policy` is a
+    query of the search language, empty for every record; `masked` are names of fields."""
 
     name: str
     description: str
@@ -115,8 +127,8 @@ class Team:
 
 @dataclass(frozen=True, slots=True)
 class Binding:
-    """A role that a subject has in a tenant (`*`: in every one). `subject_kind` is `user`, `team` or `account`; a user is named
-    by name, the others by id."""
+    """A role that a subject has in a tenant (`*`: in every one). `subject_kind` is `user`, `team` or `account`; a user is
+    named by name, the others by id."""
 
     id: str
     subject_kind: str
@@ -141,8 +153,8 @@ class ServiceAccount:
 class ApiKey:
     """A credential for programs. `tenant` is empty for keys that may choose one; `prefix` is shown to people.
 
-    A key has `permissions` of its own, or those of a `role`, or those of a service `account`. `signals` that it may write, empty
-    for all. After a rotation the old secret counts until `previous_until`. `expires_at` 0 is never.
+    A key has `permissions` of its own, or those of a `role`, or those of a service `account`. `signals` that it may write,
+    empty for all. After a rotation the old secret counts until `previous_until`. `expires_at` 0 is never.
     """
 
     id: str
@@ -165,7 +177,8 @@ class ApiKey:
 
 @dataclass(frozen=True, slots=True)
 class Tenant:
-    """A tenant that was written to, or made by hand. One with `deleted_at` is being removed: nothing enters, nothing is seen."""
+    """A tenant that was written to, or made by hand. One with `deleted_at` is being removed: nothing enters, nothing is
+    seen."""
 
     name: str
     created_at: int
@@ -176,8 +189,8 @@ class Tenant:
 
 @dataclass(frozen=True, slots=True)
 class StoredLimits:
-    """Limits that somebody set. `scope` is `tenant`, `key`, `user` or `address`; `subject` `*` stands for each one without limits
-    of its own. `limits` by name, see `security.limits`."""
+    """Limits that somebody set. `scope` is `tenant`, `key`, `user` or `address`; `subject` `*` stands for each one without
+    limits of its own. `limits` by name, see `security.limits`."""
 
     scope: str
     subject: str
@@ -246,10 +259,11 @@ class StoredDeletion:
 
 @dataclass(frozen=True, slots=True)
 class AuditRecord:
-    """Who (`kind` of principal, name, from which address) did what to what, in which tenant, with which outcome (`ok`, or the
-    code of the error); `before` and `after` are JSON with secrets masked, empty when nothing changed.
+    """Who (`kind` of principal, name, from which address) did what to what, in which tenant, with which outcome (`ok`, or
+    the code of the error); `before` and `after` are JSON with secrets masked, empty when nothing changed.
 
-    `number` counts from 1 without gaps; `hash` chains the records: see `security.audit`. Both are 0 and empty before it is stored.
+    `number` counts from 1 without gaps; `hash` chains the records: see `security.audit`. Both are 0 and empty before it is
+    stored.
     """
 
     at: int
@@ -269,7 +283,8 @@ class AuditRecord:
 
 @dataclass(frozen=True, slots=True)
 class AuditCheckpoint:
-    """A signature over the chain up to and with the record `number`; `first` is the oldest record that retention has left."""
+    """A signature over the chain up to and with the record `number`; `first` is the oldest record that retention has
+    left."""
 
     number: int
     at: int
@@ -280,7 +295,8 @@ class AuditCheckpoint:
 
 @dataclass(frozen=True, slots=True)
 class AuditFilter:
-    """Which records of the log: empty and None are any. `tenant` is one; `text` occurs anywhere, without case."""
+    """Which records of the log: empty and None are any. `start` counts, `end` does not. `text` occurs in who, action,
+    subject, address, tenant, details or changes; upper and lower case of ASCII letters are the same."""
 
     tenant: str = ""
     who: str = ""
@@ -293,7 +309,8 @@ class AuditFilter:
 
 
 class MetadataStore(Protocol):
-    """Users and how they log in, roles, teams, keys, tenants, limits, settings, views, links, retention, deletions, audit."""
+    """Users and how they log in, roles, teams, keys, tenants, limits, settings, views, links, retention, deletions,
+    audit."""
 
     # users
 
@@ -306,7 +323,12 @@ class MetadataStore(Protocol):
         ...
 
     def put_user(self, user: User) -> None:
-        """Create or replace a user; sessions, passkeys and memberships stay."""
+        """Create or replace a user; sessions, passkeys and memberships stay. Read the user anew after `use_totp`,
+        `use_recovery` or `note_login`: what was read before them would undo them."""
+        ...
+
+    def note_login(self, name: str, at: int) -> None:
+        """Note when a user logged in last, and change nothing else."""
         ...
 
     def use_totp(self, name: str, step: int) -> bool:
@@ -364,7 +386,7 @@ class MetadataStore(Protocol):
         ...
 
     def put_passkey(self, passkey: Passkey) -> None:
-        """Create or replace a passkey."""
+        """Create or replace a passkey. Raises `Conflict` when it is another user's."""
         ...
 
     def get_passkey(self, id: str) -> Passkey | None:
@@ -406,8 +428,8 @@ class MetadataStore(Protocol):
         ...
 
     def put_team(self, team: Team) -> None:
-        """Create or replace a team with its members. Raises `Conflict` when another one has the name, `NotFound` for a member
-        who does not exist."""
+        """Create or replace a team with its members. Raises `Conflict` when another one has the name, `NotFound` for a
+        member who does not exist."""
         ...
 
     def get_team(self, id: str) -> Team | None:
@@ -457,7 +479,8 @@ class MetadataStore(Protocol):
         ...
 
     def find_key(self, hash: str, now: int) -> ApiKey | None:
-        """The key with this hash, or with this as its previous one while that counts, unless it was revoked or has expired."""
+        """The key with this hash, or with this as its previous one while that counts, unless it was revoked or has
+        expired."""
         ...
 
     def get_key(self, id: str) -> ApiKey | None:
@@ -491,8 +514,8 @@ class MetadataStore(Protocol):
         ...
 
     def delete_tenant(self, name: str) -> bool:
-        """Remove what is known of a tenant: views, links, retention, deletions, keys, bindings, limits, settings and itself; the
-        audit log stays. False when there is none."""
+        """Remove what is known of a tenant: views, links, retention, deletions, keys, bindings, limits, settings and itself;
+        the audit log stays. False when there is none."""
         ...
 
     def list_tenants(self) -> list[Tenant]:
@@ -575,8 +598,9 @@ class MetadataStore(Protocol):
     # audit
 
     def add_audit(self, record: AuditRecord, chain: Callable[[str, AuditRecord], str]) -> AuditRecord:
-        """Append a record and return it as stored: it gets the next number, and the hash that `chain` makes of the last record's
-        hash (empty for the first) and the record with its number. No two callers get the same number or link to the same record."""
+        """Append a record and return it as stored: it gets the next number, and the hash that `chain` makes of the last
+        record's hash (empty for the first) and the record with its number. No two callers get the same number or link to the
+        same record."""
         ...
 
     def list_audit(self, wanted: AuditFilter, *, limit: int, before: int = 0) -> list[AuditRecord]:
@@ -592,7 +616,7 @@ class MetadataStore(Protocol):
         ...
 
     def purge_audit(self, before: int) -> int:
-        """Remove the records with smaller numbers than `before`; returns how many."""
+        """Remove the records with smaller numbers than `before`, but not the newest of all; returns how many."""
         ...
 
     def put_checkpoint(self, checkpoint: AuditCheckpoint) -> None:

@@ -1,16 +1,28 @@
-"""Ordered, forward-only migrations of the metadata database; its `user_version` is the last one applied."""
+"""Ordered, forward-only migrations of the metadata database: one set of files, written for SQLite, rendered for
+PostgreSQL."""
 
 from __future__ import annotations
 
 import re
-import sqlite3
 from pathlib import Path
-from typing import Final
+from typing import Final, Literal, TypeAlias
 
 from nexus.errors import ConfigError
+from nexus.storage.metadata.database import DatabaseState
+
+Dialect: TypeAlias = Literal["sqlite", "postgresql"]
 
 SCHEMA: Final = Path(__file__).parent / "schema"
 _NAME: Final = re.compile(r"(\d{4})_\w+\.sql")
+_COMMENT: Final = re.compile(r"^\s*--.*$", re.MULTILINE)
+# Texts are compared by code point, as SQLite does, whatever the database's own collation is.
+_POSTGRESQL: Final = (
+    (re.compile(r"\)\s*STRICT(?:, WITHOUT ROWID)?\s*$"), ")"),
+    (re.compile(r"\bINTEGER PRIMARY KEY AUTOINCREMENT\b"), "BIGINT PRIMARY KEY"),
+    (re.compile(r"\bINTEGER\b"), "BIGINT"),
+    (re.compile(r"\bBLOB\b"), "BYTEA"),
+    (re.compile(r"\bTEXT\b"), 'TEXT COLLATE "C"'),
+)
 
 
 def migrations(folder: Path = SCHEMA) -> list[tuple[int, str]]:
@@ -26,9 +38,14 @@ def migrations(folder: Path = SCHEMA) -> list[tuple[int, str]]:
     return found
 
 
-def pending(connection: sqlite3.Connection) -> list[tuple[int, str]]:
-    """Migrations not applied yet. Raises `ConfigError` when the database is newer than this program."""
-    version: int = connection.execute("PRAGMA user_version").fetchone()[0]
+def statements(script: str, dialect: Dialect) -> list[str]:
+    """The statements of a script for a database. Scripts hold no semicolon but at the end of a statement or in a comment."""
+    found = [statement.strip() for statement in _COMMENT.sub("", script).split(";")]
+    return [_rendered(statement, dialect) for statement in found if statement]
+
+
+def pending(version: int) -> list[tuple[int, str]]:
+    """Migrations that a database of that version lacks. Raises `ConfigError` when it is newer than this program."""
     every = migrations()
     if version > len(every):
         raise ConfigError(
@@ -38,9 +55,13 @@ def pending(connection: sqlite3.Connection) -> list[tuple[int, str]]:
     return every[version:]
 
 
-def migrate(connection: sqlite3.Connection) -> list[int]:
-    """Apply what is pending, each in a transaction of its own; returns the versions applied."""
-    todo = pending(connection)
-    for version, script in todo:
-        connection.executescript(f"BEGIN IMMEDIATE;\n{script}\nPRAGMA user_version = {version};\nCOMMIT;")
-    return [version for version, _ in todo]
+def state(where: str, version: int) -> DatabaseState:
+    """What a database of that version is like. Raises `ConfigError` when it is newer than this program."""
+    return DatabaseState(where, version, version + len(pending(version)))
+
+
+def _rendered(statement: str, dialect: Dialect) -> str:
+    if dialect == "postgresql":
+        for pattern, replacement in _POSTGRESQL:
+            statement = pattern.sub(replacement, statement)
+    return statement

@@ -24,11 +24,13 @@ from nexus.query.logql import parse
 from nexus.query.logql.ast import LogQuery
 from nexus.query.logql.lower import program, pushed, selector
 from nexus.query.plan import And, LogScan, Plan, Search, TimeRange
+from nexus.security.permissions import Permission
 from nexus.server.api.loki.arguments import DEFAULT_LIMIT, Arguments
 from nexus.server.api.loki.engine import Engine, compiled
 from nexus.server.api.nexus_v1.asking import close_plan
 from nexus.server.call import Call
 from nexus.server.queries import checked_id
+from nexus.server.recheck import access_ended
 from nexus.storage.api import RawRows
 
 FRAME_SECONDS: Final = 0.1
@@ -56,7 +58,7 @@ async def tail(call: Call) -> Response:
         assert call.send is not None
         socket = WebSocket(call.scope, call.receive, call.send)
         await socket.accept()
-        await _converse(socket, _send(call, socket, tree, subscription, start, max(delay, FRAME_SECONDS), limit))
+        await _converse(call, socket, _send(call, socket, tree, subscription, start, max(delay, FRAME_SECONDS), limit))
     finally:
         subscription.close()
     return Response()
@@ -71,20 +73,28 @@ def _subscribe(call: Call, tree: LogQuery) -> Subscription:
         raise InvalidRequest(f"the query cannot be followed: {error}") from error
 
 
-async def _converse(socket: WebSocket, work: Any) -> None:
-    """Run the sending until it fails or the client goes away."""
+async def _converse(call: Call, socket: WebSocket, work: Any) -> None:
+    """Run the sending until it fails, the client goes away, or what it may see changes."""
     sending = asyncio.ensure_future(work)
     gone = asyncio.ensure_future(_gone(socket))
+    ended = asyncio.ensure_future(access_ended(call, Permission.LOGS_READ))
+    tasks: tuple[asyncio.Future[Any], ...] = (sending, gone, ended)
     try:
-        await asyncio.wait((sending, gone), return_when=asyncio.FIRST_COMPLETED)
-        if sending.done() and (error := sending.exception()) is not None and not gone.done():
+        await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+        if ended.done() and not gone.done():
+            sending.cancel()
+            code, reason = ended.result()
+            with contextlib.suppress(RuntimeError, WebSocketDisconnect, TimeoutError):
+                async with asyncio.timeout(SEND_SECONDS):
+                    await socket.close(code, reason)
+        elif sending.done() and (error := sending.exception()) is not None and not gone.done():
             reason = error.message if isinstance(error, NexusError) else "the tail failed"
             with contextlib.suppress(RuntimeError, WebSocketDisconnect):
                 await socket.close(1011, reason[:120])
     finally:
-        for task in (sending, gone):
+        for task in tasks:
             task.cancel()
-        await asyncio.wait((sending, gone))
+        await asyncio.wait(tasks)
 
 
 async def _send(

@@ -5,7 +5,7 @@ from __future__ import annotations
 from starlette.responses import Response
 
 from nexus.model.time import format_time
-from nexus.security.accounts import ANY_TENANT
+from nexus.security.access import ANY_TENANT
 from nexus.security.permissions import Permission
 from nexus.server.api.nexus_v1.schema import (
     ApiKey,
@@ -25,21 +25,22 @@ from nexus.storage.metadata.api import ApiKey as StoredKey
 
 async def list_keys(call: Call) -> Response:
     """The keys of the tenant; of all tenants for whom may choose one."""
-    return json_response(KeyList([_key(key) for key in call.services.accounts.list_keys(call.principal)]))
+    return json_response(KeyList([_key(key) for key in call.services.accounts.list_keys(call.principal, call.tenant)]))
 
 
 async def create_key(call: Call) -> Response:
     """Make a key; the secret is in this answer only."""
     wanted = call.payload
     key, secret = await call.services.accounts.create_key(
-        call.principal, wanted.name, wanted.tenant, wanted.permissions, call.tenant
+        call.principal, call.actor, wanted.name, wanted.tenant, wanted.permissions, call.tenant
     )
     return json_response(CreatedKey(_key(key), secret))
 
 
 async def revoke_key(call: Call) -> Response:
     """Make a key useless at once."""
-    await call.services.accounts.revoke_key(call.principal, call.parameters["id"])
+    await call.services.accounts.revoke_key(call.principal, call.actor, call.tenant, call.parameters["id"])
+    call.services.authorities.forget()
     return json_response(RevokedKey(call.parameters["id"]))
 
 

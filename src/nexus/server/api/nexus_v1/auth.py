@@ -5,17 +5,19 @@ from __future__ import annotations
 from starlette.responses import Response
 
 from nexus.errors import UnsupportedEncoding
+from nexus.security.access import Access
 from nexus.security.identity import COOKIE_GUARD, SESSION_COOKIE, Principal, session_token
-from nexus.security.permissions import EVERYTHING
+from nexus.security.permissions import Permission
 from nexus.server.api.nexus_v1.schema import LoginRequest, Session
 from nexus.server.call import Call
+from nexus.server.cookies import session_cookie
 from nexus.server.errors import Forbidden, json_response
 from nexus.server.routes import BASE, PUBLIC, Route
 
 
 async def session(call: Call) -> Response:
     """Who is asking; `authenticated` is false for nobody known."""
-    return json_response(_session(call, call.principal))
+    return json_response(_session(call, call.principal, call.access))
 
 
 async def login(call: Call) -> Response:
@@ -23,9 +25,9 @@ async def login(call: Call) -> Response:
     if not call.headers.get("content-type", "").startswith("application/json"):
         # A form of another site can send anything but this.
         raise UnsupportedEncoding("a login is JSON.", hint="Send the header Content-Type: application/json.")
-    accounts = call.services.accounts
-    token, principal = await accounts.login(call.payload.username, call.payload.password, call.address)
-    response = json_response(_session(call, principal))
+    token, _ = await call.services.accounts.login(call.payload.username, call.payload.password, call.actor)
+    entry = await call.services.authenticator.recognise({"cookie": f"{SESSION_COOKIE}={token}"})
+    response = json_response(_session(call, entry.principal, entry.access))
     _set_cookie(response, call, token, int(call.services.config().session.lifetime))
     return response
 
@@ -36,23 +38,23 @@ async def logout(call: Call) -> Response:
     if token:
         if call.headers.get(COOKIE_GUARD) != "1":
             raise Forbidden("logging out needs the header X-Nexus-Request: 1.")
-        await call.services.accounts.logout(token)
+        await call.services.accounts.logout(call.principal.session_id)
+        call.services.authorities.forget()
     response = json_response(Session(False))
     _set_cookie(response, call, "", 0)
     return response
 
 
-def _session(call: Call, principal: Principal) -> Session:
+def _session(call: Call, principal: Principal, access: Access) -> Session:
     if principal.anonymous:
         return Session(False)
-    role = "admin" if principal.permissions >= EVERYTHING else principal.kind
+    role = "admin" if access.may(Permission.ADMIN) else principal.kind
     tenants = call.services.accounts.list_tenants(principal)
-    return Session(True, principal.name, role, sorted(principal.permissions), principal.tenant, tenants)
+    return Session(True, principal.name, role, sorted(access.permissions), principal.tenant, tenants)
 
 
 def _set_cookie(response: Response, call: Call, token: str, max_age: int) -> None:
-    secure = call.scope.get("scheme") == "https"
-    response.set_cookie(SESSION_COOKIE, token, max_age=max_age, path="/", secure=secure, httponly=True, samesite="strict")
+    response.headers.append("Set-Cookie", session_cookie(call.scope, token, max_age).decode())
 
 
 ROUTES = (

@@ -6,7 +6,7 @@ from typing import Final
 
 from starlette.responses import Response
 
-from nexus.errors import InvalidRequest, NotFound
+from nexus.errors import InvalidRequest, NotFound, PermissionDenied
 from nexus.model.time import format_time, parse_time
 from nexus.query.plan import Count
 from nexus.security import secrets
@@ -34,6 +34,11 @@ async def delete(call: Call) -> Response:
     if start is not None and end is not None and start > end:
         raise InvalidRequest("`from` lies after `to`.")
     query_id = checked_id("")
+    if call.access.masked:
+        raise PermissionDenied(
+            "records are not deleted by somebody who does not see all of their fields.",
+            hint="What is gone would tell what the fields held. Ask somebody whose roles mask none.",
+        )
     plan = close_plan(call, Count(scan(wanted.query, start, end, now)), query_id)
     table = await ask(call, query_id, call.services.store.table(plan))
     deletion = StoredDeletion(
@@ -50,9 +55,10 @@ async def delete(call: Call) -> Response:
         parts_left=0,
         created_at=now,
         finished_at=now if wanted.dry_run else 0,
+        policy=call.access.policy_text,
     )
     if not wanted.dry_run:
-        await call.services.deletions.add(deletion)
+        await call.services.deletions.add(deletion, call.actor)
     return json_response(_deletion(deletion))
 
 

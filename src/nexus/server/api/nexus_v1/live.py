@@ -2,7 +2,7 @@
 
 The client says `LiveRequest`s, the server `LiveMessage`s. A subscription is a feed of a topic, which holds a bounded number
 of records; what a client is too slow for is dropped and counted. Messages are batched: one of a subscription each 100 ms,
-or at once when much has come. Credentials are looked at again every 15 s.
+or at once when much has come. What the client may see is looked at again every 15 s, and when it has changed.
 """
 
 from __future__ import annotations
@@ -28,6 +28,7 @@ from nexus.server.api.nexus_v1.schema.explore import LiveMessage, LiveRequest
 from nexus.server.call import Call, parse_payload
 from nexus.server.errors import error_body
 from nexus.server.queries import checked_id
+from nexus.server.recheck import access_ended
 from nexus.server.routes import BASE, WEBSOCKET, Parameter, Route
 
 MAX_SUBSCRIPTIONS: Final = 20
@@ -36,13 +37,10 @@ MAX_ID: Final = 100
 FRAME_SECONDS: Final = 0.1
 FRAME_RECORDS: Final = 2000
 FRAME_BYTES: Final = 1 << 20
-RECHECK_SECONDS: Final = 15.0
 OVERLAP_SECONDS: Final = 5.0
 """A record that the backlog has may be announced as new this long after."""
 
 CLOSE_SECONDS: Final = 2.0
-POLICY: Final = 1008
-"""Close code: the credentials have ended."""
 NO_CLOSE: Final = 1006
 
 log = logging.getLogger(__name__)
@@ -288,18 +286,14 @@ class Conversation:
                 raise WebSocketDisconnect(NO_CLOSE) from error
 
     async def _recheck(self) -> None:
-        while True:
-            await asyncio.sleep(RECHECK_SECONDS)
-            try:
-                await self._call.services.authenticator.enter(self._call.headers, Permission.LOGS_READ)
-            except NexusError as error:
-                if error.http_status not in (401, 403):
-                    continue
-                # A client that does not read is not told why.
-                with contextlib.suppress(TimeoutError):
-                    async with asyncio.timeout(CLOSE_SECONDS), self._sending:
-                        await self._socket.close(POLICY, error.message[:100])
-                return
+        code, reason = await access_ended(self._call, Permission.LOGS_READ)
+        # What is announced from now on is not seen any more; a client that does not read is not told why.
+        for feed in self._feeds.values():
+            feed.close()
+        self._feeds.clear()
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(CLOSE_SECONDS), self._sending:
+                await self._socket.close(code, reason)
 
 
 async def live(call: Call) -> Response:

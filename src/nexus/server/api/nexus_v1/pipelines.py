@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Sequence
 from typing import Any
 
 import msgspec
 from starlette.responses import Response
 
-from nexus.errors import InvalidRequest
+from nexus.errors import InvalidRequest, PermissionDenied
 from nexus.pipeline.compiling import compiled
 from nexus.pipeline.pipelines import PipelineSets
 from nexus.pipeline.processors.catalog import PROCESSORS, Processor
@@ -45,13 +46,30 @@ async def get(call: Call) -> Response:
 async def put(call: Call) -> Response:
     """Replace the tenant's own pipelines."""
     wanted: schema.PipelinesRequest = call.payload
+    call.check_sees_all("what pipelines do")
+    before = _sets(call).of(call.tenant)[1]
+    for name in touched(before, wanted.pipelines):
+        if not call.access.may_on(Permission.PIPELINES_WRITE, "pipeline", name):
+            raise PermissionDenied(
+                f"you may not change the pipeline {name!r}, or its place.",
+                hint="Leave those as they are that your roles do not name.",
+            )
     await call.services.accounts.ensure_tenant(call.tenant)
     await _sets(call).replace(call.tenant, wanted.pipelines, wanted.version)
-    names = ", ".join(spec.name for spec in wanted.pipelines)
     await call.services.audit.record(
-        call.tenant, call.principal.name, "pipelines.changed", "pipelines", pipelines=names[:2000], before=wanted.version
+        call.actor, call.tenant, "pipelines.changed", "pipelines", before=before, after=wanted.pipelines
     )
     return _answer(call)
+
+
+def touched(before: Sequence[PipelineSpec], after: Sequence[PipelineSpec]) -> list[str]:
+    """Names of pipelines that are new, gone, or not what they were; all when those that stay have changed places."""
+    old = {spec.name: spec for spec in before}
+    new = {spec.name: spec for spec in after}
+    changed = [name for name in {**old, **new} if old.get(name) != new.get(name)]
+    if [name for name in old if name in new] != [name for name in new if name in old]:
+        return list({**old, **new})
+    return changed
 
 
 async def processors(call: Call) -> Response:

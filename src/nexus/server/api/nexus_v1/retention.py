@@ -23,6 +23,7 @@ async def get_retention(call: Call) -> Response:
 
 async def put_retention(call: Call) -> Response:
     """Replace the policy. It holds for every record that comes from now on; stored ones follow in the background."""
+    call.check_sees_all("how long records are kept")
     wanted: schema.RetentionRequest = call.payload
     for number, rule in enumerate(wanted.rules, 1):
         try:
@@ -34,12 +35,9 @@ async def put_retention(call: Call) -> Response:
     services = call.services
     stored = StoredRetention(call.tenant, tuple((rule.query, rule.days) for rule in wanted.rules), wanted.days)
     await services.accounts.ensure_tenant(call.tenant)
+    before = _own(call)
     await asyncio.to_thread(services.metadata.put_retention, stored)
-    await services.audit.record(
-        call.tenant, call.principal.name, "retention.changed", call.tenant,
-        rules="; ".join(f"{query} -> {days} d" for query, days in stored.rules),
-        days="default" if stored.days is None else stored.days,
-    )  # fmt: skip
+    await services.audit.record(call.actor, call.tenant, "retention.changed", call.tenant, before=before, after=stored)
     try:
         await services.lifecycle.follow_retention()
     except StorageError as error:
@@ -47,9 +45,13 @@ async def put_retention(call: Call) -> Response:
     return json_response(await _answer(call))
 
 
+def _own(call: Call) -> StoredRetention | None:
+    return next((own for own in call.services.metadata.list_retention() if own.tenant == call.tenant), None)
+
+
 async def _answer(call: Call) -> schema.RetentionAnswer:
     services = call.services
-    own = next((own for own in services.metadata.list_retention() if own.tenant == call.tenant), None)
+    own = _own(call)
     progress = await services.lifecycle.retention_progress(call.tenant)
     return schema.RetentionAnswer(
         rules=[schema.RetentionRule(query, days) for query, days in own.rules] if own else [],

@@ -79,7 +79,7 @@ async def delete_view(call: Call) -> Response:
     """Remove a view."""
     view = _own(call)
     await asyncio.to_thread(call.services.metadata.delete_view, view.id)
-    await call.services.audit.record(call.tenant, call.principal.name, "view.deleted", view.id, name=view.name)
+    await call.services.audit.record(call.actor, call.tenant, "view.deleted", view.id, before=view)
     return json_response(schema.Removed(view.id))
 
 
@@ -97,9 +97,9 @@ async def make_link(call: Call) -> Response:
 
 
 async def get_link(call: Call) -> Response:
-    """Where a short link leads. Whoever may choose a tenant need not know which one it belongs to."""
+    """Where a short link leads. Whoever reaches its tenant need not know which one that is."""
     link = call.services.metadata.get_link(call.parameters["id"])
-    if link is None or (link.tenant != call.tenant and not call.principal.may_choose_tenant):
+    if link is None or not call.principal.authority.access(link.tenant).may(Permission.VIEWS_READ):
         raise NotFound("there is no such link.")
     return json_response(_link(link))
 
@@ -117,7 +117,7 @@ def _visible(call: Call) -> View:
 
 def _own(call: Call) -> View:
     view = _visible(call)
-    if view.owner != _identity(call.principal) and not call.principal.may(Permission.ADMIN):
+    if view.owner != _identity(call.principal) and not call.may(Permission.ADMIN):
         raise PermissionDenied(f"the view belongs to {view.owner_name}.", hint="Save one of your own.")
     return view
 

@@ -9,13 +9,13 @@ CREATE TABLE users (
 
 CREATE TABLE sessions (
     token_hash TEXT PRIMARY KEY,
-    user       TEXT NOT NULL REFERENCES users (name) ON DELETE CASCADE,
+    "user"     TEXT NOT NULL REFERENCES users (name) ON DELETE CASCADE,
     created_at INTEGER NOT NULL,
     last_seen  INTEGER NOT NULL,
     expires_at INTEGER NOT NULL
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX sessions_expire ON sessions (expires_at);
-CREATE INDEX sessions_user ON sessions (user);
+CREATE INDEX sessions_user ON sessions ("user");
 
 CREATE TABLE api_keys (
     id          TEXT PRIMARY KEY,

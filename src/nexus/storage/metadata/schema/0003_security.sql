@@ -11,9 +11,9 @@ ALTER TABLE users ADD COLUMN totp_step INTEGER NOT NULL DEFAULT 0;
 ALTER TABLE users ADD COLUMN recovery TEXT NOT NULL DEFAULT '[]';
 ALTER TABLE users ADD COLUMN last_login INTEGER NOT NULL DEFAULT 0;
 CREATE INDEX users_external ON users (source, external_id);
-CREATE INDEX users_email ON users (email);
+CREATE INDEX users_email ON users (lower(email));
 
--- Whoever could log in before was an administrator. Sessions begin anew: they get ids, addresses and rotation.
+-- Whoever was an administrator stays one. Sessions begin anew: they get ids, addresses and rotation.
 CREATE TABLE bindings (
     id           TEXT PRIMARY KEY,
     subject_kind TEXT NOT NULL,
@@ -23,7 +23,8 @@ CREATE TABLE bindings (
     created_at   INTEGER NOT NULL,
     UNIQUE (subject_kind, subject, role, tenant)
 ) STRICT, WITHOUT ROWID;
-INSERT INTO bindings SELECT 'first-' || name, 'user', name, 'admin', '*', created_at FROM users;
+INSERT INTO bindings SELECT 'first-' || name, 'user', name, 'admin', '*', created_at FROM users
+    WHERE permissions LIKE '%"admin"%';
 ALTER TABLE users DROP COLUMN permissions;
 
 DROP TABLE sessions;
