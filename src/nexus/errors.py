@@ -17,6 +17,7 @@
     │   ├── Overloaded          503  a bounded queue is full, or the process is draining
     │   ├── DiskFull            503  writing stopped; reading goes on
     │   └── StorageError        503  the engine failed
+    │       └── SealBroken      503  what was stored sealed cannot be opened
     └── ConfigError                  the configuration is wrong; never reaches a client
 
 A message is one sentence saying what was attempted and what is wrong; `hint` is the next step. Both are shown to users,
@@ -171,6 +172,12 @@ class StorageError(Unavailable):
     """The storage engine failed to do what it was asked."""
 
     code = "storage_error"
+
+
+class SealBroken(StorageError):
+    """A stored value was altered, or its key is lost: see `security.vault`."""
+
+    code = "seal_broken"
 
 
 class ConfigError(NexusError):
