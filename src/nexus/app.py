@@ -95,6 +95,25 @@ def reset_password(file: Path | None, username: str) -> int:
     return 0
 
 
+def login_link(file: Path | None, username: str) -> int:
+    """Print a link that logs a user in once. Raises `NexusError`."""
+    from nexus import components
+    from nexus.security.login import login_link as make
+
+    config = load(file=file).config
+    running = runtime.read(config.data_path)
+    if running and running.get("version") != __version__:
+        raise ConfigError(f"Nexus {running.get('version')} is running, this is {__version__}.", hint="Use the same version.")
+    metadata = components.open_metadata(config)
+    try:
+        token = make(metadata, username, time.time_ns())
+    finally:
+        metadata.close()
+    base = config.http.public_url or (running["url"] if running else f"http://{config.http.host}:{config.http.port}")
+    print(f"This link logs {username} in once, within 15 minutes:\n{base.rstrip('/')}/login#link={token}")
+    return 0
+
+
 class Process:
     """A running Nexus. Lives on one event loop, from `run` to its end."""
 
@@ -207,16 +226,26 @@ class Process:
         return doors[0], doors[1]
 
     def _services(self, store: Any, metadata: Any, pool: DecodePool, readiness: Any, addresses: Any) -> Services:
+        from functools import cache
+
+        from nexus.mailing import Mailer
         from nexus.pipeline.body import Budget
         from nexus.pipeline.live import LiveHub
         from nexus.pipeline.pipelines import PipelineSets
         from nexus.pipeline.statistics import IngestStatistics
         from nexus.pipeline.topology import Topology
+        from nexus.security import passwords
         from nexus.security.accounts import Accounts
         from nexus.security.audit import Audit
         from nexus.security.authority import Authorities
         from nexus.security.identity import Authenticator
+        from nexus.security.login import Logins
+        from nexus.security.passkeys import Passkeys
+        from nexus.security.profiles import Profiles
+        from nexus.security.resets import Resets
+        from nexus.security.sessions import Sessions
         from nexus.security.users import Users
+        from nexus.security.vault import open_vault
         from nexus.server.deletions import Deletions
         from nexus.server.queries import RunningQueries
         from nexus.server.services import Services
@@ -226,6 +255,15 @@ class Process:
         audit = Audit(metadata, time.time_ns)
         accounts = Accounts(metadata, self.config, time.time_ns, audit)
         authorities = Authorities(metadata)
+        vault = cache(lambda: open_vault(self._config.key_path, metadata))
+        sessions = Sessions(metadata, self.config, time.time_ns, lambda: authorities.generation, authorities.forget)
+        passkeys = Passkeys(metadata, time.time_ns)
+        logins = Logins(metadata, sessions, passkeys, vault, audit, self.config, time.time_ns)
+        mailer = Mailer(lambda: self._config.smtp, self._registry)
+        resets = Resets(metadata, sessions, mailer, audit, self.config, time.time_ns)
+        profiles = Profiles(
+            metadata, sessions, logins, passkeys, resets, authorities, vault, audit, self.config, time.time_ns
+        )
         pipelines = PipelineSets(
             metadata.get_setting,
             metadata.put_setting,
@@ -257,7 +295,13 @@ class Process:
             store=store,
             accounts=accounts,
             authorities=authorities,
-            authenticator=Authenticator(accounts, accounts, authorities, metadata, self.config, time.time_ns),
+            authenticator=Authenticator(sessions, accounts, authorities, metadata, self.config, time.time_ns, logins.duty),
+            sessions=sessions,
+            logins=logins,
+            passkeys=passkeys,
+            profiles=profiles,
+            resets=resets,
+            mailer=mailer,
             topology=topology,
             budget=budget,
             queries=queries,
@@ -270,7 +314,14 @@ class Process:
             now_ns=time.time_ns,
             metadata=metadata,
             audit=audit,
-            users=Users(metadata, authorities, audit, time.time_ns, lambda: self._config.tenants.default),
+            users=Users(
+                metadata,
+                authorities,
+                audit,
+                time.time_ns,
+                lambda: self._config.tenants.default,
+                lambda password, name: passwords.check(password, [name]),
+            ),
             lifecycle=store,
             deletions=Deletions(metadata, store, audit, time.time_ns),
             running=store.running,
@@ -332,6 +383,7 @@ class Process:
                 await asyncio.sleep(TIDY_INTERVAL)
                 try:
                     await asyncio.to_thread(services.accounts.tidy)
+                    await asyncio.to_thread(services.sessions.tidy)
                 except NexusError as error:
                     log.warning("housekeeping failed: %s", error)
 
@@ -340,6 +392,9 @@ class Process:
             await asyncio.sleep(1.0)
             await asyncio.to_thread(_import_sql)
 
+        services.mailer.start()
+        self._exits.push_async_callback(services.mailer.stop)
+        self._exits.push_async_callback(services.resets.stop)
         pipelines = services.topology.pipelines
         assert pipelines is not None
         for work in (tidy(), warm(), services.deletions.run(), pipelines.watch()):

@@ -83,6 +83,7 @@ def build() -> App:
     config.command(config_show, "show")
     config.command(config_check, "check")
     admin.command(reset_password, "reset-password")
+    admin.command(login_link, "login-link")
     logs = App("logs", help="Look at stored records, watch new ones, take them out.")
     logs.command(logs_search, "search")
     logs.command(logs_tail, "tail")
@@ -464,6 +465,21 @@ def secret_rotate(config: Path | None = None, *, forget: bool = False, only_forg
     from nexus import secret_command
 
     return secret_command.rotate(config, forget=forget, only_forget=only_forget)
+
+
+def login_link(config: Path | None = None, *, username: str = "admin") -> int:
+    """Print a link that logs a user in once, without password and second factor. Nexus may be running.
+
+    Parameters
+    ----------
+    config
+        Configuration file.
+    username
+        Who is logged in.
+    """
+    from nexus import app
+
+    return app.login_link(config, username)
 
 
 def reset_password(config: Path | None = None, *, username: str = "admin") -> int:

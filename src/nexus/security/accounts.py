@@ -1,4 +1,4 @@
-"""Logging in, API keys and tenants, over the metadata store."""
+"""API keys and tenants, over the metadata store."""
 
 from __future__ import annotations
 
@@ -6,41 +6,27 @@ import asyncio
 import logging
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Final
 
 from nexus.config import Config
-from nexus.errors import InvalidRequest, NotFound, PermissionDenied, TooManyAttempts, Unauthenticated
+from nexus.errors import InvalidRequest, NotFound, PermissionDenied
 from nexus.model.tenant import SELF_TENANT, parse_tenant
 from nexus.security import secrets
 from nexus.security.access import ANY_TENANT, Grant, Role
 from nexus.security.actor import Actor
 from nexus.security.audit import Audit
-from nexus.security.backoff import Backoff
 from nexus.security.giving import check_giving
 from nexus.security.identity import Principal
 from nexus.security.permissions import Permission, parse_permissions
-from nexus.storage.metadata.api import ApiKey, MetadataStore, Session, User
+from nexus.storage.metadata.api import ApiKey, MetadataStore
 
-TOUCH_INTERVAL: Final = 60 * 10**9
 CACHE_SECONDS: Final = 5.0
 MAX_CACHED_KEYS: Final = 10_000
 MAX_TENANTS: Final = 10_000
 MAX_NAME: Final = 100
-MAX_PASSWORD: Final = 1024
-CONCURRENT_HASHES: Final = 2
-MAX_WAITING_LOGINS: Final = 32
 
 log = logging.getLogger(__name__)
-
-
-@dataclass(frozen=True, slots=True)
-class Found:
-    """A session that lasts, and whose it is."""
-
-    session: Session
-    user: User
-    fresh_token: str = ""
 
 
 class Accounts:
@@ -57,10 +43,6 @@ class Accounts:
         self._keys: dict[str, tuple[ApiKey, float]] = {}
         self._touched: dict[str, int] = {}
         self._tenants = {tenant.name for tenant in metadata.list_tenants()}
-        self._by_address = Backoff(300.0)
-        self._by_user = Backoff(10.0)
-        self._hashing = asyncio.Semaphore(CONCURRENT_HASHES)
-        self._waiting_logins = 0
 
     # ---------------------------------------------------------------------------------------------------- identities
 
@@ -70,18 +52,6 @@ class Accounts:
         if key is not None:
             self._touched[key.id] = self._now_ns()
         return key
-
-    async def by_token(self, token: str) -> Found | None:
-        """Whose session this is; its end moves on while it is used."""
-        now = self._now_ns()
-        session = self._metadata.get_session(secrets.digest(token), now)
-        user = self._metadata.get_user(session.user) if session else None
-        if session is None or user is None or user.disabled:
-            return None
-        if now - session.last_seen > TOUCH_INTERVAL:
-            ends = self._session_end(session.created_at, now)
-            await asyncio.to_thread(self._metadata.touch_session, session.id, now, ends)
-        return Found(session, user)
 
     def _find_key(self, mark: str) -> ApiKey | None:
         cached = self._keys.get(mark)
@@ -94,51 +64,6 @@ class Accounts:
                 self._keys.clear()
             self._keys[mark] = (key, time.monotonic() + CACHE_SECONDS)
         return key
-
-    def _session_end(self, created_at: int, now: int) -> int:
-        session = self._config().session
-        return min(created_at + int(session.lifetime * 1e9), now + int(session.idle_timeout * 1e9))
-
-    async def login(self, name: str, password: str, actor: Actor) -> tuple[str, Found]:
-        """Start a session: its token and whose it is. Raises `Unauthenticated`, `TooManyAttempts`."""
-        now, address = time.monotonic(), actor.address
-        wait = max(self._by_address.wait(address, now), self._by_user.wait(name[:MAX_NAME], now))
-        if wait > 0 or self._waiting_logins >= MAX_WAITING_LOGINS:
-            raise TooManyAttempts(
-                "too many failed logins.", retry_after=max(wait, 1.0), hint="Wait as long as Retry-After says."
-            )
-        user = self._metadata.get_user(name.lower()) if len(name) <= MAX_NAME else None
-        stored = user.password_hash if user and not user.disabled else None
-        self._waiting_logins += 1
-        try:
-            async with self._hashing:
-                right = await asyncio.to_thread(secrets.verify_password, stored, password[:MAX_PASSWORD])
-        finally:
-            self._waiting_logins -= 1
-        facts = {"fields": {"user": name[:MAX_NAME], "address": address}}
-        default = self._config().tenants.default
-        if not right or user is None:
-            self._by_address.failed(address, time.monotonic())
-            self._by_user.failed(name[:MAX_NAME], time.monotonic())
-            log.warning("login failed", extra=facts)
-            await self._audit.record(actor, default, "login.failed", name[:MAX_NAME], outcome="unauthenticated")
-            raise Unauthenticated("the user name or the password is wrong.", hint="`nexus admin reset-password` helps.")
-        self._by_address.succeeded(address)
-        self._by_user.succeeded(name)
-        log.info("login", extra=facts)
-        token = secrets.new_token()
-        created = self._now_ns()
-        session = Session(
-            secrets.new_id(), secrets.digest(token), user.name, "password", created, created, created,
-            self._session_end(created, created), address,
-        )  # fmt: skip
-        await asyncio.to_thread(self._metadata.create_session, session)
-        await self._audit.record(Actor("user", user.name, address), default, "login.succeeded", user.name)
-        return token, Found(session, user)
-
-    async def logout(self, session_id: str) -> None:
-        """End a session."""
-        await asyncio.to_thread(self._metadata.delete_session, session_id)
 
     # ---------------------------------------------------------------------------------------------------------- keys
 
@@ -223,8 +148,7 @@ class Accounts:
     # -------------------------------------------------------------------------------------------------- housekeeping
 
     def tidy(self) -> None:
-        """Write down when keys were last used and remove expired sessions: every minute, in a thread."""
+        """Write down when keys were last used: every minute, in a thread."""
         touched, self._touched = self._touched, {}
         for key_id, used in touched.items():
             self._metadata.touch_key(key_id, used)
-        self._metadata.purge_sessions(self._now_ns())

@@ -201,9 +201,7 @@ def _after(checkpoints: _Ahead, state: _State, report: Examined) -> None:
     if state.seen and report.first > state.first:
         report.found(state.first, f"{_range(state.first, report.first - 1)} missing at the beginning")
     elif state.seen and report.first < state.first:
-        report.found(
-            report.first, f"this record lies before the first one that retention has left, which is {state.first}"
-        )
+        report.found(report.first, f"this record lies before the first one that retention has left, which is {state.first}")
 
 
 def _note(checkpoint: AuditCheckpoint, state: _State, report: Examined) -> None:

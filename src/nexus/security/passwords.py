@@ -1,11 +1,11 @@
 """Which passwords are good enough, and how they are stored. Pure but for the bundled list, which is read once.
 
-Rules as in NIST SP 800-63B, 5.1.1.2: 12 to 1024 characters of any kind, no demands on their mixture, no expiry, but nothing that
-guessers try first. What that is, is not a list of whole passwords: a password is cut into the parts that guessers put together
-(`words/common.txt`, some 4,000 words that leaked passwords are made of, with capitals, leet and backwards; years; walks over the
-alphabet and the keyboard; repetitions; what is known of the user), each part costs as much as it takes to guess, and the cheapest
-way to put the password together must cost enough. `P@ssw0rd2024!`, `qwertyuiop123`, `abcabcabcabc` cost too little; three or four
-unusual words, or twelve characters by chance, do not.
+Rules as in NIST SP 800-63B, 5.1.1.2: 12 to 1024 characters of any kind, no demands on their mixture, no expiry, but
+nothing that guessers try first. What that is, is not a list of whole passwords: a password is cut into the parts that
+guessers put together (`words/common.txt`, some 4,000 words that leaked passwords are made of, with capitals, leet and
+backwards; years; walks over the alphabet and the keyboard; repetitions; what is known of the user), each part costs
+as much as it takes to guess, and the cheapest way to put the password together must cost enough. `P@ssw0rd2024!`,
+`qwertyuiop123`, `abcabcabcabc` cost too little; three or four unusual words, or twelve characters by chance, do not.
 """
 
 from __future__ import annotations
@@ -57,7 +57,8 @@ class Verified:
 
 
 def check(password: str, known: Iterable[str] = ()) -> None:
-    """Raise `InvalidRequest` with the reason when a new password is not good enough. `known`: names and addresses of the user."""
+    """Raise `InvalidRequest` with the reason when a new password is not good enough. `known`: names and addresses of
+    the user."""
     if reason := weakness(password, known):
         raise InvalidRequest(f"the password is not good enough: {reason}.", hint=_HINT)
 
@@ -80,7 +81,8 @@ def weakness(password: str, known: Iterable[str] = ()) -> str:
 
 
 def verify(stored: str | None, password: str) -> Verified:
-    """Does the password belong to the hash? None (nobody, or nobody who may log in so) takes as long. Call it in a thread."""
+    """Does the password belong to the hash? None (nobody, or nobody who may log in so) takes as long. Call it in a
+    thread."""
     usable = password if len(password) <= MAX_LENGTH else ""
     if not secrets.verify_password(stored or None, usable) or not stored:
         return Verified(False)
@@ -132,7 +134,8 @@ def _cheapest(text: str, context: frozenset[str]) -> tuple[float, str]:
     longest = max(max(map(len, words)), max(map(len, context), default=0))
     walks, repetitions = _walks(text), _repetitions(text)
     # Per position: cost up to there, and how many characters each kind of part covers.
-    best: list[tuple[float, dict[str, int]]] = [(0.0, {})] + [(float("inf"), {})] * size
+    nothing: dict[str, int] = {}
+    best = [(0.0, nothing), *[(float("inf"), nothing)] * size]
 
     def offer(start: int, end: int, cost: float, kind: str) -> None:
         total = best[start][0] + cost
@@ -203,7 +206,8 @@ def _places() -> tuple[dict[str, tuple[int, int]], ...]:
 
 
 def _walks(text: str) -> list[int]:
-    """For each position where the longest straight walk ends that begins there: over a keyboard, the alphabet, the digits."""
+    """For each position where the longest straight walk ends that begins there: over a keyboard, the alphabet, the
+    digits."""
     ends = list(range(len(text)))
     for places in _places():
         start = 0

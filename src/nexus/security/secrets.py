@@ -87,7 +87,8 @@ def verify_password(stored: str | None, password: str) -> bool:
     # Hashes of earlier versions are of passwords that were not normalised.
     for spelling in dict.fromkeys((normalised(password), password)):
         try:
-            found = _hasher().verify(stored or _NOBODY, spelling.encode("utf-8", "surrogatepass")) or found
+            _hasher().verify(stored or _NOBODY, spelling.encode("utf-8", "surrogatepass"))
+            found = True
         except (VerificationError, InvalidHashError):
             continue
     return found and stored is not None

@@ -24,6 +24,7 @@ from nexus.server.api.nexus_v1 import (
     live,
     logs,
     pipelines,
+    profile,
     queries,
     retention,
     roles,
@@ -43,6 +44,7 @@ STATIC: Final = Path(__file__).parent / "static"
 _TABLES: Final = (
     operations.ROUTES,
     auth.ROUTES,
+    profile.ROUTES,
     logs.ROUTES,
     explore.ROUTES,
     sql.ROUTES,

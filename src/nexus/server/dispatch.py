@@ -23,7 +23,7 @@ from nexus.pipeline.topology import Delivery
 from nexus.security.identity import COOKIE_GUARD, TENANT_HEADER, Entry, Principal, with_key
 from nexus.security.permissions import Permission
 from nexus.server.call import Call, parse_payload, query_pairs
-from nexus.server.cookies import session_cookie
+from nexus.server.cookies import session_cookie, usable_cookies
 from nexus.server.errors import Forbidden, MethodNotAllowed, error_response, json_response
 from nexus.server.routes import SELF, WEBSOCKET, Match, Route, Router
 from nexus.server.services import Services
@@ -112,6 +112,8 @@ class Dispatcher:
     async def _answer(self, match: Any, scope: dict[str, Any], receive: Any, send: Send) -> Response:
         try:
             headers = header_map(scope)
+            if "cookie" in headers:
+                headers["cookie"] = usable_cookies(scope, headers["cookie"])
         except NexusError as error:
             return error_response(error)
         if scope["path"] == "/" and self._static is not None and "text/html" in headers.get("accept", ""):

@@ -10,6 +10,7 @@ from nexus.config import Config
 from nexus.telemetry import Registry
 
 if TYPE_CHECKING:
+    from nexus.mailing import Mailer
     from nexus.pipeline.body import Budget
     from nexus.pipeline.live import LiveHub
     from nexus.pipeline.topology import Topology
@@ -17,6 +18,11 @@ if TYPE_CHECKING:
     from nexus.security.audit import Audit
     from nexus.security.authority import Authorities
     from nexus.security.identity import Authenticator
+    from nexus.security.login import Logins
+    from nexus.security.passkeys import Passkeys
+    from nexus.security.profiles import Profiles
+    from nexus.security.resets import Resets
+    from nexus.security.sessions import Sessions
     from nexus.security.users import Users
     from nexus.server.deletions import Deletions
     from nexus.server.queries import RunningQueries
@@ -69,6 +75,12 @@ class Services:
     accounts: Accounts
     authorities: Authorities
     authenticator: Authenticator
+    sessions: Sessions
+    logins: Logins
+    passkeys: Passkeys
+    profiles: Profiles
+    resets: Resets
+    mailer: Mailer
     topology: Topology
     budget: Budget
     queries: RunningQueries

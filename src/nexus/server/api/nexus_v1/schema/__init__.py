@@ -111,16 +111,10 @@ from nexus.server.api.nexus_v1.schema.session import (
     KeyList as KeyList,
 )
 from nexus.server.api.nexus_v1.schema.session import (
-    LoginRequest as LoginRequest,
-)
-from nexus.server.api.nexus_v1.schema.session import (
     RevokedKey as RevokedKey,
 )
 from nexus.server.api.nexus_v1.schema.session import (
     ServerInfo as ServerInfo,
-)
-from nexus.server.api.nexus_v1.schema.session import (
-    Session as Session,
 )
 from nexus.server.api.nexus_v1.schema.session import (
     TenantInfo as TenantInfo,
