@@ -288,4 +288,9 @@ def test_what_makes_no_sense_is_a_client_error(nexus: NexusProcess, somebody: st
             assert 400 <= browser.ask("POST", door, body).status < 500, (door, body)
     long = {"username": "\u0000" * 200, "password": "\u0000" * 5000}
     assert Browser(nexus).post("auth/login", long).status == 401
-    assert Browser(nexus).post("auth/login", {"username": "admin", "password": PASSWORD}, **{"Content-Type": "text/plain"}).status == 415
+    assert (
+        Browser(nexus)
+        .post("auth/login", {"username": "admin", "password": PASSWORD}, **{"Content-Type": "text/plain"})
+        .status
+        == 415
+    )

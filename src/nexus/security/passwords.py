@@ -74,6 +74,8 @@ def weakness(password: str, known: Iterable[str] = ()) -> str:
         return f"it has more than {MAX_LENGTH} characters"
     folded, context = _folded(text), _context(known)
     # Whoever types more than this has mostly earned enough by then, and the whole takes a while.
+    if re.sub(r"[\W_]+", "", folded) in _words():
+        return _REASONS["word"]
     cost, kind = _cheapest(folded[:_GLANCE], context)
     if cost < ENOUGH and len(folded) > _GLANCE:
         cost, kind = _cheapest(folded, context)
@@ -160,7 +162,9 @@ def _cheapest(text: str, context: frozenset[str]) -> tuple[float, str]:
         if start == 0 or start >= size - _TAIL:
             ends = range(2, _TAIL + 1) if start == 0 else (size - start,)
             for length in ends:
-                if start + length <= size and not any(map(str.isalpha, text[start : start + length])):
+                around = text[max(start - 1, 0) : start] + text[start + length : start + length + 1]
+                whole = text[start : start + length].isdigit() and around.isdigit()
+                if start + length <= size and not whole and not any(map(str.isalpha, text[start : start + length])):
                     tail = text[start : start + length]
                     offer(start, start + length, _CHEAP, "digits" if tail.isdigit() else "word")
         for unit, end in repetitions.get(start, ()):
