@@ -86,6 +86,7 @@ def build() -> App:
     admin.command(create_user, "create-user")
     admin.command(list_users, "list-users")
     admin.command(grant, "grant")
+    admin.command(login_link, "login-link")
     logs = App("logs", help="Look at stored records, watch new ones, take them out.")
     logs.command(logs_search, "search")
     logs.command(logs_tail, "tail")
@@ -496,6 +497,21 @@ def audit_verify(
     from nexus import audit_command
 
     return audit_command.verify(config, every=all, as_json=json, url=url, token=token)
+
+
+def login_link(config: Path | None = None, *, username: str = "admin") -> int:
+    """Print a link that logs a user in once, without password and second factor. Nexus may be running.
+
+    Parameters
+    ----------
+    config
+        Configuration file.
+    username
+        Who is logged in.
+    """
+    from nexus import app
+
+    return app.login_link(config, username)
 
 
 def reset_password(config: Path | None = None, *, username: str = "admin") -> int:

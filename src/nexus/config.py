@@ -441,6 +441,35 @@ class ForwardConfig(ListenerConfig, forbid_unknown_fields=True, frozen=True, kw_
             raise ValueError("`max_message_bytes` lies between 1KiB and 256MiB")
 
 
+class SmtpConfig(Masked, forbid_unknown_fields=True, frozen=True):
+    """The server by which mail to users goes: links to new passwords, and what happens to their account."""
+
+    host: Annotated[str, Meta(description="Name of the server; empty sends no mail.", extra=RELOADS)] = ""
+    port: Annotated[Port, Meta(description="Port: mostly 587 for starttls, 465 for tls.", extra=RELOADS)] = 587
+    tls: Annotated[
+        Literal["starttls", "tls", "off"],
+        Meta(
+            description="`starttls`: TLS is turned on before anything is said; `tls`: from the first byte; `off`: none, for a "
+            "server on this machine.",
+            extra=RELOADS,
+        ),
+    ] = "starttls"
+    authorities: Annotated[
+        str,
+        Meta(description="File (PEM) with authorities trusted besides those of the system.", extra=RELOADS),
+    ] = ""
+    username: Annotated[str, Meta(description="User name there; empty logs in as nobody.", extra=RELOADS)] = ""
+    password: Annotated[str, Meta(description="Password there.", extra={**RELOADS, **SECRET})] = ""
+    sender: Annotated[str, Meta(description="Address that mails come from, such as nexus@example.com.", extra=RELOADS)] = ""
+
+    def __post_init__(self) -> None:
+        """Check what a single value does not show."""
+        if self.host and not re.fullmatch(r"[^@\r\n]*[^@\s]+@[^@\s]+", self.sender):
+            raise ValueError("mails need a `sender`, an address such as nexus@example.com")
+        if self.password and self.tls == "off":
+            raise ValueError("a `password` is not sent without TLS; write tls: starttls")
+
+
 class SecurityConfig(Struct, forbid_unknown_fields=True, frozen=True):
     """Keys and how people are let in."""
 
@@ -452,6 +481,23 @@ class SecurityConfig(Struct, forbid_unknown_fields=True, frozen=True):
             "use. Keep a copy of it apart from the data."
         ),
     ] = ""
+    password_login: Annotated[
+        bool,
+        Meta(
+            description="May users log in with a password? Off: by single sign-on and passkeys only, and with the link that "
+            "`nexus admin login-link` prints.",
+            extra=RELOADS,
+        ),
+    ] = True
+    second_factor: Annotated[
+        Literal["off", "optional", "required_for_admins", "required"],
+        Meta(
+            description="Second factors of those who log in with a password: `off`: none can be added, who has one is still "
+            "asked for it; `optional`; required of whoever is an administrator somewhere, or of everybody: they can do "
+            "nothing else before they have added one.",
+            extra=RELOADS,
+        ),
+    ] = "optional"
 
 
 class OutgoingConfig(Struct, forbid_unknown_fields=True, frozen=True):
@@ -569,6 +615,8 @@ class SsoConfig(Struct, forbid_unknown_fields=True, frozen=True):
         ids = [provider.id for provider in self.oidc]
         if len(set(ids)) < len(ids):
             raise ValueError("two providers have the same `id`")
+
+
 class AuditForward(Masked, forbid_unknown_fields=True, frozen=True, kw_only=True):
     """Somewhere that the entries of the audit log go as they are written, in order, each at least once."""
 
@@ -660,6 +708,7 @@ class Config(Masked, forbid_unknown_fields=True, frozen=True):
     metadata: MetadataConfig = MetadataConfig()
     security: SecurityConfig = SecurityConfig()
     audit: AuditConfig = AuditConfig()
+    smtp: SmtpConfig = SmtpConfig()
     receivers: ReceiversConfig = ReceiversConfig()
 
     @property

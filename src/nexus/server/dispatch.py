@@ -35,7 +35,7 @@ from nexus.security.identity import COOKIE_GUARD, TENANT_HEADER, Entry, Principa
 from nexus.security.limiter import Meter
 from nexus.security.permissions import Permission
 from nexus.server.call import Call, parse_payload, query_pairs
-from nexus.server.cookies import session_cookie
+from nexus.server.cookies import session_cookie, usable_cookies
 from nexus.server.errors import Forbidden, MethodNotAllowed, error_response, json_response
 from nexus.server.http import CERTIFIED
 from nexus.server.origins import check_host, cors_headers, is_own, preflight_headers
@@ -141,6 +141,8 @@ class Dispatcher:
     ) -> Response:
         try:
             headers = header_map(scope)
+            if "cookie" in headers:
+                headers["cookie"] = usable_cookies(scope, headers["cookie"])
         except NexusError as error:
             return error_response(error)
         if scope["path"] == "/" and self._static is not None and "text/html" in headers.get("accept", ""):
