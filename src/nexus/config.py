@@ -441,6 +441,35 @@ class ForwardConfig(ListenerConfig, forbid_unknown_fields=True, frozen=True, kw_
             raise ValueError("`max_message_bytes` lies between 1KiB and 256MiB")
 
 
+class SmtpConfig(Masked, forbid_unknown_fields=True, frozen=True):
+    """The server by which mail to users goes: links to new passwords, and what happens to their account."""
+
+    host: Annotated[str, Meta(description="Name of the server; empty sends no mail.", extra=RELOADS)] = ""
+    port: Annotated[Port, Meta(description="Port: mostly 587 for starttls, 465 for tls.", extra=RELOADS)] = 587
+    tls: Annotated[
+        Literal["starttls", "tls", "off"],
+        Meta(
+            description="`starttls`: TLS is turned on before anything is said; `tls`: from the first byte; `off`: none, for a "
+            "server on this machine.",
+            extra=RELOADS,
+        ),
+    ] = "starttls"
+    authorities: Annotated[
+        str,
+        Meta(description="File (PEM) with authorities trusted besides those of the system.", extra=RELOADS),
+    ] = ""
+    username: Annotated[str, Meta(description="User name there; empty logs in as nobody.", extra=RELOADS)] = ""
+    password: Annotated[str, Meta(description="Password there.", extra={**RELOADS, **SECRET})] = ""
+    sender: Annotated[str, Meta(description="Address that mails come from, such as nexus@example.com.", extra=RELOADS)] = ""
+
+    def __post_init__(self) -> None:
+        """Check what a single value does not show."""
+        if self.host and not re.fullmatch(r"[^@\r\n]*[^@\s]+@[^@\s]+", self.sender):
+            raise ValueError("mails need a `sender`, an address such as nexus@example.com")
+        if self.password and self.tls == "off":
+            raise ValueError("a `password` is not sent without TLS; write tls: starttls")
+
+
 class SecurityConfig(Struct, forbid_unknown_fields=True, frozen=True):
     """Keys and how people are let in."""
 
@@ -452,6 +481,23 @@ class SecurityConfig(Struct, forbid_unknown_fields=True, frozen=True):
             "use. Keep a copy of it apart from the data."
         ),
     ] = ""
+    password_login: Annotated[
+        bool,
+        Meta(
+            description="May users log in with a password? Off: by single sign-on and passkeys only, and with the link that "
+            "`nexus admin login-link` prints.",
+            extra=RELOADS,
+        ),
+    ] = True
+    second_factor: Annotated[
+        Literal["off", "optional", "required_for_admins", "required"],
+        Meta(
+            description="Second factors of those who log in with a password: `off`: none can be added, who has one is still "
+            "asked for it; `optional`; required of whoever is an administrator somewhere, or of everybody: they can do "
+            "nothing else before they have added one.",
+            extra=RELOADS,
+        ),
+    ] = "optional"
 
 
 class OutgoingConfig(Struct, forbid_unknown_fields=True, frozen=True):
@@ -571,6 +617,57 @@ class SsoConfig(Struct, forbid_unknown_fields=True, frozen=True):
             raise ValueError("two providers have the same `id`")
 
 
+class AuditForward(Masked, forbid_unknown_fields=True, frozen=True, kw_only=True):
+    """Somewhere that the entries of the audit log go as they are written, in order, each at least once."""
+
+    type: Annotated[Literal["syslog", "otlp"], Meta(description="RFC 5424 messages, or OTLP/HTTP logs as JSON.")]
+    url: Annotated[
+        str,
+        Meta(
+            description="Where to: udp://host:514, tcp://host:601, tls://host:6514 for syslog; the whole address for OTLP: "
+            "https://host:4318/v1/logs."
+        ),
+    ]
+    headers: Annotated[
+        dict[str, str], Meta(description="Headers of OTLP requests, such as Authorization.", extra=SECRET)
+    ] = {}
+    ca: Annotated[
+        str,
+        Meta(description="File with the authorities (PEM) that the receiver's certificate is from; empty: the system's."),
+    ] = ""
+    certificate: Annotated[
+        str, Meta(description="File with the certificate (PEM) shown to the receiver; empty is none.")
+    ] = ""
+    key: Annotated[str, Meta(description="File with its key (PEM); empty when it is in the same file.")] = ""
+
+    def __post_init__(self) -> None:
+        """Check what a single value does not show."""
+        parts = urlsplit(self.url)
+        schemes = ("udp", "tcp", "tls") if self.type == "syslog" else ("http", "https")
+        try:
+            named = bool(parts.hostname) and (self.type == "otlp" or bool(parts.port))
+        except ValueError:
+            named = False
+        if parts.scheme not in schemes or not named:
+            example = "tls://collector:6514" if self.type == "syslog" else "https://collector:4318/v1/logs"
+            raise ValueError(f"`url` of type {self.type} is written like {example}")
+        if parts.username or parts.password:
+            raise ValueError("`url` holds no credentials; write them into `headers`")
+        if parts.scheme not in ("tls", "https") and (self.ca or self.certificate or self.key):
+            raise ValueError(f"{parts.scheme} has no certificates; use {'tls' if self.type == 'syslog' else 'https'}")
+        if self.headers and self.type == "syslog":
+            raise ValueError("syslog has no `headers`")
+
+
+class AuditConfig(Struct, forbid_unknown_fields=True, frozen=True):
+    """The audit log."""
+
+    retention: Annotated[
+        Duration, Meta(description="How long its entries are kept; 0 keeps them for ever.", extra=RELOADS)
+    ] = Duration(400 * 86400)
+    forward: Annotated[list[AuditForward], Meta(description="Where entries go besides.")] = []
+
+
 class ReceiversConfig(Struct, forbid_unknown_fields=True, frozen=True):
     """Receivers for senders without credentials; each listener is off until it names a tenant and networks."""
 
@@ -610,6 +707,8 @@ class Config(Masked, forbid_unknown_fields=True, frozen=True):
     sso: SsoConfig = SsoConfig()
     metadata: MetadataConfig = MetadataConfig()
     security: SecurityConfig = SecurityConfig()
+    audit: AuditConfig = AuditConfig()
+    smtp: SmtpConfig = SmtpConfig()
     receivers: ReceiversConfig = ReceiversConfig()
 
     @property

@@ -19,7 +19,7 @@ from tests.e2e.nexus_process import API, NexusProcess
 
 SCRIPTS = Path(__file__).parent / "javascript"
 CLIENT = "nexus"
-SECRET = "a secret with : and / in it"  # noqa: S105
+SECRET = "a secret with : and / in it"
 USERS: dict[str, dict[str, Any]] = {
     "alice": {"sub": "u-1", "preferred_username": "Alice", "name": "Alice A.", "email": "alice@corp.example",
               "email_verified": True, "groups": ["nexus-admins", "staff"]},
@@ -135,7 +135,7 @@ class Browser:
         opener = urllib.request.build_opener(_Still, urllib.request.HTTPCookieProcessor(self.cookies))
         body = urlencode(form).encode() if form is not None else None
         given = {"Accept": "text/html", **{name.replace("_", "-"): value for name, value in headers.items()}}
-        request = urllib.request.Request(url, body, given)  # noqa: S310
+        request = urllib.request.Request(url, body, given)
         self.visited.append(url)
         try:
             with opener.open(request, timeout=20) as answer:

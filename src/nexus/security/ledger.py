@@ -181,15 +181,15 @@ class Ledger:
 
     # ------------------------------------------------------------------------------------------------------ retention
 
-    def remove_before(self, cutoff_ns: int, most: int) -> int:
-        """Remove the oldest records that are older than that, `most` at a time; how many. The newest stays.
+    def remove_before(self, cutoff_ns: int, most: int, kept: int = 2**62) -> int:
+        """Remove the oldest records, `most` at a time: those older than the cutoff, and beyond `kept`. The newest stays.
 
         Raises `StorageError`; and when the file of checkpoints was touched, so that no evidence goes.
         """
         if self._vault is None or self._file is None:
             return 0
         with self._removing:
-            last, first = self._boundary(cutoff_ns, most)
+            last, first = self._boundary(cutoff_ns, most, self.newest - kept)
             if last is None:
                 return 0
             with self._lock:
@@ -198,12 +198,13 @@ class Ledger:
                 self._first = checkpoint.first
                 return self._remove(checkpoint)
 
-    def _boundary(self, cutoff_ns: int, most: int) -> tuple[AuditRecord | None, int]:
+    def _boundary(self, cutoff_ns: int, most: int, beyond: int) -> tuple[AuditRecord | None, int]:
         """The last record of those to be removed, None when there are none, and the number of the first that stays."""
         last, after, seen = None, BEGINNING, 0
         while page := self._metadata.walk_audit(after, PAGE):
             for record in page:
-                if seen >= most or record.at >= cutoff_ns or record.number >= self.newest:
+                young = record.at >= cutoff_ns and record.number > beyond
+                if young or seen >= most or record.number >= self.newest:
                     return last, record.number
                 last, seen = record, seen + 1
             after = page[-1].number

@@ -69,12 +69,11 @@ QUERIES = ("", "payment", "level:>=warn", "-service:api", "status:>=200 OR timeo
 FIELDS = tuple(resolve(name) for name in ("severity", "service", "color", "retries", "pod", "resource.team", "event_name"))
 POLICIES = ("", "payment", "service:api OR severity:>=error", "-payment color:*", "ratio:>0 OR timeout", "resource.team:*")
 MASKS: tuple[tuple[str, ...], ...] = (
-    ("retries", "color"),
-    ("status", "resource.team"),
+    ("retries", "color", "resource.team"),
     ("body",),
-    ("service.name", "trace_id", "event_name", "scope_name"),
-    ("host.name", "pod", "span_id", "odd key"),
-    ("ratio", "ok", "attributes.level", "http.method", "resource.status"),
+    ("service.name", "trace_id", "event_name", "scope_name", "http.method"),
+    ("host.name", "pod", "span_id", "odd key", "status"),
+    ("ratio", "ok", "attributes.level", "resource.status"),
     (),
 )
 STATEMENTS = (
@@ -205,7 +204,8 @@ class Asker:
         data = await self.pieces(plan)
         if plan.format == "parquet":
             table = pq.read_table(io.BytesIO(data))
-            return str(table.schema), sorted(map(str, table.to_pylist()))
+            rows = [[sorted(cell) if isinstance(cell, list) else cell for cell in row.values()] for row in table.to_pylist()]
+            return str(table.schema), sorted(rows, key=str)
         if plan.format == "csv":
             return sorted([_cell(cell) for cell in row] for row in csv.reader(io.StringIO(data.decode())))
         return sorted(data.splitlines())
@@ -309,7 +309,7 @@ async def answers(asker: Asker, query: Predicate, ids: list[tuple[int, int]], so
         "numbers": lambda: asker.table(Aggregate(whole, (Level(NumberBuckets(FIELDS[3], 2.0), 100),))),
         "matches": lambda: asker.table(Aggregate(whole, (Level(Matches((_EMPTY_COLOR, query)), 100),))),
     }
-    for field in some.sample(FIELDS, 3):
+    for field in some.sample(FIELDS, 2):
         ask[f"by {field.name}"] = partial(asker.table, Histogram(whole, HOUR, field, 3))
         ask[f"about {field.name}"] = partial(asker.table, FieldSummary(whole, field))
     columns = tuple((name, resolve(name)) for name in ("timestamp", "service", "body", "color", "retries", "pod"))
@@ -336,7 +336,7 @@ _EMPTY_COLOR = Compare(resolve("color"), CompareOp.EQ, MASK)
 
 def _ids(found: list[bytes], some: random.Random) -> list[tuple[int, int]]:
     ids = [json.loads(line)["id"].partition("-") for line in found]
-    return [(int(time), int(mark, 16)) for time, _, mark in some.sample(ids, min(3, len(ids)))]
+    return [(int(time), int(mark, 16)) for time, _, mark in some.sample(ids, min(1, len(ids)))]
 
 
 # -------------------------------------------------------------------------------------------------------------- the test
@@ -364,7 +364,7 @@ def test_what_is_seen_is_what_a_store_of_it_would_say(open_store: OpenStore, num
     asker = Asker(store, "t", lower(root) if POLICIES[number % len(POLICIES)] else None, masked)
     plain = Asker(store, "seen", None, frozenset())
     allowed = [query for query in QUERIES if allows(asker, query)]
-    queries = ["", *random.Random(number).sample(allowed[1:], 2)]
+    queries = ["", random.Random(number).choice(allowed[1:])]
 
     async def ask(whom: Asker, ids: list[tuple[int, int]]) -> dict[str, Any]:
         made: dict[str, Any] = {}
