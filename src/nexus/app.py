@@ -77,25 +77,6 @@ def migrate(file: Path | None, *, dry_run: bool) -> int:
     return 0
 
 
-def reset_password(file: Path | None, username: str) -> int:
-    """Give a user a new password, print it. Raises `NexusError`."""
-    from nexus import components
-    from nexus.security.users import reset_password as reset
-
-    config = load(file=file).config
-    if running := runtime.read(config.data_path):
-        raise ConfigError(
-            f"Nexus is running on {config.data_path} as pid {running['pid']}.", hint="Stop it, then try again."
-        )
-    metadata = components.open_metadata(config)
-    try:
-        password = reset(metadata, username, time.time_ns())
-    finally:
-        metadata.close()
-    print(f"The new password of {username} is {password}")
-    return 0
-
-
 class Process:
     """A running Nexus. Lives on one event loop, from `run` to its end."""
 
@@ -227,6 +208,7 @@ class Process:
         from nexus.security.authority import Authorities
         from nexus.security.identity import Authenticator
         from nexus.security.limiter import Limiter, Meter, Subjects
+        from nexus.security.users import Users
         from nexus.server.deletions import Deletions
         from nexus.server.queries import RunningQueries
         from nexus.server.services import Services
@@ -282,6 +264,7 @@ class Process:
             now_ns=time.time_ns,
             metadata=metadata,
             audit=audit,
+            users=Users(metadata, authorities, audit, time.time_ns, lambda: self._config.tenants.default),
             lifecycle=store,
             limiter=limiter,
             deletions=Deletions(metadata, store, audit, time.time_ns),

@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from nexus.storage.clickhouse.options import StoreOptions
     from nexus.storage.clickhouse.store import ClickHouseStore
     from nexus.storage.metadata.api import MetadataStore
+    from nexus.storage.metadata.database import DatabaseState
     from nexus.telemetry import Registry
 
 
@@ -104,10 +105,30 @@ def socket_receivers(services: Services) -> list[SocketReceiver]:
 
 
 def open_metadata(config: Config) -> MetadataStore:
-    """The metadata store of the data directory. Raises `ConfigError`."""
+    """The metadata store: a PostgreSQL database if one is named, else a file of the data directory. Raises `ConfigError`."""
+    if config.metadata.url:
+        from nexus.storage.metadata.postgres import PostgresMetadata, PostgresOptions
+
+        options = PostgresOptions(
+            connections=config.metadata.connections,
+            connect_timeout=float(config.metadata.connect_timeout),
+            statement_timeout=float(config.metadata.statement_timeout),
+        )
+        return PostgresMetadata(config.metadata.url, options)
     from nexus.storage.metadata.sqlite import SqliteMetadata
 
     return SqliteMetadata(config.data_path)
+
+
+def metadata_state(config: Config) -> DatabaseState:
+    """What the metadata database is like; nothing is made or changed. Raises `ConfigError`."""
+    if config.metadata.url:
+        from nexus.storage.metadata.postgres import inspect as inspect_server
+
+        return inspect_server(config.metadata.url)
+    from nexus.storage.metadata.sqlite import inspect
+
+    return inspect(config.data_path)
 
 
 def store_options(config: Config) -> StoreOptions:

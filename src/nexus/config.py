@@ -292,6 +292,24 @@ class StorageConfig(Struct, forbid_unknown_fields=True, frozen=True):
     ] = Size(0)
 
 
+class MetadataConfig(Struct, forbid_unknown_fields=True, frozen=True):
+    """Where users, roles, keys, tenants, settings and the audit log are kept."""
+
+    url: Annotated[
+        str,
+        Meta(
+            description="A PostgreSQL database, `postgresql://user:password@host:5432/database?sslmode=verify-full`; empty "
+            "is SQLite in the data directory.",
+            extra=SECRET,
+        ),
+    ] = ""
+    connections: Annotated[int, Meta(ge=1, le=100, description="Open connections to PostgreSQL, at most.")] = 8
+    connect_timeout: Annotated[Duration, Meta(description="Longest wait for a connection to PostgreSQL.")] = Duration(5)
+    statement_timeout: Annotated[
+        Duration, Meta(description="Longest time of a statement in PostgreSQL, and of a wait for a lock.")
+    ] = Duration(10)
+
+
 class SessionConfig(Struct, forbid_unknown_fields=True, frozen=True):
     """Sessions of the web UI."""
 
@@ -445,6 +463,7 @@ class Config(Struct, forbid_unknown_fields=True, frozen=True):
     limits: LimitsConfig = LimitsConfig()
     storage: StorageConfig = StorageConfig()
     session: SessionConfig = SessionConfig()
+    metadata: MetadataConfig = MetadataConfig()
     receivers: ReceiversConfig = ReceiversConfig()
 
     @property

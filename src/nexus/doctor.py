@@ -284,6 +284,24 @@ def storage(config: Config) -> Iterator[Finding]:
         yield Finding("storage", "ok", "the engine opens, the format is current")
 
 
+def metadata(config: Config) -> Iterator[Finding]:
+    """The database of users, keys and settings can be reached and read, and is not newer than this program."""
+    from nexus import components
+
+    try:
+        found = components.metadata_state(config)
+    except ConfigError as error:
+        yield Finding("metadata", "fail", error.message, error.hint)
+        return
+    if found.version == 0:
+        yield Finding("metadata", "ok", f"{found.where}: will be made at the first start")
+    elif found.version < found.current:
+        text = f"{found.where}: version {found.version}, the next start brings it to {found.current}"
+        yield Finding("metadata", "ok", text)
+    else:
+        yield Finding("metadata", "ok", f"{found.where}: version {found.version}, current")
+
+
 CHECKS: Final[tuple[Check, ...]] = (
     native_module,
     web_ui,
@@ -296,6 +314,7 @@ CHECKS: Final[tuple[Check, ...]] = (
     tls,
     exposure,
     storage,
+    metadata,
 )
 
 

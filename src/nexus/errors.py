@@ -5,6 +5,7 @@
     │   └── QuerySyntaxError    400  ... at a place in the query text
     ├── Unauthenticated         401  no credentials, or wrong ones
     ├── PermissionDenied        403  known, but not allowed
+    │   └── MaskedField         403  ... to ask for the values of a field
     ├── NotFound                404
     ├── Conflict                409  somebody else changed it meanwhile
     ├── PayloadTooLarge         413
@@ -78,6 +79,19 @@ class PermissionDenied(NexusError):
 
     code = "permission_denied"
     http_status = 403
+
+
+class MaskedField(PermissionDenied):
+    """A query asks for values that are masked for its asker. `offset` and `length` are the place in its text (characters);
+    `length` is 0 when that is not known."""
+
+    code = "masked_field"
+
+    def __init__(self, message: str, *, offset: int = 0, length: int = 0, hint: str = "") -> None:
+        """Store the place beside the sentence."""
+        super().__init__(message, hint=hint)
+        self.offset = offset
+        self.length = length
 
 
 class NotFound(NexusError):

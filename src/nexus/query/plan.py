@@ -484,8 +484,8 @@ class Limits:
 class Scoped:
     """A plan closed over its tenant and row policy: the only thing storage accepts.
 
-    Made by `query.policy.scope` alone. `policy` is a predicate every record must match on top of the query's own. `masked` are
-    fields whose values are nowhere shown, counted by, compared or sorted: wherever one would come out, `MASK` does.
+    Made by `query.policy.scope` alone. `policy` is a predicate every record must match on top of the query's own. `masked`
+    are fields whose values are nowhere shown, counted by, compared or sorted: wherever one would come out, `MASK` does.
     """
 
     plan: Plan
@@ -494,6 +494,11 @@ class Scoped:
     limits: Limits
     query_id: str
     masked: frozenset[Field] = frozenset()
+
+    @property
+    def restricted(self) -> bool:
+        """Are there records or values of the tenant that it does not see?"""
+        return bool(self.masked) or not isinstance(self.policy, All)
 
 
 MASK = "***"

@@ -13,6 +13,7 @@ from nexus.pipeline.http import HttpReceiver
 from nexus.server.api import loki, operations
 from nexus.server.api.elasticsearch import routes as elasticsearch
 from nexus.server.api.nexus_v1 import (
+    accounts,
     admin,
     audit,
     auth,
@@ -26,7 +27,10 @@ from nexus.server.api.nexus_v1 import (
     pipelines,
     queries,
     retention,
+    roles,
     sql,
+    teams,
+    users,
     views,
 )
 from nexus.server.dispatch import Dispatcher
@@ -55,6 +59,10 @@ _TABLES: Final = (
     retention.ROUTES,
     limits.ROUTES,
     audit.ROUTES,
+    users.ROUTES,
+    teams.ROUTES,
+    roles.ROUTES,
+    accounts.ROUTES,
     loki.ROUTES,
 )
 

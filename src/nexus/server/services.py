@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from nexus.security.authority import Authorities
     from nexus.security.identity import Authenticator
     from nexus.security.limiter import Limiter
+    from nexus.security.users import Users
     from nexus.server.deletions import Deletions
     from nexus.server.queries import RunningQueries
     from nexus.server.sockets import Sockets
@@ -81,6 +82,7 @@ class Services:
     now_ns: Callable[[], int]
     metadata: MetadataStore
     audit: Audit
+    users: Users
     lifecycle: LogLifecycle
     deletions: Deletions
     limiter: Limiter

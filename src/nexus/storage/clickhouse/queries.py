@@ -29,6 +29,10 @@ T = TypeVar("T")
 _SQL_CONNECTIONS: Final = 4
 """Read-only connections that a thread keeps, one per set of limits."""
 
+_IN_ORDER: Final = "SET allow_reorder_prewhere_conditions = 0, move_primary_key_columns_to_end_of_prewhere = 0"
+"""For users' SQL: conditions are asked in the order in which they are nested, the tenant's first. In an order of its own the
+engine would ask a user's conditions of other tenants' records in the same granule, and an error would tell of them."""
+
 _KILL_SECONDS: Final = 30.0
 """How long to go on killing a query that does not end."""
 
@@ -166,8 +170,10 @@ class QueryPool:
                 "SELECT toUInt64OrZero(extract(query, '^/\\\\* nexus query ([0-9]+) ')) AS number, "
                 "read_rows, read_bytes, memory_usage FROM system.processes WHERE number != 0"
             )
+            # Progress tells of records that a restricted query does not see.
+            open_ = {job.number for job in jobs if not job.query.restricted}
             for number, rows, size, memory in self._ask_control(sql):
-                if number in progress:
+                if number in open_:
                     progress[number] = (rows, size, max(memory, 0))
         now = time.monotonic()
         return [RunningQuery(job.query.query_id, tenant, (now - job.began) * 1000, *progress[job.number]) for job in jobs]
@@ -260,6 +266,7 @@ class _Connections:
             self._engine.release(self._sql.pop(next(iter(self._sql))))
         connection = self._engine.connect()
         connection.execute(_limit_settings(limits))
+        connection.execute(_IN_ORDER)
         connection.execute("SET readonly = 1")
         self._sql[limits] = connection
         return connection

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from contextlib import AbstractContextManager
+from dataclasses import dataclass
 from typing import Any, Final, Protocol, TypeAlias
 
 from nexus.errors import InvalidRequest
@@ -16,6 +17,15 @@ Row: TypeAlias = tuple[Any, ...]
 
 _LEAST: Final = -(2**63)
 _MOST: Final = 2**63 - 1
+
+
+@dataclass(frozen=True, slots=True)
+class DatabaseState:
+    """A database as it was found: what and where it is, its version (0: nothing there yet) and that of this program."""
+
+    where: str
+    version: int
+    current: int
 
 
 class Connection(Protocol):

@@ -10,13 +10,13 @@ import os
 import sqlite3
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Final
 
 from nexus.errors import ConfigError, StorageError
-from nexus.storage.metadata.database import Connection, Row, Value, storable
-from nexus.storage.metadata.migrate import pending, statements
+from nexus.storage.metadata.database import Connection, DatabaseState, Row, Value, storable
+from nexus.storage.metadata.migrate import pending, state, statements
 from nexus.storage.metadata.sql import SqlMetadata
 
 FILE: Final = "metadata.sqlite"
@@ -48,10 +48,7 @@ class SqliteDatabase:
             self._reader = _connect(path)
             self._reader.execute("PRAGMA query_only = ON")
         except (OSError, sqlite3.Error) as error:
-            raise ConfigError(
-                f"cannot use the metadata database {path}: {error}.",
-                hint="Restore the file from a backup, or move it away.",
-            ) from error
+            raise _unusable(path, str(error)) from error
         self._writing = threading.RLock()
         self._reading = threading.Lock()
 
@@ -88,6 +85,22 @@ class SqliteDatabase:
             self._writer.close()
 
 
+def inspect(data_dir: Path) -> DatabaseState:
+    """The state of a data directory's file, which is read and not changed. Raises `ConfigError` when it is damaged."""
+    path = data_dir / FILE
+    if not path.exists():
+        return state(f"SQLite in {path}", 0)
+    try:
+        with closing(sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True, timeout=BUSY_SECONDS)) as connection:
+            version = connection.execute("PRAGMA user_version").fetchone()[0]
+            problem = connection.execute("PRAGMA quick_check(1)").fetchone()[0]
+    except sqlite3.Error as error:
+        raise _unusable(path, str(error)) from error
+    if problem != "ok":
+        raise _unusable(path, str(problem).splitlines()[0])
+    return state(f"SQLite in {path}", version)
+
+
 class _Within:
     """`Connection` whose lock is held."""
 
@@ -101,6 +114,12 @@ class _Within:
     def write(self, sql: str, *parameters: Value) -> int:
         with _failures():
             return self._connection.execute(sql, storable(parameters)).rowcount
+
+
+def _unusable(path: Path, why: str) -> ConfigError:
+    return ConfigError(
+        f"cannot use the metadata database {path}: {why}.", hint="Restore the file from a backup, or move it away."
+    )
 
 
 def _connect(path: Path) -> sqlite3.Connection:
