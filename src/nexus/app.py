@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from nexus import __version__, runtime
 from nexus.config import Config, Loaded, load, reloaded
-from nexus.errors import ConfigError, NexusError
+from nexus.errors import ConfigError, NexusError, TenantDeleted
 from nexus.telemetry import Logging, Registry, process_metrics
 
 if TYPE_CHECKING:
@@ -207,10 +207,13 @@ class Process:
         from nexus.security.audit import Audit
         from nexus.security.authority import Authorities
         from nexus.security.identity import Authenticator
+        from nexus.security.keys import Keys
         from nexus.security.limiter import Limiter, Meter, Subjects
+        from nexus.security.tenants import Tenants
         from nexus.security.users import Users
         from nexus.server.deletions import Deletions
         from nexus.server.queries import RunningQueries
+        from nexus.server.removals import Removals
         from nexus.server.services import Services
         from nexus.server.sockets import Sockets
 
@@ -219,6 +222,10 @@ class Process:
         accounts = Accounts(metadata, self.config, time.time_ns, audit)
         authorities = Authorities(metadata)
         limiter = Limiter(self._registry, time.monotonic_ns, metadata.list_limits, lambda: self._config.limits.numbers)
+        tenants = Tenants(metadata, self.config, time.time_ns, audit)
+        keys = Keys(
+            metadata, authorities, audit, time.time_ns, tenants.active, lambda name: limiter.rules.value("key", "*", name)
+        )
         pipelines = PipelineSets(
             metadata.get_setting,
             metadata.put_setting,
@@ -231,12 +238,23 @@ class Process:
             store,
             IngestStatistics(self._registry),
             pool,
-            accounts.ensure_tenant,
+            tenants.ensure,
             pipelines,
             lambda: self._config.ingest.max_body_bytes,
             live.publish,
             lambda tenant: Meter(limiter, Subjects(tenant=tenant)),
+            tenants.check_active,
         )
+        deletions = Deletions(metadata, store, audit, time.time_ns)
+        # What remembers something of a tenant drops it when the tenant is gone.
+        forget = (
+            pipelines.forget,
+            topology.statistics.forget,
+            lambda tenant: keys.forget(),
+            lambda tenant: authorities.forget(),
+            lambda tenant: store.follow_retention(),
+        )
+        removals = Removals(metadata, store, deletions, audit, time.time_ns, forget, tenants.removed)
         budget = Budget(self._config.ingest.receiving_bytes, "bodies being received")
         queries = RunningQueries()
         process_metrics(self._registry)
@@ -251,7 +269,11 @@ class Process:
             store=store,
             accounts=accounts,
             authorities=authorities,
-            authenticator=Authenticator(accounts, accounts, authorities, metadata, self.config, time.time_ns),
+            keys=keys,
+            tenants=tenants,
+            authenticator=Authenticator(
+                accounts, keys, authorities, metadata, self.config, time.time_ns, active=tenants.active
+            ),
             topology=topology,
             budget=budget,
             queries=queries,
@@ -267,7 +289,8 @@ class Process:
             users=Users(metadata, authorities, audit, time.time_ns, lambda: self._config.tenants.default),
             lifecycle=store,
             limiter=limiter,
-            deletions=Deletions(metadata, store, audit, time.time_ns),
+            deletions=deletions,
+            removals=removals,
             running=store.running,
         )
 
@@ -293,7 +316,9 @@ class Process:
         self._exits.push_async_callback(self._stop_listeners)
         for receiver in components.socket_receivers(services):
             try:
-                await services.accounts.ensure_tenant(receiver.tenant)
+                await services.tenants.ensure(receiver.tenant)
+            except TenantDeleted as error:
+                log.warning("%s refuses records: %s", receiver.name, error.message)
             except NexusError as error:
                 raise ConfigError(
                     f"{receiver.name} writes to the tenant {receiver.tenant!r}: {error.message}", hint=error.hint
@@ -326,7 +351,9 @@ class Process:
             while True:
                 await asyncio.sleep(TIDY_INTERVAL)
                 try:
+                    await asyncio.to_thread(services.keys.tidy)
                     await asyncio.to_thread(services.accounts.tidy)
+                    await services.tenants.refresh()
                 except NexusError as error:
                     log.warning("housekeeping failed: %s", error)
 
@@ -337,7 +364,14 @@ class Process:
 
         pipelines = services.topology.pipelines
         assert pipelines is not None
-        works = [tidy(), warm(), services.deletions.run(), services.limiter.watch(), pipelines.watch()]
+        works = [
+            tidy(),
+            warm(),
+            services.deletions.run(),
+            services.removals.run(),
+            services.limiter.watch(),
+            pipelines.watch(),
+        ]
         if self._tls or any(receiver.certificates for receiver in self._listeners):
             from nexus.pipeline.receivers.tls import watch
 
@@ -435,7 +469,7 @@ class Process:
         except TimeoutError:
             log.error("some records were not stored in time; their senders were not told otherwise")
         asyncio.get_running_loop().call_later(QUERY_GRACE, services.queries.cancel_all)
-        await asyncio.to_thread(services.accounts.tidy)
+        await asyncio.to_thread(services.keys.tidy)
 
     async def _stop_self_telemetry(self, own: SelfTelemetry) -> None:
         self._logs.detach()

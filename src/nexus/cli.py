@@ -93,7 +93,11 @@ def build() -> App:
     pipeline.command(pipeline_test, "test")
     pipeline.command(pipeline_push, "push")
     pipeline.command(pipeline_pull, "pull")
+    secret = App("secret", help="Secrets of the configuration and of the metadata.")
+    secret.command(secret_seal, "seal")
+    secret.command(secret_rotate, "rotate")
     app.command(pipeline)
+    app.command(secret)
     app.command(config)
     app.command(admin)
     app.command(logs)
@@ -431,6 +435,38 @@ def pipeline_pull(*, url: str = "", token: str = "", tenant: str = "") -> int:
     from nexus import pipeline_command
 
     return pipeline_command.pull(url=url, token=token, tenant=tenant)
+
+
+def secret_seal(config: Path | None = None) -> int:
+    """Read a secret from standard input and print it sealed, for the configuration.
+
+    What is printed can stand in the file or in an environment variable instead of the secret. Only the key file opens it.
+
+    Parameters
+    ----------
+    config
+        Configuration file.
+    """
+    from nexus import secret_command
+
+    return secret_command.seal(config)
+
+
+def secret_rotate(config: Path | None = None, *, forget: bool = False, only_forget: bool = False) -> int:
+    """Make new keys and seal with them what is stored. Nexus must not be running on the data directory.
+
+    Parameters
+    ----------
+    config
+        Configuration file.
+    forget
+        Remove the old keys afterwards.
+    only_forget
+        Make no new keys, only remove the old ones.
+    """
+    from nexus import secret_command
+
+    return secret_command.rotate(config, forget=forget, only_forget=only_forget)
 
 
 def reset_password(config: Path | None = None, *, username: str = "admin") -> int:

@@ -2,7 +2,8 @@
 
 Order of precedence: environment, file, default. A value's environment name is its path in capitals (`http.port` is
 `NEXUS_HTTP_PORT`). The file is the one `NEXUS_CONFIG` names, or `nexus.yaml` in the working directory when it exists.
-Keys that do not exist are errors that name the nearest one. Lists of structs (`receivers.syslog`) are written in the
+Keys that do not exist are errors that name the nearest one. Secrets may be kept elsewhere: see `nexus.secret_values`; no
+error, no listing and no `repr` shows one. Lists of structs (`receivers.syslog`) are written in the
 file, or whole as YAML or JSON in the environment. The reference page is generated from this module.
 """
 
@@ -25,7 +26,10 @@ from msgspec import Meta, Struct
 from nexus.errors import ConfigError, InvalidRequest
 from nexus.model.tenant import DEFAULT_TENANT, parse_tenant
 from nexus.model.units import Duration, Size
+from nexus.secret_values import CONTEXT, holds_secrets, open_secrets, secret_hint, secrets_in
 from nexus.security.limits import check_limit
+from nexus.security.vault import FILE as KEY_FILE
+from nexus.security.vault import Vault, is_sealed
 
 PREFIX: Final = "NEXUS_"
 DEFAULT_FILE: Final = "nexus.yaml"
@@ -75,6 +79,12 @@ class HttpTlsConfig(TlsConfig, forbid_unknown_fields=True, frozen=True):
             "records, so that browsers go without."
         ),
     ] = "all"
+class Masked(Struct, frozen=True):
+    """Base of what holds secrets: its `repr`, which may end in a log, shows none."""
+
+    def __repr__(self) -> str:
+        """What is not a default, secrets masked."""
+        return f"{type(self).__name__}({', '.join(f'{name}={text}' for name, text in _rendered_fields(self))})"
 
 
 class HttpConfig(Struct, forbid_unknown_fields=True, frozen=True):
@@ -154,7 +164,7 @@ class LogConfig(Struct, forbid_unknown_fields=True, frozen=True):
     access: Annotated[bool, Meta(description="Also write a line for every HTTP request.", extra=RELOADS)] = False
 
 
-class BootstrapConfig(Struct, forbid_unknown_fields=True, frozen=True):
+class BootstrapConfig(Masked, forbid_unknown_fields=True, frozen=True):
     """The first credentials."""
 
     admin_password: Annotated[
@@ -321,7 +331,7 @@ class SessionConfig(Struct, forbid_unknown_fields=True, frozen=True):
     )
 
 
-class ListenerConfig(Struct, forbid_unknown_fields=True, frozen=True, kw_only=True):
+class ListenerConfig(Masked, forbid_unknown_fields=True, frozen=True, kw_only=True):
     """What every listener for senders without credentials has."""
 
     tenant: Annotated[str, Meta(description="Tenant that is written to.")]
@@ -395,11 +405,11 @@ class SyslogConfig(ListenerConfig, forbid_unknown_fields=True, frozen=True, kw_o
             raise ValueError(f"`timezone` {self.timezone!r} is not known here; write it like Europe/Berlin") from error
 
 
-class ForwardUser(Struct, forbid_unknown_fields=True, frozen=True):
+class ForwardUser(Masked, forbid_unknown_fields=True, frozen=True):
     """Who may send, by user name and password."""
 
     username: str
-    password: str
+    password: Annotated[str, Meta(extra=SECRET)]
 
 
 class ForwardConfig(ListenerConfig, forbid_unknown_fields=True, frozen=True, kw_only=True):
@@ -428,6 +438,19 @@ class ForwardConfig(ListenerConfig, forbid_unknown_fields=True, frozen=True, kw_
             raise ValueError("`max_message_bytes` lies between 1KiB and 256MiB")
 
 
+class SecurityConfig(Struct, forbid_unknown_fields=True, frozen=True):
+    """Keys and how people are let in."""
+
+    key_file: Annotated[
+        str,
+        Meta(
+            description="File with the keys that seal secrets in metadata and configuration and sign the audit log, made at "
+            "the first start; empty is `nexus.key` in the data directory. Elsewhere, a stolen copy of the data is of no "
+            "use. Keep a copy of it apart from the data."
+        ),
+    ] = ""
+
+
 class ReceiversConfig(Struct, forbid_unknown_fields=True, frozen=True):
     """Receivers for senders without credentials; each listener is off until it names a tenant and networks."""
 
@@ -435,7 +458,7 @@ class ReceiversConfig(Struct, forbid_unknown_fields=True, frozen=True):
     forward: Annotated[list[ForwardConfig], Meta(description="Listeners for Fluentd and Fluent Bit.")] = []
 
 
-class Config(Struct, forbid_unknown_fields=True, frozen=True):
+class Config(Masked, forbid_unknown_fields=True, frozen=True):
     """Everything that can be configured; all of it is optional."""
 
     data_dir: Annotated[str, Meta(description="Directory of all data.")] = "./nexus-data"
@@ -464,6 +487,7 @@ class Config(Struct, forbid_unknown_fields=True, frozen=True):
     storage: StorageConfig = StorageConfig()
     session: SessionConfig = SessionConfig()
     metadata: MetadataConfig = MetadataConfig()
+    security: SecurityConfig = SecurityConfig()
     receivers: ReceiversConfig = ReceiversConfig()
 
     @property
@@ -480,6 +504,16 @@ class Config(Struct, forbid_unknown_fields=True, frozen=True):
     def data_path(self) -> Path:
         """The data directory, absolute."""
         return Path(self.data_dir).expanduser().resolve()
+
+    @property
+    def key_path(self) -> Path:
+        """The key file, absolute."""
+        return key_path(self.data_dir, self.security.key_file)
+
+
+def key_path(data_dir: str, named: str) -> Path:
+    """Where the key file is, absolute: the one named, or the one in the data directory."""
+    return Path(named or Path(data_dir) / KEY_FILE).expanduser().absolute()
 
 
 # ------------------------------------------------------------------------------------------------------------- fields
@@ -553,6 +587,25 @@ class Loaded:
 
 def load(environment: Mapping[str, str] | None = None, file: Path | None = None) -> Loaded:
     """Read file and environment. `file` goes before `NEXUS_CONFIG`. Raises `ConfigError`."""
+    raw, sources, path = _read(environment, file)
+    open_secrets(raw, Config, lambda sealed: _vault(raw).unseal(sealed, CONTEXT))
+    return Loaded(_convert(raw, sources), sources, path)
+
+
+def sealed_secrets(environment: Mapping[str, str] | None = None, file: Path | None = None) -> dict[str, str]:
+    """The values that are sealed, by name of their options, as they are written. Raises `ConfigError`."""
+    raw, _, _ = _read(environment, file)
+    return {name: holder[key] for holder, key, name in secrets_in(raw, Config) if is_sealed(holder[key])}
+
+
+def key_file(environment: Mapping[str, str] | None = None, file: Path | None = None) -> Path:
+    """Where the key file is, without opening what is sealed with it. Raises `ConfigError`."""
+    raw, _, _ = _read(environment, file)
+    return _key_path(raw)
+
+
+def _read(environment: Mapping[str, str] | None, file: Path | None) -> tuple[dict[str, Any], dict[str, str], Path | None]:
+    """File and environment as one unchecked document, where its values are from, and the file."""
     environment = os.environ if environment is None else environment
     path = _find_file(environment, file)
     raw = _read_file(path) if path else {}
@@ -561,7 +614,7 @@ def load(environment: Mapping[str, str] | None = None, file: Path | None = None)
         if _lookup(raw, option.path) is not _MISSING:
             sources[option.name] = str(path)
     _overlay_environment(raw, sources, environment)
-    return Loaded(_convert(raw, sources), sources, path)
+    return raw, sources, path
 
 
 def reloaded(current: Config, fresh: Config) -> tuple[Config, list[str], list[str]]:
@@ -610,12 +663,36 @@ def _rendered_fields(value: Struct) -> Iterator[tuple[str, str]]:
         default = info.default if info.default is not msgspec.NODEFAULT else None
         if found in (default, []):
             continue
-        metas = [meta for meta in get_args(hints[info.name]) if isinstance(meta, Meta)]
-        secret = any((meta.extra or {}).get("secret") for meta in metas)
-        yield info.name, "********" if secret else render(found)
+        yield info.name, "********" if secret_hint(hints[info.name]) else render(found)
 
 
 _MISSING: Final = object()
+
+
+def _vault(raw: dict[str, Any]) -> Vault:
+    """The vault of an unchecked document, for what is sealed in it. Raises `ConfigError`."""
+    return Vault(_key_path(raw), must_exist=True)
+
+
+def _key_path(raw: dict[str, Any]) -> Path:
+    data_dir, named = _lookup(raw, ("data_dir",)), _lookup(raw, ("security", "key_file"))
+    return key_path(data_dir if isinstance(data_dir, str) else Config().data_dir, named if isinstance(named, str) else "")
+
+
+def _quoted(value: Any, struct: type[Struct]) -> str:
+    """A value where a struct belongs, for errors: only its kind when it may be a secret in the wrong place."""
+    if not holds_secrets(struct):
+        return repr(value)
+    return {dict: "keys and values", list: "a list", str: "a text", bool: "on or off"}.get(type(value), "a number")
+
+
+def _yaml_problem(error: Any) -> str:
+    """What is wrong with a YAML document and where, without the lines around it."""
+    mark = getattr(error, "problem_mark", None)
+    place = f" in line {mark.line + 1}, column {mark.column + 1}" if mark else ""
+    # The context quotes lines; the problem quotes what begins like an alias or a tag, as an unquoted password may.
+    problem = re.sub(r"""(['"])(?!<).{2,}\1""", "...", str(getattr(error, "problem", None) or "it cannot be read"))
+    return f"{problem}{place}"
 
 
 def _find_file(environment: Mapping[str, str], file: Path | None) -> Path | None:
@@ -636,7 +713,7 @@ def _read_file(path: Path) -> dict[str, Any]:
     except (OSError, UnicodeDecodeError) as error:
         raise ConfigError(f"cannot read {path}: {error}.") from error
     except yaml.YAMLError as error:
-        raise ConfigError(f"{path} is not YAML: {' '.join(str(error).split())}.") from error
+        raise ConfigError(f"{path} is not YAML: {_yaml_problem(error)}.") from None
     if document is None:
         return {}
     if not isinstance(document, dict):
@@ -656,7 +733,7 @@ def _refuse_unknown_keys(raw: dict[Any, Any], struct: type[Struct], path: tuple[
             if value is None:
                 raw[key] = {}
             elif not isinstance(value, dict):
-                raise ConfigError(f"{source}: `{name}` holds keys of its own, not {value!r}.")
+                raise ConfigError(f"{source}: `{name}` holds keys of its own, not {_quoted(value, inner)}.")
             else:
                 _refuse_unknown_keys(value, inner, (*path, key), source)
         elif item := item_struct(inner):
@@ -668,10 +745,10 @@ def _check_items(value: Any, item: type[Struct], path: tuple[str, ...], source: 
     """Refuse unknown keys in a list of structs."""
     name = ".".join(path)
     if not isinstance(value, list):
-        raise ConfigError(f"{source}: `{name}` is a list of entries with keys of their own, not {value!r}.")
+        raise ConfigError(f"{source}: `{name}` is a list of entries with keys of their own, not {_quoted(value, item)}.")
     for number, entry in enumerate(value):
         if not isinstance(entry, dict):
-            raise ConfigError(f"{source}: `{name}[{number}]` holds keys of its own, not {entry!r}.")
+            raise ConfigError(f"{source}: `{name}[{number}]` holds keys of its own, not {_quoted(entry, item)}.")
         _refuse_unknown_keys(entry, item, (*path[:-1], f"{path[-1]}[{number}]"), source)
 
 
@@ -736,7 +813,7 @@ def _items_from_text(variable: str, text: str) -> Any:
     try:
         return yaml.safe_load(text) or []
     except yaml.YAMLError as error:
-        raise ConfigError(f"{variable} is not YAML: {' '.join(str(error).split())}.") from error
+        raise ConfigError(f"{variable} is not YAML: {_yaml_problem(error)}.") from None
 
 
 def _convert(raw: dict[str, Any], sources: dict[str, str]) -> Config:

@@ -5,6 +5,7 @@
     │   └── QuerySyntaxError    400  ... at a place in the query text
     ├── Unauthenticated         401  no credentials, or wrong ones
     ├── PermissionDenied        403  known, but not allowed
+    │   ├── TenantDeleted       403  ... because the tenant is being removed
     │   └── MaskedField         403  ... to ask for the values of a field
     ├── NotFound                404
     ├── Conflict                409  somebody else changed it meanwhile
@@ -79,6 +80,12 @@ class PermissionDenied(NexusError):
 
     code = "permission_denied"
     http_status = 403
+
+
+class TenantDeleted(PermissionDenied):
+    """The tenant is being removed: nothing enters it any more."""
+
+    code = "tenant_deleted"
 
 
 class MaskedField(PermissionDenied):

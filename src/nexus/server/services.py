@@ -17,10 +17,13 @@ if TYPE_CHECKING:
     from nexus.security.audit import Audit
     from nexus.security.authority import Authorities
     from nexus.security.identity import Authenticator
+    from nexus.security.keys import Keys
     from nexus.security.limiter import Limiter
+    from nexus.security.tenants import Tenants
     from nexus.security.users import Users
     from nexus.server.deletions import Deletions
     from nexus.server.queries import RunningQueries
+    from nexus.server.removals import Removals
     from nexus.server.sockets import Sockets
     from nexus.storage.api import LogLifecycle, LogStore, RunningQuery
     from nexus.storage.metadata.api import MetadataStore
@@ -68,6 +71,8 @@ class Services:
     registry: Registry
     store: LogStore
     accounts: Accounts
+    keys: Keys
+    tenants: Tenants
     authorities: Authorities
     authenticator: Authenticator
     topology: Topology
@@ -85,6 +90,7 @@ class Services:
     users: Users
     lifecycle: LogLifecycle
     deletions: Deletions
+    removals: Removals
     limiter: Limiter
     running: Callable[[str], Sequence[RunningQuery]] = lambda tenant: ()
     """What the engine says of a tenant's running queries."""

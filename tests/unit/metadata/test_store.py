@@ -319,9 +319,12 @@ def test_tenants(metadata: MetadataStore) -> None:
     assert metadata.put_tenant_settings("shop", {"retention": 7})
     assert not metadata.put_tenant_settings("nobody", {})
     assert metadata.list_tenants() == [Tenant("a", 5), Tenant("shop", 3, {"retention": 7})]
+    assert metadata.describe_tenant("a", "Ä") and metadata.get_tenant("a") == Tenant("a", 5, {}, "Ä")
+    assert not metadata.describe_tenant("nobody", "x")
     dying = Tenant("shop", 3, {"x": [1]}, "Shop", 9)
     metadata.put_tenant(dying)
     assert metadata.get_tenant("shop") == dying and not metadata.ensure_tenant("shop", 10)
+    assert not metadata.describe_tenant("shop", "x") and metadata.get_tenant("shop") == dying
     metadata.put_tenant(Tenant("new", 1, {}, "New"))
     assert metadata.get_tenant("new") == Tenant("new", 1, {}, "New")
 

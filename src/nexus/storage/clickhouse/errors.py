@@ -93,13 +93,17 @@ def query_error(error: EngineError, *, seconds: float, user_sql: bool) -> NexusE
     if error.code in (TOO_MANY_ROWS, TOO_MANY_BYTES):
         found = _READ.search(error.message)
         what = "records" if error.code == TOO_MANY_ROWS else "bytes"
-        size = f": {found[2]} {what} so far, the limit is {found[1]}" if found else ""
+        size = f": {_plain(found[2])} {what} so far, the limit is {_plain(found[1])}" if found else ""
         return LimitExceeded(f"the query reads more than it may{size}.", hint=_NARROW)
     if error.cancelled:
         return LimitExceeded("the query was cancelled.", hint="Run it again when that was not intended.")
     if error.code and error.code not in _ENGINE_CODES and (user_sql or error.code == CANNOT_COMPILE_REGEXP):
         return InvalidRequest(_sentence(error.message))
     return StorageError(f"the query failed: {_sentence(error.message)}", hint="The server's log has the details.")
+
+
+def _plain(number: str) -> str:
+    return number.removesuffix(".00")
 
 
 def _sentence(text: str) -> str:

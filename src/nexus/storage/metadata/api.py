@@ -529,6 +529,10 @@ class MetadataStore(Protocol):
         """Create or replace a tenant."""
         ...
 
+    def describe_tenant(self, name: str, description: str) -> bool:
+        """Change the description of a tenant; False when there is none, or it is being removed."""
+        ...
+
     def begin_tenant_deletion(self, deletion: StoredTenantDeletion, keep: int) -> bool:
         """Mark the tenant as being removed and note how, in the place of an earlier removal of the name; False, and nothing
         changed, when there is no such tenant, or its removal goes on. Of removals that are done the newest `keep` stay
@@ -664,6 +668,10 @@ class MetadataStore(Protocol):
 
     def list_checkpoints(self) -> list[AuditCheckpoint]:
         """Every checkpoint, by number."""
+        ...
+
+    def walk_checkpoints(self, after: int, limit: int) -> list[AuditCheckpoint]:
+        """Checkpoints by number, from the one after `after`."""
         ...
 
     def delete_checkpoints(self, before: int) -> None:

@@ -17,7 +17,7 @@ from nexus.server.routes import BASE, PUBLIC, Route
 
 async def session(call: Call) -> Response:
     """Who is asking; `authenticated` is false for nobody known."""
-    return json_response(_session(call, call.principal, call.access))
+    return json_response(await _session(call, call.principal, call.access))
 
 
 async def login(call: Call) -> Response:
@@ -27,7 +27,7 @@ async def login(call: Call) -> Response:
         raise UnsupportedEncoding("a login is JSON.", hint="Send the header Content-Type: application/json.")
     token, _ = await call.services.accounts.login(call.payload.username, call.payload.password, call.actor)
     entry = await call.services.authenticator.recognise({"cookie": f"{SESSION_COOKIE}={token}"})
-    response = json_response(_session(call, entry.principal, entry.access))
+    response = json_response(await _session(call, entry.principal, entry.access))
     _set_cookie(response, call, token, int(call.services.config().session.lifetime))
     return response
 
@@ -45,11 +45,11 @@ async def logout(call: Call) -> Response:
     return response
 
 
-def _session(call: Call, principal: Principal, access: Access) -> Session:
+async def _session(call: Call, principal: Principal, access: Access) -> Session:
     if principal.anonymous:
         return Session(False)
     role = "admin" if access.may(Permission.ADMIN) else principal.kind
-    tenants = call.services.accounts.list_tenants(principal)
+    tenants = await call.services.tenants.reachable(principal)
     return Session(True, principal.name, role, sorted(access.permissions), principal.tenant, tenants)
 
 

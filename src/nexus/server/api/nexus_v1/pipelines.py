@@ -54,7 +54,7 @@ async def put(call: Call) -> Response:
                 f"you may not change the pipeline {name!r}, or its place.",
                 hint="Leave those as they are that your roles do not name.",
             )
-    await call.services.accounts.ensure_tenant(call.tenant)
+    await call.services.tenants.ensure(call.tenant)
     await _sets(call).replace(call.tenant, wanted.pipelines, wanted.version)
     await call.services.audit.record(
         call.actor, call.tenant, "pipelines.changed", "pipelines", before=before, after=wanted.pipelines

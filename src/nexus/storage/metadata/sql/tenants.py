@@ -42,6 +42,10 @@ class TenantsSql(Base):
     def put_tenant(self, tenant: Tenant) -> None:
         self._database.write(TENANTS.upsert, *TENANTS.values(tenant))
 
+    def describe_tenant(self, name: str, description: str) -> bool:
+        sql = "UPDATE tenants SET description = ? WHERE name = ? AND deleted_at = 0"
+        return self._database.write(sql, description, name) > 0
+
     def begin_tenant_deletion(self, deletion: StoredTenantDeletion, keep: int) -> bool:
         with self._database.transaction("tenant_deletions") as database:
             marked = database.write(
