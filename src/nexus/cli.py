@@ -76,13 +76,17 @@ def build() -> App:
 
     app = App("nexus", help="Open observability platform.", help_epilogue=_EPILOGUE, version=f"nexus {__version__}")
     config = App("config", help="Look at the configuration.")
-    admin = App("admin", help="Manage this installation.")
+    admin = App("admin", help="Users and their roles, while Nexus is stopped (or with metadata in PostgreSQL).")
     pipeline = App("pipeline", help="Work on pipelines.")
     for command in (up, ingest, doctor, migrate, version):
         app.command(command)
     config.command(config_show, "show")
     config.command(config_check, "check")
     admin.command(reset_password, "reset-password")
+    admin.command(create_user, "create-user")
+    admin.command(list_users, "list-users")
+    admin.command(grant, "grant")
+    admin.command(login_link, "login-link")
     logs = App("logs", help="Look at stored records, watch new ones, take them out.")
     logs.command(logs_search, "search")
     logs.command(logs_tail, "tail")
@@ -495,8 +499,23 @@ def audit_verify(
     return audit_command.verify(config, every=all, as_json=json, url=url, token=token)
 
 
+def login_link(config: Path | None = None, *, username: str = "admin") -> int:
+    """Print a link that logs a user in once, without password and second factor. Nexus may be running.
+
+    Parameters
+    ----------
+    config
+        Configuration file.
+    username
+        Who is logged in.
+    """
+    from nexus import app
+
+    return app.login_link(config, username)
+
+
 def reset_password(config: Path | None = None, *, username: str = "admin") -> int:
-    """Give a user a new password and print it. Nexus must not be running on the data directory.
+    """Give a user a new password and print it; every session of the user ends.
 
     Parameters
     ----------
@@ -505,6 +524,53 @@ def reset_password(config: Path | None = None, *, username: str = "admin") -> in
     username
         Whose password.
     """
-    from nexus import app
+    from nexus import admin_command
 
-    return app.reset_password(config, username)
+    return admin_command.reset_password(config, username)
+
+
+def create_user(username: str, config: Path | None = None, *, role: list[str] | None = None) -> int:
+    """Make a user and print the password, which has to be changed at the first login.
+
+    Parameters
+    ----------
+    username
+        Name to log in with.
+    config
+        Configuration file.
+    role
+        What the user may do, as role@tenant with * for every tenant: admin@*, viewer@default. May be given several times.
+    """
+    from nexus import admin_command
+
+    return admin_command.create_user(config, username, role or [])
+
+
+def list_users(config: Path | None = None) -> int:
+    """Print every user with source and roles, those of teams included.
+
+    Parameters
+    ----------
+    config
+        Configuration file.
+    """
+    from nexus import admin_command
+
+    return admin_command.list_users(config)
+
+
+def grant(username: str, role: str, config: Path | None = None) -> int:
+    """Give a user a role.
+
+    Parameters
+    ----------
+    username
+        Who gets it.
+    role
+        As role@tenant with * for every tenant: admin@*, viewer@default.
+    config
+        Configuration file.
+    """
+    from nexus import admin_command
+
+    return admin_command.grant(config, username, role)

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import time
 from collections.abc import Callable, Mapping
 from functools import partial
 from typing import TYPE_CHECKING
 
+from nexus.errors import Unauthenticated
 from nexus.pipeline.body import BodyLimits
 from nexus.pipeline.http import HttpReceiver
 from nexus.pipeline.receivers.datadog import Datadog
@@ -25,12 +27,14 @@ if TYPE_CHECKING:
     from nexus.pipeline.receivers.listener import SocketReceiver
     from nexus.pipeline.receivers.otlp_grpc import OtlpGrpc
     from nexus.security.ledger import Ledger
+    from nexus.security.limiter import Meter
     from nexus.security.vault import Vault
     from nexus.server.services import Services
     from nexus.storage.api import RetentionPolicy
     from nexus.storage.clickhouse.options import StoreOptions
     from nexus.storage.clickhouse.store import ClickHouseStore
     from nexus.storage.metadata.api import MetadataStore
+    from nexus.storage.metadata.database import DatabaseState
     from nexus.telemetry import Registry
 
 
@@ -59,9 +63,19 @@ def http_receivers(topology: Topology, config: Config | None = None) -> list[Htt
 def grpc_receiver(services: Services) -> OtlpGrpc:
     """The receiver with a port of its own. gRPC takes a while to load, so it comes with the call."""
     from nexus.pipeline.receivers.otlp_grpc import OtlpGrpc
+    from nexus.security.limits import EndpointClass
+    from nexus.server.throttle import Throttle
 
-    async def enter(metadata: Mapping[str, str]) -> str:
-        return (await services.authenticator.enter(metadata, Permission.LOGS_WRITE)).tenant
+    throttle = Throttle(services.limiter)
+
+    async def enter(metadata: Mapping[str, str], peer: str) -> tuple[str, Meter]:
+        address = throttle.knock(EndpointClass.INGEST, {}, peer)
+        try:
+            entry = await services.authenticator.enter(metadata, Permission.LOGS_WRITE)
+        except Unauthenticated:
+            throttle.failed(address, metadata)
+            raise
+        return entry.tenant, throttle.enter(EndpointClass.INGEST, {}, address, entry, contextlib.ExitStack())
 
     def limits() -> BodyLimits:
         ingest = services.config().ingest
@@ -93,10 +107,30 @@ def socket_receivers(services: Services) -> list[SocketReceiver]:
 
 
 def open_metadata(config: Config) -> MetadataStore:
-    """The metadata store of the data directory. Raises `ConfigError`."""
+    """The metadata store: a PostgreSQL database if one is named, else a file of the data directory. Raises `ConfigError`."""
+    if config.metadata.url:
+        from nexus.storage.metadata.postgres import PostgresMetadata, PostgresOptions
+
+        options = PostgresOptions(
+            connections=config.metadata.connections,
+            connect_timeout=float(config.metadata.connect_timeout),
+            statement_timeout=float(config.metadata.statement_timeout),
+        )
+        return PostgresMetadata(config.metadata.url, options)
     from nexus.storage.metadata.sqlite import SqliteMetadata
 
     return SqliteMetadata(config.data_path)
+
+
+def metadata_state(config: Config) -> DatabaseState:
+    """What the metadata database is like; nothing is made or changed. Raises `ConfigError`."""
+    if config.metadata.url:
+        from nexus.storage.metadata.postgres import inspect as inspect_server
+
+        return inspect_server(config.metadata.url)
+    from nexus.storage.metadata.sqlite import inspect
+
+    return inspect(config.data_path)
 
 
 def open_ledger(config: Config, metadata: MetadataStore) -> tuple[Vault, Ledger]:

@@ -13,6 +13,7 @@ from nexus.pipeline.http import HttpReceiver
 from nexus.server.api import loki, operations
 from nexus.server.api.elasticsearch import routes as elasticsearch
 from nexus.server.api.nexus_v1 import (
+    accounts,
     admin,
     audit,
     auth,
@@ -20,12 +21,20 @@ from nexus.server.api.nexus_v1 import (
     explore,
     export,
     ingest,
+    keys,
+    limits,
     live,
     logs,
     pipelines,
+    profile,
     queries,
     retention,
+    roles,
     sql,
+    sso,
+    teams,
+    tenants,
+    users,
     views,
 )
 from nexus.server.dispatch import Dispatcher
@@ -39,6 +48,8 @@ STATIC: Final = Path(__file__).parent / "static"
 _TABLES: Final = (
     operations.ROUTES,
     auth.ROUTES,
+    sso.ROUTES,
+    profile.ROUTES,
     logs.ROUTES,
     explore.ROUTES,
     sql.ROUTES,
@@ -46,13 +57,20 @@ _TABLES: Final = (
     ingest.ROUTES,
     live.ROUTES,
     pipelines.ROUTES,
+    keys.ROUTES,
+    tenants.ROUTES,
     admin.ROUTES,
     elasticsearch.ROUTES,
     views.ROUTES,
     export.ROUTES,
     deletions.ROUTES,
     retention.ROUTES,
+    limits.ROUTES,
     audit.ROUTES,
+    users.ROUTES,
+    teams.ROUTES,
+    roles.ROUTES,
+    accounts.ROUTES,
     loki.ROUTES,
 )
 

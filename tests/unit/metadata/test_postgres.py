@@ -17,8 +17,9 @@ from tests.databases.postgres_server import PASSWORD, PostgresServer
 from tests.unit.metadata.conftest import TEMPLATE
 
 from nexus.errors import ConfigError, InvalidRequest, StorageError
+from nexus.storage.metadata.database import DatabaseState
 from nexus.storage.metadata.migrate import migrations, statements
-from nexus.storage.metadata.postgres import PostgresMetadata, PostgresOptions, shown
+from nexus.storage.metadata.postgres import PostgresMetadata, PostgresOptions, inspect, shown
 
 ROOT = Path(__file__).parents[3]
 VERSION_2 = Path(__file__).parent / "version2.sql"
@@ -221,6 +222,18 @@ def test_what_cannot_be_reached_is_named_without_its_password(postgres: Postgres
     while chain is not None:
         assert PASSWORD not in str(chain) and PASSWORD not in repr(chain.args)
         chain = None if chain.__suppress_context__ and chain.__cause__ is None else chain.__cause__ or chain.__context__
+
+
+def test_a_database_is_looked_at_without_changing_it(postgres: PostgresServer) -> None:
+    """As `nexus doctor` does."""
+    url = postgres.new_database()
+    found = inspect(url)
+    assert found == DatabaseState(f"PostgreSQL 18 at {shown(url)}", 0, len(migrations()))
+    with psycopg.connect(url) as connection:
+        assert connection.execute("SELECT count(*) FROM pg_tables WHERE schemaname = 'public'").fetchone() == (0,)
+    assert inspect(postgres.new_database(TEMPLATE)).version == found.current
+    with pytest.raises(ConfigError, match="cannot use the metadata database"):
+        inspect(postgres.url("nothing-there"))
 
 
 def test_another_encoding_is_refused(postgres: PostgresServer) -> None:

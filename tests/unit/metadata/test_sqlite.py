@@ -23,8 +23,9 @@ from nexus.storage.metadata.api import (
     User,
     View,
 )
+from nexus.storage.metadata.database import DatabaseState
 from nexus.storage.metadata.migrate import migrations, statements
-from nexus.storage.metadata.sqlite import FILE, SqliteMetadata
+from nexus.storage.metadata.sqlite import FILE, SqliteMetadata, inspect
 
 VERSION_2 = Path(__file__).parent / "version2.sql"
 """The dump of a database that the version before wrote."""
@@ -127,6 +128,40 @@ def test_a_newer_database_is_refused(tmp_path: Path) -> None:
     (tmp_path / FILE).write_bytes(b"no database at all " * 100)
     with pytest.raises(ConfigError, match="cannot use the metadata database"):
         SqliteMetadata(tmp_path)
+
+
+def test_a_file_is_looked_at_without_changing_it(tmp_path: Path) -> None:
+    """As `nexus doctor` does: none, an older one, one of now, a damaged one."""
+    current = len(migrations())
+    path = tmp_path / FILE
+    assert inspect(tmp_path) == DatabaseState(f"SQLite in {path}", 0, current) and not path.exists()
+    with closing(sqlite3.connect(path)) as connection:
+        connection.executescript(VERSION_2.read_text())
+        connection.execute("PRAGMA user_version = 2")
+    before = path.read_bytes()
+    assert inspect(tmp_path).version == 2 and path.read_bytes() == before
+    SqliteMetadata(tmp_path).close()
+    assert inspect(tmp_path).version == current
+    path.write_bytes(before[:4096] + b"\xff" * (len(before) - 4096))
+    with pytest.raises(ConfigError, match="cannot use the metadata database"):
+        inspect(tmp_path)
+
+
+def test_what_went_with_a_tenant_is_not_in_the_files(tmp_path: Path) -> None:
+    """Neither in free pages nor in the write-ahead log."""
+    with closing(SqliteMetadata(tmp_path)) as metadata:
+        for tenant, needle in (("t", "the-needle"), ("u", "the-other")):
+            metadata.ensure_tenant(tenant, 1)
+            for number in range(30):
+                metadata.put_view(
+                    View(f"{tenant}{number}", tenant, f"{needle}-{number}", "", "logs", needle * 50, True, "o", "o", 1, 1),
+                    99,
+                )
+            metadata.put_setting(f"pipelines:{tenant}", needle * 500)
+            metadata.put_setting(f"pipelines:{tenant}", needle)
+        metadata.delete_tenant("t")
+        held = b"".join(path.read_bytes() for path in tmp_path.iterdir())
+        assert b"the-needle" not in held and b"the-other" in held
 
 
 def test_a_lookup_does_not_wait_for_a_writer(tmp_path: Path) -> None:

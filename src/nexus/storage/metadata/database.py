@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from contextlib import AbstractContextManager
+from dataclasses import dataclass
 from typing import Any, Final, Protocol, TypeAlias
 
 from nexus.errors import InvalidRequest
@@ -16,6 +17,15 @@ Row: TypeAlias = tuple[Any, ...]
 
 _LEAST: Final = -(2**63)
 _MOST: Final = 2**63 - 1
+
+
+@dataclass(frozen=True, slots=True)
+class DatabaseState:
+    """A database as it was found: what and where it is, its version (0: nothing there yet) and that of this program."""
+
+    where: str
+    version: int
+    current: int
 
 
 class Connection(Protocol):
@@ -35,6 +45,10 @@ class Database(Connection, Protocol):
 
     def transaction(self, lock: str = "") -> AbstractContextManager[Connection]:
         """All changes or, with an exception, none. Of those that name the same `lock` one runs at a time, in any process."""
+        ...
+
+    def scrub(self) -> None:
+        """Take what was removed out of the database's files, where that can be done at once."""
         ...
 
     def close(self) -> None:

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Final, Literal, TypeAlias
 
 from nexus.errors import ConfigError
+from nexus.storage.metadata.database import DatabaseState
 
 Dialect: TypeAlias = Literal["sqlite", "postgresql"]
 
@@ -52,6 +53,11 @@ def pending(version: int) -> list[tuple[int, str]]:
             hint="Start the newer version of Nexus that migrated it.",
         )
     return every[version:]
+
+
+def state(where: str, version: int) -> DatabaseState:
+    """What a database of that version is like. Raises `ConfigError` when it is newer than this program."""
+    return DatabaseState(where, version, version + len(pending(version)))
 
 
 def _rendered(statement: str, dialect: Dialect) -> str:

@@ -23,12 +23,11 @@ from typing import Any, Final, TypeAlias
 from urllib.parse import urlsplit
 
 import psycopg
-from psycopg import sql as quoting
 from psycopg.conninfo import conninfo_to_dict
 
 from nexus.errors import ConfigError, InvalidRequest, NexusError, StorageError
-from nexus.storage.metadata.database import Connection, Row, Value, storable
-from nexus.storage.metadata.migrate import pending, statements
+from nexus.storage.metadata.database import Connection, DatabaseState, Row, Value, storable
+from nexus.storage.metadata.migrate import pending, state, statements
 from nexus.storage.metadata.sql import SqlMetadata
 
 MIN_VERSION: Final = 14
@@ -51,7 +50,7 @@ class PostgresOptions:
 
     connections: int = 8
     wait: float = 5.0
-    connect_timeout: int = 5
+    connect_timeout: float = 5.0
     statement_timeout: float = 10.0
     pause: float = 1.0
     """Between attempts to reach a server that is away."""
@@ -77,15 +76,9 @@ class PostgresDatabase:
         self._idle: list[_Psycopg] = []
         self._away_until = 0.0
         self._closed = False
-        try:
-            with contextlib.closing(self._connect()) as connection:
-                _check(connection)
-                _migrate(connection)
-        except StorageError as error:
-            raise ConfigError(
-                f"cannot use the metadata database {shown(url)}: {error.message}",
-                hint="Check metadata.url, and that the server runs and lets this user in.",
-            ) from error
+        with _usable(url), contextlib.closing(self._connect()) as connection:
+            _check(connection)
+            _migrate(connection)
 
     def rows(self, sql: str, *parameters: Value) -> list[Row]:
         """See `Connection`."""
@@ -120,6 +113,9 @@ class PostgresDatabase:
                     with contextlib.suppress(psycopg.Error):
                         connection.rollback()
                 raise
+
+    def scrub(self) -> None:
+        """See `Database`. The server's files, its log and its copies are its own business."""
 
     def close(self) -> None:
         """See `Database`."""
@@ -188,12 +184,7 @@ class PostgresDatabase:
         return connection
 
     def _connect(self) -> _Psycopg:
-        try:
-            return psycopg.connect(**self._arguments, autocommit=True)
-        except psycopg.Error as error:
-            raise StorageError(
-                f"the metadata database cannot be reached: {_first_line(error)}.", hint="It is tried again every second."
-            ) from error
+        return _connected(self._arguments)
 
 
 class _Within:
@@ -213,6 +204,15 @@ class _Within:
             return self._connection.execute(_placed(sql), storable(parameters)).rowcount
         except psycopg.Error as error:
             raise _failure(error) from error
+
+
+def inspect(url: str) -> DatabaseState:
+    """The state of a database, which is not changed. Raises `ConfigError` when it cannot be used."""
+    with _usable(url), contextlib.closing(_connected(_arguments(url, PostgresOptions()))) as connection:
+        version = _check(connection)
+        found = _Within(connection).rows("SELECT 1 FROM pg_tables WHERE tablename = ?", _VERSION_TABLE)
+        applied = _Within(connection).rows(f"SELECT version FROM {_VERSION_TABLE}") if found else []
+    return state(f"PostgreSQL {version} at {shown(url)}", applied[0][0] if applied else 0)
 
 
 def shown(url: str) -> str:
@@ -236,10 +236,11 @@ def _arguments(url: str, options: PostgresOptions) -> dict[str, Any]:
         raise ConfigError(
             "metadata.url is not a PostgreSQL URL.", hint="Write postgresql://user:password@host:5432/database."
         ) from None
+    longest = max(1, round(options.statement_timeout * 1000))
     settings = {
-        "statement_timeout": f"{options.statement_timeout:.0f}s",
-        "lock_timeout": f"{options.statement_timeout:.0f}s",
-        "idle_in_transaction_session_timeout": f"{options.statement_timeout * 2:.0f}s",
+        "statement_timeout": f"{longest}ms",
+        "lock_timeout": f"{longest}ms",
+        "idle_in_transaction_session_timeout": f"{2 * longest}ms",
         # What a call changed survives a crash of the server when it returns, whatever the server's default is.
         "synchronous_commit": "on",
         "default_transaction_isolation": "read\\ committed",
@@ -247,13 +248,33 @@ def _arguments(url: str, options: PostgresOptions) -> dict[str, Any]:
     ours = " ".join(f"-c {name}={value}" for name, value in settings.items())
     return {
         "application_name": "nexus",
-        "connect_timeout": options.connect_timeout,
-        "tcp_user_timeout": int(options.statement_timeout * 1000),
+        "connect_timeout": max(1, round(options.connect_timeout)),
+        "tcp_user_timeout": longest,
         "keepalives_idle": 30,
         **given,
         "client_encoding": "UTF8",
         "options": f"{given.get('options', '')} {ours}".strip(),
     }
+
+
+@contextmanager
+def _usable(url: str) -> Iterator[None]:
+    try:
+        yield
+    except StorageError as error:
+        raise ConfigError(
+            f"cannot use the metadata database {shown(url)}: {error.message}",
+            hint="Check metadata.url, and that the server runs and lets this user in.",
+        ) from error
+
+
+def _connected(arguments: dict[str, Any]) -> _Psycopg:
+    try:
+        return psycopg.connect(**arguments, autocommit=True)
+    except psycopg.Error as error:
+        raise StorageError(
+            f"the metadata database cannot be reached: {_first_line(error)}.", hint="It is tried again every second."
+        ) from error
 
 
 def _hung_up(connection: _Psycopg) -> bool:
@@ -265,13 +286,15 @@ def _hung_up(connection: _Psycopg) -> bool:
     return bool(poll.poll(0))
 
 
-def _check(connection: _Psycopg) -> None:
+def _check(connection: _Psycopg) -> int:
+    """The server's version. Raises `ConfigError` when it cannot do what is needed."""
     version = connection.info.server_version // 10_000
     if version < MIN_VERSION:
         raise ConfigError(f"PostgreSQL {version} is too old.", hint=f"Use PostgreSQL {MIN_VERSION} or newer.")
     encoding = _Within(connection).rows("SHOW server_encoding")[0][0]
     if encoding != "UTF8":
         raise ConfigError(f"the metadata database has the encoding {encoding}.", hint="Create one with ENCODING 'UTF8'.")
+    return version
 
 
 def _migrate(connection: _Psycopg) -> None:
@@ -281,14 +304,13 @@ def _migrate(connection: _Psycopg) -> None:
     database.write(f"SET LOCAL statement_timeout = '{MIGRATION_WAIT}s'")
     database.write(f"SET LOCAL lock_timeout = '{MIGRATION_WAIT}s'")
     database.rows("SELECT pg_advisory_xact_lock(?)", _number_of(_MIGRATIONS))
-    name = quoting.Identifier(_VERSION_TABLE).as_string()
-    database.write(f"CREATE TABLE IF NOT EXISTS {name} (version BIGINT NOT NULL)")
-    applied = database.rows(f"SELECT version FROM {name}")
+    database.write(f"CREATE TABLE IF NOT EXISTS {_VERSION_TABLE} (version BIGINT NOT NULL)")
+    applied = database.rows(f"SELECT version FROM {_VERSION_TABLE}")
     for version, script in pending(applied[0][0] if applied else 0):
         for statement in statements(script, "postgresql"):
             database.write(statement)
-        database.write(f"DELETE FROM {name}")
-        database.write(f"INSERT INTO {name} (version) VALUES (?)", version)
+        database.write(f"DELETE FROM {_VERSION_TABLE}")
+        database.write(f"INSERT INTO {_VERSION_TABLE} (version) VALUES (?)", version)
     database.write("COMMIT")
 
 

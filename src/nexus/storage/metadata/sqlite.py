@@ -10,13 +10,13 @@ import os
 import sqlite3
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Final
 
 from nexus.errors import ConfigError, StorageError
-from nexus.storage.metadata.database import Connection, Row, Value, storable
-from nexus.storage.metadata.migrate import pending, statements
+from nexus.storage.metadata.database import Connection, DatabaseState, Row, Value, storable
+from nexus.storage.metadata.migrate import pending, state, statements
 from nexus.storage.metadata.sql import SqlMetadata
 
 FILE: Final = "metadata.sqlite"
@@ -44,14 +44,13 @@ class SqliteDatabase:
             self._writer.execute("PRAGMA journal_mode = WAL")
             self._writer.execute("PRAGMA synchronous = FULL")
             self._writer.execute("PRAGMA foreign_keys = ON")
+            # What is removed is overwritten: secrets must not be left in free pages.
+            self._writer.execute("PRAGMA secure_delete = ON")
             _migrate(self._writer)
             self._reader = _connect(path)
             self._reader.execute("PRAGMA query_only = ON")
         except (OSError, sqlite3.Error) as error:
-            raise ConfigError(
-                f"cannot use the metadata database {path}: {error}.",
-                hint="Restore the file from a backup, or move it away.",
-            ) from error
+            raise _unusable(path, str(error)) from error
         self._writing = threading.RLock()
         self._reading = threading.Lock()
 
@@ -81,11 +80,33 @@ class SqliteDatabase:
                         self._writer.execute("ROLLBACK")
                 raise
 
+    def scrub(self) -> None:
+        """See `Database`. Removed rows are overwritten, but their pages as they were stay in the write-ahead log until that
+        is emptied; another process that reads now may keep it from being."""
+        with self._writing, self._reading, _failures():
+            self._writer.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+
     def close(self) -> None:
         """See `Database`."""
         with self._writing, self._reading:
             self._reader.close()
             self._writer.close()
+
+
+def inspect(data_dir: Path) -> DatabaseState:
+    """The state of a data directory's file, which is read and not changed. Raises `ConfigError` when it is damaged."""
+    path = data_dir / FILE
+    if not path.exists():
+        return state(f"SQLite in {path}", 0)
+    try:
+        with closing(sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True, timeout=BUSY_SECONDS)) as connection:
+            version = connection.execute("PRAGMA user_version").fetchone()[0]
+            problem = connection.execute("PRAGMA quick_check(1)").fetchone()[0]
+    except sqlite3.Error as error:
+        raise _unusable(path, str(error)) from error
+    if problem != "ok":
+        raise _unusable(path, str(problem).splitlines()[0])
+    return state(f"SQLite in {path}", version)
 
 
 class _Within:
@@ -101,6 +122,12 @@ class _Within:
     def write(self, sql: str, *parameters: Value) -> int:
         with _failures():
             return self._connection.execute(sql, storable(parameters)).rowcount
+
+
+def _unusable(path: Path, why: str) -> ConfigError:
+    return ConfigError(
+        f"cannot use the metadata database {path}: {why}.", hint="Restore the file from a backup, or move it away."
+    )
 
 
 def _connect(path: Path) -> sqlite3.Connection:

@@ -22,6 +22,7 @@ from nexus.storage.metadata.api import (
     StoredLimits,
     StoredRetention,
     StoredRole,
+    StoredTenantDeletion,
     Team,
     Tenant,
     Ticket,
@@ -129,6 +130,7 @@ BINDINGS: Final = Table("bindings", Binding, ("id",))
 ACCOUNTS: Final = Table("service_accounts", ServiceAccount, ("id",), {"disabled": FLAG})
 KEYS: Final = Table("api_keys", ApiKey, ("id",), {"permissions": TEXTS, "signals": TEXTS})
 TENANTS: Final = Table("tenants", Tenant, ("name",), {"settings": MAP})
+TENANT_DELETIONS: Final = Table("tenant_deletions", StoredTenantDeletion, ("tenant",), {"proof": TEXTS})
 LIMITS: Final = Table("limits", StoredLimits, ("scope", "subject"), {"limits": MAP})
 VIEWS: Final = Table("views", View, ("id",), {"shared": FLAG})
 LINKS: Final = Table("links", Link, ("id",))

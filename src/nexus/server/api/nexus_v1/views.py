@@ -18,6 +18,7 @@ from nexus.model.time import format_time
 from nexus.security.identity import Principal
 from nexus.security.permissions import Permission
 from nexus.server.api.nexus_v1.schema import views as schema
+from nexus.server.api.nexus_v1.schema.access import Removed
 from nexus.server.call import Call
 from nexus.server.errors import json_response
 from nexus.server.routes import BASE, Parameter, Route
@@ -85,7 +86,7 @@ async def delete_view(call: Call) -> Response:
     view = _own(call)
     await asyncio.to_thread(call.services.metadata.delete_view, view.id)
     await call.services.audit.record(call.actor, call.tenant, "view.deleted", view.id, before=view)
-    return json_response(schema.Removed(view.id))
+    return json_response(Removed(view.id))
 
 
 async def make_link(call: Call) -> Response:
@@ -188,7 +189,7 @@ ROUTES = (
         _WRITE,
         delete_view,
         "Remove a saved view",
-        answer=schema.Removed,
+        answer=Removed,
         parameters=_VIEW,
         tag="views",
     ),
