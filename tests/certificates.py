@@ -33,6 +33,10 @@ class Authority:
         path.write_bytes(own.public_bytes(serialization.Encoding.PEM))
         return cls(folder, path, key, own)
 
+    def path(self, name: str) -> tuple[Path, Path]:
+        """Certificate and key that were issued under a name."""
+        return self.folder / f"{name}.pem", self.folder / f"{name}.key"
+
     def issue(self, name: str, days: float = 30, folder: Path | None = None) -> tuple[Path, Path]:
         """Certificate and key for localhost and 127.0.0.1, `<name>.pem` and `<name>.key`; those that are there are replaced."""
         key = ec.generate_private_key(ec.SECP256R1())

@@ -143,8 +143,9 @@ class Limiter:
         name = f"{kind}_requests"
         if name not in self.rules.limited:
             return ()
+        taken = self.take(name, subjects)
         now = self._clock()
-        return tuple(_quota(scope, name, bucket, now) for scope, bucket in self.take(name, subjects))
+        return tuple(_quota(scope, name, bucket, now) for scope, bucket in taken)
 
     def take(self, name: str, subjects: Subjects, amount: float = 1) -> list[tuple[str, Bucket]]:
         """Take an amount from the limits of every subject, or from none; the buckets by scope. Raises `RateLimited`."""
@@ -319,7 +320,8 @@ def _quota(scope: str, name: str, bucket: Bucket, now: int) -> Quota:
         f"{scope}-{name}",
         int(bucket.burst),
         max(1, math.ceil(bucket.burst / bucket.rate)),
-        int(bucket.left(now)),
+        # What is a hair less than a whole one is a whole one when it is asked for.
+        int(bucket.left(now) + 1e-6),
         max(0, math.ceil((bucket.full_at - now) / NS)),
         unit,
     )

@@ -175,20 +175,31 @@ class Rules:
 
     def value(self, scope: str, subject: str, name: str) -> float:
         """The number that holds for a subject; 0 is no limit."""
-        for one in (subject, EACH):
-            found = self._sets.get((scope, one))
-            if found is not None and name in found:
-                return found[name]
+        for limits in self._levels(scope, subject):
+            if name in limits:
+                return limits[name]
         return self._defaults.get((scope, name), 0.0)
 
     def rate(self, scope: str, subject: str, name: str) -> tuple[float, float] | None:
-        """Rate and burst that hold for a subject; None without a limit."""
-        rate = self.value(scope, subject, name)
-        if not rate:
-            return None
-        return rate, self.value(scope, subject, name + BURST) or max(1.0, rate * BURST_SECONDS)
+        """Rate and burst that hold for a subject; None without a limit. A burst counts for rates of its own level and
+        below: it was not chosen for others."""
+        burst = 0.0
+        for limits in self._levels(scope, subject):
+            burst = burst or limits.get(name + BURST, 0.0)
+            if name in limits:
+                return _rate(limits[name], burst)
+        return _rate(self._defaults.get((scope, name), 0.0), burst or self._defaults.get((scope, name + BURST), 0.0))
+
+    def _levels(self, scope: str, subject: str) -> Iterable[Mapping[str, float]]:
+        for one in (subject, EACH):
+            if found := self._sets.get((scope, one)):
+                yield found
 
     def default(self, name: str) -> float:
         """What holds where nobody set anything: the smallest over the scopes."""
         found = [value for scope in CATALOGUE[name].scopes if (value := self._defaults.get((scope, name), 0.0))]
         return min(found, default=0.0)
+
+
+def _rate(rate: float, burst: float) -> tuple[float, float] | None:
+    return (rate, burst or max(1.0, rate * BURST_SECONDS)) if rate else None

@@ -21,8 +21,8 @@ def limits_of(config: QueryConfig, meter: Meter | None) -> Limits:
 
 
 def check_range(config: QueryConfig, meter: Meter | None, plan: Plan, now_ns: int) -> None:
-    """Raise `LimitExceeded` for a query over a longer time than it may cover. SQL names its times in the statement, where only
-    what it reads can be limited; the bounds of what is stored, and the neighbours of a record, are no ranges to narrow."""
+    """Raise `LimitExceeded` for a query over a longer time than it may cover. SQL names its times in the statement, where
+    only what it reads can be limited; the bounds of what is stored and the neighbours of a record are no ranges."""
     default = float(config.max_range)
     longest, whose = meter.bound("query_range", default) if meter is not None else (default, "configuration")
     if not longest or isinstance(plan, Bounds | Context):

@@ -43,6 +43,7 @@ class GuardedProtocol(HttpToolsProtocol):
     _in_head = True
     _in_message = False
     _head_bytes = 0
+    _large = 0
     _certified = False
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
@@ -69,16 +70,40 @@ class GuardedProtocol(HttpToolsProtocol):
         """A head begins."""
         super().on_message_begin()
         self._in_head = self._in_message = True
-        self._head_bytes = 0
+        self._head_bytes = self._large = 0
         if self._certified:
             self.scope[CERTIFIED] = True  # type: ignore[typeddict-unknown-key]
         self._arm(HEAD_TIMEOUT)
+
+    def on_url(self, url: bytes) -> None:
+        """A piece of the address."""
+        self._large += len(url)
+        if self._large <= MAX_HEAD_BYTES:
+            super().on_url(url)
+
+    def on_header(self, name: bytes, value: bytes) -> None:
+        """A header. What comes in one piece is larger than the bound before anybody has counted it. Those after a body are
+        ignored: whoever stands before us has not looked at them."""
+        if not self._in_head:
+            return
+        self._large += len(name) + len(value) + 4
+        if self._large <= MAX_HEAD_BYTES:
+            super().on_header(name, value)
 
     def on_headers_complete(self) -> None:
         """A head is complete."""
         self._in_head = False
         self._disarm()
+        if self._large > MAX_HEAD_BYTES:
+            self._refuse(431, b"Request Header Fields Too Large")
+            # The parser stops here: nothing of what follows is a request.
+            raise ValueError("the head is too large")
         super().on_headers_complete()
+
+    def send_400_response(self, msg: str) -> None:
+        """Answer what is no HTTP, unless it has been answered."""
+        if not self.transport.is_closing():
+            super().send_400_response(msg)
 
     def on_message_complete(self) -> None:
         """A body is complete, read or not."""

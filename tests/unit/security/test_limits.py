@@ -77,6 +77,16 @@ def test_limits_that_make_no_sense(scope: str, subject: str, limits: dict[str, f
     assert text in str(caught.value)
 
 
+def test_a_burst_was_chosen_for_its_own_rate() -> None:
+    each = StoredLimits("tenant", "*", {"ingest_records": 2.0, "ingest_records_burst": 3.0})
+    rules = Rules({}, [each, StoredLimits("tenant", "web", {"ingest_records": 100.0})])
+    assert rules.rate("tenant", "web", "ingest_records") == (100, 1000)
+    assert rules.rate("tenant", "x", "ingest_records") == (2, 3)
+    rules = Rules({}, [each, StoredLimits("tenant", "web", {"ingest_records_burst": 50.0})])
+    assert rules.rate("tenant", "web", "ingest_records") == (2, 50)
+    assert Rules({}).rate("address", "192.0.2.1", "auth_requests") == (20, 300)
+
+
 async def test_every_subject_is_asked_and_a_refusal_takes_nothing() -> None:
     clock = Clock()
     made = await limiter(

@@ -670,6 +670,10 @@ class MetadataStore(Protocol):
         """Every checkpoint, by number."""
         ...
 
+    def walk_checkpoints(self, after: int, limit: int) -> list[AuditCheckpoint]:
+        """Checkpoints by number, from the one after `after`."""
+        ...
+
     def delete_checkpoints(self, before: int) -> None:
         """Remove the checkpoints with smaller numbers."""
         ...
