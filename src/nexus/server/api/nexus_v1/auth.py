@@ -59,7 +59,7 @@ async def second_factor(call: Call) -> Response:
 async def link(call: Call) -> Response:
     """Log in with a link that the command line has made."""
     check_json(call)
-    wanted: schema.LinkRequest = call.payload
+    wanted: schema.LoginLinkRequest = call.payload
     return await _answer(call, await call.services.logins.link(wanted.token, origin(call)))
 
 
@@ -197,7 +197,7 @@ ROUTES = (
         PUBLIC,
         link,
         "Log in with a link of the command line",
-        request=schema.LinkRequest,
+        request=schema.LoginLinkRequest,
         answer=schema.Session,
         tag="auth",
     ),
