@@ -88,6 +88,8 @@ def _opened(file: Path | None, *, changes: bool = True) -> Iterator[tuple[Config
 
 
 def _note(config: Config, metadata: MetadataStore, action: str, subject: str, **details: str) -> None:
-    audit = Audit(metadata, time.time_ns)
+    _, ledger = components.open_ledger(config, metadata)
     actor = Actor("system", f"nexus admin ({getpass.getuser()})")
-    asyncio.run(audit.record(actor, config.tenants.default, action, subject, after=details or None))
+    audit = Audit(metadata, time.time_ns, ledger)
+    asyncio.run(audit.record(actor, ANY_TENANT, action, subject, after=details or None))
+    ledger.sign(at_once=True)

@@ -25,7 +25,7 @@ import pyarrow.parquet
 import pytest
 import websockets
 from tests.e2e.nexus_process import API, TOKEN, Answer, NexusProcess, lines, wait_for
-from tests.e2e.probes import Probe, distinct, probes
+from tests.e2e.probes import OF, Probe, distinct, probes
 from tests.e2e.test_otlp import request_of
 from websockets.asyncio.client import ClientConnection, connect
 
@@ -147,6 +147,7 @@ def _made(world: World) -> World:
         ids.append(post("keys", {"name": name, "tenant": tenant, "permissions": ["logs:read"]}, tenant)["key"]["id"])
         ids.append(post("logs/deletions", {"query": name, "reason": name}, tenant)["id"])
         ids.append(nexus.post("/_search?scroll=1m", {"size": 1}, tenant=tenant).json["_scroll_id"])
+    OF["PipelinesRequest", "version"] = [nexus.get(f"{API}/pipelines", tenant=OWN).json["version"]]
     grants = [{"permission": permission} for permission in ALL_BUT_ADMIN]
     restricted = {"grants": grants, "policy": "service:visible", "masked": ["user.email", "pod"]}
     post("roles/restricted", restricted, method="PUT")
