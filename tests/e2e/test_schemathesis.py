@@ -60,7 +60,9 @@ def test_no_door_answers_with_a_defect(victim: NexusProcess) -> None:
                 if number and time.monotonic() > until:
                     break
                 if operation.label not in failures:
-                    tried += explore(victim, session, operation, MODES[(number + place) % 2] if number else MODES[0], number, failures)
+                    tried += explore(
+                        victim, session, operation, MODES[(number + place) % 2] if number else MODES[0], number, failures
+                    )
             if time.monotonic() > until:
                 break
     assert not failures, "\n".join(failures.values())
