@@ -86,6 +86,7 @@ def build() -> App:
     admin.command(create_user, "create-user")
     admin.command(list_users, "list-users")
     admin.command(grant, "grant")
+    admin.command(login_link, "login-link")
     logs = App("logs", help="Look at stored records, watch new ones, take them out.")
     logs.command(logs_search, "search")
     logs.command(logs_tail, "tail")
@@ -93,7 +94,14 @@ def build() -> App:
     pipeline.command(pipeline_test, "test")
     pipeline.command(pipeline_push, "push")
     pipeline.command(pipeline_pull, "pull")
+    secret = App("secret", help="Secrets of the configuration and of the metadata.")
+    secret.command(secret_seal, "seal")
+    secret.command(secret_rotate, "rotate")
     app.command(pipeline)
+    app.command(secret)
+    audit = App("audit", help="The audit log.")
+    audit.command(audit_verify, "verify")
+    app.command(audit)
     app.command(config)
     app.command(admin)
     app.command(logs)
@@ -431,6 +439,79 @@ def pipeline_pull(*, url: str = "", token: str = "", tenant: str = "") -> int:
     from nexus import pipeline_command
 
     return pipeline_command.pull(url=url, token=token, tenant=tenant)
+
+
+def secret_seal(config: Path | None = None) -> int:
+    """Read a secret from standard input and print it sealed, for the configuration.
+
+    What is printed can stand in the file or in an environment variable instead of the secret. Only the key file opens it.
+
+    Parameters
+    ----------
+    config
+        Configuration file.
+    """
+    from nexus import secret_command
+
+    return secret_command.seal(config)
+
+
+def secret_rotate(config: Path | None = None, *, forget: bool = False, only_forget: bool = False) -> int:
+    """Make new keys and seal with them what is stored. Nexus must not be running on the data directory.
+
+    Parameters
+    ----------
+    config
+        Configuration file.
+    forget
+        Remove the old keys afterwards.
+    only_forget
+        Make no new keys, only remove the old ones.
+    """
+    from nexus import secret_command
+
+    return secret_command.rotate(config, forget=forget, only_forget=only_forget)
+
+
+def audit_verify(
+    config: Path | None = None, *, all: bool = False, json: bool = False, url: str = "", token: str = ""
+) -> int:
+    """Find entries of the audit log that were removed, altered, moved, added or cut off.
+
+    Without --url it reads the data directory itself, unless Nexus runs on it: then it asks that. Exits with 1 when the
+    log is not sound.
+
+    Parameters
+    ----------
+    config
+        Configuration file.
+    all
+        Print every problem and not only the first ones.
+    json
+        Print the report as JSON.
+    url
+        Address of Nexus.
+    token
+        API key that may read the audit log of all tenants; without it NEXUS_TOKEN or NEXUS_BOOTSTRAP_TOKEN.
+    """
+    from nexus import audit_command
+
+    return audit_command.verify(config, every=all, as_json=json, url=url, token=token)
+
+
+def login_link(config: Path | None = None, *, username: str = "admin") -> int:
+    """Print a link that logs a user in once, without password and second factor. Nexus may be running.
+
+    Parameters
+    ----------
+    config
+        Configuration file.
+    username
+        Who is logged in.
+    """
+    from nexus import app
+
+    return app.login_link(config, username)
 
 
 def reset_password(config: Path | None = None, *, username: str = "admin") -> int:

@@ -2,7 +2,8 @@
 
 Order of precedence: environment, file, default. A value's environment name is its path in capitals (`http.port` is
 `NEXUS_HTTP_PORT`). The file is the one `NEXUS_CONFIG` names, or `nexus.yaml` in the working directory when it exists.
-Keys that do not exist are errors that name the nearest one. Lists of structs (`receivers.syslog`) are written in the
+Keys that do not exist are errors that name the nearest one. Secrets may be kept elsewhere: see `nexus.secret_values`; no
+error, no listing and no `repr` shows one. Lists of structs (`receivers.syslog`) are written in the
 file, or whole as YAML or JSON in the environment. The reference page is generated from this module.
 """
 
@@ -22,10 +23,14 @@ from urllib.parse import urlsplit
 import msgspec
 from msgspec import Meta, Struct
 
-from nexus.errors import ConfigError, InvalidRequest
+from nexus.errors import ConfigError, InvalidRequest, TargetRefused
 from nexus.model.tenant import DEFAULT_TENANT, parse_tenant
 from nexus.model.units import Duration, Size
+from nexus.outgoing.targets import PORTS, Rules, parse_target, rules
+from nexus.secret_values import CONTEXT, holds_secrets, open_secrets, secret_hint, secrets_in
 from nexus.security.limits import check_limit
+from nexus.security.vault import FILE as KEY_FILE
+from nexus.security.vault import Vault, is_sealed
 
 PREFIX: Final = "NEXUS_"
 DEFAULT_FILE: Final = "nexus.yaml"
@@ -75,6 +80,14 @@ class HttpTlsConfig(TlsConfig, forbid_unknown_fields=True, frozen=True):
             "records, so that browsers go without."
         ),
     ] = "all"
+
+
+class Masked(Struct, frozen=True):
+    """Base of what holds secrets: its `repr`, which may end in a log, shows none."""
+
+    def __repr__(self) -> str:
+        """What is not a default, secrets masked."""
+        return f"{type(self).__name__}({', '.join(f'{name}={text}' for name, text in _rendered_fields(self))})"
 
 
 class HttpConfig(Struct, forbid_unknown_fields=True, frozen=True):
@@ -154,7 +167,7 @@ class LogConfig(Struct, forbid_unknown_fields=True, frozen=True):
     access: Annotated[bool, Meta(description="Also write a line for every HTTP request.", extra=RELOADS)] = False
 
 
-class BootstrapConfig(Struct, forbid_unknown_fields=True, frozen=True):
+class BootstrapConfig(Masked, forbid_unknown_fields=True, frozen=True):
     """The first credentials."""
 
     admin_password: Annotated[
@@ -321,7 +334,7 @@ class SessionConfig(Struct, forbid_unknown_fields=True, frozen=True):
     )
 
 
-class ListenerConfig(Struct, forbid_unknown_fields=True, frozen=True, kw_only=True):
+class ListenerConfig(Masked, forbid_unknown_fields=True, frozen=True, kw_only=True):
     """What every listener for senders without credentials has."""
 
     tenant: Annotated[str, Meta(description="Tenant that is written to.")]
@@ -395,11 +408,11 @@ class SyslogConfig(ListenerConfig, forbid_unknown_fields=True, frozen=True, kw_o
             raise ValueError(f"`timezone` {self.timezone!r} is not known here; write it like Europe/Berlin") from error
 
 
-class ForwardUser(Struct, forbid_unknown_fields=True, frozen=True):
+class ForwardUser(Masked, forbid_unknown_fields=True, frozen=True):
     """Who may send, by user name and password."""
 
     username: str
-    password: str
+    password: Annotated[str, Meta(extra=SECRET)]
 
 
 class ForwardConfig(ListenerConfig, forbid_unknown_fields=True, frozen=True, kw_only=True):
@@ -428,6 +441,233 @@ class ForwardConfig(ListenerConfig, forbid_unknown_fields=True, frozen=True, kw_
             raise ValueError("`max_message_bytes` lies between 1KiB and 256MiB")
 
 
+class SmtpConfig(Masked, forbid_unknown_fields=True, frozen=True):
+    """The server by which mail to users goes: links to new passwords, and what happens to their account."""
+
+    host: Annotated[str, Meta(description="Name of the server; empty sends no mail.", extra=RELOADS)] = ""
+    port: Annotated[Port, Meta(description="Port: mostly 587 for starttls, 465 for tls.", extra=RELOADS)] = 587
+    tls: Annotated[
+        Literal["starttls", "tls", "off"],
+        Meta(
+            description="`starttls`: TLS is turned on before anything is said; `tls`: from the first byte; `off`: none, for a "
+            "server on this machine.",
+            extra=RELOADS,
+        ),
+    ] = "starttls"
+    authorities: Annotated[
+        str,
+        Meta(description="File (PEM) with authorities trusted besides those of the system.", extra=RELOADS),
+    ] = ""
+    username: Annotated[str, Meta(description="User name there; empty logs in as nobody.", extra=RELOADS)] = ""
+    password: Annotated[str, Meta(description="Password there.", extra={**RELOADS, **SECRET})] = ""
+    sender: Annotated[str, Meta(description="Address that mails come from, such as nexus@example.com.", extra=RELOADS)] = ""
+
+    def __post_init__(self) -> None:
+        """Check what a single value does not show."""
+        if self.host and not re.fullmatch(r"[^@\r\n]*[^@\s]+@[^@\s]+", self.sender):
+            raise ValueError("mails need a `sender`, an address such as nexus@example.com")
+        if self.password and self.tls == "off":
+            raise ValueError("a `password` is not sent without TLS; write tls: starttls")
+
+
+class SecurityConfig(Struct, forbid_unknown_fields=True, frozen=True):
+    """Keys and how people are let in."""
+
+    key_file: Annotated[
+        str,
+        Meta(
+            description="File with the keys that seal secrets in metadata and configuration and sign the audit log, made at "
+            "the first start; empty is `nexus.key` in the data directory. Elsewhere, a stolen copy of the data is of no "
+            "use. Keep a copy of it apart from the data."
+        ),
+    ] = ""
+    password_login: Annotated[
+        bool,
+        Meta(
+            description="May users log in with a password? Off: by single sign-on and passkeys only, and with the link that "
+            "`nexus admin login-link` prints.",
+            extra=RELOADS,
+        ),
+    ] = True
+    second_factor: Annotated[
+        Literal["off", "optional", "required_for_admins", "required"],
+        Meta(
+            description="Second factors of those who log in with a password: `off`: none can be added, who has one is still "
+            "asked for it; `optional`; required of whoever is an administrator somewhere, or of everybody: they can do "
+            "nothing else before they have added one.",
+            extra=RELOADS,
+        ),
+    ] = "optional"
+
+
+class OutgoingConfig(Struct, forbid_unknown_fields=True, frozen=True):
+    """Requests to addresses that users or this configuration name: providers of single sign-on, webhooks."""
+
+    allow: Annotated[
+        list[str],
+        Meta(
+            description="Networks (`10.0.0.0/8`), hosts (`idp.corp.example`) and domains (`.corp.example`) that are asked "
+            "though they are not public addresses, on any port and by plain http, too. Without it only public addresses are."
+        ),
+    ] = []
+    ports: Annotated[list[Port], Meta(description="Ports that are asked on what `allow` does not name.")] = msgspec.field(
+        default_factory=lambda: list(PORTS)
+    )
+    authorities: Annotated[
+        str, Meta(description="File (PEM) with certificate authorities that are trusted besides those of the system.")
+    ] = ""
+
+    def __post_init__(self) -> None:
+        """Check what a single value does not show."""
+        self.rules()
+
+    def rules(self) -> Rules:
+        """What is allowed, as the client of `nexus.outgoing` takes it. Raises `ValueError`."""
+        return rules(self.allow, self.ports)
+
+
+class RoleIn(Struct, forbid_unknown_fields=True, frozen=True):
+    """A role in a tenant."""
+
+    role: Annotated[str, Meta(min_length=1, description="Name of the role.")]
+    tenant: Annotated[str, Meta(description="The tenant; `*` is every one.")] = "*"
+
+    def __post_init__(self) -> None:
+        """Check the name of the tenant."""
+        if self.tenant != "*":
+            try:
+                parse_tenant(self.tenant)
+            except InvalidRequest as error:
+                raise ValueError(f"`tenant`: {error.message}") from error
+
+
+class GroupRole(RoleIn, forbid_unknown_fields=True, frozen=True, kw_only=True):
+    """What a group of the provider stands for."""
+
+    group: Annotated[str, Meta(min_length=1, description="The group, as the provider calls it.")]
+
+
+class OidcConfig(Struct, forbid_unknown_fields=True, frozen=True):
+    """A provider of OpenID Connect, at which users log in."""
+
+    id: Annotated[
+        str,
+        Meta(
+            pattern=r"^[a-z0-9][a-z0-9-]{0,31}$", description="Short name, part of the addresses that the provider is told."
+        ),
+    ]
+    issuer: Annotated[str, Meta(description="The provider's issuer, exactly as it writes it.")]
+    client_id: Annotated[str, Meta(min_length=1, description="How the provider knows Nexus.")]
+    client_secret: Annotated[
+        str, Meta(description="The secret that goes with it; empty for a public client.", extra=SECRET)
+    ] = ""
+    name: Annotated[str, Meta(description="What the button of the login page says; empty is the id.")] = ""
+    scopes: Annotated[list[str], Meta(description="What is asked for besides `openid`.")] = msgspec.field(
+        default_factory=lambda: ["profile", "email"]
+    )
+    username_claim: Annotated[str, Meta(description="Claim with the name of the user.")] = "preferred_username"
+    name_claim: Annotated[str, Meta(description="Claim with the name that is shown.")] = "name"
+    email_claim: Annotated[str, Meta(description="Claim with the e-mail address.")] = "email"
+    groups_claim: Annotated[
+        str, Meta(description="Claim with the groups, a list; `realm_access.roles` is one within another.")
+    ] = "groups"
+    roles: Annotated[list[GroupRole], Meta(description="Roles by group; applied at every login.")] = []
+    default_roles: Annotated[list[RoleIn], Meta(description="Roles of everybody who logs in here.")] = []
+    auto_create: Annotated[
+        bool, Meta(description="Make a user at the first login, when he has a role by then; off: only users that are there.")
+    ] = True
+    email_domains: Annotated[
+        list[str], Meta(description="Domains of e-mail addresses that are let in; empty lets every one in.")
+    ] = []
+    require_verified_email: Annotated[
+        bool,
+        Meta(description="Believe an e-mail address only when the provider says `email_verified`; some never do."),
+    ] = True
+    link_scim: Annotated[
+        Literal["off", "external_id", "user_name"],
+        Meta(
+            description="Which users made by SCIM log in here: none, those whose externalId is the claim "
+            "`external_id_claim`, or also those whose userName is the claim `username_claim`."
+        ),
+    ] = "off"
+    external_id_claim: Annotated[str, Meta(description="Claim that equals SCIM's externalId.")] = "sub"
+    clock_skew: Annotated[Duration, Meta(description="How much the provider's clock may differ.")] = Duration(60)
+
+    def __post_init__(self) -> None:
+        """Check what a single value does not show."""
+        try:
+            target = parse_target(self.issuer)
+        except TargetRefused as error:
+            raise ValueError(f"`issuer`: {error.message}") from error
+        if "?" in target.rest or "#" in self.issuer:
+            raise ValueError("`issuer` has neither a query nor a fragment")
+        if not 0 <= self.clock_skew <= 600:
+            raise ValueError("`clock_skew` lies between 0s and 10m")
+
+
+class SsoConfig(Struct, forbid_unknown_fields=True, frozen=True):
+    """Single sign-on; see the guide."""
+
+    oidc: Annotated[list[OidcConfig], Meta(description="Providers of OpenID Connect.")] = []
+
+    def __post_init__(self) -> None:
+        """Check what a single provider does not show."""
+        ids = [provider.id for provider in self.oidc]
+        if len(set(ids)) < len(ids):
+            raise ValueError("two providers have the same `id`")
+
+
+class AuditForward(Masked, forbid_unknown_fields=True, frozen=True, kw_only=True):
+    """Somewhere that the entries of the audit log go as they are written, in order, each at least once."""
+
+    type: Annotated[Literal["syslog", "otlp"], Meta(description="RFC 5424 messages, or OTLP/HTTP logs as JSON.")]
+    url: Annotated[
+        str,
+        Meta(
+            description="Where to: udp://host:514, tcp://host:601, tls://host:6514 for syslog; the whole address for OTLP: "
+            "https://host:4318/v1/logs."
+        ),
+    ]
+    headers: Annotated[
+        dict[str, str], Meta(description="Headers of OTLP requests, such as Authorization.", extra=SECRET)
+    ] = {}
+    ca: Annotated[
+        str,
+        Meta(description="File with the authorities (PEM) that the receiver's certificate is from; empty: the system's."),
+    ] = ""
+    certificate: Annotated[
+        str, Meta(description="File with the certificate (PEM) shown to the receiver; empty is none.")
+    ] = ""
+    key: Annotated[str, Meta(description="File with its key (PEM); empty when it is in the same file.")] = ""
+
+    def __post_init__(self) -> None:
+        """Check what a single value does not show."""
+        parts = urlsplit(self.url)
+        schemes = ("udp", "tcp", "tls") if self.type == "syslog" else ("http", "https")
+        try:
+            named = bool(parts.hostname) and (self.type == "otlp" or bool(parts.port))
+        except ValueError:
+            named = False
+        if parts.scheme not in schemes or not named:
+            example = "tls://collector:6514" if self.type == "syslog" else "https://collector:4318/v1/logs"
+            raise ValueError(f"`url` of type {self.type} is written like {example}")
+        if parts.username or parts.password:
+            raise ValueError("`url` holds no credentials; write them into `headers`")
+        if parts.scheme not in ("tls", "https") and (self.ca or self.certificate or self.key):
+            raise ValueError(f"{parts.scheme} has no certificates; use {'tls' if self.type == 'syslog' else 'https'}")
+        if self.headers and self.type == "syslog":
+            raise ValueError("syslog has no `headers`")
+
+
+class AuditConfig(Struct, forbid_unknown_fields=True, frozen=True):
+    """The audit log."""
+
+    retention: Annotated[
+        Duration, Meta(description="How long its entries are kept; 0 keeps them for ever.", extra=RELOADS)
+    ] = Duration(400 * 86400)
+    forward: Annotated[list[AuditForward], Meta(description="Where entries go besides.")] = []
+
+
 class ReceiversConfig(Struct, forbid_unknown_fields=True, frozen=True):
     """Receivers for senders without credentials; each listener is off until it names a tenant and networks."""
 
@@ -435,7 +675,7 @@ class ReceiversConfig(Struct, forbid_unknown_fields=True, frozen=True):
     forward: Annotated[list[ForwardConfig], Meta(description="Listeners for Fluentd and Fluent Bit.")] = []
 
 
-class Config(Struct, forbid_unknown_fields=True, frozen=True):
+class Config(Masked, forbid_unknown_fields=True, frozen=True):
     """Everything that can be configured; all of it is optional."""
 
     data_dir: Annotated[str, Meta(description="Directory of all data.")] = "./nexus-data"
@@ -463,7 +703,12 @@ class Config(Struct, forbid_unknown_fields=True, frozen=True):
     limits: LimitsConfig = LimitsConfig()
     storage: StorageConfig = StorageConfig()
     session: SessionConfig = SessionConfig()
+    outgoing: OutgoingConfig = OutgoingConfig()
+    sso: SsoConfig = SsoConfig()
     metadata: MetadataConfig = MetadataConfig()
+    security: SecurityConfig = SecurityConfig()
+    audit: AuditConfig = AuditConfig()
+    smtp: SmtpConfig = SmtpConfig()
     receivers: ReceiversConfig = ReceiversConfig()
 
     @property
@@ -480,6 +725,16 @@ class Config(Struct, forbid_unknown_fields=True, frozen=True):
     def data_path(self) -> Path:
         """The data directory, absolute."""
         return Path(self.data_dir).expanduser().resolve()
+
+    @property
+    def key_path(self) -> Path:
+        """The key file, absolute."""
+        return key_path(self.data_dir, self.security.key_file)
+
+
+def key_path(data_dir: str, named: str) -> Path:
+    """Where the key file is, absolute: the one named, or the one in the data directory."""
+    return Path(named or Path(data_dir) / KEY_FILE).expanduser().absolute()
 
 
 # ------------------------------------------------------------------------------------------------------------- fields
@@ -553,6 +808,25 @@ class Loaded:
 
 def load(environment: Mapping[str, str] | None = None, file: Path | None = None) -> Loaded:
     """Read file and environment. `file` goes before `NEXUS_CONFIG`. Raises `ConfigError`."""
+    raw, sources, path = _read(environment, file)
+    open_secrets(raw, Config, lambda sealed: _vault(raw).unseal(sealed, CONTEXT))
+    return Loaded(_convert(raw, sources), sources, path)
+
+
+def sealed_secrets(environment: Mapping[str, str] | None = None, file: Path | None = None) -> dict[str, str]:
+    """The values that are sealed, by name of their options, as they are written. Raises `ConfigError`."""
+    raw, _, _ = _read(environment, file)
+    return {name: holder[key] for holder, key, name in secrets_in(raw, Config) if is_sealed(holder[key])}
+
+
+def key_file(environment: Mapping[str, str] | None = None, file: Path | None = None) -> Path:
+    """Where the key file is, without opening what is sealed with it. Raises `ConfigError`."""
+    raw, _, _ = _read(environment, file)
+    return _key_path(raw)
+
+
+def _read(environment: Mapping[str, str] | None, file: Path | None) -> tuple[dict[str, Any], dict[str, str], Path | None]:
+    """File and environment as one unchecked document, where its values are from, and the file."""
     environment = os.environ if environment is None else environment
     path = _find_file(environment, file)
     raw = _read_file(path) if path else {}
@@ -561,7 +835,7 @@ def load(environment: Mapping[str, str] | None = None, file: Path | None = None)
         if _lookup(raw, option.path) is not _MISSING:
             sources[option.name] = str(path)
     _overlay_environment(raw, sources, environment)
-    return Loaded(_convert(raw, sources), sources, path)
+    return raw, sources, path
 
 
 def reloaded(current: Config, fresh: Config) -> tuple[Config, list[str], list[str]]:
@@ -610,12 +884,36 @@ def _rendered_fields(value: Struct) -> Iterator[tuple[str, str]]:
         default = info.default if info.default is not msgspec.NODEFAULT else None
         if found in (default, []):
             continue
-        metas = [meta for meta in get_args(hints[info.name]) if isinstance(meta, Meta)]
-        secret = any((meta.extra or {}).get("secret") for meta in metas)
-        yield info.name, "********" if secret else render(found)
+        yield info.name, "********" if secret_hint(hints[info.name]) else render(found)
 
 
 _MISSING: Final = object()
+
+
+def _vault(raw: dict[str, Any]) -> Vault:
+    """The vault of an unchecked document, for what is sealed in it. Raises `ConfigError`."""
+    return Vault(_key_path(raw), must_exist=True)
+
+
+def _key_path(raw: dict[str, Any]) -> Path:
+    data_dir, named = _lookup(raw, ("data_dir",)), _lookup(raw, ("security", "key_file"))
+    return key_path(data_dir if isinstance(data_dir, str) else Config().data_dir, named if isinstance(named, str) else "")
+
+
+def _quoted(value: Any, struct: type[Struct]) -> str:
+    """A value where a struct belongs, for errors: only its kind when it may be a secret in the wrong place."""
+    if not holds_secrets(struct):
+        return repr(value)
+    return {dict: "keys and values", list: "a list", str: "a text", bool: "on or off"}.get(type(value), "a number")
+
+
+def _yaml_problem(error: Any) -> str:
+    """What is wrong with a YAML document and where, without the lines around it."""
+    mark = getattr(error, "problem_mark", None)
+    place = f" in line {mark.line + 1}, column {mark.column + 1}" if mark else ""
+    # The context quotes lines; the problem quotes what begins like an alias or a tag, as an unquoted password may.
+    problem = re.sub(r"""(['"])(?!<).{2,}\1""", "...", str(getattr(error, "problem", None) or "it cannot be read"))
+    return f"{problem}{place}"
 
 
 def _find_file(environment: Mapping[str, str], file: Path | None) -> Path | None:
@@ -636,7 +934,7 @@ def _read_file(path: Path) -> dict[str, Any]:
     except (OSError, UnicodeDecodeError) as error:
         raise ConfigError(f"cannot read {path}: {error}.") from error
     except yaml.YAMLError as error:
-        raise ConfigError(f"{path} is not YAML: {' '.join(str(error).split())}.") from error
+        raise ConfigError(f"{path} is not YAML: {_yaml_problem(error)}.") from None
     if document is None:
         return {}
     if not isinstance(document, dict):
@@ -656,7 +954,7 @@ def _refuse_unknown_keys(raw: dict[Any, Any], struct: type[Struct], path: tuple[
             if value is None:
                 raw[key] = {}
             elif not isinstance(value, dict):
-                raise ConfigError(f"{source}: `{name}` holds keys of its own, not {value!r}.")
+                raise ConfigError(f"{source}: `{name}` holds keys of its own, not {_quoted(value, inner)}.")
             else:
                 _refuse_unknown_keys(value, inner, (*path, key), source)
         elif item := item_struct(inner):
@@ -668,10 +966,10 @@ def _check_items(value: Any, item: type[Struct], path: tuple[str, ...], source: 
     """Refuse unknown keys in a list of structs."""
     name = ".".join(path)
     if not isinstance(value, list):
-        raise ConfigError(f"{source}: `{name}` is a list of entries with keys of their own, not {value!r}.")
+        raise ConfigError(f"{source}: `{name}` is a list of entries with keys of their own, not {_quoted(value, item)}.")
     for number, entry in enumerate(value):
         if not isinstance(entry, dict):
-            raise ConfigError(f"{source}: `{name}[{number}]` holds keys of its own, not {entry!r}.")
+            raise ConfigError(f"{source}: `{name}[{number}]` holds keys of its own, not {_quoted(entry, item)}.")
         _refuse_unknown_keys(entry, item, (*path[:-1], f"{path[-1]}[{number}]"), source)
 
 
@@ -726,7 +1024,9 @@ def _from_text(option: Option, text: str) -> Any:
     if kind is int and re.fullmatch(r"-?\d+", stripped):
         return int(stripped)
     if get_origin(kind) is list:
-        return [part.strip() for part in stripped.split(",") if part.strip()]
+        parts = [part.strip() for part in stripped.split(",") if part.strip()]
+        numbers = kind_of(get_args(kind)[0]) is int
+        return [int(part) if numbers and part.isdecimal() else part for part in parts]
     return text if option.secret else stripped
 
 
@@ -736,7 +1036,7 @@ def _items_from_text(variable: str, text: str) -> Any:
     try:
         return yaml.safe_load(text) or []
     except yaml.YAMLError as error:
-        raise ConfigError(f"{variable} is not YAML: {' '.join(str(error).split())}.") from error
+        raise ConfigError(f"{variable} is not YAML: {_yaml_problem(error)}.") from None
 
 
 def _convert(raw: dict[str, Any], sources: dict[str, str]) -> Config:

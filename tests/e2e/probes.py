@@ -74,7 +74,10 @@ VALUES: dict[str, list[Any]] = {
     "interval": ["1s"],
     "since": ["1h"],
     "buckets": [10],
-    "_index": ["*"],
+    "cursor": [""],
+    "new_since": ["now-1h"],
+    "query_id": [""],
+    "version": [""],
 }
 """Values by the name of a field, parameter or part of a path."""
 
@@ -85,6 +88,9 @@ OF: dict[tuple[str, str], list[Any]] = {
     ("PipelinesRequest", "pipelines"): [[]],
     ("RolePreviewRequest", "role"): ["viewer", "admin"],
     ("CreateKeyRequest", "role"): [""],
+    ("RolePreviewRequest", "user"): ["spare"],
+    ("CreateKeyRequest", "account"): [""],
+    ("ExplainRequest", "language"): ["search"],
     ("UserChange", "disabled"): [False],
 }
 """Values by shape and field, where the name alone does not tell."""
@@ -100,6 +106,9 @@ WHOLE: dict[str, list[dict[str, Any]]] = {
 
 ONE_OF: dict[str, str] = {"RolePreviewRequest": "role"}
 """Shapes of which one field must be given, though each may be left out."""
+
+ALWAYS = {"dry_run", "grants", "field"}
+"""Fields that a request does not make sense without, though they may be left out."""
 
 BODIES: list[tuple[str, list[str]]] = [
     (r".*/_msearch", ["".join(json.dumps(line) + "\n" for line in ({"index": "*"}, AGGREGATIONS))]),
@@ -180,7 +189,7 @@ def _paths(route: Route, parts: dict[str, list[str]], ids: list[str]) -> list[st
 def _bodies(route: Route, ids: list[str]) -> Iterator[tuple[bytes | None, str]]:
     if route.request is not None:
         for document in documents(route.request, ids):
-            yield json.dumps(document).encode(), "application/json"
+            yield json.dumps(_unique(document)).encode(), "application/json"
     elif route.path.endswith("/_search/scroll"):
         yield from ((json.dumps({"scroll_id": id}).encode(), "application/json") for id in ids)
     elif route.raw or route.receiver is not None:
@@ -191,21 +200,31 @@ def _bodies(route: Route, ids: list[str]) -> Iterator[tuple[bytes | None, str]]:
         yield None, ""
 
 
+_NUMBERS = itertools.count(1)
+
+
+def _unique(document: dict[str, Any]) -> dict[str, Any]:
+    """With names and addresses that nobody else has."""
+    number = next(_NUMBERS)
+    return {
+        name: value.replace("probe", f"probe{number}") if name in ("name", "email") and isinstance(value, str) else value
+        for name, value in document.items()
+    }
+
+
 def documents(shape: type[Any], ids: list[str]) -> Iterator[dict[str, Any]]:
     """Bodies of a shape: one with the first value of each field, and one for each further value of each."""
     info = msgspec.inspect.type_info(shape)
     assert isinstance(info, msgspec.inspect.StructType)
     values = {one.encode_name: _values(shape, one, ids) for one in info.fields}
     given = {one.encode_name for one in info.fields if one.required}
-    given |= set(values) & {"dry_run", "grants", ONE_OF.get(shape.__name__)}
+    given |= set(values) & {*ALWAYS, ONE_OF.get(shape.__name__)}
     plain = {name: options[0] for name, options in values.items() if name in given}
     yield plain
     for name, options in values.items():
         for value in options[1 if name in given else 0 :]:
-            if value is not None and ONE_OF.get(shape.__name__) != name:
-                yield {**plain, name: value}
-            elif value is not None:
-                yield {name: value}
+            if value is not None:
+                yield {name: value} if shape.__name__ in ONE_OF else {**plain, name: value}
     yield from WHOLE.get(shape.__name__, ())
 
 

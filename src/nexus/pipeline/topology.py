@@ -70,10 +70,11 @@ class Topology:
         max_body_bytes: Callable[[], int] = lambda: 64 << 20,
         publish: Callable[[str, LogBatch], None] = lambda tenant, batch: None,
         meter_of: Callable[[str], Meter | None] = lambda tenant: None,
+        check_tenant: Callable[[str], None] = lambda tenant: None,
     ) -> None:
         """`ensure_tenant` makes a tenant that is not there yet, or raises; `max_body_bytes` may change; `publish` is told
         of every batch of a tenant that has been stored; `meter_of` gives the limits of a tenant to receivers whose senders
-        have no others."""
+        have no others; `check_tenant` raises for a tenant that takes nothing any more."""
         self.meter_of = meter_of
         self._store = store
         self.statistics = statistics
@@ -83,6 +84,7 @@ class Topology:
         self._max_body_bytes = max_body_bytes
         self._publish = publish
         self._running: set[asyncio.Task[Outcome]] = set()
+        self._check_tenant = check_tenant
         self._draining = False
 
     @property
@@ -113,6 +115,7 @@ class Topology:
         same key completes it.
         """
         self.check_open()
+        self._check_tenant(delivery.tenant)
         task = asyncio.create_task(self._deliver(delivery, decoder, answer))
         self._running.add(task)
         task.add_done_callback(self._running.discard)

@@ -19,6 +19,7 @@ from nexus.errors import (
     InvalidRequest,
     NexusError,
     PayloadTooLarge,
+    TenantDeleted,
     TokenReused,
     TooManyAttempts,
     Unavailable,
@@ -180,7 +181,7 @@ class Collector:
                 # The sender's own name for another payload: told apart by content it is stored, too.
                 key = f"{key}/{fingerprint(body):016x}"
                 continue
-            except (InvalidRequest, PayloadTooLarge, UnsupportedEncoding) as error:
+            except (InvalidRequest, PayloadTooLarge, UnsupportedEncoding, TenantDeleted) as error:
                 self._report("%s refused records: %s", self._options.receiver, error)
                 self.drop(records, error.code)
                 return Fate.REFUSED

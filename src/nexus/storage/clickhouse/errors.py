@@ -73,8 +73,9 @@ _READ: Final = re.compile(r"max (?:rows|bytes): ([^,]+), current (?:rows|bytes):
 _NARROW: Final = "Narrow the time range, add a filter on service or severity, or ask for fewer rows."
 
 
-def query_error(error: EngineError, *, seconds: float, user_sql: bool) -> NexusError:
-    """What a failed query tells its caller. `seconds` is the time limit; `user_sql`: the caller wrote the statement."""
+def query_error(error: EngineError, *, seconds: float, user_sql: bool, restricted: bool = False) -> NexusError:
+    """What a failed query tells its caller. `seconds` is the time limit; `user_sql`: the caller wrote the statement;
+    `restricted`: the caller does not see every record, so how many were read is not told."""
     if error.code == TIMEOUT_EXCEEDED:
         found = _ELAPSED.search(error.message)
         after = f" (stopped after {found[1]} {found[2]})" if found else ""
@@ -91,7 +92,7 @@ def query_error(error: EngineError, *, seconds: float, user_sql: bool) -> NexusE
         size = f": {found[3]} {found[1]} so far, the limit is {found[2]}" if found else ""
         return LimitExceeded(f"the result is larger than it may be{size}.", hint="Add a LIMIT, or aggregate.")
     if error.code in (TOO_MANY_ROWS, TOO_MANY_BYTES):
-        found = _READ.search(error.message)
+        found = None if restricted else _READ.search(error.message)
         what = "records" if error.code == TOO_MANY_ROWS else "bytes"
         size = f": {_plain(found[2])} {what} so far, the limit is {_plain(found[1])}" if found else ""
         return LimitExceeded(f"the query reads more than it may{size}.", hint=_NARROW)

@@ -161,7 +161,8 @@ def page_statement(
 
 def schema_statement(scoped: Scoped, plan: Export, types: dict[str, str], catalog: Catalog) -> str:
     """No record, but the columns with their types."""
-    inner = f"SELECT {_inner(plan, types, catalog)} FROM {nothing(scoped, catalog)} WHERE 0"
+    names = _inner(plan, types, catalog)
+    inner = f"SELECT {names} FROM {nothing(scoped, catalog, names)} WHERE 0"
     return f"SELECT {_outer(plan)} FROM (\n{inner}\n){SETTINGS}{_SETTINGS[plan.format]}"
 
 

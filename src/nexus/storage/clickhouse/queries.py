@@ -203,7 +203,12 @@ class QueryPool:
         except EngineError as error:
             if not job.cancelled:
                 log.info("query %s failed: %s", job.query.query_id, error)
-            failure = query_error(error, seconds=job.query.limits.seconds, user_sql=job.read_only)
+            failure = query_error(
+                error,
+                seconds=job.query.limits.seconds,
+                user_sql=job.read_only,
+                restricted=job.query.restricted,
+            )
         except NexusError as error:
             failure = error
         except BaseException as error:

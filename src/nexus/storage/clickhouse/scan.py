@@ -3,7 +3,9 @@ compiled query is made of scans, and there is no other way to name the table."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 
 from nexus.query.plan import All, And, LogScan, Predicate, Scoped, TimeRange
 from nexus.storage.clickhouse.catalog import Catalog
@@ -12,29 +14,25 @@ from nexus.storage.clickhouse.masking import TABLE, masks_body, source
 from nexus.storage.clickhouse.predicates import Body, Conditions, uses_words
 from nexus.storage.clickhouse.slices import clip, slices, time_conditions
 
-
-@dataclass(frozen=True, slots=True)
-class Branch:
-    """What to read from, and the conditions on it."""
-
-    source: str
-    conditions: tuple[str, ...]
+Source = Callable[[str], str]
+"""What to read from, given the text of everything that is asked of it."""
 
 
 @dataclass(frozen=True, slots=True)
 class Scan:
-    """Matching records of one tenant as disjoint branches; no branch means no record."""
+    """Matching records of one tenant as disjoint branches, each a source and conditions; no branch means no record."""
 
-    branches: tuple[Branch, ...]
+    branches: tuple[tuple[Source, tuple[str, ...]], ...]
 
     def union(self, columns: str, tail: str = "") -> str:
         """`SELECT columns` over all branches; `tail` (GROUP BY, ORDER BY, LIMIT) applies to each."""
         if not self.branches:
             return f"SELECT {columns} FROM {TABLE} WHERE 0{tail}"
-        return "\nUNION ALL\n".join(
-            f"SELECT {columns}\nFROM {branch.source}\nWHERE {conjunction(branch.conditions)}{tail}"
-            for branch in self.branches
-        )
+        parts = []
+        for reading, conditions in self.branches:
+            where = conjunction(conditions)
+            parts.append(f"SELECT {columns}\nFROM {reading(columns + where + tail)}\nWHERE {where}{tail}")
+        return "\nUNION ALL\n".join(parts)
 
 
 def scan_of(scoped: Scoped, scan: LogScan, catalog: Catalog, extra: tuple[str, ...] = ()) -> Scan:
@@ -54,9 +52,7 @@ def scan_of(scoped: Scoped, scan: LogScan, catalog: Catalog, extra: tuple[str, .
     else:
         forms.append(tuple(Conditions(catalog, Body.PLAIN).conjuncts(where)))
     return Scan(
-        tuple(
-            Branch(TABLE, (tenant, *part.conditions, *extra, *form)) for part in slices(scan.time, catalog) for form in forms
-        )
+        tuple((_table, (tenant, *part.conditions, *extra, *form)) for part in slices(scan.time, catalog) for form in forms)
     )
 
 
@@ -72,12 +68,20 @@ def _masked(scoped: Scoped, scan: LogScan, catalog: Catalog, tenant: str, extra:
     else:
         plain = Conditions(catalog, Body.PLAIN)
         forms.append((tuple(plain.conjuncts(scoped.policy)), plain.conjuncts(scan.where)))
-    branches = []
-    for part in slices(scan.time, catalog):
-        for held, shown in forms:
-            read = source(scoped, catalog, f"WHERE {' AND '.join((tenant, *part.conditions, *held))}")
-            branches.append(Branch(read, (*extra, *shown) or ("1",)))
-    return Scan(tuple(branches))
+    return Scan(
+        tuple(
+            (
+                partial(source, scoped, catalog, f"WHERE {' AND '.join((tenant, *part.conditions, *held))}"),
+                (*extra, *shown) or ("1",),
+            )
+            for part in slices(scan.time, catalog)
+            for held, shown in forms
+        )
+    )
+
+
+def _table(text: str) -> str:
+    return TABLE
 
 
 def _plain_partitions(time: TimeRange, catalog: Catalog) -> tuple[str, ...] | None:
@@ -113,8 +117,8 @@ def erasure_condition(scoped: Scoped, scan: LogScan, catalog: Catalog) -> str:
     return conjunction([*conditions, condition_of(where, catalog)])
 
 
-def readable(scoped: Scoped, catalog: Catalog) -> str:
-    """What a user's SQL reads from: the records of tenant and policy, as they are seen.
+def readable(scoped: Scoped, catalog: Catalog, text: str) -> str:
+    """What the columns `text` of a user's SQL are read from: the records of tenant and policy, as they are seen.
 
     The user's own conditions may fail on a record and say so, so they must not be asked of records that are not to be seen:
     PREWHERE comes before all others. For the tenant alone the settings of the connection keep the order, see `queries`.
@@ -122,13 +126,13 @@ def readable(scoped: Scoped, catalog: Catalog) -> str:
     tenant = f"tenant = {quote(scoped.tenant)}"
     conditions = conjunction([tenant, *Conditions(catalog, Body.PLAIN).conjuncts(both(scoped.policy, All()))])
     if scoped.masked:
-        return source(scoped, catalog, f"PREWHERE {conditions}")
+        return source(scoped, catalog, f"PREWHERE {conditions}", text)
     return f"{TABLE} {'PREWHERE' if scoped.restricted else 'WHERE'} {conditions}"
 
 
-def nothing(scoped: Scoped, catalog: Catalog) -> str:
-    """What to read from where no record is wanted, but the types of what is asked."""
-    return source(scoped, catalog, "WHERE 0") if scoped.masked else TABLE
+def nothing(scoped: Scoped, catalog: Catalog, text: str) -> str:
+    """What the columns `text` are read from where no record is wanted, but their types."""
+    return source(scoped, catalog, "WHERE 0", text) if scoped.masked else TABLE
 
 
 def at(scoped: Scoped, where: Predicate, timestamp: int, catalog: Catalog, extra: tuple[str, ...]) -> Scan:

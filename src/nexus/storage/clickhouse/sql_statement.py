@@ -51,7 +51,7 @@ def compile_sql(scoped: Scoped, plan: SqlStatement, catalog: Catalog) -> str:
     # Two levels, because the engine lets an alias hide the column of the same name from the expressions beside it.
     inner = ", ".join(f"{sql} AS _{number}" for number, (_, sql) in enumerate(columns)) or "1"
     outer = ", ".join(f"_{number} AS {identifier(name)}" for number, (name, _) in enumerate(columns)) or "1"
-    source = f"SELECT {outer} FROM (SELECT {inner} FROM {readable(scoped, catalog)})"
+    source = f"SELECT {outer} FROM (SELECT {inner} FROM {readable(scoped, catalog, inner)})"
     # The source is put in as text, in the place of a name that occurs nowhere else: above all in no literal.
     placeholder = "scoped_logs"
     while placeholder in write(tree):

@@ -53,7 +53,9 @@ async def save_view(call: Call) -> Response:
         now,
         now,
     )
-    return json_response(await _put(call, view))
+    answer = await _put(call, view)
+    await call.services.audit.record(call.actor, call.tenant, "view.created", view.id, after=view)
+    return json_response(answer)
 
 
 async def get_view(call: Call) -> Response:
@@ -64,8 +66,9 @@ async def get_view(call: Call) -> Response:
 async def change_view(call: Call) -> Response:
     """Change a view as a whole."""
     wanted: schema.SaveViewRequest = call.payload
+    before = _own(call)
     view = replace(
-        _own(call),
+        before,
         name=wanted.name,
         description=wanted.description,
         page=wanted.page,
@@ -73,7 +76,9 @@ async def change_view(call: Call) -> Response:
         shared=wanted.shared,
         updated_at=call.services.now_ns(),
     )
-    return json_response(await _put(call, view))
+    answer = await _put(call, view)
+    await call.services.audit.record(call.actor, call.tenant, "view.changed", view.id, before=before, after=view)
+    return json_response(answer)
 
 
 async def delete_view(call: Call) -> Response:
@@ -197,6 +202,8 @@ ROUTES = (
         request=schema.LinkRequest,
         answer=schema.Link,
         tag="views",
+        audited="link.created",
+        audited_fields=("path",),
     ),
     Route(
         "GET", f"{BASE}/links/{{id}}", _READ, get_link, "Where a short link leads",
