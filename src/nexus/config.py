@@ -18,14 +18,17 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Annotated, Any, Final, Literal, get_args, get_origin, get_type_hints
+from urllib.parse import urlsplit
 
 import msgspec
 from msgspec import Meta, Struct
 
-from nexus.errors import ConfigError, InvalidRequest
+from nexus.errors import ConfigError, InvalidRequest, TargetRefused
 from nexus.model.tenant import DEFAULT_TENANT, parse_tenant
 from nexus.model.units import Duration, Size
+from nexus.outgoing.targets import PORTS, Rules, parse_target, rules
 from nexus.secret_values import CONTEXT, holds_secrets, open_secrets, secret_hint, secrets_in
+from nexus.security.limits import check_limit
 from nexus.security.vault import FILE as KEY_FILE
 from nexus.security.vault import Vault, is_sealed
 
@@ -35,6 +38,48 @@ RELOADS: Final = {"reload": True}
 SECRET: Final = {"secret": True}
 
 Port = Annotated[int, Meta(ge=0, le=65535)]
+
+
+_TLS_FILE: Final = "read again on SIGHUP and when it changes"
+
+
+class TlsConfig(Struct, forbid_unknown_fields=True, frozen=True):
+    """TLS of a port."""
+
+    certificate: Annotated[
+        str, Meta(description=f"File with the certificate and its chain (PEM), {_TLS_FILE}; empty is no TLS.")
+    ] = ""
+    key: Annotated[
+        str,
+        Meta(description=f"File with the certificate's key (PEM), {_TLS_FILE}; empty when it is in the same file."),
+    ] = ""
+    client_ca: Annotated[
+        str,
+        Meta(
+            description=f"File with the authorities (PEM) of which clients must have a certificate, {_TLS_FILE}; "
+            "empty asks for none."
+        ),
+    ] = ""
+    min_version: Annotated[
+        Literal["1.2", "1.3"], Meta(description="Oldest version of TLS; OTLP over gRPC takes 1.2 in any case.")
+    ] = "1.2"
+
+    def __post_init__(self) -> None:
+        """Check what a single value does not show."""
+        if not self.certificate and (self.key or self.client_ca):
+            raise ValueError("`key` and `client_ca` need a `certificate`")
+
+
+class HttpTlsConfig(TlsConfig, forbid_unknown_fields=True, frozen=True):
+    """TLS of the main port, and of the OTLP ports unless `otlp.tls` says otherwise."""
+
+    client_certificates: Annotated[
+        Literal["all", "receivers"],
+        Meta(
+            description="With `client_ca`, whose requests need a client's certificate: `all`, or only those that send "
+            "records, so that browsers go without."
+        ),
+    ] = "all"
 
 
 class Masked(Struct, frozen=True):
@@ -58,6 +103,35 @@ class HttpConfig(Struct, forbid_unknown_fields=True, frozen=True):
         str,
         Meta(description="Address under which browsers reach this server, such as https://nexus.example.com."),
     ] = ""
+    allowed_hosts: Annotated[
+        list[str],
+        Meta(
+            description="Names under which browsers may use this server, besides IP addresses, localhost and the one of "
+            "`public_url`. Empty: any, unless it listens on this machine only or `public_url` is set.",
+            extra=RELOADS,
+        ),
+    ] = []
+    cors_origins: Annotated[
+        list[str],
+        Meta(description="Origins, such as https://app.example.com, whose pages may use the API with a key.", extra=RELOADS),
+    ] = []
+    cors_credentials: Annotated[
+        list[str],
+        Meta(description="Those of `cors_origins` whose pages may use the session of who is logged in here.", extra=RELOADS),
+    ] = []
+    tls: HttpTlsConfig = HttpTlsConfig()
+
+    def __post_init__(self) -> None:
+        """Check what a single value does not show."""
+        for origin in (*self.cors_origins, *([self.public_url] if self.public_url else [])):
+            parts = urlsplit(origin)
+            if parts.scheme not in ("http", "https") or not parts.netloc or parts.query or parts.fragment or "@" in origin:
+                raise ValueError(f"{origin!r} is not an address such as https://nexus.example.com")
+        for origin in self.cors_origins:
+            if urlsplit(origin).path:
+                raise ValueError(f"`cors_origins` holds {origin!r}; an origin has no path, no slash at its end either")
+        if unlisted := sorted(set(self.cors_credentials) - set(self.cors_origins)):
+            raise ValueError(f"`cors_credentials` holds {unlisted[0]!r}, which `cors_origins` does not")
 
 
 class OtlpConfig(Struct, forbid_unknown_fields=True, frozen=True):
@@ -66,6 +140,7 @@ class OtlpConfig(Struct, forbid_unknown_fields=True, frozen=True):
     host: Annotated[str, Meta(description="Address to listen on; empty means `http.host`.")] = ""
     grpc_port: Annotated[Port, Meta(description="OTLP over gRPC; 0 picks a free port and prints it.")] = 4317
     http_port: Annotated[Port, Meta(description="OTLP over HTTP; 0 picks a free port and prints it.")] = 4318
+    tls: TlsConfig = TlsConfig()
 
 
 class RetentionConfig(Struct, forbid_unknown_fields=True, frozen=True):
@@ -135,6 +210,32 @@ class IngestConfig(Struct, forbid_unknown_fields=True, frozen=True):
     decode_threads: Annotated[int, Meta(ge=0, le=64, description="Threads that decode; 0 is one per CPU.")] = 0
 
 
+class DefaultLimit(Struct, forbid_unknown_fields=True, frozen=True):
+    """A limit of each subject of a scope that has none of its own."""
+
+    scope: Annotated[Literal["tenant", "key", "user", "address"], Meta(description="Whom it limits.")]
+    name: Annotated[str, Meta(description="Name of the limit, such as ingest_records.")]
+    value: Annotated[float, Meta(description="The number; 0 is no limit.")]
+
+    def __post_init__(self) -> None:
+        """Check what a single value does not show."""
+        try:
+            check_limit(self.scope, self.name, self.value)
+        except InvalidRequest as error:
+            raise ValueError(str(error)) from error
+
+
+class LimitsConfig(Struct, forbid_unknown_fields=True, frozen=True):
+    """Limits that hold where nobody set others by API or UI; see the guide on limits."""
+
+    defaults: Annotated[list[DefaultLimit], Meta(description="Limits by scope and name.", extra=RELOADS)] = []
+
+    @property
+    def numbers(self) -> dict[tuple[str, str], float]:
+        """The same by scope and name."""
+        return {(one.scope, one.name): one.value for one in self.defaults}
+
+
 class PipelinesConfig(Struct, forbid_unknown_fields=True, frozen=True):
     """What is done to records between decoding and storing; see the guide on pipelines."""
 
@@ -176,6 +277,15 @@ class QueryConfig(Struct, forbid_unknown_fields=True, frozen=True):
     memory_bytes: Annotated[Size, Meta(description="Memory of one query.", extra=RELOADS)] = Size(4 << 30)
     result_rows: Annotated[int, Meta(ge=1, description="Rows of one result.", extra=RELOADS)] = 100_000
     result_bytes: Annotated[Size, Meta(description="Bytes of one result.", extra=RELOADS)] = Size(256 << 20)
+    max_scan_rows: Annotated[
+        int, Meta(ge=0, description="Records that one query may read; 0 is no limit.", extra=RELOADS)
+    ] = 0
+    max_scan_bytes: Annotated[Size, Meta(description="Bytes that one query may read; 0 is no limit.", extra=RELOADS)] = Size(
+        0
+    )
+    max_range: Annotated[
+        Duration, Meta(description="Time range that one query may cover; 0 is no limit.", extra=RELOADS)
+    ] = Duration(0)
     threads: Annotated[int, Meta(ge=0, le=64, description="Queries that run at a time; 0 is two per CPU, 4 to 16.")] = 0
     condition_cache: Annotated[
         bool, Meta(description="Remember which blocks of records a condition leaves out, in 32 MiB; off for measuring.")
@@ -390,6 +500,174 @@ class SecurityConfig(Struct, forbid_unknown_fields=True, frozen=True):
     ] = "optional"
 
 
+class OutgoingConfig(Struct, forbid_unknown_fields=True, frozen=True):
+    """Requests to addresses that users or this configuration name: providers of single sign-on, webhooks."""
+
+    allow: Annotated[
+        list[str],
+        Meta(
+            description="Networks (`10.0.0.0/8`), hosts (`idp.corp.example`) and domains (`.corp.example`) that are asked "
+            "though they are not public addresses, on any port and by plain http, too. Without it only public addresses are."
+        ),
+    ] = []
+    ports: Annotated[list[Port], Meta(description="Ports that are asked on what `allow` does not name.")] = msgspec.field(
+        default_factory=lambda: list(PORTS)
+    )
+    authorities: Annotated[
+        str, Meta(description="File (PEM) with certificate authorities that are trusted besides those of the system.")
+    ] = ""
+
+    def __post_init__(self) -> None:
+        """Check what a single value does not show."""
+        self.rules()
+
+    def rules(self) -> Rules:
+        """What is allowed, as the client of `nexus.outgoing` takes it. Raises `ValueError`."""
+        return rules(self.allow, self.ports)
+
+
+class RoleIn(Struct, forbid_unknown_fields=True, frozen=True):
+    """A role in a tenant."""
+
+    role: Annotated[str, Meta(min_length=1, description="Name of the role.")]
+    tenant: Annotated[str, Meta(description="The tenant; `*` is every one.")] = "*"
+
+    def __post_init__(self) -> None:
+        """Check the name of the tenant."""
+        if self.tenant != "*":
+            try:
+                parse_tenant(self.tenant)
+            except InvalidRequest as error:
+                raise ValueError(f"`tenant`: {error.message}") from error
+
+
+class GroupRole(RoleIn, forbid_unknown_fields=True, frozen=True, kw_only=True):
+    """What a group of the provider stands for."""
+
+    group: Annotated[str, Meta(min_length=1, description="The group, as the provider calls it.")]
+
+
+class OidcConfig(Struct, forbid_unknown_fields=True, frozen=True):
+    """A provider of OpenID Connect, at which users log in."""
+
+    id: Annotated[
+        str,
+        Meta(
+            pattern=r"^[a-z0-9][a-z0-9-]{0,31}$", description="Short name, part of the addresses that the provider is told."
+        ),
+    ]
+    issuer: Annotated[str, Meta(description="The provider's issuer, exactly as it writes it.")]
+    client_id: Annotated[str, Meta(min_length=1, description="How the provider knows Nexus.")]
+    client_secret: Annotated[
+        str, Meta(description="The secret that goes with it; empty for a public client.", extra=SECRET)
+    ] = ""
+    name: Annotated[str, Meta(description="What the button of the login page says; empty is the id.")] = ""
+    scopes: Annotated[list[str], Meta(description="What is asked for besides `openid`.")] = msgspec.field(
+        default_factory=lambda: ["profile", "email"]
+    )
+    username_claim: Annotated[str, Meta(description="Claim with the name of the user.")] = "preferred_username"
+    name_claim: Annotated[str, Meta(description="Claim with the name that is shown.")] = "name"
+    email_claim: Annotated[str, Meta(description="Claim with the e-mail address.")] = "email"
+    groups_claim: Annotated[
+        str, Meta(description="Claim with the groups, a list; `realm_access.roles` is one within another.")
+    ] = "groups"
+    roles: Annotated[list[GroupRole], Meta(description="Roles by group; applied at every login.")] = []
+    default_roles: Annotated[list[RoleIn], Meta(description="Roles of everybody who logs in here.")] = []
+    auto_create: Annotated[
+        bool, Meta(description="Make a user at the first login, when he has a role by then; off: only users that are there.")
+    ] = True
+    email_domains: Annotated[
+        list[str], Meta(description="Domains of e-mail addresses that are let in; empty lets every one in.")
+    ] = []
+    require_verified_email: Annotated[
+        bool,
+        Meta(description="Believe an e-mail address only when the provider says `email_verified`; some never do."),
+    ] = True
+    link_scim: Annotated[
+        Literal["off", "external_id", "user_name"],
+        Meta(
+            description="Which users made by SCIM log in here: none, those whose externalId is the claim "
+            "`external_id_claim`, or also those whose userName is the claim `username_claim`."
+        ),
+    ] = "off"
+    external_id_claim: Annotated[str, Meta(description="Claim that equals SCIM's externalId.")] = "sub"
+    clock_skew: Annotated[Duration, Meta(description="How much the provider's clock may differ.")] = Duration(60)
+
+    def __post_init__(self) -> None:
+        """Check what a single value does not show."""
+        try:
+            target = parse_target(self.issuer)
+        except TargetRefused as error:
+            raise ValueError(f"`issuer`: {error.message}") from error
+        if "?" in target.rest or "#" in self.issuer:
+            raise ValueError("`issuer` has neither a query nor a fragment")
+        if not 0 <= self.clock_skew <= 600:
+            raise ValueError("`clock_skew` lies between 0s and 10m")
+
+
+class SsoConfig(Struct, forbid_unknown_fields=True, frozen=True):
+    """Single sign-on; see the guide."""
+
+    oidc: Annotated[list[OidcConfig], Meta(description="Providers of OpenID Connect.")] = []
+
+    def __post_init__(self) -> None:
+        """Check what a single provider does not show."""
+        ids = [provider.id for provider in self.oidc]
+        if len(set(ids)) < len(ids):
+            raise ValueError("two providers have the same `id`")
+
+
+class AuditForward(Masked, forbid_unknown_fields=True, frozen=True, kw_only=True):
+    """Somewhere that the entries of the audit log go as they are written, in order, each at least once."""
+
+    type: Annotated[Literal["syslog", "otlp"], Meta(description="RFC 5424 messages, or OTLP/HTTP logs as JSON.")]
+    url: Annotated[
+        str,
+        Meta(
+            description="Where to: udp://host:514, tcp://host:601, tls://host:6514 for syslog; the whole address for OTLP: "
+            "https://host:4318/v1/logs."
+        ),
+    ]
+    headers: Annotated[
+        dict[str, str], Meta(description="Headers of OTLP requests, such as Authorization.", extra=SECRET)
+    ] = {}
+    ca: Annotated[
+        str,
+        Meta(description="File with the authorities (PEM) that the receiver's certificate is from; empty: the system's."),
+    ] = ""
+    certificate: Annotated[
+        str, Meta(description="File with the certificate (PEM) shown to the receiver; empty is none.")
+    ] = ""
+    key: Annotated[str, Meta(description="File with its key (PEM); empty when it is in the same file.")] = ""
+
+    def __post_init__(self) -> None:
+        """Check what a single value does not show."""
+        parts = urlsplit(self.url)
+        schemes = ("udp", "tcp", "tls") if self.type == "syslog" else ("http", "https")
+        try:
+            named = bool(parts.hostname) and (self.type == "otlp" or bool(parts.port))
+        except ValueError:
+            named = False
+        if parts.scheme not in schemes or not named:
+            example = "tls://collector:6514" if self.type == "syslog" else "https://collector:4318/v1/logs"
+            raise ValueError(f"`url` of type {self.type} is written like {example}")
+        if parts.username or parts.password:
+            raise ValueError("`url` holds no credentials; write them into `headers`")
+        if parts.scheme not in ("tls", "https") and (self.ca or self.certificate or self.key):
+            raise ValueError(f"{parts.scheme} has no certificates; use {'tls' if self.type == 'syslog' else 'https'}")
+        if self.headers and self.type == "syslog":
+            raise ValueError("syslog has no `headers`")
+
+
+class AuditConfig(Struct, forbid_unknown_fields=True, frozen=True):
+    """The audit log."""
+
+    retention: Annotated[
+        Duration, Meta(description="How long its entries are kept; 0 keeps them for ever.", extra=RELOADS)
+    ] = Duration(400 * 86400)
+    forward: Annotated[list[AuditForward], Meta(description="Where entries go besides.")] = []
+
+
 class ReceiversConfig(Struct, forbid_unknown_fields=True, frozen=True):
     """Receivers for senders without credentials; each listener is off until it names a tenant and networks."""
 
@@ -422,10 +700,14 @@ class Config(Masked, forbid_unknown_fields=True, frozen=True):
     elasticsearch: ElasticsearchConfig = ElasticsearchConfig()
     splunk: SplunkConfig = SplunkConfig()
     query: QueryConfig = QueryConfig()
+    limits: LimitsConfig = LimitsConfig()
     storage: StorageConfig = StorageConfig()
     session: SessionConfig = SessionConfig()
+    outgoing: OutgoingConfig = OutgoingConfig()
+    sso: SsoConfig = SsoConfig()
     metadata: MetadataConfig = MetadataConfig()
     security: SecurityConfig = SecurityConfig()
+    audit: AuditConfig = AuditConfig()
     smtp: SmtpConfig = SmtpConfig()
     receivers: ReceiversConfig = ReceiversConfig()
 
@@ -433,6 +715,11 @@ class Config(Masked, forbid_unknown_fields=True, frozen=True):
     def otlp_host(self) -> str:
         """Address of the OTLP receivers."""
         return self.otlp.host or self.http.host
+
+    @property
+    def otlp_tls(self) -> TlsConfig:
+        """TLS of the OTLP receivers: their own, or that of the main port."""
+        return self.otlp.tls if self.otlp.tls.certificate else self.http.tls
 
     @property
     def data_path(self) -> Path:
@@ -737,7 +1024,9 @@ def _from_text(option: Option, text: str) -> Any:
     if kind is int and re.fullmatch(r"-?\d+", stripped):
         return int(stripped)
     if get_origin(kind) is list:
-        return [part.strip() for part in stripped.split(",") if part.strip()]
+        parts = [part.strip() for part in stripped.split(",") if part.strip()]
+        numbers = kind_of(get_args(kind)[0]) is int
+        return [int(part) if numbers and part.isdecimal() else part for part in parts]
     return text if option.secret else stripped
 
 

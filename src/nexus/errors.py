@@ -2,9 +2,12 @@
 
     NexusError
     ├── InvalidRequest          400  the request is wrong
-    │   └── QuerySyntaxError    400  ... at a place in the query text
+    │   ├── QuerySyntaxError    400  ... at a place in the query text
+    │   └── TargetRefused       400  ... it names an address that Nexus does not ask
     ├── Unauthenticated         401  no credentials, or wrong ones
     ├── PermissionDenied        403  known, but not allowed
+    │   ├── TenantDeleted       403  ... because the tenant is being removed
+    │   └── MaskedField         403  ... to ask for the values of a field
     ├── NotFound                404
     ├── Conflict                409  somebody else changed it meanwhile
     ├── PayloadTooLarge         413
@@ -13,11 +16,13 @@
     ├── LimitExceeded           422  a query used more than it may
     ├── NotTallied              422  counts do not tell, records have to be read; never reaches a client
     ├── TooManyAttempts         429  wait before trying again
+    │   └── RateLimited         429  a limit that somebody set on a tenant, key, user or address
     ├── Unavailable             503  not now: `retry_after` says when
     │   ├── Overloaded          503  a bounded queue is full, or the process is draining
     │   ├── DiskFull            503  writing stopped; reading goes on
-    │   └── StorageError        503  the engine failed
-    │       └── SealBroken      503  what was stored sealed cannot be opened
+    │   ├── StorageError        503  the engine failed
+    │   │   └── SealBroken      503  what was stored sealed cannot be opened
+    │   └── TargetFailed        503  a server that Nexus asked did not answer as it should
     └── ConfigError                  the configuration is wrong; never reaches a client
 
 A message is one sentence saying what was attempted and what is wrong; `hint` is the next step. Both are shown to users,
@@ -65,6 +70,12 @@ class QuerySyntaxError(InvalidRequest):
         self.length = length
 
 
+class TargetRefused(InvalidRequest):
+    """An address that Nexus was told to ask is not one that it asks: see `nexus.outgoing.targets`."""
+
+    code = "target_refused"
+
+
 class Unauthenticated(NexusError):
     """No credentials, or none that are valid."""
 
@@ -77,6 +88,25 @@ class PermissionDenied(NexusError):
 
     code = "permission_denied"
     http_status = 403
+
+
+class TenantDeleted(PermissionDenied):
+    """The tenant is being removed: nothing enters it any more."""
+
+    code = "tenant_deleted"
+
+
+class MaskedField(PermissionDenied):
+    """A query asks for values that are masked for its asker. `offset` and `length` are the place in its text (characters);
+    `length` is 0 when that is not known."""
+
+    code = "masked_field"
+
+    def __init__(self, message: str, *, offset: int = 0, length: int = 0, hint: str = "") -> None:
+        """Store the place beside the sentence."""
+        super().__init__(message, hint=hint)
+        self.offset = offset
+        self.length = length
 
 
 class NotFound(NexusError):
@@ -140,6 +170,29 @@ class TooManyAttempts(NexusError):
         self.retry_after = retry_after
 
 
+class RateLimited(TooManyAttempts):
+    """More than a limit lets through: nothing of the request was done. `name` is the limit's, `scope` whom it limits;
+    `headers` tell programs about it."""
+
+    code = "rate_limited"
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        retry_after: float = 1.0,
+        hint: str = "",
+        scope: str = "",
+        name: str = "",
+        headers: dict[str, str] | None = None,
+    ) -> None:
+        """Store which limit it was."""
+        super().__init__(message, retry_after=retry_after, hint=hint)
+        self.scope = scope
+        self.name = name
+        self.headers = headers or {}
+
+
 class Unavailable(NexusError):
     """Cannot be done now; the same request may succeed after `retry_after` seconds."""
 
@@ -172,6 +225,12 @@ class StorageError(Unavailable):
     """The storage engine failed to do what it was asked."""
 
     code = "storage_error"
+
+
+class TargetFailed(Unavailable):
+    """A server that Nexus asked was not there, or its answer was none."""
+
+    code = "target_failed"
 
 
 class SealBroken(StorageError):

@@ -309,6 +309,12 @@ class PipelineSets:
         await self._set_of(tenant)
         return _version(text)
 
+    def forget(self, tenant: str) -> None:
+        """A tenant is gone: one that gets its name has neither its pipelines nor what their steps remember."""
+        self._renew(tenant)
+        self._stale.pop(tenant, None)
+        self._changes.pop(tenant, None)
+
     def _compare(self, tenant: str, version: str) -> None:
         if version != self._stored(tenant)[1]:
             raise Conflict(

@@ -11,10 +11,20 @@ from typing import Final
 
 PERIOD: Final = 60.0
 MAX_KINDS: Final = 2000
-OTHERS: Final = ("", "", "others", "")
 
-Kind = tuple[str, str, str, str]
-"""Tenant, kind and name of who, action."""
+
+@dataclass(frozen=True, slots=True)
+class Kind:
+    """What is counted together: tenant, kind and name of who, action and outcome."""
+
+    tenant: str
+    kind: str
+    who: str
+    action: str
+    outcome: str
+
+
+OTHERS: Final = Kind("", "system", "nexus", "audit.held_back", "ok")
 
 
 @dataclass(slots=True)

@@ -4,9 +4,11 @@ The hash of a record is SHA-256 over the hash before it and all that the record 
 
     [1, previous, number, at, tenant, kind, who, address, action, subject, outcome, [[name, value], ...], before, after]
 
-Whoever may write to the database can compute hashes anew, so every now and then the newest hash is signed with a key that is
-not in the database: a checkpoint. A checkpoint also names the oldest record that retention has left. Checkpoints are in the
-metadata and in a file; `examine` holds the records against both, in one pass and constant memory.
+It is stored as `<SHA-256>.<tag>`, and so linked to. Anybody can compute a SHA-256, but the tag takes a key that is not in
+the database (`Vault.tag`): nobody else adds a record or alters one. Every now and then the newest hash is signed: a
+checkpoint. With it nobody cuts off what comes before, and whoever has the public key can verify it. A checkpoint also names
+the oldest record that retention has left. Checkpoints are in the metadata and in a file; `examine` holds the records against
+both, in one pass and constant memory.
 """
 
 from __future__ import annotations
@@ -29,7 +31,7 @@ _sha256: Final = hashlib.sha256
 
 
 def link(previous: str, record: AuditRecord) -> str:
-    """The hash of a record, as hex; `previous` is that of the record before it, empty for the first."""
+    """SHA-256 of a record, as hex; `previous` is the stored hash of the record before it, empty for the first."""
     return _sha256(
         _encode(
             (
@@ -121,21 +123,25 @@ def examine(
     stored: Iterable[AuditCheckpoint],
     filed: Iterable[AuditCheckpoint | Unreadable],
     genuine: Callable[[AuditCheckpoint], bool],
+    tagged: Callable[[str, str], bool],
 ) -> Examined:
-    """Hold records, by number, against the checkpoints in the metadata and in the file. `genuine` checks a signature."""
+    """Hold records, by number, against the checkpoints in the metadata and in the file.
+
+    `genuine` checks the signature of a checkpoint, `tagged` a hash and its tag.
+    """
     report, state = Examined(), _State()
     checkpoints = _Ahead(_agreed(stored, filed, genuine, report))
     for record in records:
         number = record.number
         _before(record, checkpoints, state, report)
         report.records += 1
-        report.first = report.first or number
+        report.first = report.first if state.seen else number
         report.last = number
         if isinstance(record, Unreadable):
             report.found(number, record.text)
             state.previous = None
         else:
-            _examine_one(record, state, report)
+            _examine_one(record, state, report, tagged)
         for checkpoint in checkpoints.until(number):
             _note(checkpoint, state, report)
             if isinstance(record, AuditRecord) and record.hash != checkpoint.hash:
@@ -152,7 +158,7 @@ def _before(record: AuditRecord | Unreadable, checkpoints: _Ahead, state: _State
     number = record.number
     for checkpoint in checkpoints.until(number - 1):
         _note(checkpoint, state, report)
-        if not state.seen and checkpoint.number == number - 1:
+        if not state.seen and (checkpoint.number == number - 1 or checkpoint.first == number):
             # The record that retention removed last: what the first one is linked to.
             state.previous = checkpoint.hash
             break
@@ -169,7 +175,7 @@ def _before(record: AuditRecord | Unreadable, checkpoints: _Ahead, state: _State
         state.previous = None
 
 
-def _examine_one(record: AuditRecord, state: _State, report: Examined) -> None:
+def _examine_one(record: AuditRecord, state: _State, report: Examined, tagged: Callable[[str, str], bool]) -> None:
     if not record.hash:
         if state.chained_from:
             report.found(record.number, f"this record has no hash, although the chain begins at {state.chained_from}")
@@ -178,8 +184,13 @@ def _examine_one(record: AuditRecord, state: _State, report: Examined) -> None:
             report.old += 1
         return
     state.chained_from = state.chained_from or record.number
-    if state.previous is not None and link(state.previous, record) != record.hash:
+    hash, _, tag = record.hash.partition(".")
+    if state.previous is not None and link(state.previous, record) != hash:
         report.found(record.number, "this record, or its place in the chain, was altered")
+    elif not tagged(hash, tag):
+        report.found(
+            record.number, "this record was not written by this Nexus: its hash has no tag of a key of the key file"
+        )
     state.previous = record.hash
 
 

@@ -30,11 +30,23 @@ class CheckpointFile:
         """Nothing is read or written yet."""
         self.path = data_dir / FILE
 
-    def read(self) -> Iterator[AuditCheckpoint | Unreadable]:
-        """Every checkpoint in the order of the lines. A last line that was not finished never counted. Raises `StorageError`."""
+    def size(self) -> int:
+        """Bytes of the file, 0 when there is none. Raises `StorageError`."""
+        try:
+            return self.path.stat().st_size
+        except FileNotFoundError:
+            return 0
+        except OSError as error:
+            raise StorageError(f"cannot read {self.path}: {error.strerror}.") from error
+
+    def read(self, upto: int | None = None) -> Iterator[AuditCheckpoint | Unreadable]:
+        """Every checkpoint in the order of the lines, of the first `upto` bytes. Raises `StorageError`.
+
+        A last line that was not finished never counted.
+        """
         try:
             with self.path.open("rb") as file:
-                while line := file.readline(MAX_LINE):
+                while (upto is None or file.tell() < upto) and (line := file.readline(MAX_LINE)):
                     if line.endswith(b"\n"):
                         yield _read(line)
                     elif len(line) == MAX_LINE:
@@ -44,22 +56,20 @@ class CheckpointFile:
         except OSError as error:
             raise StorageError(f"cannot read {self.path}: {error.strerror}.") from error
 
-    def newest(self) -> AuditCheckpoint | None:
-        """The last one."""
-        last = None
-        for one in self.read():
-            last = one if isinstance(one, AuditCheckpoint) else last
-        return last
-
     def append(self, checkpoint: AuditCheckpoint) -> None:
         """Add one; durable on return. Raises `StorageError`."""
         try:
             new = not self.path.exists()
             descriptor = os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o600)
             try:
-                _cut_unfinished(descriptor)
-                _write(descriptor, _line(checkpoint))
-                os.fsync(descriptor)
+                size = _cut_unfinished(descriptor)
+                try:
+                    _write(descriptor, _line(checkpoint))
+                    os.fsync(descriptor)
+                except OSError:
+                    # It does not count, so it must not be there.
+                    os.ftruncate(descriptor, size)
+                    raise
             finally:
                 os.close(descriptor)
             if new:
@@ -97,13 +107,15 @@ def _read(line: bytes) -> AuditCheckpoint | Unreadable:
         return Unreadable(0, "the file of checkpoints holds a line that is none")
 
 
-def _cut_unfinished(descriptor: int) -> None:
-    """Remove what a crash left of a last line."""
+def _cut_unfinished(descriptor: int) -> int:
+    """Remove what a crash left of a last line; how long the file is then."""
     size = os.fstat(descriptor).st_size
     start = max(0, size - MAX_LINE)
     tail = os.pread(descriptor, MAX_LINE, start)
-    if tail and not tail.endswith(b"\n"):
-        os.ftruncate(descriptor, start + tail.rfind(b"\n") + 1)
+    end = start + tail.rfind(b"\n") + 1
+    if end < size:
+        os.ftruncate(descriptor, end)
+    return end
 
 
 def _write(descriptor: int, data: bytes) -> None:

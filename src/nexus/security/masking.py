@@ -21,12 +21,12 @@ MAX_DOCUMENT: Final = 64 << 10
 
 _NAMES: Final = re.compile(
     r"(?:^|_)(?:password|passwd|passphrase|secret|secrets|token|tokens|hash|hashes|authorization|cookie|totp|otp|recovery|"
-    r"credential|credentials|signature|(?:private|api|shared|public|access|secret)_?key)(?:$|_)",
+    r"credential|credentials|signature|(?:private|api|shared|access|secret)_?key)(?:$|_)",
     re.ASCII | re.IGNORECASE,
 )
 _SHAPES: Final = (
     # API keys of ours; what is sealed; PHC strings of password hashes; modular crypt; JSON web tokens; private keys.
-    (re.compile(r"nxs_[A-Za-z0-9_-]{8,}"), "nxs_" + MASKED),
+    (re.compile(r"nxs_[A-Za-z0-9_-]{20,}"), "nxs_" + MASKED),
     (re.compile(r"sealed:[A-Za-z0-9:_-]{16,}"), "sealed:" + MASKED),
     (re.compile(r"\$(?:argon2\w*|pbkdf2[\w-]*|scrypt|bcrypt|2[abxy]?|5|6|y)\$[^\s\"']{8,}"), MASKED),
     (re.compile(r"eyJ[A-Za-z0-9_-]{8,}\.[A-Za-z0-9_-]{4,}\.[A-Za-z0-9_-]*"), MASKED),
@@ -34,7 +34,7 @@ _SHAPES: Final = (
     # Credentials of the Authorization header, of addresses, and `password=...` in texts.
     (re.compile(r"\b((?:bearer|basic|splunk|apikey)\s+)[A-Za-z0-9+/=._~-]{12,}", re.IGNORECASE), r"\1" + MASKED),
     (re.compile(r"(\w://[^\s:/@]*):[^\s/@]+@"), r"\1:" + MASKED + "@"),
-    (re.compile(r"\b((?:password|passwd|secret|token|api_?key)\s*[=:]\s*)(?!\*{8})[^\s,;&\"']+", re.IGNORECASE), r"\1" + MASKED),
+    (re.compile(r"\b((?:password|passwd|secret|token|api_?key)\s*[=:]\s*)(?!\*{8})[^\s,;&\"']+", re.I), r"\1" + MASKED),
     # Digests of 160 bits and more; random tokens of 256 bits, which hold capitals, small letters and digits.
     (re.compile(r"\b[0-9a-fA-F]{40,}\b"), MASKED),
     (re.compile(r"(?<![\w-])(?=[\w-]*[a-z])(?=[\w-]*[A-Z])(?=[\w-]*\d)[A-Za-z0-9_-]{43,}(?![\w-])"), MASKED),

@@ -25,7 +25,7 @@ def rotate(metadata: MetadataStore, vault: Vault, *, forget: bool, in_config: di
     """Make new keys and seal with them what is stored; with `forget` the old ones are removed then.
 
     `in_config` are the sealed values of the configuration by option, which only people can exchange. Raises `ConfigError`
-    when one of them needs an old key that is to be removed, `SealBroken` when a stored value cannot be opened: nothing is lost.
+    when one of them needs an old key that is to be removed, `SealBroken` when a stored value cannot be opened.
     """
     if forget and in_config:
         raise ConfigError(

@@ -22,12 +22,16 @@ old policy or the new one, wholly. An erasure removes the records that match whe
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
+from contextvars import ContextVar
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 from nexus.errors import StorageError
 from nexus.query.plan import Predicate, Scoped
+
+SPENT: ContextVar[Callable[[int], None] | None] = ContextVar("SPENT", default=None)
+"""Whom to tell how many bytes a query has read, failed ones included; set by whoever asks, told on its event loop."""
 
 
 @dataclass(frozen=True, slots=True)

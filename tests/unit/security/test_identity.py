@@ -8,11 +8,11 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+from nexus.security.accounts import Accounts
 
 from nexus.config import load
 from nexus.errors import InvalidRequest, NotFound, PermissionDenied, Unauthenticated
 from nexus.security import secrets
-from nexus.security.accounts import Accounts
 from nexus.security.actor import Actor
 from nexus.security.audit import Audit
 from nexus.security.authority import Authorities

@@ -160,7 +160,7 @@ async def session_of(call: Call, entry: Entry) -> schema.Session:
         roles=roles,
         permissions=sorted(access.permissions),
         tenant=principal.tenant,
-        tenants=await asyncio.to_thread(call.services.accounts.list_tenants, principal),
+        tenants=await call.services.tenants.reachable(principal),
         must=principal.must,
         masked=sorted(name_of(field) for field in access.masked),
         filtered=access.policy is not None,

@@ -106,6 +106,8 @@ ROUTES = (
         request=schema.DeletionRequest,
         answer=schema.Deletion,
         tag="lifecycle",
+        audited="records.counted",
+        audited_fields=("query", "from_", "to", "reason", "dry_run"),
     ),
     Route(
         "GET",

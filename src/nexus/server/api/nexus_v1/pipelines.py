@@ -15,10 +15,10 @@ from nexus.pipeline.pipelines import PipelineSets
 from nexus.pipeline.processors.catalog import PROCESSORS, Processor
 from nexus.pipeline.spec import PipelineSpec
 from nexus.pipeline.trial import MAX_RECORDS, Trial, batch_of_lines, batch_of_stored, failed_tests, tried
-from nexus.query.logs import lower, parse
+from nexus.query.logs import parse
 from nexus.query.plan import LogScan, Search, TimeRange
 from nexus.security.permissions import Permission
-from nexus.server.api.nexus_v1.asking import ask, close_plan
+from nexus.server.api.nexus_v1.asking import ask, close_plan, lowered
 from nexus.server.api.nexus_v1.schema import pipelines as schema
 from nexus.server.call import Call
 from nexus.server.errors import json_response
@@ -54,7 +54,7 @@ async def put(call: Call) -> Response:
                 f"you may not change the pipeline {name!r}, or its place.",
                 hint="Leave those as they are that your roles do not name.",
             )
-    await call.services.accounts.ensure_tenant(call.tenant)
+    await call.services.tenants.ensure(call.tenant)
     await _sets(call).replace(call.tenant, wanted.pipelines, wanted.version)
     await call.services.audit.record(
         call.actor, call.tenant, "pipelines.changed", "pipelines", before=before, after=wanted.pipelines
@@ -96,7 +96,7 @@ async def preview(call: Call) -> Response:
     stored: list[bytes] = []
     if not wanted.records:
         query_id = checked_id("")
-        plan = Search(LogScan(TimeRange(), lower(parse(wanted.query).root, now_ns=now)), "desc", wanted.limit)
+        plan = Search(LogScan(TimeRange(), lowered(call, parse(wanted.query).root, now)), "desc", wanted.limit)
         page = await ask(call, query_id, call.services.store.search(close_plan(call, plan, query_id)))
         stored = page.records
     route_tenants = tuple(call.services.config().pipelines.route_tenants)

@@ -34,7 +34,7 @@ async def put_retention(call: Call) -> Response:
             ) from None
     services = call.services
     stored = StoredRetention(call.tenant, tuple((rule.query, rule.days) for rule in wanted.rules), wanted.days)
-    await services.accounts.ensure_tenant(call.tenant)
+    await services.tenants.ensure(call.tenant)
     before = _own(call)
     await asyncio.to_thread(services.metadata.put_retention, stored)
     await services.audit.record(call.actor, call.tenant, "retention.changed", call.tenant, before=before, after=stored)

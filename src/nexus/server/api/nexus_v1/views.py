@@ -18,6 +18,7 @@ from nexus.model.time import format_time
 from nexus.security.identity import Principal
 from nexus.security.permissions import Permission
 from nexus.server.api.nexus_v1.schema import views as schema
+from nexus.server.api.nexus_v1.schema.access import Removed
 from nexus.server.call import Call
 from nexus.server.errors import json_response
 from nexus.server.routes import BASE, Parameter, Route
@@ -52,7 +53,9 @@ async def save_view(call: Call) -> Response:
         now,
         now,
     )
-    return json_response(await _put(call, view))
+    answer = await _put(call, view)
+    await call.services.audit.record(call.actor, call.tenant, "view.created", view.id, after=view)
+    return json_response(answer)
 
 
 async def get_view(call: Call) -> Response:
@@ -63,8 +66,9 @@ async def get_view(call: Call) -> Response:
 async def change_view(call: Call) -> Response:
     """Change a view as a whole."""
     wanted: schema.SaveViewRequest = call.payload
+    before = _own(call)
     view = replace(
-        _own(call),
+        before,
         name=wanted.name,
         description=wanted.description,
         page=wanted.page,
@@ -72,7 +76,9 @@ async def change_view(call: Call) -> Response:
         shared=wanted.shared,
         updated_at=call.services.now_ns(),
     )
-    return json_response(await _put(call, view))
+    answer = await _put(call, view)
+    await call.services.audit.record(call.actor, call.tenant, "view.changed", view.id, before=before, after=view)
+    return json_response(answer)
 
 
 async def delete_view(call: Call) -> Response:
@@ -80,7 +86,7 @@ async def delete_view(call: Call) -> Response:
     view = _own(call)
     await asyncio.to_thread(call.services.metadata.delete_view, view.id)
     await call.services.audit.record(call.actor, call.tenant, "view.deleted", view.id, before=view)
-    return json_response(schema.Removed(view.id))
+    return json_response(Removed(view.id))
 
 
 async def make_link(call: Call) -> Response:
@@ -183,7 +189,7 @@ ROUTES = (
         _WRITE,
         delete_view,
         "Remove a saved view",
-        answer=schema.Removed,
+        answer=Removed,
         parameters=_VIEW,
         tag="views",
     ),
@@ -196,6 +202,8 @@ ROUTES = (
         request=schema.LinkRequest,
         answer=schema.Link,
         tag="views",
+        audited="link.created",
+        audited_fields=("path",),
     ),
     Route(
         "GET", f"{BASE}/links/{{id}}", _READ, get_link, "Where a short link leads",

@@ -128,7 +128,7 @@ class RoleRequest(Struct, forbid_unknown_fields=True):
     masked: list[str] = []
 
 
-class PreviewRequest(Struct, forbid_unknown_fields=True):
+class RolePreviewRequest(Struct, forbid_unknown_fields=True):
     """POST roles/preview: what somebody would see: one of a `user`, a `role`, or a role as `draft`; in the tenant of the request."""
 
     user: str = ""

@@ -90,7 +90,8 @@ class AuditProblem(Struct):
 
 
 class AuditReport(Struct):
-    """POST audit/verify: are all records there, unaltered and in order? `problems` says which are not."""
+    """POST audit/verify: are all records there, unaltered and in order? `problems` says which are not. `old` are from
+    before there was a chain."""
 
     sound: bool
     records: int
@@ -99,3 +100,4 @@ class AuditReport(Struct):
     checkpoints: int
     problems: list[AuditProblem]
     seconds: float
+    old: int = 0
