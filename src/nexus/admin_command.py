@@ -88,8 +88,12 @@ def _opened(file: Path | None, *, changes: bool = True) -> Iterator[tuple[Config
 
 
 def _note(config: Config, metadata: MetadataStore, action: str, subject: str, **details: str) -> None:
-    _, ledger = components.open_ledger(config, metadata)
-    actor = Actor("system", f"nexus admin ({getpass.getuser()})")
+    _, ledger = components.open_ledger(config, metadata, beside=runtime.read(config.data_path) is not None)
     audit = Audit(metadata, time.time_ns, ledger)
-    asyncio.run(audit.record(actor, ANY_TENANT, action, subject, after=details or None))
-    ledger.sign(at_once=True)
+    actor = Actor("system", f"nexus admin ({getpass.getuser()})")
+
+    async def noted() -> None:
+        await audit.record(actor, ANY_TENANT, action, subject, after=details or None)
+        await audit.close()
+
+    asyncio.run(noted())

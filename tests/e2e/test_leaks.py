@@ -177,7 +177,7 @@ def _made(world: World) -> World:
         ids.append(post("accounts", {"name": shown, **more})["id"])
     post("roles/spare", {"grants": grants[:1]}, method="PUT")
     wait_for("deletions to end", lambda: all(
-        one["state"] == "done" for tenant in (OWN, OTHER)
+        one["state"] != "running" for tenant in (OWN, OTHER)
         for one in nexus.get(f"{API}/logs/deletions", tenant=tenant).json["deletions"]
     ))  # fmt: skip
     return world
@@ -258,6 +258,10 @@ def _of_theirs(world: World) -> Any:
     for key in state["keys"]["keys"]:
         key["last_used_at"] = ""
     state["keys"] = [key for key in state["keys"]["keys"] if key["tenant"] == OTHER]
+    for one in state["logs/deletions"]["deletions"]:
+        # Old files go in the background.
+        for name in ("state", "parts_left", "finished_at"):
+            one.pop(name)
     state["retention"].pop("applying", None)
     state["retention"].pop("parts_left", None)
     return state
@@ -267,6 +271,7 @@ def test_every_request_is_understood_by_those_who_may_see_everything(world: Worl
     """Otherwise the test above tries doors with requests that never get far."""
     client = Client(world.nexus)
     headers = {"Authorization": f"Bearer {TOKEN}", "X-Scope-OrgID": OWN}
+    OF["PipelinesRequest", "version"] = [world.nexus.get(f"{API}/pipelines", tenant=OWN).json["version"]]
     telling: set[str] = set()
     wrong: list[str] = []
     reached: dict[str, bool] = {}
