@@ -135,7 +135,7 @@ class Browser:
         opener = urllib.request.build_opener(_Still, urllib.request.HTTPCookieProcessor(self.cookies))
         body = urlencode(form).encode() if form is not None else None
         given = {"Accept": "text/html", **{name.replace("_", "-"): value for name, value in headers.items()}}
-        request = urllib.request.Request(url, body, given)  # noqa: S310
+        request = urllib.request.Request(url, body, given)
         self.visited.append(url)
         try:
             with opener.open(request, timeout=20) as answer:
