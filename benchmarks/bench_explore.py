@@ -107,7 +107,7 @@ async def measure(store: ClickHouseStore, tenant: str, runs: int) -> None:
         exact = Contrast(one, other, fields)
         await timed(f"compare {name}: count", lambda exact=exact: store.table(asked(exact)))
         print("   ", ", ".join(f"{field} {score(counts[kind, field], *seen):.2f}" for kind, field in best))
-    for name in ("duration_ms", "http.route", "service", "user.id"):
+    for name in ("duration_ms", "path", "service", "user_id"):
         field = resolve(name)
 
         async def both(field: Any = field) -> Any:

@@ -188,9 +188,10 @@ class Nexus(LogSystem):
     otlp_path = "/v1/logs"
     api = "/api/nexus/v1"
 
-    def __init__(self, folder: Path) -> None:
-        """Take a random key with every right."""
+    def __init__(self, folder: Path, admin_password: str = "") -> None:
+        """Take a random key with every right, and a password for the web UI."""
         self.token = secrets.token_hex(16)
+        self.admin_password = admin_password
         super().__init__(folder)
         self.headers = {"Authorization": f"Bearer {self.token}"}
 
@@ -206,6 +207,7 @@ class Nexus(LogSystem):
             "NEXUS_OTLP_HTTP_PORT": str(self.otlp_port),
             "NEXUS_OTLP_GRPC_PORT": str(self._third_port),
             "NEXUS_BOOTSTRAP_TOKEN": self.token,
+            "NEXUS_BOOTSTRAP_ADMIN_PASSWORD": self.admin_password,
             "NEXUS_SELF_TELEMETRY": "off",
             "NEXUS_RETENTION_LOGS": "0",
             # What a repeated question costs without the memory of the first one.

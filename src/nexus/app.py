@@ -21,13 +21,18 @@ from typing import TYPE_CHECKING, Any, Final
 
 from nexus import __version__, runtime
 from nexus.config import Config, Loaded, load, reloaded
-from nexus.errors import ConfigError, NexusError
+from nexus.errors import ConfigError, NexusError, TenantDeleted
 from nexus.telemetry import Logging, Registry, process_metrics
 
 if TYPE_CHECKING:
     from nexus.pipeline.decode import DecodePool
     from nexus.pipeline.receivers.listener import SocketReceiver
+    from nexus.pipeline.receivers.tls import Tls
     from nexus.pipeline.self_telemetry import SelfTelemetry
+    from nexus.security.audit import Audit
+    from nexus.security.forwarding import Forwarding
+    from nexus.security.ledger import Ledger
+    from nexus.security.vault import Vault
     from nexus.server.http import HttpServer
     from nexus.server.services import Services
 
@@ -76,22 +81,22 @@ def migrate(file: Path | None, *, dry_run: bool) -> int:
     return 0
 
 
-def reset_password(file: Path | None, username: str) -> int:
-    """Give a user a new password, print it. Raises `NexusError`."""
+def login_link(file: Path | None, username: str) -> int:
+    """Print a link that logs a user in once. Raises `NexusError`."""
     from nexus import components
-    from nexus.security.users import reset_password as reset
+    from nexus.security.login import login_link as make
 
     config = load(file=file).config
-    if running := runtime.read(config.data_path):
-        raise ConfigError(
-            f"Nexus is running on {config.data_path} as pid {running['pid']}.", hint="Stop it, then try again."
-        )
+    running = runtime.read(config.data_path)
+    if running and running.get("version") != __version__:
+        raise ConfigError(f"Nexus {running.get('version')} is running, this is {__version__}.", hint="Use the same version.")
     metadata = components.open_metadata(config)
     try:
-        password = reset(metadata, username, time.time_ns())
+        token = make(metadata, username, time.time_ns())
     finally:
         metadata.close()
-    print(f"The new password of {username} is {password}")
+    base = config.http.public_url or (running["url"] if running else f"http://{config.http.host}:{config.http.port}")
+    print(f"This link logs {username} in once, within 15 minutes:\n{base.rstrip('/')}/login#link={token}")
     return 0
 
 
@@ -110,6 +115,11 @@ class Process:
         self._exits = contextlib.AsyncExitStack()
         self._reloaders: list[Callable[[], object]] = []
         self._listeners: list[SocketReceiver] = []
+        self._tls: dict[str, Tls] = {}
+        self._vault: Vault | None = None
+        self._ledger: Ledger | None = None
+        self._audit: Audit | None = None
+        self._forwarding: Forwarding | None = None
 
     def config(self) -> Config:
         """The configuration in force."""
@@ -133,6 +143,7 @@ class Process:
         with _working("opening the data directory"):
             opening = asyncio.ensure_future(asyncio.to_thread(self._open_storage))
             self._exits.push_async_callback(_close_storage, opening)
+            self._exits.push_async_callback(self._close_audit)
             # Imported while the engine opens.
             from nexus import components
             from nexus.pipeline.decode import DecodePool
@@ -178,6 +189,7 @@ class Process:
         store = components.open_store(self._config, self._registry, self.config, opened)
         try:
             metadata = opened()
+            self._vault, self._ledger = components.open_ledger(self._config, metadata)
             password = bootstrap_admin(metadata, self._config.bootstrap.admin_password, time.time_ns())
         except BaseException:
             store.close()
@@ -186,8 +198,16 @@ class Process:
 
     async def _open_doors(self, readiness: Any, addresses: Any) -> tuple[_Door, _Door]:
         from nexus.server.http import HttpServer, bind
+        from nexus.server.tls import http_tls
 
         http, otlp = self._config.http, self._config.otlp
+        optional = http.tls.client_certificates == "receivers"
+        for name, tls in (
+            ("http", http_tls("http.tls", http.tls, optional=optional)),
+            ("otlp", http_tls("otlp.tls", self._config.otlp_tls)),
+        ):
+            if tls is not None:
+                self._tls[name] = tls
         doors = []
         for name, host, port in (("http", http.host, http.port), ("otlp_http", self._config.otlp_host, otlp.http_port)):
             try:
@@ -198,7 +218,7 @@ class Process:
                     f"{error.strerror}.", hint=f"Stop what uses it, or choose another port with {setting}."
                 ) from error
             door = _Door(readiness)
-            server = HttpServer(door, sock, http.trusted_proxies)
+            server = HttpServer(door, sock, http.trusted_proxies, self._tls.get(name.partition("_")[0]))
             await server.start()
             self._exits.push_async_callback(self._stop_server, server)
             setattr(addresses, f"{name}_port", server.port)
@@ -206,42 +226,81 @@ class Process:
             doors.append(door)
         return doors[0], doors[1]
 
-    def _services(self, store: Any, metadata: Any, pool: DecodePool, readiness: Any, addresses: Any) -> Services:
-        from functools import cache
+    def _opened_vault(self) -> Vault:
+        assert self._vault is not None
+        return self._vault
 
+    def _services(self, store: Any, metadata: Any, pool: DecodePool, readiness: Any, addresses: Any) -> Services:
+
+        from nexus.mailing import Mailer
         from nexus.outgoing.client import Outgoing
         from nexus.pipeline.body import Budget
         from nexus.pipeline.live import LiveHub
         from nexus.pipeline.pipelines import PipelineSets
         from nexus.pipeline.statistics import IngestStatistics
         from nexus.pipeline.topology import Topology
-        from nexus.security.accounts import Accounts
+        from nexus.security import passwords
+        from nexus.security.access import ANY_TENANT
         from nexus.security.audit import Audit
         from nexus.security.authority import Authorities
         from nexus.security.identity import Authenticator
+        from nexus.security.keys import Keys
+        from nexus.security.limiter import Limiter, Meter, Subjects
+        from nexus.security.login import Logins
+        from nexus.security.passkeys import Passkeys
+        from nexus.security.profiles import Profiles
+        from nexus.security.resets import Resets
+        from nexus.security.sessions import Sessions
         from nexus.security.sso import SingleSignOn
+        from nexus.security.tenants import Tenants
         from nexus.security.users import Users
-        from nexus.security.vault import FILE, Vault
         from nexus.server.deletions import Deletions
         from nexus.server.queries import RunningQueries
+        from nexus.server.removals import Removals
         from nexus.server.services import Services
         from nexus.server.sockets import Sockets
 
         live, sockets = LiveHub(self._registry), Sockets()
-        audit = Audit(metadata, time.time_ns)
-        accounts = Accounts(metadata, self.config, time.time_ns, audit)
+        audit = self._audit = Audit(
+            metadata, time.time_ns, self._ledger, self._registry, lambda: self._config.audit.retention
+        )
+        if targets := self._config.audit.forward:
+            from nexus.security.forwarding import Forwarding
+
+            self._forwarding = Forwarding(targets, audit, metadata, self._registry, __version__)
         authorities = Authorities(metadata)
+        vault = self._opened_vault
+        sessions = Sessions(metadata, self.config, time.time_ns, lambda: authorities.generation, authorities.forget)
+        passkeys = Passkeys(metadata, time.time_ns)
+        logins = Logins(metadata, sessions, passkeys, vault, audit, self.config, time.time_ns)
+        mailer = Mailer(lambda: self._config.smtp, self._registry)
+        resets = Resets(metadata, sessions, mailer, audit, self.config, time.time_ns)
+        profiles = Profiles(
+            metadata, sessions, logins, passkeys, resets, authorities, vault, audit, self.config, time.time_ns
+        )
+        limiter = Limiter(self._registry, time.monotonic_ns, metadata.list_limits, lambda: self._config.limits.numbers)
+        tenants = Tenants(metadata, self.config, time.time_ns, audit)
+        keys = Keys(
+            metadata, authorities, audit, time.time_ns, tenants.active, lambda name: limiter.rules.value("key", "*", name)
+        )
         allowed = self._config.outgoing.rules()
         outgoing = Outgoing(
             lambda: allowed, authorities=self._config.outgoing.authorities, user_agent=f"Nexus/{__version__}"
         )
-        users = Users(metadata, authorities, audit, time.time_ns, lambda: self._config.tenants.default)
+        users = Users(
+            metadata,
+            authorities,
+            audit,
+            time.time_ns,
+            lambda: ANY_TENANT,
+            lambda password, name: passwords.check(password, [name]),
+        )
         sso = SingleSignOn(
             self._config.sso.oidc,
             outgoing,
             metadata,
-            accounts,
-            cache(lambda: Vault(self._config.data_path / FILE)),
+            sessions,
+            vault,
             users,
             audit,
             time.time_ns,
@@ -260,11 +319,22 @@ class Process:
             store,
             IngestStatistics(self._registry),
             pool,
-            accounts.ensure_tenant,
+            tenants.ensure,
             pipelines,
             lambda: self._config.ingest.max_body_bytes,
             live.publish,
+            lambda tenant: Meter(limiter, Subjects(tenant=tenant)),
+            tenants.check_active,
         )
+        deletions = Deletions(metadata, store, audit, time.time_ns)
+        # What remembers something of a tenant drops it when the tenant is gone.
+        forget = (
+            pipelines.forget,
+            topology.statistics.forget,
+            lambda tenant: keys.forget(),
+            lambda tenant: authorities.forget(),
+        )
+        removals = Removals(metadata, store, store, deletions, audit, time.time_ns, topology.settle, forget, tenants.removed)
         budget = Budget(self._config.ingest.receiving_bytes, "bodies being received")
         queries = RunningQueries()
         process_metrics(self._registry)
@@ -277,9 +347,18 @@ class Process:
             config=self.config,
             registry=self._registry,
             store=store,
-            accounts=accounts,
             authorities=authorities,
-            authenticator=Authenticator(accounts, accounts, authorities, metadata, self.config, time.time_ns),
+            keys=keys,
+            tenants=tenants,
+            authenticator=Authenticator(
+                sessions, keys, authorities, metadata, self.config, time.time_ns, logins.duty, tenants.active
+            ),
+            sessions=sessions,
+            logins=logins,
+            passkeys=passkeys,
+            profiles=profiles,
+            resets=resets,
+            mailer=mailer,
             topology=topology,
             budget=budget,
             queries=queries,
@@ -294,7 +373,9 @@ class Process:
             audit=audit,
             users=users,
             lifecycle=store,
-            deletions=Deletions(metadata, store, audit, time.time_ns),
+            limiter=limiter,
+            deletions=deletions,
+            removals=removals,
             outgoing=outgoing,
             sso=sso,
             running=store.running,
@@ -305,7 +386,7 @@ class Process:
 
         receiver = components.grpc_receiver(services)
         try:
-            port = await receiver.start(self._config.otlp_host, self._config.otlp.grpc_port)
+            port = await receiver.start(self._config.otlp_host, self._config.otlp.grpc_port, self._tls.get("otlp"))
         except OSError as error:
             raise ConfigError(
                 f"cannot listen on {self._config.otlp_host}:{self._config.otlp.grpc_port} for OTLP over gRPC.",
@@ -322,7 +403,9 @@ class Process:
         self._exits.push_async_callback(self._stop_listeners)
         for receiver in components.socket_receivers(services):
             try:
-                await services.accounts.ensure_tenant(receiver.tenant)
+                await services.tenants.ensure(receiver.tenant)
+            except TenantDeleted as error:
+                log.warning("%s refuses records: %s", receiver.name, error.message)
             except NexusError as error:
                 raise ConfigError(
                     f"{receiver.name} writes to the tenant {receiver.tenant!r}: {error.message}", hint=error.hint
@@ -355,7 +438,9 @@ class Process:
             while True:
                 await asyncio.sleep(TIDY_INTERVAL)
                 try:
-                    await asyncio.to_thread(services.accounts.tidy)
+                    await asyncio.to_thread(services.keys.tidy)
+                    await services.tenants.refresh()
+                    await asyncio.to_thread(services.sessions.tidy)
                 except NexusError as error:
                     log.warning("housekeeping failed: %s", error)
 
@@ -364,9 +449,27 @@ class Process:
             await asyncio.sleep(1.0)
             await asyncio.to_thread(_import_sql)
 
+        services.mailer.start()
+        self._exits.push_async_callback(services.mailer.stop)
+        self._exits.push_async_callback(services.resets.stop)
         pipelines = services.topology.pipelines
         assert pipelines is not None
-        for work in (tidy(), warm(), services.deletions.run(), pipelines.watch()):
+        works = [
+            tidy(),
+            warm(),
+            services.deletions.run(),
+            services.removals.run(),
+            services.limiter.watch(),
+            pipelines.watch(),
+        ]
+        if self._tls or any(receiver.certificates for receiver in self._listeners):
+            from nexus.pipeline.receivers.tls import watch
+
+            works.append(watch(self._certificates, self._reload_certificates))
+        works.append(services.audit.run())
+        if self._forwarding:
+            works.append(self._forwarding.run())
+        for work in works:
             task = asyncio.create_task(work)
             self._exits.push_async_callback(_cancelled, task)
 
@@ -375,7 +478,8 @@ class Process:
         seconds = time.perf_counter() - self._began
         host = _shown_host(addresses.http_host)
         otlp = _shown_host(addresses.otlp_host)
-        url = f"http://{host}:{addresses.http_port}"
+        secure = {name: "https" if name in self._tls else "http" for name in ("http", "otlp")}
+        url = f"{secure['http']}://{host}:{addresses.http_port}"
         runtime.write(
             self._config.data_path,
             {
@@ -393,8 +497,8 @@ class Process:
         lines = [
             f"Nexus {__version__} is ready after {seconds:.1f} s",
             f"  Web UI and API  {url}",
-            f"  OTLP over gRPC  {otlp}:{addresses.otlp_grpc_port}",
-            f"  OTLP over HTTP  http://{otlp}:{addresses.otlp_http_port}",
+            f"  OTLP over gRPC  {otlp}:{addresses.otlp_grpc_port}{'   (TLS)' if 'otlp' in self._tls else ''}",
+            f"  OTLP over HTTP  {secure['otlp']}://{otlp}:{addresses.otlp_http_port}",
             *(
                 f"  {_TITLES[one.receiver]:<16}{_shown_host(one.host)}:{one.port}   (tenant {one.tenant})"
                 for one in addresses.listeners
@@ -428,16 +532,27 @@ class Process:
             return
         self._config, taken, waiting = reloaded(self._config, fresh.config)
         self._logs.set_level(self._config.log.level)
-        for receiver in self._listeners:
-            try:
-                receiver.reload()
-            except ConfigError as error:
-                log.error("%s keeps its certificate: %s", receiver.name, error)
+        self._reload_certificates()
         log.info("configuration reloaded", extra={"fields": {"changed": ", ".join(taken) or "nothing"}})
         if waiting:
             log.warning("these settings need a restart: %s", ", ".join(waiting))
         for reload in self._reloaders:
             reload()
+
+    def _certificates(self) -> list[str]:
+        """Every file with certificates and keys."""
+        ports = [path for tls in self._tls.values() for path in tls.files.paths]
+        return [*ports, *(path for receiver in self._listeners for path in receiver.certificates)]
+
+    def _reload_certificates(self) -> None:
+        every: list[Tls | SocketReceiver] = [*self._tls.values(), *self._listeners]
+        for one in every:
+            try:
+                one.reload()
+            except ConfigError as error:
+                log.error("%s keeps its certificate: %s", one.name, error)
+        if self._certificates():
+            log.info("certificates read again")
 
     async def _drain(self, services: Services) -> None:
         """Refuse new records and wait for those handed over."""
@@ -447,7 +562,11 @@ class Process:
         except TimeoutError:
             log.error("some records were not stored in time; their senders were not told otherwise")
         asyncio.get_running_loop().call_later(QUERY_GRACE, services.queries.cancel_all)
-        await asyncio.to_thread(services.accounts.tidy)
+        await asyncio.to_thread(services.keys.tidy)
+
+    async def _close_audit(self) -> None:
+        if self._audit is not None:
+            await self._audit.close()
 
     async def _stop_self_telemetry(self, own: SelfTelemetry) -> None:
         self._logs.detach()

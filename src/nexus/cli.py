@@ -76,13 +76,17 @@ def build() -> App:
 
     app = App("nexus", help="Open observability platform.", help_epilogue=_EPILOGUE, version=f"nexus {__version__}")
     config = App("config", help="Look at the configuration.")
-    admin = App("admin", help="Manage this installation.")
+    admin = App("admin", help="Users and their roles, while Nexus is stopped (or with metadata in PostgreSQL).")
     pipeline = App("pipeline", help="Work on pipelines.")
     for command in (up, ingest, doctor, migrate, version):
         app.command(command)
     config.command(config_show, "show")
     config.command(config_check, "check")
     admin.command(reset_password, "reset-password")
+    admin.command(create_user, "create-user")
+    admin.command(list_users, "list-users")
+    admin.command(grant, "grant")
+    admin.command(login_link, "login-link")
     logs = App("logs", help="Look at stored records, watch new ones, take them out.")
     logs.command(logs_search, "search")
     logs.command(logs_tail, "tail")
@@ -90,7 +94,14 @@ def build() -> App:
     pipeline.command(pipeline_test, "test")
     pipeline.command(pipeline_push, "push")
     pipeline.command(pipeline_pull, "pull")
+    secret = App("secret", help="Secrets of the configuration and of the metadata.")
+    secret.command(secret_seal, "seal")
+    secret.command(secret_rotate, "rotate")
     app.command(pipeline)
+    app.command(secret)
+    audit = App("audit", help="The audit log.")
+    audit.command(audit_verify, "verify")
+    app.command(audit)
     app.command(config)
     app.command(admin)
     app.command(logs)
@@ -430,8 +441,81 @@ def pipeline_pull(*, url: str = "", token: str = "", tenant: str = "") -> int:
     return pipeline_command.pull(url=url, token=token, tenant=tenant)
 
 
+def secret_seal(config: Path | None = None) -> int:
+    """Read a secret from standard input and print it sealed, for the configuration.
+
+    What is printed can stand in the file or in an environment variable instead of the secret. Only the key file opens it.
+
+    Parameters
+    ----------
+    config
+        Configuration file.
+    """
+    from nexus import secret_command
+
+    return secret_command.seal(config)
+
+
+def secret_rotate(config: Path | None = None, *, forget: bool = False, only_forget: bool = False) -> int:
+    """Make new keys and seal with them what is stored. Nexus must not be running on the data directory.
+
+    Parameters
+    ----------
+    config
+        Configuration file.
+    forget
+        Remove the old keys afterwards.
+    only_forget
+        Make no new keys, only remove the old ones.
+    """
+    from nexus import secret_command
+
+    return secret_command.rotate(config, forget=forget, only_forget=only_forget)
+
+
+def audit_verify(
+    config: Path | None = None, *, all: bool = False, json: bool = False, url: str = "", token: str = ""
+) -> int:
+    """Find entries of the audit log that were removed, altered, moved, added or cut off.
+
+    Without --url it reads the data directory itself, unless Nexus runs on it: then it asks that. Exits with 1 when the
+    log is not sound.
+
+    Parameters
+    ----------
+    config
+        Configuration file.
+    all
+        Print every problem and not only the first ones.
+    json
+        Print the report as JSON.
+    url
+        Address of Nexus.
+    token
+        API key that may read the audit log of all tenants; without it NEXUS_TOKEN or NEXUS_BOOTSTRAP_TOKEN.
+    """
+    from nexus import audit_command
+
+    return audit_command.verify(config, every=all, as_json=json, url=url, token=token)
+
+
+def login_link(config: Path | None = None, *, username: str = "admin") -> int:
+    """Print a link that logs a user in once, without password and second factor. Nexus may be running.
+
+    Parameters
+    ----------
+    config
+        Configuration file.
+    username
+        Who is logged in.
+    """
+    from nexus import app
+
+    return app.login_link(config, username)
+
+
 def reset_password(config: Path | None = None, *, username: str = "admin") -> int:
-    """Give a user a new password and print it. Nexus must not be running on the data directory.
+    """Give a user a new password and print it; every session of the user ends.
 
     Parameters
     ----------
@@ -440,6 +524,53 @@ def reset_password(config: Path | None = None, *, username: str = "admin") -> in
     username
         Whose password.
     """
-    from nexus import app
+    from nexus import admin_command
 
-    return app.reset_password(config, username)
+    return admin_command.reset_password(config, username)
+
+
+def create_user(username: str, config: Path | None = None, *, role: list[str] | None = None) -> int:
+    """Make a user and print the password, which has to be changed at the first login.
+
+    Parameters
+    ----------
+    username
+        Name to log in with.
+    config
+        Configuration file.
+    role
+        What the user may do, as role@tenant with * for every tenant: admin@*, viewer@default. May be given several times.
+    """
+    from nexus import admin_command
+
+    return admin_command.create_user(config, username, role or [])
+
+
+def list_users(config: Path | None = None) -> int:
+    """Print every user with source and roles, those of teams included.
+
+    Parameters
+    ----------
+    config
+        Configuration file.
+    """
+    from nexus import admin_command
+
+    return admin_command.list_users(config)
+
+
+def grant(username: str, role: str, config: Path | None = None) -> int:
+    """Give a user a role.
+
+    Parameters
+    ----------
+    username
+        Who gets it.
+    role
+        As role@tenant with * for every tenant: admin@*, viewer@default.
+    config
+        Configuration file.
+    """
+    from nexus import admin_command
+
+    return admin_command.grant(config, username, role)

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import time
 from collections.abc import Callable, Mapping
 from functools import partial
 from typing import TYPE_CHECKING
 
+from nexus.errors import Unauthenticated
 from nexus.pipeline.body import BodyLimits
 from nexus.pipeline.http import HttpReceiver
 from nexus.pipeline.receivers.datadog import Datadog
@@ -24,6 +26,9 @@ if TYPE_CHECKING:
     from nexus.config import Config
     from nexus.pipeline.receivers.listener import SocketReceiver
     from nexus.pipeline.receivers.otlp_grpc import OtlpGrpc
+    from nexus.security.ledger import Ledger
+    from nexus.security.limiter import Meter
+    from nexus.security.vault import Vault
     from nexus.server.services import Services
     from nexus.storage.api import RetentionPolicy
     from nexus.storage.clickhouse.options import StoreOptions
@@ -58,9 +63,19 @@ def http_receivers(topology: Topology, config: Config | None = None) -> list[Htt
 def grpc_receiver(services: Services) -> OtlpGrpc:
     """The receiver with a port of its own. gRPC takes a while to load, so it comes with the call."""
     from nexus.pipeline.receivers.otlp_grpc import OtlpGrpc
+    from nexus.security.limits import EndpointClass
+    from nexus.server.throttle import Throttle
 
-    async def enter(metadata: Mapping[str, str]) -> str:
-        return (await services.authenticator.enter(metadata, Permission.LOGS_WRITE)).tenant
+    throttle = Throttle(services.limiter)
+
+    async def enter(metadata: Mapping[str, str], peer: str) -> tuple[str, Meter]:
+        address = throttle.knock(EndpointClass.INGEST, {}, peer)
+        try:
+            entry = await services.authenticator.enter(metadata, Permission.LOGS_WRITE)
+        except Unauthenticated:
+            throttle.failed(address, metadata)
+            raise
+        return entry.tenant, throttle.enter(EndpointClass.INGEST, {}, address, entry, contextlib.ExitStack())
 
     def limits() -> BodyLimits:
         ingest = services.config().ingest
@@ -116,6 +131,19 @@ def metadata_state(config: Config) -> DatabaseState:
     from nexus.storage.metadata.sqlite import inspect
 
     return inspect(config.data_path)
+
+
+def open_ledger(config: Config, metadata: MetadataStore, *, beside: bool = False) -> tuple[Vault, Ledger]:
+    """The keys of this installation and its audit log, ready to be written. `beside` a running Nexus nothing is signed: that
+    one does. Raises `ConfigError`, `StorageError`."""
+    from nexus.security.checkpoint_file import CheckpointFile
+    from nexus.security.ledger import Ledger
+    from nexus.security.vault import open_vault
+
+    vault = open_vault(config.key_path, metadata)
+    ledger = Ledger(metadata, time.time_ns, vault, None if beside else CheckpointFile(config.data_path))
+    ledger.start()
+    return vault, ledger
 
 
 def store_options(config: Config) -> StoreOptions:

@@ -2,7 +2,8 @@
 
 Order of precedence: environment, file, default. A value's environment name is its path in capitals (`http.port` is
 `NEXUS_HTTP_PORT`). The file is the one `NEXUS_CONFIG` names, or `nexus.yaml` in the working directory when it exists.
-Keys that do not exist are errors that name the nearest one. Lists of structs (`receivers.syslog`) are written in the
+Keys that do not exist are errors that name the nearest one. Secrets may be kept elsewhere: see `nexus.secret_values`; no
+error, no listing and no `repr` shows one. Lists of structs (`receivers.syslog`) are written in the
 file, or whole as YAML or JSON in the environment. The reference page is generated from this module.
 """
 
@@ -17,6 +18,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Annotated, Any, Final, Literal, get_args, get_origin, get_type_hints
+from urllib.parse import urlsplit
 
 import msgspec
 from msgspec import Meta, Struct
@@ -25,6 +27,10 @@ from nexus.errors import ConfigError, InvalidRequest, TargetRefused
 from nexus.model.tenant import DEFAULT_TENANT, parse_tenant
 from nexus.model.units import Duration, Size
 from nexus.outgoing.targets import PORTS, Rules, parse_target, rules
+from nexus.secret_values import CONTEXT, holds_secrets, open_secrets, secret_hint, secrets_in
+from nexus.security.limits import check_limit
+from nexus.security.vault import FILE as KEY_FILE
+from nexus.security.vault import Vault, is_sealed
 
 PREFIX: Final = "NEXUS_"
 DEFAULT_FILE: Final = "nexus.yaml"
@@ -32,6 +38,56 @@ RELOADS: Final = {"reload": True}
 SECRET: Final = {"secret": True}
 
 Port = Annotated[int, Meta(ge=0, le=65535)]
+
+
+_TLS_FILE: Final = "read again on SIGHUP and when it changes"
+
+
+class TlsConfig(Struct, forbid_unknown_fields=True, frozen=True):
+    """TLS of a port."""
+
+    certificate: Annotated[
+        str, Meta(description=f"File with the certificate and its chain (PEM), {_TLS_FILE}; empty is no TLS.")
+    ] = ""
+    key: Annotated[
+        str,
+        Meta(description=f"File with the certificate's key (PEM), {_TLS_FILE}; empty when it is in the same file."),
+    ] = ""
+    client_ca: Annotated[
+        str,
+        Meta(
+            description=f"File with the authorities (PEM) of which clients must have a certificate, {_TLS_FILE}; "
+            "empty asks for none."
+        ),
+    ] = ""
+    min_version: Annotated[
+        Literal["1.2", "1.3"], Meta(description="Oldest version of TLS; OTLP over gRPC takes 1.2 in any case.")
+    ] = "1.2"
+
+    def __post_init__(self) -> None:
+        """Check what a single value does not show."""
+        if not self.certificate and (self.key or self.client_ca):
+            raise ValueError("`key` and `client_ca` need a `certificate`")
+
+
+class HttpTlsConfig(TlsConfig, forbid_unknown_fields=True, frozen=True):
+    """TLS of the main port, and of the OTLP ports unless `otlp.tls` says otherwise."""
+
+    client_certificates: Annotated[
+        Literal["all", "receivers"],
+        Meta(
+            description="With `client_ca`, whose requests need a client's certificate: `all`, or only those that send "
+            "records, so that browsers go without."
+        ),
+    ] = "all"
+
+
+class Masked(Struct, frozen=True):
+    """Base of what holds secrets: its `repr`, which may end in a log, shows none."""
+
+    def __repr__(self) -> str:
+        """What is not a default, secrets masked."""
+        return f"{type(self).__name__}({', '.join(f'{name}={text}' for name, text in _rendered_fields(self))})"
 
 
 class HttpConfig(Struct, forbid_unknown_fields=True, frozen=True):
@@ -47,6 +103,35 @@ class HttpConfig(Struct, forbid_unknown_fields=True, frozen=True):
         str,
         Meta(description="Address under which browsers reach this server, such as https://nexus.example.com."),
     ] = ""
+    allowed_hosts: Annotated[
+        list[str],
+        Meta(
+            description="Names under which browsers may use this server, besides IP addresses, localhost and the one of "
+            "`public_url`. Empty: any, unless it listens on this machine only or `public_url` is set.",
+            extra=RELOADS,
+        ),
+    ] = []
+    cors_origins: Annotated[
+        list[str],
+        Meta(description="Origins, such as https://app.example.com, whose pages may use the API with a key.", extra=RELOADS),
+    ] = []
+    cors_credentials: Annotated[
+        list[str],
+        Meta(description="Those of `cors_origins` whose pages may use the session of who is logged in here.", extra=RELOADS),
+    ] = []
+    tls: HttpTlsConfig = HttpTlsConfig()
+
+    def __post_init__(self) -> None:
+        """Check what a single value does not show."""
+        for origin in (*self.cors_origins, *([self.public_url] if self.public_url else [])):
+            parts = urlsplit(origin)
+            if parts.scheme not in ("http", "https") or not parts.netloc or parts.query or parts.fragment or "@" in origin:
+                raise ValueError(f"{origin!r} is not an address such as https://nexus.example.com")
+        for origin in self.cors_origins:
+            if urlsplit(origin).path:
+                raise ValueError(f"`cors_origins` holds {origin!r}; an origin has no path, no slash at its end either")
+        if unlisted := sorted(set(self.cors_credentials) - set(self.cors_origins)):
+            raise ValueError(f"`cors_credentials` holds {unlisted[0]!r}, which `cors_origins` does not")
 
 
 class OtlpConfig(Struct, forbid_unknown_fields=True, frozen=True):
@@ -55,6 +140,7 @@ class OtlpConfig(Struct, forbid_unknown_fields=True, frozen=True):
     host: Annotated[str, Meta(description="Address to listen on; empty means `http.host`.")] = ""
     grpc_port: Annotated[Port, Meta(description="OTLP over gRPC; 0 picks a free port and prints it.")] = 4317
     http_port: Annotated[Port, Meta(description="OTLP over HTTP; 0 picks a free port and prints it.")] = 4318
+    tls: TlsConfig = TlsConfig()
 
 
 class RetentionConfig(Struct, forbid_unknown_fields=True, frozen=True):
@@ -81,7 +167,7 @@ class LogConfig(Struct, forbid_unknown_fields=True, frozen=True):
     access: Annotated[bool, Meta(description="Also write a line for every HTTP request.", extra=RELOADS)] = False
 
 
-class BootstrapConfig(Struct, forbid_unknown_fields=True, frozen=True):
+class BootstrapConfig(Masked, forbid_unknown_fields=True, frozen=True):
     """The first credentials."""
 
     admin_password: Annotated[
@@ -122,6 +208,32 @@ class IngestConfig(Struct, forbid_unknown_fields=True, frozen=True):
         Duration(120)
     )
     decode_threads: Annotated[int, Meta(ge=0, le=64, description="Threads that decode; 0 is one per CPU.")] = 0
+
+
+class DefaultLimit(Struct, forbid_unknown_fields=True, frozen=True):
+    """A limit of each subject of a scope that has none of its own."""
+
+    scope: Annotated[Literal["tenant", "key", "user", "address"], Meta(description="Whom it limits.")]
+    name: Annotated[str, Meta(description="Name of the limit, such as ingest_records.")]
+    value: Annotated[float, Meta(description="The number; 0 is no limit.")]
+
+    def __post_init__(self) -> None:
+        """Check what a single value does not show."""
+        try:
+            check_limit(self.scope, self.name, self.value)
+        except InvalidRequest as error:
+            raise ValueError(str(error)) from error
+
+
+class LimitsConfig(Struct, forbid_unknown_fields=True, frozen=True):
+    """Limits that hold where nobody set others by API or UI; see the guide on limits."""
+
+    defaults: Annotated[list[DefaultLimit], Meta(description="Limits by scope and name.", extra=RELOADS)] = []
+
+    @property
+    def numbers(self) -> dict[tuple[str, str], float]:
+        """The same by scope and name."""
+        return {(one.scope, one.name): one.value for one in self.defaults}
 
 
 class PipelinesConfig(Struct, forbid_unknown_fields=True, frozen=True):
@@ -165,6 +277,15 @@ class QueryConfig(Struct, forbid_unknown_fields=True, frozen=True):
     memory_bytes: Annotated[Size, Meta(description="Memory of one query.", extra=RELOADS)] = Size(4 << 30)
     result_rows: Annotated[int, Meta(ge=1, description="Rows of one result.", extra=RELOADS)] = 100_000
     result_bytes: Annotated[Size, Meta(description="Bytes of one result.", extra=RELOADS)] = Size(256 << 20)
+    max_scan_rows: Annotated[
+        int, Meta(ge=0, description="Records that one query may read; 0 is no limit.", extra=RELOADS)
+    ] = 0
+    max_scan_bytes: Annotated[Size, Meta(description="Bytes that one query may read; 0 is no limit.", extra=RELOADS)] = Size(
+        0
+    )
+    max_range: Annotated[
+        Duration, Meta(description="Time range that one query may cover; 0 is no limit.", extra=RELOADS)
+    ] = Duration(0)
     threads: Annotated[int, Meta(ge=0, le=64, description="Queries that run at a time; 0 is two per CPU, 4 to 16.")] = 0
     condition_cache: Annotated[
         bool, Meta(description="Remember which blocks of records a condition leaves out, in 32 MiB; off for measuring.")
@@ -184,7 +305,7 @@ class StorageConfig(Struct, forbid_unknown_fields=True, frozen=True):
     ] = Size(0)
 
 
-class MetadataConfig(Struct, forbid_unknown_fields=True, frozen=True):
+class MetadataConfig(Masked, forbid_unknown_fields=True, frozen=True):
     """Where users, roles, keys, tenants, settings and the audit log are kept."""
 
     url: Annotated[
@@ -213,7 +334,7 @@ class SessionConfig(Struct, forbid_unknown_fields=True, frozen=True):
     )
 
 
-class ListenerConfig(Struct, forbid_unknown_fields=True, frozen=True, kw_only=True):
+class ListenerConfig(Masked, forbid_unknown_fields=True, frozen=True, kw_only=True):
     """What every listener for senders without credentials has."""
 
     tenant: Annotated[str, Meta(description="Tenant that is written to.")]
@@ -287,11 +408,11 @@ class SyslogConfig(ListenerConfig, forbid_unknown_fields=True, frozen=True, kw_o
             raise ValueError(f"`timezone` {self.timezone!r} is not known here; write it like Europe/Berlin") from error
 
 
-class ForwardUser(Struct, forbid_unknown_fields=True, frozen=True):
+class ForwardUser(Masked, forbid_unknown_fields=True, frozen=True):
     """Who may send, by user name and password."""
 
     username: str
-    password: str
+    password: Annotated[str, Meta(extra=SECRET)]
 
 
 class ForwardConfig(ListenerConfig, forbid_unknown_fields=True, frozen=True, kw_only=True):
@@ -318,6 +439,65 @@ class ForwardConfig(ListenerConfig, forbid_unknown_fields=True, frozen=True, kw_
             raise ValueError("`users` need a `shared_key`, without which there is no handshake")
         if not 1024 <= self.max_message_bytes <= 256 << 20:
             raise ValueError("`max_message_bytes` lies between 1KiB and 256MiB")
+
+
+class SmtpConfig(Masked, forbid_unknown_fields=True, frozen=True):
+    """The server by which mail to users goes: links to new passwords, and what happens to their account."""
+
+    host: Annotated[str, Meta(description="Name of the server; empty sends no mail.", extra=RELOADS)] = ""
+    port: Annotated[Port, Meta(description="Port: mostly 587 for starttls, 465 for tls.", extra=RELOADS)] = 587
+    tls: Annotated[
+        Literal["starttls", "tls", "off"],
+        Meta(
+            description="`starttls`: TLS is turned on before anything is said; `tls`: from the first byte; `off`: none, for a "
+            "server on this machine.",
+            extra=RELOADS,
+        ),
+    ] = "starttls"
+    authorities: Annotated[
+        str,
+        Meta(description="File (PEM) with authorities trusted besides those of the system.", extra=RELOADS),
+    ] = ""
+    username: Annotated[str, Meta(description="User name there; empty logs in as nobody.", extra=RELOADS)] = ""
+    password: Annotated[str, Meta(description="Password there.", extra={**RELOADS, **SECRET})] = ""
+    sender: Annotated[str, Meta(description="Address that mails come from, such as nexus@example.com.", extra=RELOADS)] = ""
+
+    def __post_init__(self) -> None:
+        """Check what a single value does not show."""
+        if self.host and not re.fullmatch(r"[^@\r\n]*[^@\s]+@[^@\s]+", self.sender):
+            raise ValueError("mails need a `sender`, an address such as nexus@example.com")
+        if self.password and self.tls == "off":
+            raise ValueError("a `password` is not sent without TLS; write tls: starttls")
+
+
+class SecurityConfig(Struct, forbid_unknown_fields=True, frozen=True):
+    """Keys and how people are let in."""
+
+    key_file: Annotated[
+        str,
+        Meta(
+            description="File with the keys that seal secrets in metadata and configuration and sign the audit log, made at "
+            "the first start; empty is `nexus.key` in the data directory. Elsewhere, a stolen copy of the data is of no "
+            "use. Keep a copy of it apart from the data."
+        ),
+    ] = ""
+    password_login: Annotated[
+        bool,
+        Meta(
+            description="May users log in with a password? Off: by single sign-on and passkeys only, and with the link that "
+            "`nexus admin login-link` prints.",
+            extra=RELOADS,
+        ),
+    ] = True
+    second_factor: Annotated[
+        Literal["off", "optional", "required_for_admins", "required"],
+        Meta(
+            description="Second factors of those who log in with a password: `off`: none can be added, who has one is still "
+            "asked for it; `optional`; required of whoever is an administrator somewhere, or of everybody: they can do "
+            "nothing else before they have added one.",
+            extra=RELOADS,
+        ),
+    ] = "optional"
 
 
 class OutgoingConfig(Struct, forbid_unknown_fields=True, frozen=True):
@@ -367,7 +547,7 @@ class GroupRole(RoleIn, forbid_unknown_fields=True, frozen=True, kw_only=True):
     group: Annotated[str, Meta(min_length=1, description="The group, as the provider calls it.")]
 
 
-class OidcConfig(Struct, forbid_unknown_fields=True, frozen=True):
+class OidcConfig(Masked, forbid_unknown_fields=True, frozen=True):
     """A provider of OpenID Connect, at which users log in."""
 
     id: Annotated[
@@ -437,6 +617,57 @@ class SsoConfig(Struct, forbid_unknown_fields=True, frozen=True):
             raise ValueError("two providers have the same `id`")
 
 
+class AuditForward(Masked, forbid_unknown_fields=True, frozen=True, kw_only=True):
+    """Somewhere that the entries of the audit log go as they are written, in order, each at least once."""
+
+    type: Annotated[Literal["otlp", "syslog"], Meta(description="OTLP/HTTP logs as JSON, or RFC 5424 messages.")]
+    url: Annotated[
+        str,
+        Meta(
+            description="Where to: udp://host:514, tcp://host:601, tls://host:6514 for syslog; the whole address for OTLP: "
+            "https://host:4318/v1/logs."
+        ),
+    ]
+    headers: Annotated[
+        dict[str, str], Meta(description="Headers of OTLP requests, such as Authorization.", extra=SECRET)
+    ] = {}
+    ca: Annotated[
+        str,
+        Meta(description="File with the authorities (PEM) that the receiver's certificate is from; empty: the system's."),
+    ] = ""
+    certificate: Annotated[
+        str, Meta(description="File with the certificate (PEM) shown to the receiver; empty is none.")
+    ] = ""
+    key: Annotated[str, Meta(description="File with its key (PEM); empty when it is in the same file.")] = ""
+
+    def __post_init__(self) -> None:
+        """Check what a single value does not show."""
+        parts = urlsplit(self.url)
+        schemes = ("udp", "tcp", "tls") if self.type == "syslog" else ("http", "https")
+        try:
+            named = bool(parts.hostname) and (self.type == "otlp" or bool(parts.port))
+        except ValueError:
+            named = False
+        if parts.scheme not in schemes or not named:
+            example = "tls://collector:6514" if self.type == "syslog" else "https://collector:4318/v1/logs"
+            raise ValueError(f"`url` of type {self.type} is written like {example}")
+        if parts.username or parts.password:
+            raise ValueError("`url` holds no credentials; write them into `headers`")
+        if parts.scheme not in ("tls", "https") and (self.ca or self.certificate or self.key):
+            raise ValueError(f"{parts.scheme} has no certificates; use {'tls' if self.type == 'syslog' else 'https'}")
+        if self.headers and self.type == "syslog":
+            raise ValueError("syslog has no `headers`")
+
+
+class AuditConfig(Struct, forbid_unknown_fields=True, frozen=True):
+    """The audit log."""
+
+    retention: Annotated[
+        Duration, Meta(description="How long its entries are kept; 0 keeps them for ever.", extra=RELOADS)
+    ] = Duration(400 * 86400)
+    forward: Annotated[list[AuditForward], Meta(description="Where entries go besides.")] = []
+
+
 class ReceiversConfig(Struct, forbid_unknown_fields=True, frozen=True):
     """Receivers for senders without credentials; each listener is off until it names a tenant and networks."""
 
@@ -444,7 +675,7 @@ class ReceiversConfig(Struct, forbid_unknown_fields=True, frozen=True):
     forward: Annotated[list[ForwardConfig], Meta(description="Listeners for Fluentd and Fluent Bit.")] = []
 
 
-class Config(Struct, forbid_unknown_fields=True, frozen=True):
+class Config(Masked, forbid_unknown_fields=True, frozen=True):
     """Everything that can be configured; all of it is optional."""
 
     data_dir: Annotated[str, Meta(description="Directory of all data.")] = "./nexus-data"
@@ -469,11 +700,15 @@ class Config(Struct, forbid_unknown_fields=True, frozen=True):
     elasticsearch: ElasticsearchConfig = ElasticsearchConfig()
     splunk: SplunkConfig = SplunkConfig()
     query: QueryConfig = QueryConfig()
+    limits: LimitsConfig = LimitsConfig()
     storage: StorageConfig = StorageConfig()
     session: SessionConfig = SessionConfig()
     outgoing: OutgoingConfig = OutgoingConfig()
     sso: SsoConfig = SsoConfig()
     metadata: MetadataConfig = MetadataConfig()
+    security: SecurityConfig = SecurityConfig()
+    audit: AuditConfig = AuditConfig()
+    smtp: SmtpConfig = SmtpConfig()
     receivers: ReceiversConfig = ReceiversConfig()
 
     @property
@@ -482,9 +717,24 @@ class Config(Struct, forbid_unknown_fields=True, frozen=True):
         return self.otlp.host or self.http.host
 
     @property
+    def otlp_tls(self) -> TlsConfig:
+        """TLS of the OTLP receivers: their own, or that of the main port."""
+        return self.otlp.tls if self.otlp.tls.certificate else self.http.tls
+
+    @property
     def data_path(self) -> Path:
         """The data directory, absolute."""
         return Path(self.data_dir).expanduser().resolve()
+
+    @property
+    def key_path(self) -> Path:
+        """The key file, absolute."""
+        return key_path(self.data_dir, self.security.key_file)
+
+
+def key_path(data_dir: str, named: str) -> Path:
+    """Where the key file is, absolute: the one named, or the one in the data directory."""
+    return Path(named or Path(data_dir) / KEY_FILE).expanduser().absolute()
 
 
 # ------------------------------------------------------------------------------------------------------------- fields
@@ -558,6 +808,25 @@ class Loaded:
 
 def load(environment: Mapping[str, str] | None = None, file: Path | None = None) -> Loaded:
     """Read file and environment. `file` goes before `NEXUS_CONFIG`. Raises `ConfigError`."""
+    raw, sources, path = _read(environment, file)
+    open_secrets(raw, Config, lambda sealed: _vault(raw).unseal(sealed, CONTEXT))
+    return Loaded(_convert(raw, sources), sources, path)
+
+
+def sealed_secrets(environment: Mapping[str, str] | None = None, file: Path | None = None) -> dict[str, str]:
+    """The values that are sealed, by name of their options, as they are written. Raises `ConfigError`."""
+    raw, _, _ = _read(environment, file)
+    return {name: holder[key] for holder, key, name in secrets_in(raw, Config) if is_sealed(holder[key])}
+
+
+def key_file(environment: Mapping[str, str] | None = None, file: Path | None = None) -> Path:
+    """Where the key file is, without opening what is sealed with it. Raises `ConfigError`."""
+    raw, _, _ = _read(environment, file)
+    return _key_path(raw)
+
+
+def _read(environment: Mapping[str, str] | None, file: Path | None) -> tuple[dict[str, Any], dict[str, str], Path | None]:
+    """File and environment as one unchecked document, where its values are from, and the file."""
     environment = os.environ if environment is None else environment
     path = _find_file(environment, file)
     raw = _read_file(path) if path else {}
@@ -566,7 +835,7 @@ def load(environment: Mapping[str, str] | None = None, file: Path | None = None)
         if _lookup(raw, option.path) is not _MISSING:
             sources[option.name] = str(path)
     _overlay_environment(raw, sources, environment)
-    return Loaded(_convert(raw, sources), sources, path)
+    return raw, sources, path
 
 
 def reloaded(current: Config, fresh: Config) -> tuple[Config, list[str], list[str]]:
@@ -615,12 +884,36 @@ def _rendered_fields(value: Struct) -> Iterator[tuple[str, str]]:
         default = info.default if info.default is not msgspec.NODEFAULT else None
         if found in (default, []):
             continue
-        metas = [meta for meta in get_args(hints[info.name]) if isinstance(meta, Meta)]
-        secret = any((meta.extra or {}).get("secret") for meta in metas)
-        yield info.name, "********" if secret else render(found)
+        yield info.name, "********" if secret_hint(hints[info.name]) else render(found)
 
 
 _MISSING: Final = object()
+
+
+def _vault(raw: dict[str, Any]) -> Vault:
+    """The vault of an unchecked document, for what is sealed in it. Raises `ConfigError`."""
+    return Vault(_key_path(raw), must_exist=True)
+
+
+def _key_path(raw: dict[str, Any]) -> Path:
+    data_dir, named = _lookup(raw, ("data_dir",)), _lookup(raw, ("security", "key_file"))
+    return key_path(data_dir if isinstance(data_dir, str) else Config().data_dir, named if isinstance(named, str) else "")
+
+
+def _quoted(value: Any, struct: type[Struct]) -> str:
+    """A value where a struct belongs, for errors: only its kind when it may be a secret in the wrong place."""
+    if not holds_secrets(struct):
+        return repr(value)
+    return {dict: "keys and values", list: "a list", str: "a text", bool: "on or off"}.get(type(value), "a number")
+
+
+def _yaml_problem(error: Any) -> str:
+    """What is wrong with a YAML document and where, without the lines around it."""
+    mark = getattr(error, "problem_mark", None)
+    place = f" in line {mark.line + 1}, column {mark.column + 1}" if mark else ""
+    # The context quotes lines; the problem quotes what begins like an alias or a tag, as an unquoted password may.
+    problem = re.sub(r"""(['"])(?!<).{2,}\1""", "...", str(getattr(error, "problem", None) or "it cannot be read"))
+    return f"{problem}{place}"
 
 
 def _find_file(environment: Mapping[str, str], file: Path | None) -> Path | None:
@@ -641,7 +934,7 @@ def _read_file(path: Path) -> dict[str, Any]:
     except (OSError, UnicodeDecodeError) as error:
         raise ConfigError(f"cannot read {path}: {error}.") from error
     except yaml.YAMLError as error:
-        raise ConfigError(f"{path} is not YAML: {' '.join(str(error).split())}.") from error
+        raise ConfigError(f"{path} is not YAML: {_yaml_problem(error)}.") from None
     if document is None:
         return {}
     if not isinstance(document, dict):
@@ -661,7 +954,7 @@ def _refuse_unknown_keys(raw: dict[Any, Any], struct: type[Struct], path: tuple[
             if value is None:
                 raw[key] = {}
             elif not isinstance(value, dict):
-                raise ConfigError(f"{source}: `{name}` holds keys of its own, not {value!r}.")
+                raise ConfigError(f"{source}: `{name}` holds keys of its own, not {_quoted(value, inner)}.")
             else:
                 _refuse_unknown_keys(value, inner, (*path, key), source)
         elif item := item_struct(inner):
@@ -673,10 +966,10 @@ def _check_items(value: Any, item: type[Struct], path: tuple[str, ...], source: 
     """Refuse unknown keys in a list of structs."""
     name = ".".join(path)
     if not isinstance(value, list):
-        raise ConfigError(f"{source}: `{name}` is a list of entries with keys of their own, not {value!r}.")
+        raise ConfigError(f"{source}: `{name}` is a list of entries with keys of their own, not {_quoted(value, item)}.")
     for number, entry in enumerate(value):
         if not isinstance(entry, dict):
-            raise ConfigError(f"{source}: `{name}[{number}]` holds keys of its own, not {entry!r}.")
+            raise ConfigError(f"{source}: `{name}[{number}]` holds keys of its own, not {_quoted(entry, item)}.")
         _refuse_unknown_keys(entry, item, (*path[:-1], f"{path[-1]}[{number}]"), source)
 
 
@@ -743,7 +1036,7 @@ def _items_from_text(variable: str, text: str) -> Any:
     try:
         return yaml.safe_load(text) or []
     except yaml.YAMLError as error:
-        raise ConfigError(f"{variable} is not YAML: {' '.join(str(error).split())}.") from error
+        raise ConfigError(f"{variable} is not YAML: {_yaml_problem(error)}.") from None
 
 
 def _convert(raw: dict[str, Any], sources: dict[str, str]) -> Config:

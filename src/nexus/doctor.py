@@ -11,6 +11,7 @@ import json
 import os
 import shutil
 import socket
+import ssl
 import sys
 import time
 import urllib.error
@@ -21,9 +22,10 @@ from pathlib import Path
 from typing import Final, Literal
 
 from nexus import __version__, runtime
-from nexus.config import Config, ListenerConfig, load
+from nexus.config import Config, ListenerConfig, TlsConfig, load
 from nexus.errors import ConfigError, NexusError
 from nexus.model.units import Size
+from nexus.pipeline.receivers.tls import TlsFiles, expiry, server_context
 
 Level = Literal["ok", "warn", "fail"]
 
@@ -35,6 +37,7 @@ LOW_DISK: Final = 5 << 30
 EARLIEST_CLOCK: Final = 1_767_225_600  # 2026-01-01: no release is older
 TIMEOUT: Final = 5.0
 CERTIFICATE_DAYS: Final = 21
+_LOOPBACK: Final = ("127.0.0.1", "::1", "localhost")
 
 
 @dataclass(frozen=True, slots=True)
@@ -217,32 +220,46 @@ def listeners(config: Config) -> Iterator[Finding]:
 
 
 def _certificate(receiver: str, one: ListenerConfig) -> Finding:
-    from nexus.pipeline.receivers.tls import expiry, server_context
+    return _judged("listeners", receiver, TlsFiles(one.certificate, one.key, one.client_ca))
 
+
+def tls(config: Config) -> Iterator[Finding]:
+    """The certificates of the HTTP and OTLP ports: they can be used, key and certificate belong together, and they last."""
+    ports: list[tuple[str, TlsConfig]] = [("http.tls", config.http.tls)]
+    if config.otlp.tls.certificate:
+        ports.append(("otlp.tls", config.otlp.tls))
+    for name, one in ports:
+        if one.certificate:
+            yield _judged("tls", name, TlsFiles(one.certificate, one.key, one.client_ca, one.min_version))
+
+
+def _judged(check: str, name: str, files: TlsFiles) -> Finding:
+    """What is to be said about a port's certificate."""
     try:
-        server_context(one.certificate, one.key, one.client_ca)
-        ends = expiry(one.certificate)
+        server_context(files.certificate, files.key, files.client_ca, files.min_version)
+        ends = expiry(files.certificate)
     except ConfigError as error:
-        return Finding("listeners", "fail", f"{receiver}: {error.message}", error.hint)
+        return Finding(check, "fail", f"{name}: {error.message}", error.hint)
     except (OSError, ValueError, IndexError) as error:
-        return Finding("listeners", "warn", f"{receiver}: cannot tell when {one.certificate} ends: {error}")
+        return Finding(check, "warn", f"{name}: cannot tell when {files.certificate} ends: {error}")
     days = (ends.timestamp() - time.time()) / 86_400
-    text = f"{receiver}: {one.certificate} is valid until {ends:%Y-%m-%d}"
-    todo = "Renew it, then send SIGHUP to Nexus."
+    text = f"{name}: {files.certificate} is valid until {ends:%Y-%m-%d}"
+    todo = "Renew it; Nexus reads it again by itself, or on SIGHUP."
     if days < 0:
-        return Finding("listeners", "fail", f"{receiver}: {one.certificate} ended on {ends:%Y-%m-%d}", todo)
-    return Finding("listeners", "warn" if days < CERTIFICATE_DAYS else "ok", text, todo)
+        return Finding(check, "fail", f"{name}: {files.certificate} ended on {ends:%Y-%m-%d}", todo)
+    return Finding(check, "warn" if days < CERTIFICATE_DAYS else "ok", text, todo)
 
 
 def exposure(config: Config) -> Iterator[Finding]:
     """Nothing is open to the network without a thought."""
-    if config.http.host not in ("127.0.0.1", "::1", "localhost") and not config.http.trusted_proxies:
-        yield Finding(
-            "exposure",
-            "warn",
-            f"http.host is {config.http.host}: passwords and keys cross the network in clear",
-            "Put a TLS proxy in front and name it in http.trusted_proxies.",
-        )
+    todo = "Set {0}.certificate, or put a TLS proxy in front and name it in http.trusted_proxies."
+    places: list[tuple[str, str, str, TlsConfig]] = [("http.host", config.http.host, "http.tls", config.http.tls)]
+    if config.otlp.host:
+        places.append(("otlp.host", config.otlp.host, "otlp.tls", config.otlp_tls))
+    for name, host, section, files in places:
+        if host not in _LOOPBACK and not config.http.trusted_proxies and not files.certificate:
+            text = f"{name} is {host}: passwords and keys cross the network in clear"
+            yield Finding("exposure", "warn", text, todo.format(section))
 
 
 def storage(config: Config) -> Iterator[Finding]:
@@ -294,6 +311,7 @@ CHECKS: Final[tuple[Check, ...]] = (
     disk_space,
     ports,
     listeners,
+    tls,
     exposure,
     storage,
     metadata,
@@ -303,7 +321,9 @@ CHECKS: Final[tuple[Check, ...]] = (
 def _ask_running(running: dict[str, object]) -> Finding:
     url = f"{running['url']}/-/ready"
     try:
-        with urllib.request.urlopen(url, timeout=TIMEOUT) as response:
+        # It is this machine that is asked, by an address that no certificate is for, and nothing secret is said.
+        context = ssl._create_unverified_context()
+        with urllib.request.urlopen(url, timeout=TIMEOUT, context=context) as response:
             response.read()
     except urllib.error.HTTPError as error:
         return Finding("storage", "fail", f"pid {running['pid']} is not ready: {error.read()[:300]!r}", "See its log.")

@@ -6,6 +6,8 @@
     │   └── TargetRefused       400  ... it names an address that Nexus does not ask
     ├── Unauthenticated         401  no credentials, or wrong ones
     ├── PermissionDenied        403  known, but not allowed
+    │   ├── TenantDeleted       403  ... because the tenant is being removed
+    │   └── MaskedField         403  ... to ask for the values of a field
     ├── NotFound                404
     ├── Conflict                409  somebody else changed it meanwhile
     ├── PayloadTooLarge         413
@@ -14,6 +16,7 @@
     ├── LimitExceeded           422  a query used more than it may
     ├── NotTallied              422  counts do not tell, records have to be read; never reaches a client
     ├── TooManyAttempts         429  wait before trying again
+    │   └── RateLimited         429  a limit that somebody set on a tenant, key, user or address
     ├── Unavailable             503  not now: `retry_after` says when
     │   ├── Overloaded          503  a bounded queue is full, or the process is draining
     │   ├── DiskFull            503  writing stopped; reading goes on
@@ -81,10 +84,30 @@ class Unauthenticated(NexusError):
 
 
 class PermissionDenied(NexusError):
-    """The caller is known and may not do this."""
+    """The caller is known and may not do this; `by` is who it was, where that is known."""
 
     code = "permission_denied"
     http_status = 403
+    by: object = None
+
+
+class TenantDeleted(PermissionDenied):
+    """The tenant is being removed: nothing enters it any more."""
+
+    code = "tenant_deleted"
+
+
+class MaskedField(PermissionDenied):
+    """A query asks for values that are masked for its asker. `offset` and `length` are the place in its text (characters);
+    `length` is 0 when that is not known."""
+
+    code = "masked_field"
+
+    def __init__(self, message: str, *, offset: int = 0, length: int = 0, hint: str = "") -> None:
+        """Store the place beside the sentence."""
+        super().__init__(message, hint=hint)
+        self.offset = offset
+        self.length = length
 
 
 class NotFound(NexusError):
@@ -146,6 +169,29 @@ class TooManyAttempts(NexusError):
         """Store the wait beside the sentence."""
         super().__init__(message, hint=hint)
         self.retry_after = retry_after
+
+
+class RateLimited(TooManyAttempts):
+    """More than a limit lets through: nothing of the request was done. `name` is the limit's, `scope` whom it limits;
+    `headers` tell programs about it."""
+
+    code = "rate_limited"
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        retry_after: float = 1.0,
+        hint: str = "",
+        scope: str = "",
+        name: str = "",
+        headers: dict[str, str] | None = None,
+    ) -> None:
+        """Store which limit it was."""
+        super().__init__(message, retry_after=retry_after, hint=hint)
+        self.scope = scope
+        self.name = name
+        self.headers = headers or {}
 
 
 class Unavailable(NexusError):

@@ -16,6 +16,7 @@ import logging
 import logging.handlers
 import os
 import queue
+import re
 import sys
 import threading
 import time
@@ -306,7 +307,7 @@ LogSink = Callable[[logging.LogRecord], None]
 class _TextFormatter(logging.Formatter):
     def format(self, record: logging.LogRecord) -> str:
         fields = "".join(f" {key}={_brief(value)}" for key, value in _fields(record).items())
-        text = f"{_time(record)} {record.levelname.lower():<7} {record.getMessage()}{fields}"
+        text = f"{_time(record)} {record.levelname.lower():<7} {_one_line(record.getMessage())}{fields}"
         return f"{text}\n{self.formatException(record.exc_info)}" if record.exc_info else text
 
 
@@ -334,7 +335,17 @@ def _time(record: logging.LogRecord) -> str:
 
 def _brief(value: Any) -> str:
     text = str(value)
-    return json.dumps(text, ensure_ascii=False) if not text or any(c in ' "=\n' for c in text) else text
+    return json.dumps(_one_line(text), ensure_ascii=False) if not text or not _BARE.fullmatch(text) else text
+
+
+_BARE: Final = re.compile(r"[^\s\"=\\\x00-\x1f\x7f-\x9f]+")
+_UNSEEN: Final = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069]")
+
+
+def _one_line(text: str) -> str:
+    """The text with what would begin another line, move the cursor or turn the direction written out: a stranger may have
+    chosen it."""
+    return _UNSEEN.sub(lambda found: found[0].encode("unicode_escape").decode(), text)
 
 
 class _BoundedQueueHandler(logging.handlers.QueueHandler):

@@ -7,6 +7,7 @@ import json
 import os
 import signal
 import socket
+import ssl
 import subprocess
 import sys
 import time
@@ -86,6 +87,8 @@ class NexusProcess:
         self.process: subprocess.Popen[bytes] | None = None
         self.facts: dict[str, Any] = {}
         self.seconds = 0.0
+        self.tls: ssl.SSLContext | None = None
+        """How to speak to it when it speaks TLS."""
 
     def launch(self) -> Self:
         """Start it without waiting."""
@@ -183,7 +186,11 @@ class NexusProcess:
         given = {**({"Authorization": f"Bearer {token}"} if token else {}), **(headers or {})}
         if tenant:
             given["X-Scope-OrgID"] = tenant
-        connection = http.client.HTTPConnection("127.0.0.1", port or self.port, timeout=30)
+        connection = (
+            http.client.HTTPSConnection("127.0.0.1", port or self.port, timeout=30, context=self.tls)
+            if self.tls
+            else http.client.HTTPConnection("127.0.0.1", port or self.port, timeout=30)
+        )
         try:
             connection.request(method, path, body, given)
             response = connection.getresponse()

@@ -19,7 +19,7 @@ from tests.e2e.nexus_process import API, NexusProcess
 
 SCRIPTS = Path(__file__).parent / "javascript"
 CLIENT = "nexus"
-SECRET = "a secret with : and / in it"  # noqa: S105
+SECRET = "a secret with : and / in it"
 USERS: dict[str, dict[str, Any]] = {
     "alice": {"sub": "u-1", "preferred_username": "Alice", "name": "Alice A.", "email": "alice@corp.example",
               "email_verified": True, "groups": ["nexus-admins", "staff"]},

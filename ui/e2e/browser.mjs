@@ -2,6 +2,8 @@
 import { chromium } from "playwright-core";
 
 export const BASE = process.env.NEXUS_URL ?? "http://127.0.0.1:8080";
+/** The same server under a name that browsers take for passkeys without TLS. */
+export const LOCAL = BASE.replace("//127.0.0.1:", "//localhost:");
 export const PASSWORD = process.env.NEXUS_PASSWORD ?? "";
 
 export async function launch() {
@@ -28,12 +30,12 @@ export async function open(browser, { width = 1280, height = 800, theme = "light
   const page = await context.newPage();
   const faults = [];
   page.on("console", (message) => {
-    if (message.type() === "error" && !/status of (400|401|403|404|409|422|503)/.test(message.text()))
+    if (message.type() === "error" && !/status of (400|401|403|404|409|422|429|503)/.test(message.text()))
       faults.push(message.text());
   });
   page.on("pageerror", (error) => faults.push(String(error)));
   page.on("request", (request) => {
-    if (!request.url().startsWith(BASE) && !/^(data|blob):/.test(request.url()))
+    if (![BASE, LOCAL].some((own) => request.url().startsWith(own)) && !/^(data|blob):/.test(request.url()))
       faults.push(`third-party request: ${request.url()}`);
   });
   return { context, page, faults };

@@ -3,6 +3,8 @@ import { BASE, PASSWORD } from "./browser.mjs";
 
 const API = `${BASE}/api/nexus/v1`;
 
+export const USER_PASSWORD = "plenty of unrelated words";
+
 export class Server {
   async signIn() {
     const answer = await fetch(`${API}/auth/login`, {
@@ -38,6 +40,17 @@ export class Server {
 
   put(path, body, tenant) {
     return this.call(path, body, tenant, "PUT");
+  }
+
+  /** A user with a password of his own, and these roles: [role, tenant] each. */
+  async user(name, roles, password = USER_PASSWORD) {
+    await this.call("users", {
+      name,
+      email: `${name}@example.com`,
+      password,
+      roles: roles.map(([role, tenant]) => ({ role, tenant })),
+    });
+    return password;
   }
 
   async key(tenant) {

@@ -3,13 +3,12 @@ import { MantineProvider } from "@mantine/core";
 import { Notifications } from "@mantine/notifications";
 import { NuqsAdapter } from "nuqs/adapters/react-router/v7";
 import type { ReactNode } from "react";
-import { createBrowserRouter, Outlet, RouterProvider } from "react-router";
+import { createBrowserRouter, Outlet, type RouteObject, RouterProvider } from "react-router";
 import { NotFound, RouteCrash } from "./components/shell/Crash.tsx";
 import { Shell } from "./components/shell/Shell.tsx";
 import { styleNonce } from "./core/nonce.ts";
 import { BackendProvider } from "./hooks/useApi.tsx";
-import { LoginPage } from "./pages/login/LoginPage.tsx";
-import { PAGES } from "./pages/registry.tsx";
+import { PAGES, type Page, SETTINGS } from "./pages/registry.tsx";
 import { cssVariables, theme } from "./styles/theme.ts";
 
 function Root(): ReactNode {
@@ -20,20 +19,31 @@ function Root(): ReactNode {
   );
 }
 
+const routes = (wanted: (page: Page) => boolean): RouteObject[] =>
+  PAGES.filter(wanted).map((page) => ({ path: page.path, lazy: page.load }));
+
 const router = createBrowserRouter([
   {
     element: <Root />,
     errorElement: <RouteCrash />,
     hydrateFallbackElement: <div />,
     children: [
-      { path: "/login", element: <LoginPage /> },
+      { path: "/login", lazy: () => import("./pages/login/LoginPage.tsx") },
       {
         element: <Shell />,
         children: [
           {
             errorElement: <RouteCrash />,
             children: [
-              ...PAGES.map((page) => ({ path: page.path, lazy: page.load })),
+              ...routes((page) => page.group !== "settings"),
+              {
+                path: SETTINGS.path,
+                lazy: () => import("./pages/settings/SettingsLayout.tsx"),
+                children: [
+                  { index: true, lazy: () => import("./pages/settings/FirstSetting.tsx") },
+                  ...routes((page) => page.group === "settings"),
+                ],
+              },
               { path: "/v/:id", lazy: () => import("./pages/link/LinkPage.tsx") },
               { path: "*", element: <NotFound /> },
             ],

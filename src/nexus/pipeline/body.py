@@ -54,15 +54,18 @@ class Budget:
 class Lease:
     """What one holder took of a budget; given back once, at `close` or at the end of its `with` block."""
 
-    def __init__(self, budget: Budget) -> None:
-        """Start with nothing taken."""
+    def __init__(self, budget: Budget, meter: Callable[[int], None] | None = None) -> None:
+        """Start with nothing taken. `meter` is told of bytes as they are taken, and may refuse them."""
         self._budget = budget
         self._taken = 0
+        self._meter = meter
 
     def take(self, amount: int) -> None:
-        """Take more. Raises `Overloaded`."""
+        """Take more. Raises `Overloaded`, and what the meter raises."""
         self._budget.take(amount)
         self._taken += amount
+        if self._meter is not None:
+            self._meter(amount)
 
     def close(self) -> None:
         """Give everything back."""

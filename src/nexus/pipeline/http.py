@@ -6,6 +6,7 @@ through `refuse`, so that a client always gets errors in the shape of its protoc
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Protocol
@@ -85,7 +86,7 @@ class HttpReceiver(Protocol):
 
 
 def retry_headers(error: NexusError) -> dict[str, str]:
-    """`Retry-After` in whole seconds (at least 1) for errors that pass."""
+    """`Retry-After` in whole seconds (at least 1, never too few) for errors that pass."""
     if isinstance(error, Unavailable | TooManyAttempts):
-        return {"Retry-After": str(max(1, round(error.retry_after)))}
+        return {"Retry-After": str(max(1, math.ceil(error.retry_after)))}
     return {}

@@ -295,7 +295,7 @@ class PipelineSets:
 
         Raises `Conflict` when `version` is not the current one, `BadPipeline`, and `InvalidRequest` when a test fails.
         """
-        self._compare(tenant, version)
+        await asyncio.to_thread(self._compare, tenant, version)
         text = msgspec.json.encode(list(specs)).decode()
         if len(text) > MAX_SPEC_BYTES:
             raise InvalidRequest(f"the pipelines take more than {MAX_SPEC_BYTES} bytes.")
@@ -303,11 +303,17 @@ class PipelineSets:
         if failures := await asyncio.to_thread(failed_tests, specs):
             raise InvalidRequest(f"{len(failures)} of the tests fail: {failures[0]}", hint="The preview shows all of them.")
         async with self._changes.setdefault(tenant, asyncio.Lock()):
-            self._compare(tenant, version)
+            await asyncio.to_thread(self._compare, tenant, version)
             await asyncio.to_thread(self._save, _SETTING + tenant, text)
             self._renew(tenant)
         await self._set_of(tenant)
         return _version(text)
+
+    def forget(self, tenant: str) -> None:
+        """A tenant is gone: one that gets its name has neither its pipelines nor what their steps remember."""
+        self._renew(tenant)
+        self._stale.pop(tenant, None)
+        self._changes.pop(tenant, None)
 
     def _compare(self, tenant: str, version: str) -> None:
         if version != self._stored(tenant)[1]:

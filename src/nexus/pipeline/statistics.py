@@ -18,9 +18,10 @@ MAX_SERVICES: Final = 200
 
 @dataclass(slots=True)
 class TenantIngest:
-    """What one tenant sent since the start. Times are Unix seconds."""
+    """What one tenant sent since the start. Times are Unix seconds; `bytes` are those of the bodies that were stored."""
 
     records: int = 0
+    bytes: int = 0
     rejected: int = 0
     last_received: float = 0.0
     _buckets: list[int] = field(default_factory=lambda: [0] * (WINDOW_SECONDS + 1))
@@ -97,6 +98,7 @@ class IngestStatistics:
                 self._service_records.add(records, tenant, name)
                 self._service_bytes.add(octets, tenant, name)
         self._count(tenant, receiver, batch.num_rows, rejected)
+        self._tenants[tenant].bytes += size
 
     def rejected(self, tenant: str, receiver: str, records: int) -> None:
         """A delivery held no good record."""
@@ -123,6 +125,11 @@ class IngestStatistics:
         """What the tenant sent, and its rate now."""
         found = self._tenants.get(tenant) or TenantIngest()
         return found, found.rate(self._clock())
+
+    def forget(self, tenant: str) -> None:
+        """A tenant is gone: one that gets its name begins at nothing. Counters of the process go on."""
+        self._tenants.pop(tenant, None)
+        self._services.pop(tenant, None)
 
     def _count(self, tenant: str, receiver: str, records: int, rejected: int) -> None:
         if rejected:

@@ -13,13 +13,14 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from typing import Any, Final
 
-from nexus.errors import InvalidRequest, Overloaded
+from nexus.errors import InvalidRequest, Overloaded, RateLimited
 from nexus.model.batch import Decoded, LogBatch
 from nexus.pipeline.body import Lease
 from nexus.pipeline.decode import Decode, DecodePool, decode, decompress, fingerprint
 from nexus.pipeline.inspection import INSPECTION, Inspection
 from nexus.pipeline.pipelines import PipelineSets, Work
 from nexus.pipeline.statistics import IngestStatistics
+from nexus.security.limiter import Meter
 from nexus.storage.api import LogStore, Receipt, Token
 
 MAX_KEY_LENGTH: Final = 256
@@ -37,6 +38,8 @@ class Delivery:
     encoding: str = ""
     key: str = ""
     lease: Lease | None = None
+    meter: Callable[[int], None] | None = None
+    """Told how many records are about to be stored; it may refuse them all."""
 
 
 @dataclass(slots=True)
@@ -66,9 +69,13 @@ class Topology:
         pipelines: PipelineSets | None = None,
         max_body_bytes: Callable[[], int] = lambda: 64 << 20,
         publish: Callable[[str, LogBatch], None] = lambda tenant, batch: None,
+        meter_of: Callable[[str], Meter | None] = lambda tenant: None,
+        check_tenant: Callable[[str], None] = lambda tenant: None,
     ) -> None:
         """`ensure_tenant` makes a tenant that is not there yet, or raises; `max_body_bytes` may change; `publish` is told
-        of every batch of a tenant that has been stored."""
+        of every batch of a tenant that has been stored; `meter_of` gives the limits of a tenant to receivers whose senders
+        have no others; `check_tenant` raises for a tenant that takes nothing any more."""
+        self.meter_of = meter_of
         self._store = store
         self.statistics = statistics
         self._pool = pool
@@ -77,6 +84,7 @@ class Topology:
         self._max_body_bytes = max_body_bytes
         self._publish = publish
         self._running: set[asyncio.Task[Outcome]] = set()
+        self._check_tenant = check_tenant
         self._draining = False
 
     @property
@@ -95,6 +103,11 @@ class Topology:
         while self._running:
             await asyncio.wait(self._running)
 
+    async def settle(self, seconds: float) -> None:
+        """Wait until the deliveries that are under way now are stored or refused, but not for longer."""
+        if self._running:
+            await asyncio.wait(set(self._running), timeout=seconds)
+
     def check_open(self) -> None:
         """Raise `Overloaded` when the process is about to stop."""
         if self._draining:
@@ -107,6 +120,7 @@ class Topology:
         same key completes it.
         """
         self.check_open()
+        self._check_tenant(delivery.tenant)
         task = asyncio.create_task(self._deliver(delivery, decoder, answer))
         self._running.add(task)
         task.add_done_callback(self._running.discard)
@@ -174,6 +188,7 @@ class Topology:
                 self.statistics.rejected(tenant, receiver, decoded.rejected)
             outcome.reply = answer(outcome)
             return outcome
+        self._meter(delivery, decoded.accepted, processed)
         outcome.reply = answer(outcome)
         # The batch holds all there is to keep: the body's share of the budget is free while the commit is awaited.
         delivery.body = b""
@@ -191,6 +206,18 @@ class Topology:
         self.statistics.stored(tenant, receiver, size, batch, decoded.rejected)
         self._publish(tenant, batch)
         return outcome
+
+    def _meter(self, delivery: Delivery, records: int, processed: Any) -> None:
+        """Say how many records come. Raises `RateLimited`; then none is stored."""
+        if delivery.meter is None:
+            return
+        try:
+            delivery.meter(records)
+        except RateLimited:
+            if processed is not None:
+                assert self.pipelines is not None
+                self.pipelines.settled(delivery.tenant, processed, stored=False)
+            raise
 
     async def _store_processed(
         self, tenant: str, receiver: str, processed: Any, token: Token | None, outcome: Outcome

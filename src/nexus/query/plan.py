@@ -475,14 +475,17 @@ class Limits:
     memory_bytes: int = 4 << 30
     result_rows: int = 10_000
     result_bytes: int = 256 << 20
+    scan_rows: int = 0
+    """Records that it may read; 0 is no limit."""
+    scan_bytes: int = 0
 
 
 @dataclass(frozen=True, slots=True)
 class Scoped:
     """A plan closed over its tenant and row policy: the only thing storage accepts.
 
-    Made by `query.policy.scope` alone. `policy` is a predicate every record must match on top of the query's own. `masked` are
-    fields whose values are nowhere shown, counted by, compared or sorted: wherever one would come out, `MASK` does.
+    Made by `query.policy.scope` alone. `policy` is a predicate every record must match on top of the query's own. `masked`
+    are fields whose values are nowhere shown, counted by, compared or sorted: wherever one would come out, `MASK` does.
     """
 
     plan: Plan
@@ -491,6 +494,11 @@ class Scoped:
     limits: Limits
     query_id: str
     masked: frozenset[Field] = frozenset()
+
+    @property
+    def restricted(self) -> bool:
+        """Are there records or values of the tenant that it does not see?"""
+        return bool(self.masked) or not isinstance(self.policy, All)
 
 
 MASK = "***"

@@ -142,7 +142,7 @@ class Authority:
     def only(self, tenant: str) -> Authority:
         """The same in one tenant, and nothing in others."""
         here = (*self.roles.get(ANY_TENANT, ()), *self.roles.get(tenant, ()))
-        return Authority({tenant: here})
+        return Authority({tenant: here}) if here else NO_AUTHORITY
 
     @property
     def everywhere(self) -> bool:

@@ -18,7 +18,7 @@ from http.cookies import CookieError, SimpleCookie
 from typing import Final, Protocol
 
 from nexus.config import Config
-from nexus.errors import NexusError, PermissionDenied, Unauthenticated
+from nexus.errors import NexusError, NotFound, PermissionDenied, TenantDeleted, Unauthenticated
 from nexus.model.tenant import SELF_TENANT, parse_tenant
 from nexus.security import secrets
 from nexus.security.access import NO_ACCESS, NO_AUTHORITY, Access, Authority
@@ -27,12 +27,16 @@ from nexus.security.permissions import SYSTEM, Permission
 from nexus.storage.metadata.api import ApiKey, MetadataStore, Session, User
 
 SESSION_COOKIE: Final = "nexus_session"
+HOST_COOKIE: Final = "__Host-nexus_session"
+"""The same where there is TLS."""
 COOKIE_GUARD: Final = "x-nexus-request"
 """Header that scripts of the same site can send and forms of another one cannot."""
 TENANT_HEADER: Final = "x-scope-orgid"
 MAX_CREDENTIAL: Final = 4096
 
 _KEY_HINT: Final = "Send an API key as `Authorization: Bearer <key>`, or log in."
+_OF_NO_TENANT: Final = SYSTEM | {Permission.TENANTS_READ, Permission.API_READ}
+"""Permissions for doors that show nothing of the tenant of the request."""
 _MUST: Final = {
     "change_password": "the password has to be changed before anything else.",
     "add_second_factor": "a second factor has to be added before anything else.",
@@ -137,8 +141,11 @@ class Authenticator:
         config: Callable[[], Config],
         now_ns: Callable[[], int],
         duty: Duty = password_duty,
+        active: Callable[[str], bool] = lambda tenant: True,
     ) -> None:
-        """`config` gives the current configuration, `now_ns` the time."""
+        """`config` gives the current configuration, `now_ns` the time; `active` says whether a tenant is not being
+        removed."""
+        self._active = active
         self._sessions = sessions
         self._keys = keys
         self._authorities = authorities
@@ -152,10 +159,15 @@ class Authenticator:
         """Let a caller in who holds the permission in the tenant that the request is about (None: any that is known).
 
         `own` doors are for a user himself, also when he must do something first. Header names are lower case. Raises
-        `Unauthenticated`, `PermissionDenied`, `InvalidRequest`.
+        `Unauthenticated`, `PermissionDenied`, `InvalidRequest`, and `NotFound` or `TenantDeleted` for a tenant that is
+        being removed.
         """
         principal, fresh = await self._authenticate(headers)
-        return self._admit(principal, headers, permission, own, fresh)
+        try:
+            return self._admit(principal, headers, permission, own, fresh)
+        except PermissionDenied as error:
+            error.by = principal
+            raise
 
     async def again(self, before: Entry, headers: Mapping[str, str], permission: Permission) -> Entry:
         """The same for a conversation that goes on: what counts now. Raises as `enter` does."""
@@ -204,6 +216,10 @@ class Authenticator:
             )
         if permission is Permission.LOGS_WRITE and tenant == SELF_TENANT:
             raise PermissionDenied(f"only Nexus itself writes to the tenant {SELF_TENANT}.")
+        if permission is not None and permission not in _OF_NO_TENANT and not self._active(tenant):
+            if permission is Permission.LOGS_WRITE:
+                raise TenantDeleted(f"the tenant {tenant} is being deleted; nothing is accepted for it.")
+            raise NotFound(f"the tenant {tenant} is being deleted.", hint="Choose another one with X-Scope-OrgID.")
         return Entry(principal, tenant, access, fresh)
 
     async def _authenticate(self, headers: Mapping[str, str]) -> tuple[Principal, str]:
@@ -321,9 +337,10 @@ def session_token(headers: Mapping[str, str]) -> str:
     if SESSION_COOKIE not in text or len(text) > 2 * MAX_CREDENTIAL:
         return ""
     try:
-        morsel = SimpleCookie(text).get(SESSION_COOKIE)
+        found = SimpleCookie(text)
     except CookieError:
         return ""
+    morsel = found.get(HOST_COOKIE) or found.get(SESSION_COOKIE)
     return morsel.value if morsel else ""
 
 

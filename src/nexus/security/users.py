@@ -7,12 +7,14 @@ Three rules hold for every change, whatever door it comes through:
 * Somebody who may do everything in every tenant is left: the last one is not removed, disabled or demoted.
 * Nobody removes or disables himself.
 
-Changes are made one after the other in this process, and count at once: sessions end, live conversations are looked at again.
+Changes are made one after the other in this process, and count at once: sessions end, live conversations are looked
+at again.
 """
 
 from __future__ import annotations
 
 import asyncio
+import logging
 import re
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -21,7 +23,7 @@ from typing import Any, Final
 
 from nexus.errors import Conflict, InvalidRequest, LimitExceeded, NexusError, NotFound, QuerySyntaxError
 from nexus.model.tenant import parse_tenant
-from nexus.security import secrets
+from nexus.security import passwords, secrets
 from nexus.security.access import ANY_TENANT, ANYTHING, Authority, Grant, Role
 from nexus.security.actor import Actor
 from nexus.security.audit import Audit
@@ -62,6 +64,8 @@ _RESOURCE: Final = re.compile(r"([a-z]+):([A-Za-z0-9_.*?-]{1,100})")
 
 RoleIn = tuple[str, str]
 """Name of a role, and the tenant in which it is had (`*`: in every one)."""
+
+log = logging.getLogger(__name__)
 
 PasswordCheck = Callable[[str, str], None]
 """Refuses a password (of the user named) that is too easy to guess. Raises `InvalidRequest`."""
@@ -730,7 +734,18 @@ def bootstrap_admin(metadata: MetadataStore, configured: str, now_ns: int) -> st
     if metadata.list_users():
         return None
     password = configured or secrets.new_password()
-    metadata.put_user(User(ADMIN, secrets.hash_password(password), now_ns, password_changed_at=now_ns))
+    weak = passwords.weakness(configured, [ADMIN]) if configured else ""
+    if weak:
+        log.warning("bootstrap.admin_password is not good enough and has to be changed at the first login: %s", weak)
+    metadata.put_user(
+        User(
+            ADMIN,
+            secrets.hash_password(password),
+            now_ns,
+            password_changed_at=now_ns,
+            must_change_password=not configured or bool(weak),
+        )
+    )
     metadata.add_binding(Binding(secrets.new_id(), "user", ADMIN, ADMIN, ANY_TENANT, now_ns))
     return None if configured else password
 
@@ -747,7 +762,7 @@ def change_password(metadata: MetadataStore, name: str, hashed: str, now_ns: int
 def reset_password(metadata: MetadataStore, name: str, now_ns: int) -> str:
     """Give a user a new password and end every session. Raises `NotFound`. Slow: hashes."""
     password = secrets.new_password()
-    change_password(metadata, user_name(name), secrets.hash_password(password), now_ns, must_change=False)
+    change_password(metadata, user_name(name), secrets.hash_password(password), now_ns, must_change=True)
     return password
 
 

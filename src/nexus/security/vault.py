@@ -17,10 +17,12 @@ from __future__ import annotations
 
 import base64
 import binascii
+import hmac
 import json
 import os
 import secrets
 import stat
+from collections.abc import Iterable
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import cached_property
@@ -33,8 +35,12 @@ if TYPE_CHECKING:
     from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
     from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
+    from nexus.storage.metadata.api import MetadataStore
+
 FILE: Final = "nexus.key"
 """Name of the key file in the data directory, where `security.key_file` names no other."""
+SETTING: Final = "security.keys"
+"""Setting in the metadata with the ids of the keys in use."""
 PREFIX: Final = "sealed:"
 MAX_TEXT: Final = 1 << 20
 """The longest text that is sealed, in bytes of UTF-8."""
@@ -42,6 +48,7 @@ MAX_TEXT: Final = 1 << 20
 _VERSION: Final = "1"
 _KEY_BYTES: Final = 32
 _NONCE_BYTES: Final = 12
+_TAG_DIGITS: Final = 32
 _MAX_FILE: Final = 1 << 20
 _NEW: Final = "Restore the key file from a backup. What was sealed with it cannot be opened without it."
 
@@ -129,6 +136,18 @@ class Vault:
             return False
         return True
 
+    def tag(self, text: str) -> str:
+        """A short proof that this Nexus wrote the text, `<id of the key>.<hex>`: HMAC-SHA-256, cut to 128 bits, with a key
+        made from the newest signing key. It takes a microsecond; only whoever has the key can check it."""
+        key = self._keys.signing[-1]
+        return f"{key.id}.{_mac(self._tagging[key.id], text)}"
+
+    def tagged(self, text: str, tag: str) -> bool:
+        """Is this the tag of the text by a key of the file?"""
+        key_id, _, mac = tag.partition(".")
+        key = self._tagging.get(key_id)
+        return key is not None and hmac.compare_digest(_mac(key, text), mac)
+
     def public_keys(self) -> dict[str, str]:
         """The public halves of the signing keys by id, base64url: with them others verify signatures."""
         from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
@@ -149,13 +168,16 @@ class Vault:
         """Add a new key to seal and one to sign; the older ones stay. Raises `ConfigError` when it cannot be written."""
         self._replace(Keys((*self._keys.sealing, new_key()), (*self._keys.signing, new_key())))
 
-    def forget(self) -> int:
-        """Remove all sealing keys but the newest; how many. For when nothing is sealed with them any more. The signing keys
-        stay: old checkpoints are verified with them. Raises `ConfigError`."""
-        old = len(self._keys.sealing) - 1
-        if old:
+    @property
+    def old_keys(self) -> tuple[str, ...]:
+        """Sealing keys that only open."""
+        return tuple(key.id for key in self._keys.sealing[:-1])
+
+    def forget(self) -> None:
+        """Remove the old sealing keys, when nothing is sealed with them any more. The signing keys stay: old checkpoints are
+        verified with them. Raises `ConfigError`."""
+        if self.old_keys:
             self._replace(Keys(self._keys.sealing[-1:], self._keys.signing))
-        return old
 
     def _replace(self, keys: Keys) -> None:
         # Followed, so that a key file that is a link stays one.
@@ -169,7 +191,7 @@ class Vault:
             fresh.unlink(missing_ok=True)
             raise ConfigError(f"cannot write the key file {path}: {error.strerror}.") from error
         self._keys = keys
-        for name in ("_ciphers", "_signers"):
+        for name in ("_ciphers", "_signers", "_tagging"):
             self.__dict__.pop(name, None)
 
     @cached_property
@@ -179,10 +201,39 @@ class Vault:
         return {key.id: AESGCM(key.secret) for key in self._keys.sealing}
 
     @cached_property
+    def _tagging(self) -> dict[str, bytes]:
+        return {key.id: hmac.digest(key.secret, b"nexus tags", "sha256") for key in self._keys.signing}
+
+    @cached_property
     def _signers(self) -> dict[str, Ed25519PrivateKey]:
         from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
         return {key.id: Ed25519PrivateKey.from_private_bytes(key.secret) for key in self._keys.signing}
+
+
+def open_vault(key_file: Path, metadata: MetadataStore) -> Vault:
+    """The vault of an installation. The metadata remember its keys: a file that is lost, or another one, is noticed here.
+
+    Raises `ConfigError`.
+    """
+    known = known_keys(metadata)
+    vault = Vault(key_file, must_exist=bool(known))
+    if lost := [name for name in known if name not in vault.key_ids]:
+        raise ConfigError(f"the key file {key_file} is another one than before: it lacks the key {lost[0]}.", hint=_NEW)
+    if list(vault.key_ids) != known:
+        remember(metadata, vault.key_ids)
+    return vault
+
+
+def known_keys(metadata: MetadataStore) -> list[str]:
+    """Ids of the keys that this installation uses."""
+    found = metadata.get_setting(SETTING)
+    return found.split() if found else []
+
+
+def remember(metadata: MetadataStore, key_ids: Iterable[str]) -> None:
+    """Note which keys are in use. Raises `StorageError`."""
+    metadata.put_setting(SETTING, " ".join(key_ids))
 
 
 def is_sealed(text: str) -> bool:
@@ -311,6 +362,10 @@ def _parts(sealed: str) -> tuple[str, bytes]:
 def _associated(key_id: str, context: str) -> bytes:
     """What is authenticated beside the text. The context comes last, so no two pairs give the same bytes."""
     return f"nexus-sealed:{_VERSION}:{key_id}:{context}".encode()
+
+
+def _mac(key: bytes, text: str) -> str:
+    return hmac.digest(key, text.encode(), "sha256").hex()[:_TAG_DIGITS]
 
 
 def _encoded(data: bytes) -> str:

@@ -19,6 +19,9 @@ from uvicorn.config import Config
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 from uvicorn.server import ServerState
 
+from nexus.pipeline.receivers.tls import Tls
+from nexus.server.tls import TlsGate
+
 HEAD_TIMEOUT: Final = 15.0
 MAX_HEAD_BYTES: Final = 64 << 10
 DISCARD_TIMEOUT: Final = 10.0
@@ -27,6 +30,8 @@ MAX_MESSAGE_BYTES: Final = 1 << 20
 """Of a WebSocket message from a client."""
 PING_INTERVAL: Final = 20.0
 BACKLOG: Final = 1024
+CERTIFIED: Final = "nexus.certified"
+"""Key of a scope whose client has shown a certificate that was asked for."""
 
 log = logging.getLogger(__name__)
 
@@ -38,10 +43,13 @@ class GuardedProtocol(HttpToolsProtocol):
     _in_head = True
     _in_message = False
     _head_bytes = 0
+    _large = 0
+    _certified = False
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         """Expect the head of a first request."""
         super().connection_made(transport)
+        self._certified = bool(transport.get_extra_info("peercert"))
         self._arm(HEAD_TIMEOUT)
 
     def connection_lost(self, exc: Exception | None) -> None:
@@ -62,14 +70,40 @@ class GuardedProtocol(HttpToolsProtocol):
         """A head begins."""
         super().on_message_begin()
         self._in_head = self._in_message = True
-        self._head_bytes = 0
+        self._head_bytes = self._large = 0
+        if self._certified:
+            self.scope[CERTIFIED] = True  # type: ignore[typeddict-unknown-key]
         self._arm(HEAD_TIMEOUT)
+
+    def on_url(self, url: bytes) -> None:
+        """A piece of the address."""
+        self._large += len(url)
+        if self._large <= MAX_HEAD_BYTES:
+            super().on_url(url)
+
+    def on_header(self, name: bytes, value: bytes) -> None:
+        """A header. What comes in one piece is larger than the bound before anybody has counted it. Those after a body are
+        ignored: whoever stands before us has not looked at them."""
+        if not self._in_head:
+            return
+        self._large += len(name) + len(value) + 4
+        if self._large <= MAX_HEAD_BYTES:
+            super().on_header(name, value)
 
     def on_headers_complete(self) -> None:
         """A head is complete."""
         self._in_head = False
         self._disarm()
+        if self._large > MAX_HEAD_BYTES:
+            self._refuse(431, b"Request Header Fields Too Large")
+            # The parser stops here: nothing of what follows is a request.
+            raise ValueError("the head is too large")
         super().on_headers_complete()
+
+    def send_400_response(self, msg: str) -> None:
+        """Answer what is no HTTP, unless it has been answered."""
+        if not self.transport.is_closing():
+            super().send_400_response(msg)
 
     def on_message_complete(self) -> None:
         """A body is complete, read or not."""
@@ -130,8 +164,10 @@ def bind(host: str, port: int) -> socket.socket:
 class HttpServer:
     """Serves one ASGI application on one socket."""
 
-    def __init__(self, app: Any, sock: socket.socket, trusted_proxies: list[str] | None = None) -> None:
-        """`trusted_proxies` are addresses whose forwarding headers are believed."""
+    def __init__(
+        self, app: Any, sock: socket.socket, trusted_proxies: list[str] | None = None, tls: Tls | None = None
+    ) -> None:
+        """`trusted_proxies` are addresses whose forwarding headers are believed; with `tls` nothing else is spoken."""
         self._config = Config(
             app,
             http=GuardedProtocol,
@@ -154,6 +190,8 @@ class HttpServer:
         self._state = ServerState()
         self._socket = sock
         self._server: asyncio.Server | None = None
+        self._tls = tls
+        self._gate: TlsGate | None = None
         self._clock: asyncio.TimerHandle | None = None
 
     @property
@@ -170,18 +208,25 @@ class HttpServer:
         """Accept connections."""
         loop = asyncio.get_running_loop()
         self._tick(loop)
-        self._server = await loop.create_server(
-            lambda: GuardedProtocol(config=self._config, server_state=self._state, app_state={}, _loop=loop),
-            sock=self._socket,
-            backlog=BACKLOG,
-        )
+
+        def protocol() -> GuardedProtocol:
+            return GuardedProtocol(config=self._config, server_state=self._state, app_state={}, _loop=loop)
+
+        if self._tls is not None:
+            self._gate = TlsGate(self._tls, self._socket, protocol)
+            self._gate.start()
+        else:
+            self._server = await loop.create_server(protocol, sock=self._socket, backlog=BACKLOG)
 
     async def stop(self, grace: float) -> None:
         """Accept no more, let running requests finish within `grace` seconds, close every connection."""
-        if self._server is None:
+        if self._gate is not None:
+            self._gate.stop()
+        elif self._server is not None:
+            self._server.close()
+        else:
             self._socket.close()
             return
-        self._server.close()
         for connection in list(self._state.connections):
             connection.shutdown()
         tasks = list(self._state.tasks)

@@ -78,6 +78,13 @@ class RunningQueries:
         entry.cancelled = True
         entry.task.cancel()
 
+    def cancel_of(self, tenant: str) -> None:
+        """Cancel every query of a tenant."""
+        for entry in self._running.values():
+            if entry.tenant == tenant:
+                entry.cancelled = True
+                entry.task.cancel()
+
     def cancel_all(self) -> None:
         """Cancel every query: the process stops."""
         for entry in self._running.values():

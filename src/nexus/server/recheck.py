@@ -13,7 +13,7 @@ from nexus.server.call import Call
 
 RECHECK_SECONDS: Final = 15.0
 REFUSED: Final = 1008
-"""Close code: the credentials have ended, or the permission."""
+"""Close code: the credentials have ended, or the permission, or the tenant."""
 CHANGED: Final = 1012
 """Close code: come again, and be shown what may be seen now."""
 
@@ -26,7 +26,7 @@ async def access_ended(call: Call, permission: Permission) -> tuple[int, str]:
         try:
             entry = await services.authenticator.again(call.entry, call.headers, permission)
         except NexusError as error:
-            if error.http_status in (401, 403):
+            if error.http_status in (401, 403, 404):
                 return REFUSED, error.message[:100]
         else:
             same = (entry.access.policy, entry.access.masked) == (call.access.policy, call.access.masked)

@@ -22,12 +22,16 @@ old policy or the new one, wholly. An erasure removes the records that match whe
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
+from contextvars import ContextVar
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 from nexus.errors import StorageError
 from nexus.query.plan import Predicate, Scoped
+
+SPENT: ContextVar[Callable[[int], None] | None] = ContextVar("SPENT", default=None)
+"""Whom to tell how many bytes a query has read, failed ones included; set by whoever asks, told on its event loop."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -238,6 +242,11 @@ class LogLifecycle(Protocol):
     async def erased(self, id: str, query: Scoped) -> Progress:
         """Whether nothing on disk holds records of a done erasure any more; `parts_left` are replaced files that are not
         removed yet. Once done, the erasure is forgotten. Raises `ErasureFailed` when records are there all the same."""
+        ...
+
+    async def forget_tenant(self, tenant: str) -> None:
+        """Forget what is kept of a tenant besides its records, of which there are none: its retention, which is not wanted
+        any more, with all that was noted of it on disk. May be repeated. Raises `StorageError`."""
         ...
 
     async def stop_erasure(self, id: str) -> None:

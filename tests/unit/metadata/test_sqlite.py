@@ -147,6 +147,23 @@ def test_a_file_is_looked_at_without_changing_it(tmp_path: Path) -> None:
         inspect(tmp_path)
 
 
+def test_what_went_with_a_tenant_is_not_in_the_files(tmp_path: Path) -> None:
+    """Neither in free pages nor in the write-ahead log."""
+    with closing(SqliteMetadata(tmp_path)) as metadata:
+        for tenant, needle in (("t", "the-needle"), ("u", "the-other")):
+            metadata.ensure_tenant(tenant, 1)
+            for number in range(30):
+                metadata.put_view(
+                    View(f"{tenant}{number}", tenant, f"{needle}-{number}", "", "logs", needle * 50, True, "o", "o", 1, 1),
+                    99,
+                )
+            metadata.put_setting(f"pipelines:{tenant}", needle * 500)
+            metadata.put_setting(f"pipelines:{tenant}", needle)
+        metadata.delete_tenant("t")
+        held = b"".join(path.read_bytes() for path in tmp_path.iterdir())
+        assert b"the-needle" not in held and b"the-other" in held
+
+
 def test_a_lookup_does_not_wait_for_a_writer(tmp_path: Path) -> None:
     """It sees what was there before the change that goes on."""
     with closing(SqliteMetadata(tmp_path)) as metadata, metadata._database.transaction() as database:

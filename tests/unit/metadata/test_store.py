@@ -22,6 +22,7 @@ from nexus.storage.metadata.api import (
     StoredLimits,
     StoredRetention,
     StoredRole,
+    StoredTenantDeletion,
     Team,
     Tenant,
     Ticket,
@@ -318,9 +319,12 @@ def test_tenants(metadata: MetadataStore) -> None:
     assert metadata.put_tenant_settings("shop", {"retention": 7})
     assert not metadata.put_tenant_settings("nobody", {})
     assert metadata.list_tenants() == [Tenant("a", 5), Tenant("shop", 3, {"retention": 7})]
+    assert metadata.describe_tenant("a", "Ä") and metadata.get_tenant("a") == Tenant("a", 5, {}, "Ä")
+    assert not metadata.describe_tenant("nobody", "x")
     dying = Tenant("shop", 3, {"x": [1]}, "Shop", 9)
     metadata.put_tenant(dying)
     assert metadata.get_tenant("shop") == dying and not metadata.ensure_tenant("shop", 10)
+    assert not metadata.describe_tenant("shop", "x") and metadata.get_tenant("shop") == dying
     metadata.put_tenant(Tenant("new", 1, {}, "New"))
     assert metadata.get_tenant("new") == Tenant("new", 1, {}, "New")
 
@@ -341,7 +345,12 @@ def test_a_tenant_leaves_nothing_behind(metadata: MetadataStore) -> None:
         metadata.put_limits(StoredLimits("user", name, {"rate": 1}))
         metadata.put_setting(f"pipelines:{name}", "x")
         metadata.put_setting(f"sso:{name}", "x")
+    contents = {
+        "limits": 2, "views": 1, "links": 1, "retention policies": 1, "deletions": 1, "keys": 1, "roles given": 1, "settings": 1,
+    }  # fmt: skip
+    assert metadata.count_tenant("a-b") == contents
     assert metadata.delete_tenant("a-b") and not metadata.delete_tenant("a-b")
+    assert set(metadata.count_tenant("a-b").values()) == {0} and metadata.count_tenant("a_b") == contents
     assert [tenant.name for tenant in metadata.list_tenants()] == ["a", "a_b", "axb"]
     assert metadata.get_view("a-b") is metadata.get_link("a-b") is metadata.get_deletion("a-b") is None
     assert metadata.find_key("a-b", 1) is metadata.get_setting("pipelines:a-b") is None
@@ -354,6 +363,30 @@ def test_a_tenant_leaves_nothing_behind(metadata: MetadataStore) -> None:
         {one.tenant for one in metadata.list_bindings()} == {one.tenant for one in metadata.list_retention()} == set(others)
     )
     assert len([one for one in metadata.list_limits() if one.scope != "user"]) == 2 * len(others)
+
+
+def test_the_removal_of_a_tenant_is_noted(metadata: MetadataStore) -> None:
+    """It begins once, goes on when it has failed, and is done in the moment in which the tenant goes."""
+    removal = StoredTenantDeletion("t", "1", "admin", "running", 5, 10)
+    assert not metadata.begin_tenant_deletion(removal, 9) and metadata.get_tenant_deletion("t") is None
+    metadata.ensure_tenant("t", 1)
+    assert metadata.begin_tenant_deletion(removal, 9) and not metadata.begin_tenant_deletion(replace(removal, id="2"), 9)
+    assert metadata.get_tenant("t") == Tenant("t", 1, deleted_at=10) and metadata.get_tenant_deletion("t") == removal
+    metadata.put_tenant_deletion(replace(removal, state="failed", error="e"))
+    again = replace(removal, id="3", created_at=11)
+    assert metadata.begin_tenant_deletion(again, 9) and metadata.list_tenant_deletions() == [again]
+    done = replace(again, state="done", finished_at=12, proof=("It is gone.",))
+    assert metadata.delete_tenant("t", done) and metadata.get_tenant("t") is None
+    assert metadata.get_tenant_deletion("t") == done
+    for number in range(3):
+        metadata.ensure_tenant(f"t{number}", 1)
+        assert metadata.begin_tenant_deletion(replace(removal, tenant=f"t{number}", created_at=20 + number), 2)
+        metadata.delete_tenant(
+            f"t{number}", replace(done, tenant=f"t{number}", created_at=20 + number, finished_at=20 + number)
+        )
+    metadata.ensure_tenant("last", 1)
+    metadata.begin_tenant_deletion(replace(removal, tenant="last", created_at=30), 2)
+    assert [one.tenant for one in metadata.list_tenant_deletions()] == ["t1", "t2", "last"]
 
 
 def test_limits(metadata: MetadataStore) -> None:

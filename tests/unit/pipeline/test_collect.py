@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 
 import pytest
 from tests.unit.pipeline.memory import Bench
@@ -11,6 +12,9 @@ from nexus import _native
 from nexus.errors import Overloaded, TokenReused
 from nexus.pipeline.receivers import collect
 from nexus.pipeline.receivers.collect import Collector, CollectorOptions, Fate
+from nexus.security.limiter import Limiter, Meter, Subjects
+from nexus.storage.metadata.api import StoredLimits
+from nexus.telemetry import Registry
 
 
 def piece(text: str, count: int = 1) -> bytes:
@@ -121,3 +125,30 @@ async def test_a_defect_is_logged_and_counted(bench: Bench, caplog: pytest.LogCa
     assert await one.deliver(piece("a"), 1) is Fate.LOST
     assert lost(bench, "internal") == 1
     assert "a defect" in caplog.text
+
+
+async def test_a_limit_costs_those_who_cannot_wait_and_others_wait(bench: Bench) -> None:
+    stored = [StoredLimits("tenant", "t", {"ingest_records": 50.0, "ingest_records_burst": 2.0})]
+    limiter = Limiter(Registry(), time.monotonic_ns, lambda: stored)
+    await limiter.refresh()
+    bench.topology.meter_of = lambda tenant: Meter(limiter, Subjects(tenant=tenant))
+    hasty, patient = collector(bench, patience=0.0), collector(bench)
+    assert await hasty.deliver(piece("a", 2), 2) is Fate.STORED
+    assert await hasty.deliver(piece("a", 2), 2) is Fate.LOST
+    assert lost(bench, "rate_limited") == 2
+    assert await patient.deliver(piece("a", 2), 2) is Fate.STORED
+    assert bench.store.records == 4
+
+
+async def test_bytes_that_were_let_in_are_counted_once(bench: Bench) -> None:
+    stored = [StoredLimits("tenant", "t", {"ingest_bytes": 1.0, "ingest_bytes_burst": 1000.0})]
+    limiter = Limiter(Registry(), time.monotonic_ns, lambda: stored)
+    await limiter.refresh()
+    bench.topology.meter_of = lambda tenant: Meter(limiter, Subjects(tenant=tenant))
+    bench.store.failure = Overloaded("full.", retry_after=0.01)
+    one = collector(bench)
+    body = piece("x" * 400)
+    assert await one.deliver(body, 1) is Fate.STORED
+    assert await one.deliver(body, 1) is Fate.STORED
+    (use,) = limiter.use()
+    assert use.used == pytest.approx(2 * len(body) / 10, rel=0.3)

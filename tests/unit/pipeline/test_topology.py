@@ -199,5 +199,5 @@ async def test_otlp_paths_types_and_refusals(bench: Bench) -> None:
     with pytest.raises(InvalidRequest):
         await receiver.receive(Request("/v1/logs", as_json), Delivery("otlp_http", "t", b"{"))
     refusal = receiver.refuse(Request("/v1/logs", {}), Overloaded("full.", retry_after=2.4))
-    assert (refusal.status, refusal.content_type, refusal.headers) == (503, "application/json", {"Retry-After": "2"})
+    assert (refusal.status, refusal.content_type, refusal.headers) == (503, "application/json", {"Retry-After": "3"})
     assert json.loads(refusal.body)["code"] == 14

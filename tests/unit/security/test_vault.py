@@ -51,6 +51,14 @@ def test_signatures(vault: Vault, message: bytes, more: bytes) -> None:
         assert not vault.verify(message, wrong)
 
 
+@given(st.text(), st.text(min_size=1))
+def test_tags(vault: Vault, text: str, more: str) -> None:
+    tag = vault.tag(text)
+    assert vault.tagged(text, tag) and not vault.tagged(text + more, tag)
+    for wrong in ("", ".", tag[:-1], f"{tag}0", tag.partition(".")[2], f"0.{tag}"):
+        assert not vault.tagged(text, wrong)
+
+
 def test_the_file_is_made_once_and_for_nobody_else(tmp_path: Path) -> None:
     path = tmp_path / "deep" / "nexus.key"
     first = Vault(path)
@@ -109,7 +117,7 @@ def test_a_lost_or_broken_file_is_never_made_anew(tmp_path: Path) -> None:
 
 def test_rotation_keeps_old_keys_until_they_are_forgotten(tmp_path: Path) -> None:
     vault = Vault(tmp_path / "nexus.key")
-    old, signature = vault.seal("text", "purpose"), vault.sign(b"message")
+    old, signature, tag = vault.seal("text", "purpose"), vault.sign(b"message"), vault.tag("text")
     vault.rotate()
     assert vault.unseal(old, "purpose") == "text" and not vault.current(old)
     new = vault.seal("text", "purpose")
@@ -118,9 +126,12 @@ def test_rotation_keeps_old_keys_until_they_are_forgotten(tmp_path: Path) -> Non
     assert (tmp_path / "nexus.key").stat().st_mode & 0o777 == 0o600
     again = Vault(tmp_path / "nexus.key")
     assert again.key_ids == vault.key_ids and len(again.key_ids) == 4
-    assert again.forget() == 1 and again.forget() == 0
+    assert again.old_keys == (old.split(":")[2],)
+    again.forget()
+    assert again.old_keys == ()
     again = Vault(tmp_path / "nexus.key")
     assert again.unseal(new, "purpose") == "text" and again.verify(b"message", signature)
+    assert again.tagged("text", tag) and again.tag("text") != tag
     with pytest.raises(SealBroken, match="does not hold"):
         again.unseal(old, "purpose")
 
@@ -132,6 +143,7 @@ def test_another_key_file_opens_nothing(tmp_path: Path) -> None:
         other.unseal(sealed, "purpose")
     signature = Vault(tmp_path / "a").sign(b"m")
     assert not other.verify(b"m", signature)
+    assert not other.tagged("text", Vault(tmp_path / "a").tag("text"))
 
 
 def test_keys_do_not_show_themselves() -> None:

@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { BASE } from "../browser.mjs";
 import { LogsPage } from "../pages/logs.mjs";
+import { SettingsPage } from "../pages/settings.mjs";
 import { Shell } from "../pages/shell.mjs";
 
 async function retention({ page, world: { play: world } }) {
@@ -10,7 +11,8 @@ async function retention({ page, world: { play: world } }) {
     { message: "short", service: "web", level: "debug" },
   ]);
   await page.goto(`${BASE}/?tenant=${tenant}`);
-  await new Shell(page).goTo("Data");
+  await new Shell(page).goTo("Settings");
+  await new SettingsPage(page).goTo("Data");
   await page.getByText("No rules: one time for all records.").waitFor();
   const editor = (place) => page.getByRole("textbox", { name: `Query of rule ${place}` });
   const rule = async (place, query, days) => {
@@ -44,8 +46,9 @@ async function retention({ page, world: { play: world } }) {
     { query: "severity:info", days: 90 },
   ]);
   assert.equal(stored.days, 14);
+  await new SettingsPage(page).goTo("Audit log");
   await page.getByTestId("audit-entry").filter({ hasText: "retention.changed" }).first().waitFor();
-  await page.reload();
+  await page.goBack();
   await page.getByTestId("retention-rule").nth(1).waitFor();
   assert.equal(await page.getByLabel("Days of rule 1").inputValue(), "3");
 }
@@ -90,13 +93,10 @@ async function deletion({ page, world: { play: world } }) {
   await row.getByText("1,100").waitFor();
   await row.locator("[data-state=done]").waitFor({ timeout: 60_000 });
 
+  await new SettingsPage(page).goTo("Audit log");
   const entry = page.getByTestId("audit-entry").filter({ hasText: "asked for by the person" });
   await entry.first().waitFor();
   await page.getByTestId("audit-entry").filter({ hasText: "deletion.done" }).waitFor();
-  await page.getByLabel("Filter the audit log").fill("delet person");
-  await page.getByTestId("audit-count").getByText(/of/).waitFor();
-  await page.getByLabel("Filter the audit log").fill("zzzz");
-  await page.getByText("No entry matches.").waitFor();
 
   const logs = new LogsPage(page);
   await logs.open(tenant);
@@ -111,12 +111,12 @@ async function deletion({ page, world: { play: world } }) {
 }
 
 async function refused({ page, world: { play: world } }) {
-  for (const path of ["retention", "audit?*", "logs/deletions", "pipelines"])
+  for (const path of ["retention", "logs/deletions", "pipelines"])
     await page.route(`**/api/nexus/v1/${path}`, (route) =>
       route.fulfill({ status: 403, json: { error: { code: "permission_denied", message: "no." } } }),
     );
   await page.goto(`${BASE}/settings/data?tenant=${world.tenant}`);
-  for (const permission of ["retention:read", "logs:delete", "audit:read"])
+  for (const permission of ["retention:read", "logs:delete"])
     await page.getByText(`lacks the permission ${permission}`).waitFor();
   await page.goto(`${BASE}/pipelines?tenant=${world.tenant}`);
   await page.getByText("lacks the permission pipelines:read").waitFor();

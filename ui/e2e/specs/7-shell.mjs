@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { BASE } from "../browser.mjs";
 import { LogsPage } from "../pages/logs.mjs";
+import { SettingsPage } from "../pages/settings.mjs";
 import { Shell } from "../pages/shell.mjs";
 
 async function time({ page, world }) {
@@ -114,8 +115,24 @@ async function rail({ page, world }) {
   const wide = (await shell.rail.boundingBox()).width;
   await page.keyboard.press("b");
   assert.ok((await shell.rail.boundingBox()).width < wide);
-  for (const name of ["Logs", "Query", "API keys", "Get started", "Home"]) {
+  for (const name of ["Logs", "Query", "Get started", "Home"]) {
     await shell.goTo(name);
+    await page.waitForFunction((title) => document.querySelector("header h1")?.textContent === title, name);
+  }
+  await shell.goTo("Settings");
+  const settings = new SettingsPage(page);
+  for (const name of [
+    "Teams",
+    "Roles",
+    "Service accounts",
+    "API keys",
+    "Tenants",
+    "Limits",
+    "Data",
+    "Audit log",
+    "Users",
+  ]) {
+    await settings.goTo(name);
     await page.waitForFunction((title) => document.querySelector("header h1")?.textContent === title, name);
   }
   await page.goto(`${BASE}/settings/nowhere`);

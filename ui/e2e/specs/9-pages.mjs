@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { BASE } from "../browser.mjs";
+import { SettingsPage } from "../pages/settings.mjs";
 
 async function sql({ page, world }) {
   await page.goto(`${BASE}/query?tenant=${world.tenant}`);
@@ -37,17 +38,17 @@ async function sql({ page, world }) {
 
 async function keys({ page, world }) {
   const name = `key-${world.run}`;
-  await page.goto(`${BASE}/settings/keys`);
+  const settings = new SettingsPage(page);
+  await settings.open("keys");
   await page.getByRole("button", { name: "New key" }).click();
-  const dialog = page.getByRole("dialog");
-  await dialog.getByRole("button", { name: "New key" }).click();
+  const { dialog } = settings;
+  await dialog.getByRole("button", { name: "Create key" }).click();
   await dialog.getByText("Give the key a name.").waitFor();
   await dialog.getByLabel("Name").fill(name);
+  await dialog.getByText("Permissions", { exact: true }).click();
   await dialog.getByLabel("Search logs").check();
-  await dialog.getByRole("button", { name: "New key" }).click();
-  const secret = await page.getByTestId("secret").textContent();
-  await dialog.getByRole("button", { name: "Done" }).click();
-  await dialog.waitFor({ state: "detached" });
+  await dialog.getByRole("button", { name: "Create key" }).click();
+  const secret = await settings.secret();
   const row = page.getByRole("row", { name: new RegExp(name) });
   await row.waitFor();
   assert.ok(!(await page.content()).includes(secret), "the secret is shown once");
@@ -58,10 +59,7 @@ async function keys({ page, world }) {
   });
   assert.equal(allowed.status, 200);
   await row.getByRole("button", { name: `Revoke ${name}` }).click();
-  const revoke = dialog.getByRole("button", { name: "Revoke", exact: true });
-  assert.ok(await revoke.isDisabled());
-  await dialog.getByLabel(/Type .* to confirm/).fill(name);
-  await revoke.click();
+  await settings.confirm(name, "Revoke");
   await row.waitFor({ state: "detached" });
   const refused = await fetch(`${BASE}/api/nexus/v1/logs/count`, {
     method: "POST",

@@ -10,6 +10,9 @@ export type Action =
   | "goSettings"
   | "goPipelines"
   | "goData"
+  | "goUsers"
+  | "goAudit"
+  | "goProfile"
   | "query"
   | "run"
   | "time"
@@ -57,6 +60,9 @@ export const BINDINGS: readonly Binding[] = [
   { action: "goSettings", keys: "g k", group: "general" },
   { action: "goPipelines", keys: "g p", group: "general" },
   { action: "goData", keys: "g d", group: "general" },
+  { action: "goUsers", keys: "g u", group: "general" },
+  { action: "goAudit", keys: "g a", group: "general" },
+  { action: "goProfile", keys: "g m", group: "general" },
   { action: "query", keys: "/", group: "general" },
   { action: "run", keys: "mod+enter", group: "general", always: true },
   { action: "share", keys: "s", group: "general" },

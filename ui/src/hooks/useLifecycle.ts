@@ -1,6 +1,6 @@
-/** Data of the data page: retention, deletions, the audit log. Renewed while something is under way. */
-import { keepPreviousData, type UseQueryResult, useQuery } from "@tanstack/react-query";
-import type { AuditEntry, Deletion, RetentionAnswer } from "../core/api/lifecycle.ts";
+/** Data of the data page: retention and deletions. Renewed while something is under way. */
+import { type UseQueryResult, useQuery } from "@tanstack/react-query";
+import type { Deletion, RetentionAnswer } from "../core/api/lifecycle.ts";
 import { useBackend } from "./useApi.tsx";
 
 const BUSY_MS = 1000;
@@ -23,16 +23,5 @@ export function useDeletions(enabled: boolean): UseQueryResult<Deletion[]> {
     enabled,
     refetchInterval: (query) => (query.state.data?.some((entry) => UNDER_WAY.has(entry.state)) ? BUSY_MS : false),
     queryFn: async ({ signal }) => (await api.deletions(signal)).deletions,
-  });
-}
-
-export function useAudit(limit: number, enabled: boolean): UseQueryResult<AuditEntry[]> {
-  const { api, tenant } = useBackend();
-  return useQuery({
-    queryKey: ["audit", tenant.current, limit],
-    enabled,
-    staleTime: 0,
-    placeholderData: keepPreviousData,
-    queryFn: async ({ signal }) => (await api.audit(limit, signal)).entries,
   });
 }

@@ -4,7 +4,20 @@ import { ApiError } from "../core/api/errors.ts";
 import type { Session } from "../core/api/types.ts";
 import { useApi, useBackend } from "./useApi.tsx";
 
-const NOBODY: Session = { authenticated: false, username: "", role: "", permissions: [], tenant: "", tenants: [] };
+export const NOBODY: Session = {
+  authenticated: false,
+  username: "",
+  display_name: "",
+  role: "",
+  roles: [],
+  permissions: [],
+  tenant: "",
+  tenants: [],
+  must: "",
+  masked: [],
+  filtered: false,
+  challenge: null,
+};
 
 export function useSession(): UseQueryResult<Session> {
   const api = useApi();
@@ -27,8 +40,10 @@ export function usePermission(name: string): boolean {
 export function useSignOut(): () => Promise<void> {
   const { api, client } = useBackend();
   return async () => {
-    await api.logout().catch(() => undefined);
+    const done = await api.logout().catch(() => undefined);
     client.setQueryData(["session"], NOBODY);
     client.removeQueries({ predicate: (query) => query.queryKey[0] !== "session" });
+    // Signing out at the single sign-on, too.
+    if (done?.redirect) location.assign(done.redirect);
   };
 }

@@ -4,6 +4,7 @@ import { useOptimisticSearchParams } from "nuqs/adapters/react-router/v7";
 import { useMemo } from "react";
 import type { PatternOrder, Same } from "../core/api/explore.ts";
 import { type Against, parseAgainst } from "../core/logs/compare.ts";
+import type { AuditFilter } from "../core/security/audit.ts";
 import { DEFAULT_RANGE, type Range } from "../core/time/range.ts";
 import {
   type Order,
@@ -130,4 +131,35 @@ export function useUrlStatement(): [string, (statement: string) => void] {
     parseAsString.withDefault("").withOptions({ history: "push" }),
   );
   return [statement, (next) => void setStatement(next === "" ? null : next)];
+}
+
+/** What is open in a page of the settings: a user's name, a team's id, a role's name, "" for nothing. */
+export function useUrlOpen(
+  name: "user" | "team" | "role" | "preview" | "account" | "deletion",
+): [string, (value: string) => void] {
+  const [open, setOpen] = useQueryState(name, parseAsString.withDefault("").withOptions({ history: "push" }));
+  return [open, (next) => void setOpen(next === "" ? null : next)];
+}
+
+/** Words that a list is filtered by. */
+export function useUrlFind(): [string, (words: string) => void] {
+  const [words, setWords] = useQueryState("find", parseAsString.withDefault(""));
+  return [words, (next) => void setWords(next === "" ? null : next)];
+}
+
+const auditParsers = {
+  text: parseAsString.withDefault(""),
+  who: parseAsString.withDefault(""),
+  action: parseAsString.withDefault(""),
+  subject: parseAsString.withDefault(""),
+  outcome: parseAsString.withDefault(""),
+  start: parseAsString.withDefault(""),
+  end: parseAsString.withDefault(""),
+  all_tenants: parseAsString.withDefault(""),
+};
+
+/** Filters of the audit log. */
+export function useUrlAudit(): [AuditFilter, (change: Partial<AuditFilter> | null) => void] {
+  const [state, setState] = useQueryStates(auditParsers);
+  return [state, (change) => void setState(change)];
 }

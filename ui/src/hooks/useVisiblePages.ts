@@ -1,6 +1,6 @@
 /** Pages that the account may see; the rest is hidden, not greyed. */
 import { useMemo } from "react";
-import { PAGES, type Page } from "../pages/registry.tsx";
+import { needs, PAGES, type Page } from "../pages/registry.tsx";
 import { useSession } from "./useSession.ts";
 
 export function useVisiblePages(): Page[] {
@@ -8,7 +8,7 @@ export function useVisiblePages(): Page[] {
   return useMemo(() => {
     const held = new Set(permissions ?? []);
     const all = held.has("admin") || held.has("*");
-    const open = (page: Page): boolean => !page.permission || [page.permission].flat().some((name) => held.has(name));
+    const open = (page: Page): boolean => needs(page).length === 0 || needs(page).some((name) => held.has(name));
     return PAGES.filter((page) => all || open(page));
   }, [permissions]);
 }

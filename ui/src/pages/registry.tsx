@@ -1,12 +1,21 @@
 /** Every page, one line each: the router, the rail, the palette and the breadcrumb read this table. */
 import {
+  IconBuilding,
   IconDatabaseCog,
   IconDatabaseSearch,
   IconFilterCog,
+  IconGauge,
+  IconHistory,
   IconHome,
   IconKey,
   IconLogs,
+  IconRobot,
   IconRocket,
+  IconSettings,
+  IconShieldHalf,
+  IconUser,
+  IconUsers,
+  IconUsersGroup,
 } from "@tabler/icons-react";
 import type { ComponentType } from "react";
 import type { Action } from "../core/keys.ts";
@@ -15,10 +24,11 @@ import { t } from "../core/text.ts";
 export interface Page {
   path: string;
   title: string;
-  group: keyof typeof t.nav.groups;
+  /** Where the rail shows it; pages of the settings stand in their own navigation, and the profile in the user's menu. */
+  group: keyof typeof t.nav.groups | "settings" | "user";
   icon: ComponentType<{ size?: number | string; stroke?: number | string }>;
   /** Keyboard action that leads here. */
-  action: Action;
+  action?: Action;
   /** Hidden without it, or without any of them. */
   permission?: string | readonly string[];
   /** Shows the time range in the top bar. */
@@ -75,9 +85,46 @@ export const PAGES: readonly Page[] = [
     load: () => import("./pipelines/PipelinesPage.tsx"),
   },
   {
+    path: "/settings/users",
+    title: t.nav.users,
+    group: "settings",
+    icon: IconUsers,
+    action: "goUsers",
+    permission: "users:read",
+    timed: false,
+    load: () => import("./users/UsersPage.tsx"),
+  },
+  {
+    path: "/settings/teams",
+    title: t.nav.teams,
+    group: "settings",
+    icon: IconUsersGroup,
+    permission: "users:read",
+    timed: false,
+    load: () => import("./teams/TeamsPage.tsx"),
+  },
+  {
+    path: "/settings/roles",
+    title: t.nav.roles,
+    group: "settings",
+    icon: IconShieldHalf,
+    permission: "roles:read",
+    timed: false,
+    load: () => import("./roles/RolesPage.tsx"),
+  },
+  {
+    path: "/settings/accounts",
+    title: t.nav.accounts,
+    group: "settings",
+    icon: IconRobot,
+    permission: "users:read",
+    timed: false,
+    load: () => import("./accounts/AccountsPage.tsx"),
+  },
+  {
     path: "/settings/keys",
     title: t.nav.keys,
-    group: "admin",
+    group: "settings",
     icon: IconKey,
     action: "goSettings",
     permission: "keys:read",
@@ -85,16 +132,65 @@ export const PAGES: readonly Page[] = [
     load: () => import("./keys/KeysPage.tsx"),
   },
   {
+    path: "/settings/tenants",
+    title: t.nav.tenants,
+    group: "settings",
+    icon: IconBuilding,
+    permission: "tenants:read",
+    timed: false,
+    load: () => import("./tenants/TenantsPage.tsx"),
+  },
+  {
+    path: "/settings/limits",
+    title: t.nav.limits,
+    group: "settings",
+    icon: IconGauge,
+    permission: "limits:read",
+    timed: false,
+    load: () => import("./limits/LimitsPage.tsx"),
+  },
+  {
     path: "/settings/data",
     title: t.nav.data,
-    group: "admin",
+    group: "settings",
     icon: IconDatabaseCog,
     action: "goData",
-    permission: ["retention:read", "logs:delete", "audit:read"],
+    permission: ["retention:read", "logs:delete"],
     timed: false,
     load: () => import("./data/DataPage.tsx"),
   },
+  {
+    path: "/settings/audit",
+    title: t.nav.audit,
+    group: "settings",
+    icon: IconHistory,
+    action: "goAudit",
+    permission: "audit:read",
+    timed: false,
+    load: () => import("./audit/AuditPage.tsx"),
+  },
+  {
+    path: "/profile",
+    title: t.nav.profile,
+    group: "user",
+    icon: IconUser,
+    action: "goProfile",
+    timed: false,
+    load: () => import("./profile/ProfilePage.tsx"),
+  },
 ];
+
+/** Where the settings stand in the rail; leads to the first of their pages that may be seen. */
+export const SETTINGS: Pick<Page, "path" | "title" | "icon"> = {
+  path: "/settings",
+  title: t.nav.settings,
+  icon: IconSettings,
+};
+
+/** Permissions of which one is needed, or none. */
+export function needs(page: Page): readonly string[] {
+  return [page.permission ?? []].flat();
+}
 
 export function pageAt(pathname: string): Page | undefined {
   return PAGES.find((page) => page.path === pathname.replace(/(.)\/$/, "$1"));

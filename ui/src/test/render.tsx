@@ -5,7 +5,9 @@ import { NuqsTestingAdapter } from "nuqs/adapters/testing";
 import type { ReactNode } from "react";
 import { MemoryRouter } from "react-router";
 import { vi } from "vitest";
+import type { Session } from "../core/api/types.ts";
 import { BackendProvider, createBackend } from "../hooks/useApi.tsx";
+import { NOBODY } from "../hooks/useSession.ts";
 import { cssVariables, theme } from "../styles/theme.ts";
 
 /** What the server answers to "POST logs/count" and the like; a function sees the request's body. */
@@ -15,7 +17,25 @@ export class Failure {
   constructor(
     readonly status: number,
     readonly body: unknown,
+    readonly headers: Record<string, string> = {},
   ) {}
+}
+
+/** A session with these permissions. */
+export function session(...permissions: string[]): Session {
+  return {
+    ...NOBODY,
+    authenticated: true,
+    username: "ada",
+    role: "admin",
+    permissions,
+    tenant: "shop",
+    tenants: ["shop"],
+  };
+}
+
+export function refused(status: number, code: string, message: string, headers: Record<string, string> = {}): Failure {
+  return new Failure(status, { error: { code, message, hint: "" } }, headers);
 }
 
 export const STATISTICS = { query_id: "q-1", elapsed_ms: 3, rows_read: 10, bytes_read: 100 };
@@ -32,7 +52,9 @@ export function answer(answers: Answers): { calls: { name: string; body: Record<
     const result = typeof given === "function" ? (given as (body: Record<string, unknown>) => unknown)(body) : given;
     if (result === undefined)
       return Response.json({ error: { code: "not_found", message: `no answer for ${name}` } }, { status: 404 });
-    return result instanceof Failure ? Response.json(result.body, { status: result.status }) : Response.json(result);
+    return result instanceof Failure
+      ? Response.json(result.body, { status: result.status, headers: result.headers })
+      : Response.json(result);
   });
   return { calls };
 }

@@ -15,7 +15,16 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final
 
-from nexus.errors import InvalidRequest, NexusError, PayloadTooLarge, TokenReused, Unavailable, UnsupportedEncoding
+from nexus.errors import (
+    InvalidRequest,
+    NexusError,
+    PayloadTooLarge,
+    TenantDeleted,
+    TokenReused,
+    TooManyAttempts,
+    Unavailable,
+    UnsupportedEncoding,
+)
 from nexus.pipeline.decode import Decode, fingerprint
 from nexus.pipeline.topology import Delivery, Outcome, Topology
 
@@ -156,24 +165,29 @@ class Collector:
         loop = asyncio.get_running_loop()
         began = loop.time()
         decoder = self._decoder()
+        meter = self._topology.meter_of(self._options.tenant)
+        counted = meter is None
         pause = 0.1
         while True:
             try:
-                await self._topology.deliver(
-                    Delivery(self._options.receiver, self._options.tenant, body, key=key), decoder, _answer
-                )
+                if meter is not None and not counted:
+                    meter.take_bytes(len(body))
+                    counted = True
+                delivery = Delivery(self._options.receiver, self._options.tenant, body, key=key)
+                delivery.meter = meter.take_records if meter else None
+                await self._topology.deliver(delivery, decoder, _answer)
                 return Fate.STORED
             except TokenReused:
                 # The sender's own name for another payload: told apart by content it is stored, too.
                 key = f"{key}/{fingerprint(body):016x}"
                 continue
-            except (InvalidRequest, PayloadTooLarge, UnsupportedEncoding) as error:
+            except (InvalidRequest, PayloadTooLarge, UnsupportedEncoding, TenantDeleted) as error:
                 self._report("%s refused records: %s", self._options.receiver, error)
                 self.drop(records, error.code)
                 return Fate.REFUSED
             except NexusError as error:
                 reason = error.code
-                if isinstance(error, Unavailable):
+                if isinstance(error, Unavailable | TooManyAttempts):
                     pause = max(pause, min(error.retry_after, LONGEST_PAUSE))
                 self._report("%s cannot store records: %s", self._options.receiver, error)
             except Exception:

@@ -12,11 +12,11 @@ from typing import Any, Final
 
 import msgspec
 
-from nexus.errors import NexusError, Overloaded, Unavailable
+from nexus.errors import NexusError, Overloaded, RateLimited, Unavailable
 from nexus.model.batch import Decoded
 from nexus.pipeline.decode import native_module
 from nexus.pipeline.elasticsearch import HEADERS, JSON, error_answer, version_document
-from nexus.pipeline.http import Endpoint, Reply, Request
+from nexus.pipeline.http import Endpoint, Reply, Request, retry_headers
 from nexus.pipeline.receivers.json_lines import MAPPING_PARAMETERS, native_mapping
 from nexus.pipeline.topology import Delivery, Outcome, Topology
 
@@ -106,13 +106,13 @@ class Elasticsearch:
 
         try:
             outcome = await self._topology.deliver(delivery, decoder, answer)
-        except Overloaded as error:
+        except (Overloaded, RateLimited) as error:
             if items is None:
                 raise
             # Bad documents are refused for good now, the others may come again.
             body = items.render(round((time.monotonic() - began) * 1000), compact=compact, busy=str(error))
             self._topology.statistics.refused(self.name, error.code)
-            return Reply(200, body, JSON, HEADERS)
+            return Reply(200, body, JSON, {**HEADERS, **retry_headers(error)})
         return Reply(200, zlib.decompress(outcome.reply) if delivery.key else outcome.reply, JSON, HEADERS)
 
     def _answer(self, request: Request) -> Reply:

@@ -65,6 +65,11 @@ class ForwardReceiver:
         """Listen; the address. Raises `ConfigError`."""
         return await self._streams.start()
 
+    @property
+    def certificates(self) -> tuple[str, ...]:
+        """Files with certificates and keys; none without TLS."""
+        return self._streams.certificates
+
     def reload(self) -> None:
         """Read certificates again. Raises `ConfigError`."""
         self._streams.reload()

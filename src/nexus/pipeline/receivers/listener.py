@@ -42,6 +42,11 @@ class SocketReceiver(Protocol):
         """Listen; the address. Raises `ConfigError`."""
         ...
 
+    @property
+    def certificates(self) -> tuple[str, ...]:
+        """Files with certificates and keys; none without TLS."""
+        ...
+
     def reload(self) -> None:
         """Read certificates again. Raises `ConfigError`; then the old ones stay."""
         ...
@@ -181,6 +186,12 @@ class StreamListener:
         self._sock.listen(BACKLOG)
         self._accepting = asyncio.create_task(self._accept(self._sock))
         return options.host, int(self._sock.getsockname()[1])
+
+    @property
+    def certificates(self) -> tuple[str, ...]:
+        """Files with certificates and keys; none without TLS."""
+        options = self._options
+        return tuple(path for path in (options.certificate, options.key, options.client_ca) if path)
 
     def reload(self) -> None:
         """Read the certificates again, for connections to come."""

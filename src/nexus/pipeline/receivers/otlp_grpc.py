@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
+import urllib.parse
 from collections.abc import Awaitable, Callable, Mapping
 from functools import partial
 from typing import Any, Final
@@ -20,7 +21,9 @@ from nexus.errors import InvalidRequest, NexusError, NotFound
 from nexus.pipeline.body import BodyLimits, BodyTimeout, Budget, Lease
 from nexus.pipeline.decode import native_module
 from nexus.pipeline.otlp import PROTOBUF, export_response, retry_seconds, rpc_code, status
+from nexus.pipeline.receivers.tls import Tls
 from nexus.pipeline.topology import Delivery, Outcome, Topology
+from nexus.security.limiter import Meter
 
 NAME: Final = "otlp_grpc"
 _SERVICE: Final = "/opentelemetry.proto.collector.{0}.v1.{1}Service/Export"
@@ -29,10 +32,14 @@ _OTHER_METHODS: Final = {
     _SERVICE.format("trace", "Trace"): "traces",
     _SERVICE.format("metrics", "Metrics"): "metrics",
 }
+METHODS: Final = (LOGS_METHOD, *_OTHER_METHODS)
+"""Every method that is answered."""
+
 _STATUS_CODES: Final = {code.value[0]: code for code in grpc.StatusCode}
 
-Enter = Callable[[Mapping[str, str]], Awaitable[str]]
-"""From call metadata to the tenant that is written to. Raises `Unauthenticated`, `PermissionDenied`."""
+Enter = Callable[[Mapping[str, str], str], Awaitable[tuple[str, Meter]]]
+"""From call metadata and the client's address to the tenant that is written to and its limits. Raises `Unauthenticated`,
+`PermissionDenied`, `RateLimited`."""
 
 log = logging.getLogger(__name__)
 
@@ -50,7 +57,7 @@ class OtlpGrpc:
         self._budget = budget
         self._server: Any = None
 
-    async def start(self, host: str, port: int) -> int:
+    async def start(self, host: str, port: int, tls: Tls | None = None) -> int:
         """Listen; the port that was bound. Raises `OSError` when it is taken."""
         # gRPC reports every call that its client broke as an error with a traceback; our own defects are logged below.
         logging.getLogger("grpc").setLevel(logging.CRITICAL)
@@ -67,7 +74,10 @@ class OtlpGrpc:
         self._server.add_generic_rpc_handlers((_Methods(self._export),))
         address = f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
         try:
-            bound = int(self._server.add_insecure_port(address))
+            if tls is None:
+                bound = int(self._server.add_insecure_port(address))
+            else:
+                bound = int(self._server.add_secure_port(address, credentials(tls)))
         except RuntimeError as error:
             raise OSError(f"cannot listen on {address}: {error}") from error
         await self._server.start()
@@ -92,12 +102,13 @@ class OtlpGrpc:
 
     async def _serve(self, context: Any) -> bytes:
         metadata = {key: value for key, value in context.invocation_metadata() if isinstance(value, str)}
-        tenant = await self._enter(metadata)
+        tenant, meter = await self._enter(metadata, peer_address(context.peer()))
         self._topology.check_open()
-        with Lease(self._budget) as lease:
+        with Lease(self._budget, meter.take_bytes) as lease:
             body = await self._read(context)
             lease.take(len(body))
             delivery = Delivery(NAME, tenant, body, key=metadata.get("idempotency-key", ""), lease=lease)
+            delivery.meter = meter.take_records
             del body
             decoder = partial(native_module().decode_otlp_logs_protobuf, now_ns=time.time_ns())
             outcome = await self._topology.deliver(delivery, decoder, _answer)
@@ -113,6 +124,32 @@ class OtlpGrpc:
             # The transport has refused the message and told the client why; or there was none.
             raise InvalidRequest("the call carries no message.")
         return message
+
+
+def peer_address(peer: str) -> str:
+    """The address in what gRPC calls a peer (`ipv4:192.0.2.1:50000`, `ipv6:%5B2001:db8::1%5D:50000`); empty for others."""
+    family, _, rest = peer.partition(":")
+    if family not in ("ipv4", "ipv6"):
+        return ""
+    return urllib.parse.unquote(rest).rpartition(":")[0].strip("[]")
+
+
+def credentials(tls: Tls) -> Any:
+    """What gRPC needs for TLS: before each handshake it asks whether there are other files than before."""
+    used = tls.number
+
+    def configuration() -> Any:
+        certificate, key, authorities = tls.material
+        return grpc.ssl_server_certificate_configuration([(key, certificate)], authorities)
+
+    def fetch() -> Any:
+        nonlocal used
+        if tls.number == used:
+            return None
+        used = tls.number
+        return configuration()
+
+    return grpc.dynamic_ssl_server_credentials(configuration(), fetch, bool(tls.files.client_ca))
 
 
 class _Methods(grpc.GenericRpcHandler):  # type: ignore[misc]

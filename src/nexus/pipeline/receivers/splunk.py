@@ -21,6 +21,7 @@ from nexus.errors import (
     NexusError,
     PayloadTooLarge,
     PermissionDenied,
+    TooManyAttempts,
     Unauthenticated,
     Unavailable,
 )
@@ -207,6 +208,8 @@ def _code(request: Request, error: NexusError, *, draining: bool) -> tuple[int, 
             return 413, 27
         case Unavailable():
             return 503, 23 if draining else 9
+        case TooManyAttempts():
+            return 429, 9
     if error.http_status in (404, 405):
         return error.http_status, error.http_status
     return error.http_status, 6 if error.http_status < 500 else 8

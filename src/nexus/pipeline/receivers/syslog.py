@@ -82,6 +82,11 @@ class SyslogReceiver:
         assert self._datagrams is not None
         return self._datagrams.start()
 
+    @property
+    def certificates(self) -> tuple[str, ...]:
+        """Files with certificates and keys; none without TLS."""
+        return self._streams.certificates if self._streams is not None else ()
+
     def reload(self) -> None:
         """Read certificates again. Raises `ConfigError`."""
         if self._streams is not None:

@@ -9,6 +9,7 @@ Pages: `records`. Patterns and context, which take several statements: modules o
 from __future__ import annotations
 
 from nexus.query.fields import name_of
+from nexus.query.masks import hides
 from nexus.query.plan import (
     Aggregate,
     Bounds,
@@ -129,7 +130,7 @@ def _histogram(scoped: Scoped, plan: Histogram, catalog: Catalog) -> str:
 
 
 def _facets(scoped: Scoped, plan: Facets, catalog: Catalog) -> str:
-    chosen = plan.fields or hot_fields(catalog)
+    chosen = plan.fields or tuple(field for field in hot_fields(catalog) if not hides(scoped.masked, field))
     parts = []
     for field in chosen:
         key = group_key(field, catalog)

@@ -22,7 +22,7 @@ from nexus.storage.clickhouse.catalog import Catalog, Partition
 from nexus.storage.clickhouse.literals import identifier, quote
 from nexus.storage.clickhouse.queries import Session
 from nexus.storage.clickhouse.records import FORMAT, SETTINGS, by_identity, columns, identity, read_lines
-from nexus.storage.clickhouse.scan import scan_of
+from nexus.storage.clickhouse.scan import nothing, scan_of
 from nexus.storage.clickhouse.slices import HOUR, clip
 
 PAGE: Final = 50_000
@@ -159,9 +159,10 @@ def page_statement(
     return f"SELECT {_outer(plan)} FROM (\n{inner}\n)" + tail
 
 
-def schema_statement(plan: Export, types: dict[str, str], catalog: Catalog) -> str:
+def schema_statement(scoped: Scoped, plan: Export, types: dict[str, str], catalog: Catalog) -> str:
     """No record, but the columns with their types."""
-    inner = f"SELECT {_inner(plan, types, catalog)} FROM nexus.logs WHERE 0"
+    names = _inner(plan, types, catalog)
+    inner = f"SELECT {names} FROM {nothing(scoped, catalog, names)} WHERE 0"
     return f"SELECT {_outer(plan)} FROM (\n{inner}\n){SETTINGS}{_SETTINGS[plan.format]}"
 
 
@@ -366,7 +367,7 @@ class Exporter:
             self.types = types_of([int(count) for count in counts], self.plan, catalog) if statement else {}
             if self.plan.format != "parquet":
                 return encoder.begin(b"")
-            return encoder.begin(session.query(schema_statement(self.plan, self.types, catalog), "ArrowStream"))
+            return encoder.begin(session.query(schema_statement(self.query, self.plan, self.types, catalog), "ArrowStream"))
 
         head: bytes = await self._run(work)
         return head

@@ -19,7 +19,7 @@ from typing import Any, Final, Protocol, TypeVar
 
 from nexus.errors import NexusError, Overloaded
 from nexus.query.plan import Limits, Scoped
-from nexus.storage.api import RunningQuery
+from nexus.storage.api import SPENT, RunningQuery
 from nexus.storage.clickhouse.connection import Connection
 from nexus.storage.clickhouse.errors import EngineError, query_error
 
@@ -28,6 +28,13 @@ T = TypeVar("T")
 
 _SQL_CONNECTIONS: Final = 4
 """Read-only connections that a thread keeps, one per set of limits."""
+
+_IN_ORDER: Final = (
+    "SET allow_reorder_prewhere_conditions = 0, move_primary_key_columns_to_end_of_prewhere = 0, "
+    "optimize_move_to_prewhere = 1, move_all_conditions_to_prewhere = 1"
+)
+"""For users' SQL: conditions are asked in the order in which they are nested, the tenant's first. In an order of its own the
+engine would ask a user's conditions of other tenants' records in the same granule, and an error would tell of them."""
 
 _KILL_SECONDS: Final = 30.0
 """How long to go on killing a query that does not end."""
@@ -53,6 +60,7 @@ class Job:
     began: float = field(default_factory=time.monotonic)
     started: bool = False
     cancelled: bool = False
+    bytes_read: int = 0
 
     @property
     def comment(self) -> str:
@@ -63,9 +71,11 @@ class Job:
 class Session:
     """A connection for the time of one job; counts what its statements cost."""
 
-    def __init__(self, connection: Connection, job: Job) -> None:
+    def __init__(self, connection: Connection, job: Job, ask: Callable[[str], list[list[Any]]]) -> None:
+        """`ask` runs a statement outside of the job's limits."""
         self._connection = connection
         self._job = job
+        self._ask = ask
         self.rows_read = 0
         self.bytes_read = 0
         self.sql: list[str] = []
@@ -78,11 +88,13 @@ class Session:
         result = self._connection.query(f"{self._job.comment} {sql}", format)
         self.rows_read += result.rows_read
         self.bytes_read += result.bytes_read
+        self._job.bytes_read = self.bytes_read
         return result.data
 
     def rows(self, sql: str) -> list[list[Any]]:
-        """Run a small statement of the store's own."""
-        return self._connection.rows(sql)
+        """Run a small statement of the store's own, which is none of what the asker may read."""
+        limits = self._job.query.limits
+        return self._ask(sql) if limits.scan_rows or limits.scan_bytes else self._connection.rows(sql)
 
 
 class QueryPool:
@@ -138,6 +150,7 @@ class QueryPool:
                 raise Overloaded(f"{self._waiting_limit} queries are waiting already.", retry_after=1.0)
             self._running[job.number] = job
         self._jobs.put(job)
+        spent = SPENT.get()
         try:
             result: T = await job.future
             return result
@@ -146,6 +159,9 @@ class QueryPool:
             if job.started:
                 loop.run_in_executor(None, self._kill, job)
             raise
+        finally:
+            if spent is not None:
+                spent(job.bytes_read)
 
     def running(self, tenant: str) -> list[RunningQuery]:
         """Queries of a tenant, with the progress that the engine reports."""
@@ -157,8 +173,10 @@ class QueryPool:
                 "SELECT toUInt64OrZero(extract(query, '^/\\\\* nexus query ([0-9]+) ')) AS number, "
                 "read_rows, read_bytes, memory_usage FROM system.processes WHERE number != 0"
             )
+            # Progress tells of records that a restricted query does not see.
+            open_ = {job.number for job in jobs if not job.query.restricted}
             for number, rows, size, memory in self._ask_control(sql):
-                if number in progress:
+                if number in open_:
                     progress[number] = (rows, size, max(memory, 0))
         now = time.monotonic()
         return [RunningQuery(job.query.query_id, tenant, (now - job.began) * 1000, *progress[job.number]) for job in jobs]
@@ -184,11 +202,16 @@ class QueryPool:
             if self._stopping:
                 raise _stopping()
             connection = connections.for_job(job)
-            result = job.work(Session(connection, job))
+            result = job.work(Session(connection, job, self._ask_control))
         except EngineError as error:
             if not job.cancelled:
                 log.info("query %s failed: %s", job.query.query_id, error)
-            failure = query_error(error, seconds=job.query.limits.seconds, user_sql=job.read_only)
+            failure = query_error(
+                error,
+                seconds=job.query.limits.seconds,
+                user_sql=job.read_only,
+                restricted=job.query.restricted,
+            )
         except NexusError as error:
             failure = error
         except BaseException as error:
@@ -251,6 +274,7 @@ class _Connections:
             self._engine.release(self._sql.pop(next(iter(self._sql))))
         connection = self._engine.connect()
         connection.execute(_limit_settings(limits))
+        connection.execute(_IN_ORDER)
         connection.execute("SET readonly = 1")
         self._sql[limits] = connection
         return connection
@@ -276,7 +300,9 @@ def _limit_settings(limits: Limits) -> str:
     return (
         f"SET max_execution_time = {seconds!r}, timeout_overflow_mode = 'throw', "
         f"max_memory_usage = {memory}, max_result_bytes = {int(limits.result_bytes)}, "
-        f"max_bytes_before_external_group_by = {memory // 2}, result_overflow_mode = 'throw'"
+        f"max_bytes_before_external_group_by = {memory // 2}, result_overflow_mode = 'throw', "
+        f"max_rows_to_read = {int(limits.scan_rows)}, max_bytes_to_read = {int(limits.scan_bytes)}, "
+        "read_overflow_mode = 'throw'"
     )
 
 

@@ -6,6 +6,7 @@ import json
 import re
 import time
 from collections.abc import AsyncIterator, Callable
+from dataclasses import replace
 from typing import Any, Final
 
 from nexus.query.plan import Context, Export, GetRecord, Patterns, Rows, Scoped, Search, SqlStatement, Tally
@@ -15,6 +16,7 @@ from nexus.storage.clickhouse.compile import compile_table, explain
 from nexus.storage.clickhouse.context import surroundings
 from nexus.storage.clickhouse.export import Exporter
 from nexus.storage.clickhouse.learned import LearnedColumns
+from nexus.storage.clickhouse.masking import known_to
 from nexus.storage.clickhouse.patterns import find_patterns
 from nexus.storage.clickhouse.plain_days import PlainDays
 from nexus.storage.clickhouse.queries import QueryPool, Session
@@ -59,7 +61,7 @@ class LogReader:
         while left > 0:
             part = Search(plan.scan, plan.order, min(left, size), cursor)
             size = STREAM_PAGE
-            scoped = Scoped(part, query.tenant, query.policy, query.limits, query.query_id)
+            scoped = replace(query, plan=part)
             builder = await self._pool.run(scoped, self._filler(scoped, part))
             if builder.lines:
                 yield b"".join(line.json + b"\n" for line in builder.lines)
@@ -76,14 +78,14 @@ class LogReader:
 
     async def run(self, query: Scoped, work: Callable[[Session, Catalog], Any]) -> Any:
         """Run work in a query thread with the catalog as it is then."""
-        return await self._pool.run(query, lambda session: work(session, self._current(session)))
+        return await self._pool.run(query, lambda session: work(session, self._known(session, query)))
 
     async def table(self, query: Scoped) -> Table:
         """Run a plan that answers with a small table."""
 
         def work(session: Session) -> Table:
             began = time.perf_counter()
-            data = session.query(compile_table(query, self._current(session)), TABLE)
+            data = session.query(compile_table(query, self._known(session, query)), TABLE)
             rows = [json.loads(line) for line in data.splitlines()]
             return Table([], rows, _statistics(query, session, began))
 
@@ -97,7 +99,7 @@ class LogReader:
 
         def work(session: Session) -> PatternSet:
             began = time.perf_counter()
-            total, distinct, rows = find_patterns(query, plan, self._current(session), session.query)
+            total, distinct, rows = find_patterns(query, plan, self._known(session, query), session.query)
             return PatternSet(total, distinct, rows, _statistics(query, session, began))
 
         return await self._pool.run(query, work)
@@ -110,7 +112,7 @@ class LogReader:
 
         def work(session: Session) -> Surroundings:
             began = time.perf_counter()
-            found = surroundings(query, plan, self._current(session), session.query)
+            found = surroundings(query, plan, self._known(session, query), session.query)
             found.statistics = _statistics(query, session, began)
             return found
 
@@ -120,7 +122,7 @@ class LogReader:
         """Run a `Rows` or `Tally` plan."""
 
         def work(session: Session) -> RawRows:
-            began, catalog = time.perf_counter(), self._current(session)
+            began, catalog = time.perf_counter(), self._known(session, query)
             if isinstance(query.plan, Rows):
                 data = session.query(compile_rows(query, query.plan.scan, catalog), FORMAT)
             elif isinstance(query.plan, Tally):
@@ -141,21 +143,27 @@ class LogReader:
             from nexus.storage.clickhouse.sql_statement import compile_sql  # the SQL parser takes 0.1 s to load
 
             began = time.perf_counter()
-            data = session.query(compile_sql(query, plan, self._current(session)), NAMED_TABLE)
+            data = session.query(compile_sql(query, plan, self._known(session, query)), NAMED_TABLE)
             columns, rows, count = encoded_rows(data, plan.limit)
             return EncodedTable(columns, rows, count, _statistics(query, session, began))
 
         return await self._pool.run(query, work, read_only=True)
 
     async def explain(self, query: Scoped) -> list[str]:
-        """The SQL that the plan becomes now."""
-        return await self._pool.run(query, lambda session: explain(query, self._current(session)))
+        """The SQL that the plan becomes now; nothing to those who do not see everything, because it would tell them what
+        they do not see."""
+        if query.restricted:
+            return []
+        return await self._pool.run(query, lambda session: explain(query, self._known(session, query)))
 
     def running(self, tenant: str) -> list[RunningQuery]:
         """Queries in progress."""
         return self._pool.running(tenant)
 
     # ------------------------------------------------------------------------------------------------- in the threads
+
+    def _known(self, session: Session, query: Scoped) -> Catalog:
+        return known_to(query, self._current(session))
 
     def _current(self, session: Session) -> Catalog:
         # The version is read before the partitions: a commit in between makes the next query ask again.
@@ -174,7 +182,7 @@ class LogReader:
 
     def _filler(self, query: Scoped, plan: Search) -> Callable[[Session], PageBuilder]:
         def work(session: Session) -> PageBuilder:
-            builder = PageBuilder(query, plan, self._current(session))
+            builder = PageBuilder(query, plan, self._known(session, query))
             while (sql := builder.statement()) is not None:
                 builder.feed(read_lines(session.query(sql, FORMAT), builder.catalog))
             return builder
@@ -185,7 +193,7 @@ class LogReader:
         began = time.perf_counter()
         lines: list[Line]
         if isinstance(query.plan, GetRecord):
-            catalog = self._current(session)
+            catalog = self._known(session, query)
             lines, cursor = read_lines(session.query(get_record(query, query.plan, catalog), FORMAT), catalog), None
         elif isinstance(query.plan, Search):
             builder = self._filler(query, query.plan)(session)
@@ -213,10 +221,11 @@ def encoded_rows(data: bytes, limit: int) -> tuple[list[tuple[str, str]], bytes,
 
 
 def _statistics(query: Scoped, session: Session, began: float) -> Statistics:
+    # How much was read depends on records and indexes beyond what a restricted query sees.
     return Statistics(
         query.query_id,
         (time.perf_counter() - began) * 1000,
-        session.rows_read,
-        session.bytes_read,
+        0 if query.restricted else session.rows_read,
+        0 if query.restricted else session.bytes_read,
         tuple(session.sql),
     )

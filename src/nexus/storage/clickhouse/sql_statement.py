@@ -18,7 +18,7 @@ from nexus.query.sql.dialect import read, write
 from nexus.storage.clickhouse import fields
 from nexus.storage.clickhouse.catalog import Catalog
 from nexus.storage.clickhouse.literals import identifier
-from nexus.storage.clickhouse.scan import TABLE, conjunction, plain_conditions
+from nexus.storage.clickhouse.scan import readable
 
 _COMPARISONS: Final = (exp.EQ, exp.NEQ, exp.LT, exp.LTE, exp.GT, exp.GTE)
 _ARITHMETIC: Final = (exp.Add, exp.Sub, exp.Mul, exp.Div, exp.Mod, exp.IntDiv)
@@ -51,8 +51,7 @@ def compile_sql(scoped: Scoped, plan: SqlStatement, catalog: Catalog) -> str:
     # Two levels, because the engine lets an alias hide the column of the same name from the expressions beside it.
     inner = ", ".join(f"{sql} AS _{number}" for number, (_, sql) in enumerate(columns)) or "1"
     outer = ", ".join(f"_{number} AS {identifier(name)}" for number, (name, _) in enumerate(columns)) or "1"
-    conditions = conjunction(plain_conditions(scoped, catalog))
-    source = f"SELECT {outer} FROM (SELECT {inner} FROM {TABLE} WHERE {conditions})"
+    source = f"SELECT {outer} FROM (SELECT {inner} FROM {readable(scoped, catalog, inner)})"
     # The source is put in as text, in the place of a name that occurs nowhere else: above all in no literal.
     placeholder = "scoped_logs"
     while placeholder in write(tree):

@@ -188,6 +188,22 @@ class Tenant:
 
 
 @dataclass(frozen=True, slots=True)
+class StoredTenantDeletion:
+    """How far the removal of a tenant is, and afterwards what was proved. `state` is `running`, `verifying`, `done` or
+    `failed`; `records` is how many there were. The newest of a tenant's name is kept when it is done, too."""
+
+    tenant: str
+    id: str
+    requested_by: str
+    state: str
+    records: int
+    created_at: int
+    finished_at: int = 0
+    proof: tuple[str, ...] = ()
+    error: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class StoredLimits:
     """Limits that somebody set. `scope` is `tenant`, `key`, `user` or `address`; `subject` `*` stands for each one without
     limits of its own. `limits` by name, see `security.limits`."""
@@ -513,9 +529,36 @@ class MetadataStore(Protocol):
         """Create or replace a tenant."""
         ...
 
-    def delete_tenant(self, name: str) -> bool:
-        """Remove what is known of a tenant: views, links, retention, deletions, keys, bindings, limits, settings and itself;
-        the audit log stays. False when there is none."""
+    def describe_tenant(self, name: str, description: str) -> bool:
+        """Change the description of a tenant; False when there is none, or it is being removed."""
+        ...
+
+    def begin_tenant_deletion(self, deletion: StoredTenantDeletion, keep: int) -> bool:
+        """Mark the tenant as being removed and note how, in the place of an earlier removal of the name; False, and nothing
+        changed, when there is no such tenant, or its removal goes on. Of removals that are done the newest `keep` stay
+        noted."""
+        ...
+
+    def put_tenant_deletion(self, deletion: StoredTenantDeletion) -> None:
+        """Create or replace the note of a removal."""
+        ...
+
+    def get_tenant_deletion(self, tenant: str) -> StoredTenantDeletion | None:
+        """The newest removal of a tenant of that name."""
+        ...
+
+    def list_tenant_deletions(self) -> list[StoredTenantDeletion]:
+        """The newest removal of each name, oldest first."""
+        ...
+
+    def count_tenant(self, name: str) -> dict[str, int]:
+        """What `delete_tenant` would remove besides the tenant itself: how many of what, by names such as `views`."""
+        ...
+
+    def delete_tenant(self, name: str, deletion: StoredTenantDeletion | None = None) -> bool:
+        """Remove what is known of a tenant: views, links, retention, deletions, keys, bindings, limits, settings and itself,
+        and note its removal in the same transaction; the audit log stays. False when there is none. What SQLite removed is
+        not in its files any more when this returns; of PostgreSQL nobody can say that."""
         ...
 
     def list_tenants(self) -> list[Tenant]:
@@ -625,6 +668,10 @@ class MetadataStore(Protocol):
 
     def list_checkpoints(self) -> list[AuditCheckpoint]:
         """Every checkpoint, by number."""
+        ...
+
+    def walk_checkpoints(self, after: int, limit: int) -> list[AuditCheckpoint]:
+        """Checkpoints by number, from the one after `after`."""
         ...
 
     def delete_checkpoints(self, before: int) -> None:

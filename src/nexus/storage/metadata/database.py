@@ -47,6 +47,10 @@ class Database(Connection, Protocol):
         """All changes or, with an exception, none. Of those that name the same `lock` one runs at a time, in any process."""
         ...
 
+    def scrub(self) -> None:
+        """Take what was removed out of the database's files, where that can be done at once."""
+        ...
+
     def close(self) -> None:
         """Close it; no call may follow."""
         ...

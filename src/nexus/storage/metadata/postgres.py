@@ -114,6 +114,9 @@ class PostgresDatabase:
                         connection.rollback()
                 raise
 
+    def scrub(self) -> None:
+        """See `Database`. The server's files, its log and its copies are its own business."""
+
     def close(self) -> None:
         """See `Database`."""
         with self._lock:

@@ -44,6 +44,8 @@ class SqliteDatabase:
             self._writer.execute("PRAGMA journal_mode = WAL")
             self._writer.execute("PRAGMA synchronous = FULL")
             self._writer.execute("PRAGMA foreign_keys = ON")
+            # What is removed is overwritten: secrets must not be left in free pages.
+            self._writer.execute("PRAGMA secure_delete = ON")
             _migrate(self._writer)
             self._reader = _connect(path)
             self._reader.execute("PRAGMA query_only = ON")
@@ -77,6 +79,12 @@ class SqliteDatabase:
                     with _failures():
                         self._writer.execute("ROLLBACK")
                 raise
+
+    def scrub(self) -> None:
+        """See `Database`. Removed rows are overwritten, but their pages as they were stay in the write-ahead log until that
+        is emptied; another process that reads now may keep it from being."""
+        with self._writing, self._reading, _failures():
+            self._writer.execute("PRAGMA wal_checkpoint(TRUNCATE)")
 
     def close(self) -> None:
         """See `Database`."""

@@ -7,6 +7,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, fields
 from typing import Any, Final, Generic, TypeVar
 
+import msgspec
+
 from nexus.storage.metadata.api import (
     ApiKey,
     AuditCheckpoint,
@@ -20,6 +22,7 @@ from nexus.storage.metadata.api import (
     StoredLimits,
     StoredRetention,
     StoredRole,
+    StoredTenantDeletion,
     Team,
     Tenant,
     Ticket,
@@ -43,6 +46,18 @@ FLAG: Final = Codec(int, bool)
 TEXTS: Final = Codec(json.dumps, lambda text: tuple(json.loads(text)))
 PAIRS: Final = Codec(json.dumps, lambda text: tuple((left, right) for left, right in json.loads(text)))
 MAP: Final = Codec(json.dumps, json.loads)
+
+
+def _details(text: str) -> dict[str, str]:
+    """Details of a record of the audit log; those that somebody damaged in the database are shown as they are."""
+    try:
+        found = msgspec.json.decode(text)
+    except msgspec.MsgspecError:
+        found = None
+    return found if isinstance(found, dict) else {"damaged": text}
+
+
+DETAILS: Final = Codec(json.dumps, _details)
 BLOB: Final = Codec(bytes, bytes)
 OPEN_TIME: Final = Codec(lambda ns: "" if ns is None else str(ns), lambda text: int(text) if text else None)
 """Ends of ranges: None where open, and perhaps beyond 64 bits."""
@@ -64,6 +79,8 @@ class Table(Generic[T]):
     without: frozenset[str] = frozenset()
     names: tuple[str, ...] = field(init=False)
     columns: tuple[str, ...] = field(init=False)
+    decoders: tuple[tuple[int, Callable[[Any], Any]], ...] = field(init=False)
+    """Places in a row that are decoded, and how."""
     select: str = field(init=False)
     insert: str = field(init=False)
     upsert: str = field(init=False)
@@ -77,6 +94,7 @@ class Table(Generic[T]):
         for attribute, value in (
             ("names", names),
             ("columns", columns),
+            ("decoders", tuple((names.index(name), codec.decode) for name, codec in self.codecs.items())),
             ("select", f"SELECT {', '.join(columns)} FROM {self.name}"),
             ("insert", insert),
             ("upsert", f"{insert} ON CONFLICT ({', '.join(self.key)}) DO UPDATE SET {changed}"),
@@ -92,11 +110,12 @@ class Table(Generic[T]):
 
     def read(self, row: Row, **more: Any) -> T:
         """The object in a row of `select`; `more` are the fields kept elsewhere."""
-        read = {
-            name: codec.decode(value) if (codec := self.codecs.get(name)) else value
-            for name, value in zip(self.names, row, strict=True)
-        }
-        return self.of(**read, **more)
+        values = list(row)
+        for place, decode in self.decoders:
+            values[place] = decode(values[place])
+        if more:
+            return self.of(**dict(zip(self.names, values, strict=True)), **more)
+        return self.of(*values)
 
 
 USERS: Final = Table(
@@ -111,6 +130,7 @@ BINDINGS: Final = Table("bindings", Binding, ("id",))
 ACCOUNTS: Final = Table("service_accounts", ServiceAccount, ("id",), {"disabled": FLAG})
 KEYS: Final = Table("api_keys", ApiKey, ("id",), {"permissions": TEXTS, "signals": TEXTS})
 TENANTS: Final = Table("tenants", Tenant, ("name",), {"settings": MAP})
+TENANT_DELETIONS: Final = Table("tenant_deletions", StoredTenantDeletion, ("tenant",), {"proof": TEXTS})
 LIMITS: Final = Table("limits", StoredLimits, ("scope", "subject"), {"limits": MAP})
 VIEWS: Final = Table("views", View, ("id",), {"shared": FLAG})
 LINKS: Final = Table("links", Link, ("id",))
@@ -120,6 +140,6 @@ DELETIONS: Final = Table(
     {"start": "start_time", "end": "end_time"},
 )  # fmt: skip
 AUDIT: Final = Table(
-    "audit", AuditRecord, ("number",), {"details": MAP}, {"before": "before_change", "after": "after_change"}
+    "audit", AuditRecord, ("number",), {"details": DETAILS}, {"before": "before_change", "after": "after_change"}
 )  # fmt: skip
 CHECKPOINTS: Final = Table("audit_checkpoints", AuditCheckpoint, ("number",))

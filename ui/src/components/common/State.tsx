@@ -67,12 +67,14 @@ export function ErrorState({
 export function NoPermission({
   title = t.empty.permission,
   children = t.empty.permissionHelp,
+  actions,
 }: {
   title?: string;
   children?: ReactNode;
+  actions?: ReactNode;
 }): ReactNode {
   return (
-    <State icon={<IconLock size={32} stroke={1.3} />} title={title}>
+    <State icon={<IconLock size={32} stroke={1.3} />} title={title} actions={actions}>
       {children}
     </State>
   );

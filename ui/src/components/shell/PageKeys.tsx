@@ -1,18 +1,20 @@
 /** Keys that lead to pages. */
 import type { ReactNode } from "react";
 import { useNavigate } from "react-router";
+import type { Action } from "../../core/keys.ts";
 import { useAction } from "../../hooks/useActions.tsx";
 import { usePagePath } from "../../hooks/usePagePath.ts";
 import { useVisiblePages } from "../../hooks/useVisiblePages.ts";
-import type { Page } from "../../pages/registry.tsx";
 
-function PageKey({ page }: { page: Page }): null {
+function PageKey({ path, action }: { path: string; action: Action }): null {
   const navigate = useNavigate();
   const to = usePagePath();
-  useAction(page.action, () => navigate(to(page.path)) as undefined);
+  useAction(action, () => navigate(to(path)) as undefined);
   return null;
 }
 
 export function PageKeys(): ReactNode {
-  return useVisiblePages().map((page) => <PageKey key={page.path} page={page} />);
+  return useVisiblePages().map(
+    (page) => page.action && <PageKey key={page.path} path={page.path} action={page.action} />,
+  );
 }

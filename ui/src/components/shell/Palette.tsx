@@ -34,7 +34,7 @@ function useEntries(): { pages: Entry[]; actions: Entry[] } {
   const { setColorScheme } = useMantineColorScheme();
   const shown = useComputedColorScheme("light");
   const signOut = useSignOut();
-  const keysOf = (action: string): string | undefined => BINDINGS.find((binding) => binding.action === action)?.keys;
+  const keysOf = (action?: string): string | undefined => BINDINGS.find((binding) => binding.action === action)?.keys;
   const pages = visible.map((page) => ({
     id: page.path,
     label: page.title,

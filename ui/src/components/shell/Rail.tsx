@@ -8,6 +8,7 @@ import { useAction } from "../../hooks/useActions.tsx";
 import { usePagePath } from "../../hooks/usePagePath.ts";
 import { usePrefs, useSetPrefs } from "../../hooks/usePrefs.ts";
 import { useVisiblePages } from "../../hooks/useVisiblePages.ts";
+import { SETTINGS } from "../../pages/registry.tsx";
 import { Logo } from "./Logo.tsx";
 import styles from "./Shell.module.css";
 
@@ -33,6 +34,7 @@ export function Rail(): ReactNode {
   const toggle = (): undefined => setPrefs({ railCollapsed: !narrow }) as undefined;
   useAction("rail", toggle);
   const groups = Object.keys(t.nav.groups) as (keyof typeof t.nav.groups)[];
+  const settings = pages.some((page) => page.group === "settings");
   const ToggleIcon = narrow ? IconLayoutSidebarLeftExpand : IconLayoutSidebarLeftCollapse;
   return (
     <nav className={styles.rail} data-narrow={narrow || undefined} aria-label={t.nav.label}>
@@ -41,14 +43,20 @@ export function Rail(): ReactNode {
         {!narrow && t.product}
       </NavLink>
       {groups.map((group) => {
-        const members = pages.filter((page) => page.group === group);
+        const own = pages.filter((page) => page.group === group);
+        const members = group === "admin" && settings ? [...own, SETTINGS] : own;
         if (members.length === 0) return null;
         return (
           <div key={group}>
             {t.nav.groups[group] && <div className={styles.group}>{t.nav.groups[group]}</div>}
             {members.map((page) => (
               <Tooltip key={page.path} label={page.title} position="right" disabled={!narrow}>
-                <NavLink to={to(page.path)} end className={styles.link} aria-label={page.title}>
+                <NavLink
+                  to={to(page.path)}
+                  end={page.path !== SETTINGS.path}
+                  className={styles.link}
+                  aria-label={page.title}
+                >
                   <page.icon size={18} stroke={1.6} />
                   {!narrow && page.title}
                 </NavLink>

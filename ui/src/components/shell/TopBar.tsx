@@ -15,6 +15,7 @@ import { useUrlTenant } from "../../hooks/useUrlState.ts";
 import { IconButton } from "../common/IconButton.tsx";
 import { ConnectionDot } from "./ConnectionDot.tsx";
 import { palette } from "./openStore.ts";
+import { PartBadge } from "./PartBadge.tsx";
 import { RefreshControl } from "./RefreshControl.tsx";
 import styles from "./Shell.module.css";
 import { ThemeMenu } from "./ThemeMenu.tsx";
@@ -76,6 +77,7 @@ export function TopBar({ title, timed }: { title: string; timed: boolean }): Rea
           </>
         )}
         <h1>{title}</h1>
+        <PartBadge />
       </div>
       <button type="button" className={styles.search} onClick={palette.open} aria-label={t.top.search}>
         <IconSearch size={15} aria-hidden />

@@ -5,6 +5,7 @@ import type * as explore from "./explore.ts";
 import type * as lifecycle from "./lifecycle.ts";
 import type * as pipelines from "./pipelines.ts";
 import type { paths } from "./schema.d.ts";
+import type * as security from "./security.ts";
 import type * as api from "./types.ts";
 
 export interface Connection {
@@ -41,7 +42,8 @@ export class Api {
     return Date.now() + this.skewMs;
   }
 
-  private async take<T>(call: Result<T>): Promise<T> {
+  /** `credentials`: the call carries a password or a code, so that 401 says that those are wrong, not that the session ended. */
+  private async take<T>(call: Result<T>, credentials = false): Promise<T> {
     let result: Awaited<Result<T>>;
     try {
       result = await call;
@@ -50,9 +52,10 @@ export class Api {
       this.connection.onStatus(0);
       throw unreachable();
     }
-    this.connection.onStatus(result.response.status);
+    this.connection.onStatus(credentials && result.response.status === 401 ? 403 : result.response.status);
     this.noteClock(result.response.headers.get("Date"));
-    if (!result.response.ok) throw errorFrom(result.response.status, result.error);
+    if (!result.response.ok)
+      throw errorFrom(result.response.status, result.error, result.response.headers.get("Retry-After"));
     return result.data as T;
   }
 
@@ -64,8 +67,9 @@ export class Api {
     this.skewMs = Math.abs(skew) > 2000 ? skew : 0;
   }
 
-  /** Calls whose shapes are not generated yet (see explore.ts). */
+  /** Calls whose shapes are written by hand (explore.ts, security.ts and their neighbours). */
   private plain<T>(method: string, path: string, body?: unknown, signal?: AbortSignal): Promise<T> {
+    const credentials = /^(profile|auth)\b/.test(path) && method !== "GET" && method !== "DELETE";
     const headers = new Headers({ "X-Nexus-Request": "1" });
     const tenant = this.connection.tenant();
     if (tenant) headers.set("X-Scope-OrgID", tenant);
@@ -82,17 +86,71 @@ export class Api {
       const answer: unknown = await response.json().catch(() => null);
       return response.ok ? { data: answer, response } : { error: answer, response };
     };
-    return this.take<T>(call());
+    return this.take<T>(call(), credentials);
   }
 
-  session(): Promise<api.Session> {
-    return this.take(this.client.GET("/api/nexus/v1/auth/session"));
+  session(): Promise<security.Session> {
+    return this.plain("GET", "auth/session");
   }
-  login(username: string, password: string): Promise<api.Session> {
-    return this.take(this.client.POST("/api/nexus/v1/auth/login", { body: { username, password } }));
+  loginOptions(signal?: AbortSignal): Promise<security.LoginOptions> {
+    return this.plain("GET", "auth/options", undefined, signal);
   }
-  logout(): Promise<unknown> {
-    return this.take(this.client.POST("/api/nexus/v1/auth/logout"));
+  login(username: string, password: string): Promise<security.Session> {
+    return this.plain("POST", "auth/login", { username, password });
+  }
+  secondFactor(token: string, code: string): Promise<security.Session> {
+    return this.plain("POST", "auth/second-factor", { token, code });
+  }
+  beginPasskeyLogin(token: string): Promise<security.PasskeyOptions> {
+    return this.plain("POST", "auth/passkey/begin", { token });
+  }
+  finishPasskeyLogin(body: security.PasskeyFinish): Promise<security.Session> {
+    return this.plain("POST", "auth/passkey/finish", body);
+  }
+  askForReset(username: string): Promise<security.Done> {
+    return this.plain("POST", "auth/reset/request", { username });
+  }
+  finishReset(token: string, password: string): Promise<security.Done> {
+    return this.plain("POST", "auth/reset/finish", { token, password });
+  }
+  logout(): Promise<security.Done> {
+    return this.plain("POST", "auth/logout");
+  }
+  profile(signal?: AbortSignal): Promise<security.Profile> {
+    return this.plain("GET", "profile", undefined, signal);
+  }
+  changeProfile(body: { display_name?: string; email?: string } & security.Confirmation): Promise<security.Profile> {
+    return this.plain("PATCH", "profile", body);
+  }
+  changePassword(body: { current: string; new: string }): Promise<unknown> {
+    return this.plain("POST", "profile/password", body);
+  }
+  beginTotp(body: security.Confirmation): Promise<security.TotpSetup> {
+    return this.plain("POST", "profile/totp/begin", body);
+  }
+  confirmTotp(code: string): Promise<{ recovery_codes: string[] }> {
+    return this.plain("POST", "profile/totp/confirm", { code });
+  }
+  removeTotp(body: security.Confirmation): Promise<unknown> {
+    return this.plain("POST", "profile/totp/remove", body);
+  }
+  newRecoveryCodes(body: security.Confirmation): Promise<{ recovery_codes: string[] }> {
+    return this.plain("POST", "profile/recovery-codes", body);
+  }
+  beginPasskey(body: security.Confirmation): Promise<security.PasskeyOptions> {
+    return this.plain("POST", "profile/passkeys/begin", body);
+  }
+  finishPasskey(body: security.PasskeyFinish): Promise<unknown> {
+    return this.plain("POST", "profile/passkeys/finish", body);
+  }
+  removePasskey(id: string, body: security.Confirmation): Promise<unknown> {
+    return this.plain("POST", `profile/passkeys/${encodeURIComponent(id)}/remove`, body);
+  }
+  endSession(id: string): Promise<unknown> {
+    return this.plain("DELETE", `profile/sessions/${encodeURIComponent(id)}`);
+  }
+  endOtherSessions(): Promise<{ ended: number }> {
+    return this.plain("DELETE", "profile/sessions");
   }
   info(signal?: AbortSignal): Promise<api.ServerInfo> {
     return this.take(this.client.GET("/api/nexus/v1/info", { signal }));
@@ -130,11 +188,98 @@ export class Api {
   cancel(id: string): Promise<unknown> {
     return this.take(this.client.DELETE("/api/nexus/v1/queries/{id}", { params: { path: { id } } }));
   }
-  keys(signal?: AbortSignal): Promise<{ keys: api.ApiKey[] }> {
-    return this.take(this.client.GET("/api/nexus/v1/keys", { signal }));
+  keys(signal?: AbortSignal): Promise<{ keys: security.ApiKey[] }> {
+    return this.plain("GET", "keys", undefined, signal);
   }
-  createKey(body: api.CreateKeyRequest): Promise<api.CreatedKey> {
-    return this.take(this.client.POST("/api/nexus/v1/keys", { body }));
+  createKey(body: security.CreateKeyRequest): Promise<security.CreatedKey> {
+    return this.plain("POST", "keys", body);
+  }
+  rotateKey(id: string, overlap: number): Promise<security.CreatedKey> {
+    return this.plain("POST", `keys/${encodeURIComponent(id)}/rotate`, { overlap });
+  }
+  revokeKey(id: string): Promise<unknown> {
+    return this.plain("DELETE", `keys/${encodeURIComponent(id)}`);
+  }
+  users(signal?: AbortSignal): Promise<{ users: security.UserInfo[] }> {
+    return this.plain("GET", "users", undefined, signal);
+  }
+  createUser(body: security.CreateUserRequest): Promise<{ user: security.UserInfo; password: string }> {
+    return this.plain("POST", "users", body);
+  }
+  changeUser(name: string, body: security.UserChange): Promise<security.UserInfo> {
+    return this.plain("PATCH", `users/${encodeURIComponent(name)}`, body);
+  }
+  deleteUser(name: string): Promise<unknown> {
+    return this.plain("DELETE", `users/${encodeURIComponent(name)}`);
+  }
+  resetPassword(name: string): Promise<{ password: string }> {
+    return this.plain("POST", `users/${encodeURIComponent(name)}/reset-password`);
+  }
+  removeSecondFactor(name: string): Promise<unknown> {
+    return this.plain("DELETE", `users/${encodeURIComponent(name)}/second-factor`);
+  }
+  userSessions(name: string, signal?: AbortSignal): Promise<{ sessions: security.SessionInfo[] }> {
+    return this.plain("GET", `users/${encodeURIComponent(name)}/sessions`, undefined, signal);
+  }
+  endUserSessions(name: string): Promise<{ ended: number }> {
+    return this.plain("DELETE", `users/${encodeURIComponent(name)}/sessions`);
+  }
+  roles(signal?: AbortSignal): Promise<security.RoleList> {
+    return this.plain("GET", "roles", undefined, signal);
+  }
+  saveRole(name: string, body: security.RoleRequest): Promise<security.RoleInfo> {
+    return this.plain("PUT", `roles/${encodeURIComponent(name)}`, body);
+  }
+  deleteRole(name: string): Promise<unknown> {
+    return this.plain("DELETE", `roles/${encodeURIComponent(name)}`);
+  }
+  previewRole(body: security.PreviewRequest, signal?: AbortSignal): Promise<security.Preview> {
+    return this.plain("POST", "roles/preview", body, signal);
+  }
+  teams(signal?: AbortSignal): Promise<{ teams: security.TeamInfo[] }> {
+    return this.plain("GET", "teams", undefined, signal);
+  }
+  saveTeam(id: string, body: security.TeamRequest): Promise<security.TeamInfo> {
+    return id ? this.plain("PUT", `teams/${encodeURIComponent(id)}`, body) : this.plain("POST", "teams", body);
+  }
+  deleteTeam(id: string): Promise<unknown> {
+    return this.plain("DELETE", `teams/${encodeURIComponent(id)}`);
+  }
+  accounts(signal?: AbortSignal): Promise<{ accounts: security.AccountInfo[] }> {
+    return this.plain("GET", "accounts", undefined, signal);
+  }
+  saveAccount(id: string, body: security.AccountRequest): Promise<security.AccountInfo> {
+    return id ? this.plain("PUT", `accounts/${encodeURIComponent(id)}`, body) : this.plain("POST", "accounts", body);
+  }
+  deleteAccount(id: string): Promise<unknown> {
+    return this.plain("DELETE", `accounts/${encodeURIComponent(id)}`);
+  }
+  tenants(signal?: AbortSignal): Promise<{ tenants: security.TenantInfo[] }> {
+    return this.plain("GET", "tenants", undefined, signal);
+  }
+  createTenant(body: security.CreateTenantRequest): Promise<security.TenantInfo> {
+    return this.plain("POST", "tenants", body);
+  }
+  changeTenant(name: string, body: { description?: string }): Promise<security.TenantInfo> {
+    return this.plain("PATCH", `tenants/${encodeURIComponent(name)}`, body);
+  }
+  deleteTenant(name: string, confirm: string): Promise<security.TenantDeletion> {
+    return this.plain("POST", `tenants/${encodeURIComponent(name)}/delete`, { confirm });
+  }
+  tenantDeletion(name: string, signal?: AbortSignal): Promise<security.TenantDeletion> {
+    return this.plain("GET", `tenants/${encodeURIComponent(name)}/deletion`, undefined, signal);
+  }
+  limits(signal?: AbortSignal): Promise<security.Limits> {
+    return this.plain("GET", "limits", undefined, signal);
+  }
+  saveLimits(scope: string, subject: string, limits: security.LimitValues): Promise<unknown> {
+    return this.plain("PUT", `limits/${encodeURIComponent(scope)}/${encodeURIComponent(subject)}`, { limits });
+  }
+  audit(search: string, signal?: AbortSignal): Promise<security.AuditPage> {
+    return this.plain("GET", `audit?${search}`, undefined, signal);
+  }
+  verifyAudit(): Promise<security.AuditReport> {
+    return this.plain("POST", "audit/verify");
   }
   patterns(
     body: explore.PatternsRequest & { query_id?: string },
@@ -195,12 +340,6 @@ export class Api {
   }
   deleteRecords(body: lifecycle.DeletionRequest, signal?: AbortSignal): Promise<lifecycle.Deletion> {
     return this.plain("POST", "logs/deletions", body, signal);
-  }
-  audit(limit: number, signal?: AbortSignal): Promise<{ entries: lifecycle.AuditEntry[] }> {
-    return this.plain("GET", `audit?limit=${limit}`, undefined, signal);
-  }
-  revokeKey(id: string): Promise<unknown> {
-    return this.take(this.client.DELETE("/api/nexus/v1/keys/{id}", { params: { path: { id } } }));
   }
 }
 

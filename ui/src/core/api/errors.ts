@@ -8,8 +8,10 @@ export class ApiError extends Error {
   readonly hint: string;
   readonly position: { offset: number; length: number } | null;
   readonly queryId: string;
+  /** Seconds to wait before the next try; 0 when the server named none. */
+  readonly retryAfter: number;
 
-  constructor(status: number, body: Partial<ErrorBody> & { message: string }) {
+  constructor(status: number, body: Partial<ErrorBody> & { message: string }, retryAfter: string | null = null) {
     super(body.message);
     this.name = "ApiError";
     this.status = status;
@@ -17,15 +19,17 @@ export class ApiError extends Error {
     this.hint = body.hint ?? "";
     this.position = body.position ?? null;
     this.queryId = body.query_id ?? "";
+    this.retryAfter = /^\d+$/.test(retryAfter ?? "") ? Number(retryAfter) : 0;
   }
 }
 
 /** Reads an error answer; anything unexpected still becomes a sentence. */
-export function errorFrom(status: number, body: unknown): ApiError {
+export function errorFrom(status: number, body: unknown, retryAfter: string | null = null): ApiError {
   const error = (body as { error?: Partial<ErrorBody> } | null)?.error;
   if (error && typeof error.message === "string")
-    return new ApiError(status, { ...error, message: sentence(error.message) });
-  return new ApiError(status, { code: "unexpected", message: `The server answered ${status} without saying why.` });
+    return new ApiError(status, { ...error, message: sentence(error.message) }, retryAfter);
+  const message = `The server answered ${status} without saying why.`;
+  return new ApiError(status, { code: "unexpected", message }, retryAfter);
 }
 
 /** The server begins messages as the log line that they are; a name with a dot or a quote stays as it is. */

@@ -1,4 +1,4 @@
-/** Shapes of retention, deletion and the audit log as the UI edits them: narrower than the generated ones. Only types live here. */
+/** Shapes of retention and deletion as the UI edits them: narrower than the generated ones. Only types live here. */
 
 export interface RetentionRule {
   query: string;
@@ -40,12 +40,4 @@ export interface Deletion {
   created_at: string;
   finished_at: string;
   error: string;
-}
-
-export interface AuditEntry {
-  at: string;
-  who: string;
-  action: string;
-  subject: string;
-  details: Record<string, string>;
 }

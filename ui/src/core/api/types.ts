@@ -4,11 +4,7 @@ import type { components } from "./schema.d.ts";
 
 type Schemas = components["schemas"];
 
-export type Session = Required<Schemas["Session"]>;
 export type ServerInfo = Required<Schemas["ServerInfo"]>;
-export type ApiKey = Required<Schemas["ApiKey"]>;
-export type CreatedKey = { key: ApiKey; secret: string };
-export type CreateKeyRequest = Schemas["CreateKeyRequest"];
 export type IngestStatus = Required<Schemas["IngestStatus"]>;
 export type Statistics = Required<Schemas["Statistics"]>;
 export type LogsQuery = Schemas["LogsQuery"];
@@ -30,4 +26,5 @@ export type Term = Schemas["Term"];
 export type SqlRequest = Schemas["SqlRequest"];
 export type SqlAnswer = Omit<Schemas["SqlAnswer"], "rows"> & { rows: unknown[][] };
 export type ErrorBody = Schemas["ErrorBody"];
+export type { ApiKey, CreatedKey, CreateKeyRequest, Session } from "./security.ts";
 export type { LogRecord };

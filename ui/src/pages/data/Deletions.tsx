@@ -1,14 +1,13 @@
 /** Deleting records for good: counted first, confirmed by typing their number, then followed until the disk is clean. */
 import { Button } from "@mantine/core";
 import { IconTrash } from "@tabler/icons-react";
-import { type ReactNode, useEffect, useRef, useState } from "react";
+import { type ReactNode, useState } from "react";
 import { Skeleton } from "../../components/common/State.tsx";
 import type { Deletion } from "../../core/api/lifecycle.ts";
 import { formatCount } from "../../core/format.ts";
 import { t } from "../../core/text.ts";
 import { formatInstant } from "../../core/time/format.ts";
 import { fromNsText } from "../../core/time/instant.ts";
-import { useBackend } from "../../hooks/useApi.tsx";
 import { useDeletions } from "../../hooks/useLifecycle.ts";
 import { usePrefs } from "../../hooks/usePrefs.ts";
 import styles from "./DataPage.module.css";
@@ -51,14 +50,6 @@ export function Deletions(): ReactNode {
   const deletions = useDeletions(true);
   const [open, setOpen] = useState(false);
   const list = deletions.data ?? [];
-  const { client } = useBackend();
-  // The end of a deletion is noted in the audit log, too.
-  const ended = list.filter((deletion) => deletion.finished_at !== "").length;
-  const noted = useRef(ended);
-  useEffect(() => {
-    if (ended !== noted.current) void client.invalidateQueries({ queryKey: ["audit"] });
-    noted.current = ended;
-  }, [ended, client]);
   return (
     <section className={styles.section} aria-labelledby="deletions-title">
       <div className={styles.head}>

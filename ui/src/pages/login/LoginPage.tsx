@@ -1,78 +1,28 @@
-/** Signing in with the password; afterwards back to where one was. */
-import { Button, PasswordInput, TextInput } from "@mantine/core";
-import { type FormEvent, type ReactNode, useState } from "react";
+/** Signing in: password, passkey or single sign-on; a second step; what has to be done first; then back to where one was. */
+import type { ReactNode } from "react";
 import { Navigate, useLocation } from "react-router";
-import { ErrorState } from "../../components/common/State.tsx";
-import { Logo } from "../../components/shell/Logo.tsx";
-import { ApiError } from "../../core/api/errors.ts";
-import { t } from "../../core/text.ts";
+import { ErrorState, Skeleton } from "../../components/common/State.tsx";
 import { safeNext } from "../../core/url/codecs.ts";
-import { useBackend } from "../../hooks/useApi.tsx";
 import { useSession } from "../../hooks/useSession.ts";
-import styles from "./LoginPage.module.css";
+import { FirstStep } from "./FirstStep.tsx";
+import { MustStep } from "./MustStep.tsx";
+import { ResetStep } from "./ResetStep.tsx";
+import { SecondStep } from "./SecondStep.tsx";
+import { useLoginFlow } from "./useLoginFlow.ts";
 
 export function LoginPage(): ReactNode {
-  const { api, client } = useBackend();
   const session = useSession();
-  const next = new URLSearchParams(useLocation().search).get("next");
-  const [username, setUsername] = useState("admin");
-  const [password, setPassword] = useState("");
-  const [error, setError] = useState<ApiError | null>(null);
-  const [busy, setBusy] = useState(false);
-
+  const flow = useLoginFlow();
+  const next = safeNext(new URLSearchParams(useLocation().search).get("next"));
+  if (session.isPending) return <Skeleton rows={4} />;
   if (session.isError) return <ErrorState error={session.error} onRetry={() => void session.refetch()} />;
-  if (session.data?.authenticated) return <Navigate to={safeNext(next)} replace />;
-
-  const submit = async (event: FormEvent): Promise<void> => {
-    event.preventDefault();
-    if (password === "") {
-      setError(new ApiError(400, { message: t.login.empty }));
-      return;
-    }
-    setBusy(true);
-    setError(null);
-    try {
-      client.setQueryData(["session"], await api.login(username, password));
-    } catch (failure) {
-      setError(failure instanceof ApiError ? failure : new ApiError(0, { message: String(failure) }));
-    } finally {
-      setBusy(false);
-    }
-  };
-
-  return (
-    <main className={styles.page}>
-      <form className={styles.card} onSubmit={(event) => void submit(event)}>
-        <div className={styles.head}>
-          <Logo size={32} />
-          <h1>{t.login.title}</h1>
-        </div>
-        {next && !error && <p className={styles.help}>{t.login.expired}</p>}
-        <TextInput
-          label={t.login.username}
-          value={username}
-          onChange={(event) => setUsername(event.currentTarget.value)}
-          autoComplete="username"
-          name="username"
-        />
-        <PasswordInput
-          label={t.login.password}
-          value={password}
-          onChange={(event) => setPassword(event.currentTarget.value)}
-          autoComplete="current-password"
-          name="password"
-          autoFocus
-        />
-        {error && (
-          <div className={styles.error} role="alert">
-            {error.message} {error.hint}
-          </div>
-        )}
-        <Button type="submit" loading={busy}>
-          {t.login.submit}
-        </Button>
-        <p className={styles.help}>{t.login.help}</p>
-      </form>
-    </main>
-  );
+  if (flow.resetToken) return <ResetStep flow={flow} />;
+  if (session.data.authenticated) {
+    if (session.data.must) return <MustStep key={session.data.must} session={session.data} />;
+    return <Navigate to={next} replace />;
+  }
+  if (flow.challenge) return <SecondStep key={flow.challenge.token} flow={flow} challenge={flow.challenge} />;
+  return <FirstStep flow={flow} next={next} />;
 }
+
+export { LoginPage as Component };

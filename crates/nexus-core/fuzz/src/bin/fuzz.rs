@@ -3,11 +3,11 @@
 //! Each target runs in a process of its own, so that one that dies of an input does not end the others.
 
 use nexus_fuzz::alloc::Counting;
-use nexus_fuzz::fuzzer::{Options, Report, current_input, fuzz};
+use nexus_fuzz::fuzzer::{Options, Report, cpu_time_of, current_input, fuzz};
 use nexus_fuzz::targets::{TARGETS, Target};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitCode, Stdio};
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime};
 
 #[global_allocator]
 static ALLOCATOR: Counting = Counting;
@@ -27,8 +27,10 @@ usage: fuzz [--seconds N] [--jobs N] [--seed N] [--corpus DIR] [--artifacts DIR]
   --list           names of the targets
 Exit code 1 when something was found.";
 
-/// A target that says nothing for so long hangs: no input may take more than a second a megabyte.
+/// A target that works on one input for so much CPU time, or for so long, hangs: no input may take more than a second a
+/// megabyte.
 const SILENCE: Duration = Duration::from_secs(60);
+const LONG_SILENCE: Duration = Duration::from_secs(1800);
 
 struct Arguments {
     options: Options,
@@ -141,18 +143,19 @@ fn line(target: &Target, report: &Report) -> String {
 /// Fuzz all targets, a process each.
 fn all(arguments: &Arguments) -> Result<bool, String> {
     let mut waiting = arguments.targets.iter().rev().copied().collect::<Vec<_>>();
-    let mut running: Vec<(&Target, Child)> = Vec::new();
+    let mut running: Vec<Running> = Vec::new();
     let mut clean = true;
     while !(waiting.is_empty() && running.is_empty()) {
         while running.len() < arguments.jobs
             && let Some(target) = waiting.pop()
         {
-            running.push((target, spawn(arguments, target)?));
+            running.push(Running { target, process: spawn(arguments, target)?, input: None });
         }
         std::thread::sleep(Duration::from_millis(100));
         let mut index = 0;
         while index < running.len() {
-            let (target, process) = &mut running[index];
+            let one = &mut running[index];
+            let Running { target, process, .. } = one;
             if let Some(status) = process.try_wait().map_err(|error| error.to_string())? {
                 clean &= status.success();
                 if !status.success() && status.code() != Some(1) {
@@ -160,12 +163,12 @@ fn all(arguments: &Arguments) -> Result<bool, String> {
                     keep_current(arguments, target, "crash");
                 }
                 running.swap_remove(index);
-            } else if hangs(arguments, target) {
+            } else if one.hangs(arguments) {
                 clean = false;
-                println!("{:14} hangs", target.name);
-                keep_current(arguments, target, "hang");
-                drop(process.kill());
-                drop(process.wait());
+                println!("{:14} hangs", one.target.name);
+                keep_current(arguments, one.target, "hang");
+                drop(one.process.kill());
+                drop(one.process.wait());
                 running.swap_remove(index);
             } else {
                 index += 1;
@@ -188,11 +191,29 @@ fn spawn(arguments: &Arguments, target: &Target) -> Result<Child, String> {
     command.spawn().map_err(|error| error.to_string())
 }
 
-/// Has the target been at one input for too long? It writes each input down before it runs it.
-fn hangs(arguments: &Arguments, target: &Target) -> bool {
-    std::fs::metadata(current_input(&arguments.options.artifacts, target.name))
-        .and_then(|metadata| metadata.modified())
-        .is_ok_and(|modified| modified.elapsed().is_ok_and(|silence| silence > SILENCE))
+/// A target's process, and since when it works on its input: (written at, CPU time then).
+struct Running {
+    target: &'static Target,
+    process: Child,
+    input: Option<(SystemTime, Duration)>,
+}
+
+impl Running {
+    /// Has it been at one input for too long? It writes each input down before it runs it.
+    fn hangs(&mut self, arguments: &Arguments) -> bool {
+        let current = current_input(&arguments.options.artifacts, self.target.name);
+        let Ok(written) = std::fs::metadata(current).and_then(|metadata| metadata.modified()) else { return false };
+        let used = cpu_time_of(&self.process.id().to_string()).unwrap_or_default();
+        match self.input {
+            Some((since, before)) if since == written => {
+                used.saturating_sub(before) > SILENCE || since.elapsed().is_ok_and(|silence| silence > LONG_SILENCE)
+            }
+            _ => {
+                self.input = Some((written, used));
+                false
+            }
+        }
+    }
 }
 
 fn keep_current(arguments: &Arguments, target: &Target, kind: &str) {

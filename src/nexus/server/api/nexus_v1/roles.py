@@ -61,7 +61,7 @@ async def delete_role(call: Call) -> Response:
 
 async def preview(call: Call) -> Response:
     """What somebody would see in the tenant of the request. Nobody is shown more than he sees himself, or is told of it."""
-    wanted: schema.PreviewRequest = call.payload
+    wanted: schema.RolePreviewRequest = call.payload
     if sum((bool(wanted.user), bool(wanted.role), wanted.draft is not None)) != 1:
         raise InvalidRequest("a preview is of one of `user`, `role` and `draft`.")
     directory = await call.services.users.directory()
@@ -189,9 +189,11 @@ ROUTES = (
         Permission.ROLES_READ,
         preview,
         "What somebody would see",
-        request=schema.PreviewRequest,
+        request=schema.RolePreviewRequest,
         answer=schema.Preview,
         tag="roles",
+        audited="role.previewed",
+        audited_fields=("user", "role"),
     ),
     Route(
         "PUT",

@@ -119,6 +119,19 @@ ALTER TABLE tenants ADD COLUMN deleted_at INTEGER NOT NULL DEFAULT 0;
 -- A deletion must see no more than whoever asked for it: their policy, in the search language, as it was then.
 ALTER TABLE deletions ADD COLUMN policy TEXT NOT NULL DEFAULT '';
 
+-- The newest removal of each tenant's name, also when it is done.
+CREATE TABLE tenant_deletions (
+    tenant       TEXT PRIMARY KEY,
+    id           TEXT NOT NULL,
+    requested_by TEXT NOT NULL,
+    state        TEXT NOT NULL,
+    records      INTEGER NOT NULL,
+    created_at   INTEGER NOT NULL,
+    finished_at  INTEGER NOT NULL,
+    proof        TEXT NOT NULL,
+    error        TEXT NOT NULL
+) STRICT, WITHOUT ROWID;
+
 CREATE TABLE limits (
     scope   TEXT NOT NULL,
     subject TEXT NOT NULL,

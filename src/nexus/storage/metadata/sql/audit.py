@@ -65,6 +65,9 @@ class AuditSql(Base):
     def list_checkpoints(self) -> list[AuditCheckpoint]:
         return self._list(CHECKPOINTS, "ORDER BY number")
 
+    def walk_checkpoints(self, after: int, limit: int) -> list[AuditCheckpoint]:
+        return self._list(CHECKPOINTS, "WHERE number > ? ORDER BY number LIMIT ?", after, limit)
+
     def delete_checkpoints(self, before: int) -> None:
         self._database.write("DELETE FROM audit_checkpoints WHERE number < ?", before)
 

@@ -99,32 +99,5 @@ from nexus.server.api.nexus_v1.schema.logs import (
     Term as Term,
 )
 from nexus.server.api.nexus_v1.schema.session import (
-    ApiKey as ApiKey,
-)
-from nexus.server.api.nexus_v1.schema.session import (
-    CreatedKey as CreatedKey,
-)
-from nexus.server.api.nexus_v1.schema.session import (
-    CreateKeyRequest as CreateKeyRequest,
-)
-from nexus.server.api.nexus_v1.schema.session import (
-    KeyList as KeyList,
-)
-from nexus.server.api.nexus_v1.schema.session import (
-    LoginRequest as LoginRequest,
-)
-from nexus.server.api.nexus_v1.schema.session import (
-    RevokedKey as RevokedKey,
-)
-from nexus.server.api.nexus_v1.schema.session import (
     ServerInfo as ServerInfo,
-)
-from nexus.server.api.nexus_v1.schema.session import (
-    Session as Session,
-)
-from nexus.server.api.nexus_v1.schema.session import (
-    TenantInfo as TenantInfo,
-)
-from nexus.server.api.nexus_v1.schema.session import (
-    TenantList as TenantList,
 )

@@ -53,9 +53,3 @@ class Link(Struct):
     url: str
     path: str
     tenant: str
-
-
-class Removed(Struct):
-    """`id` is gone."""
-
-    id: str

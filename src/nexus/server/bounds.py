@@ -1,0 +1,54 @@
+"""How much one query may use: the configuration's numbers, or those of its tenant, user or key."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from nexus.config import QueryConfig
+from nexus.errors import LimitExceeded
+from nexus.model.time import NS_PER_SECOND
+from nexus.model.units import Duration
+from nexus.query.plan import Bounds, Context, Limits, LogScan, Plan
+from nexus.security.limiter import Meter
+
+
+def limits_of(config: QueryConfig, meter: Meter | None) -> Limits:
+    """What a query of this caller may use."""
+    rows, size = float(config.max_scan_rows), float(config.max_scan_bytes)
+    if meter is not None:
+        rows, size = meter.bound("query_scan_rows", rows)[0], meter.bound("query_scan_bytes", size)[0]
+    return Limits(config.timeout, config.memory_bytes, config.result_rows, config.result_bytes, int(rows), int(size))
+
+
+def check_range(config: QueryConfig, meter: Meter | None, plan: Plan, now_ns: int) -> None:
+    """Raise `LimitExceeded` for a query over a longer time than it may cover. SQL names its times in the statement, where
+    only what it reads can be limited; the bounds of what is stored and the neighbours of a record are no ranges."""
+    default = float(config.max_range)
+    longest, whose = meter.bound("query_range", default) if meter is not None else (default, "configuration")
+    if not longest or isinstance(plan, Bounds | Context):
+        return
+    for scan in scans(plan):
+        start, end = scan.time.start, scan.time.end
+        covered = None if start is None else ((now_ns if end is None else end) - start) / NS_PER_SECOND
+        # A range up to now was long enough when it was asked for.
+        if covered is not None and covered <= longest + 1:
+            continue
+        if meter is not None:
+            meter.refuse(whose, "query_range")
+        asked = "every record there is" if covered is None else _shown(covered)
+        raise LimitExceeded(
+            f"the query covers {asked}, and may cover {_shown(longest)} at most (limit query_range of the {whose}).",
+            hint=f"Choose a start at most {_shown(longest)} before the end.",
+        )
+
+
+def scans(plan: Plan) -> Iterator[LogScan]:
+    """The scans of a plan; none of SQL, and of one record."""
+    for name in ("scan", "selection", "baseline"):
+        found = getattr(plan, name, None)
+        if isinstance(found, LogScan):
+            yield found
+
+
+def _shown(seconds: float) -> str:
+    return str(Duration(round(seconds)))
