@@ -82,7 +82,7 @@ def user_resource(directory: Directory, user: User, base: str) -> dict[str, Any]
     if user.display_name:
         resource["displayName"] = user.display_name
     if user.email:
-        resource["emails"] = [{"value": user.email, "type": "work", "primary": True}]
+        resource["emails"] = [{"value": user.email, "type": "work"}]
     resource["active"] = not user.disabled
     if groups := [
         {"value": team.id, "$ref": f"{base}/Groups/{team.id}", "display": team.name}

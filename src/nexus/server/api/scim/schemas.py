@@ -66,7 +66,6 @@ SCHEMAS: Final[dict[str, dict[str, Any]]] = {
                 subAttributes=[
                     _attribute("value", "The address", uniqueness="server"),
                     _attribute("type", "What it is for", canonicalValues=["work"]),
-                    _attribute("primary", "Is it the one to write to?", type="boolean", **_READ),
                 ],
             ),
             _attribute(
