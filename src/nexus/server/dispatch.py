@@ -154,8 +154,8 @@ class Dispatcher:
         if config.cors_origins and is_preflight(scope, headers) and headers["origin"] in config.cors_origins:
             return Response(status_code=204, headers=preflight_headers())
         route = match.route if isinstance(match, Match) else None
-        if (route is None or route.receiver is None) and "authorization" not in headers:
-            # A browser, as far as can be told: programs send keys.
+        if "authorization" not in headers and not (route and (route.receiver or route.path.startswith("/-/"))):
+            # A browser, as far as can be told: programs send keys, and ask for the state of the process.
             try:
                 check_host(config, headers.get("host", ""))
             except NexusError as error:
