@@ -42,27 +42,61 @@ MAX_RECORDS: Final = 20_000_000
 OK: Final = "ok"
 ACTIONS: Final = (
     "access.denied",
+    "account.changed",
+    "account.created",
+    "account.deleted",
+    "accounts.listed",
     "audit.exported",
     "audit.held_back",
     "audit.read",
     "audit.removed",
     "audit.verified",
+    "confirmation.failed",
     "deletion.done",
     "deletion.failed",
     "deletion.started",
     "key.created",
     "key.revoked",
+    "key.rotated",
     "keys.listed",
+    "limits.changed",
+    "limits.removed",
     "link.created",
     "login.failed",
     "login.succeeded",
     "logs.exported",
-    "password.reset",
     "pipelines.changed",
     "query.cancelled",
     "records.counted",
+    "recovery_codes.made",
     "retention.changed",
+    "role.changed",
+    "role.created",
+    "role.deleted",
+    "role.previewed",
+    "second_factor.added",
+    "second_factor.removed",
+    "session.ended",
+    "sessions.listed",
     "sql.queried",
+    "team.changed",
+    "team.created",
+    "team.deleted",
+    "tenant.changed",
+    "tenant.created",
+    "tenant.deleted",
+    "tenant.deletion_failed",
+    "tenant.deletion_started",
+    "user.changed",
+    "user.created",
+    "user.deleted",
+    "user.password_changed",
+    "user.password_link_sent",
+    "user.password_reset",
+    "user.roles_changed",
+    "user.second_factor_removed",
+    "user.sessions_ended",
+    "users.listed",
     "view.changed",
     "view.created",
     "view.deleted",
@@ -97,6 +131,7 @@ class Audit:
         self._examining = asyncio.Lock()
         self._settling = asyncio.Lock()
         self._news = asyncio.Event()
+        self._actions = set(ACTIONS)
         registry = registry or Registry()
         self._written = registry.counter(
             "nexus_audit_records_total", "Records of the audit log, by action and outcome.", "action", "outcome"
@@ -196,6 +231,7 @@ class Audit:
         )
 
     def _noted(self, entry: AuditRecord) -> None:
+        self._actions.add(entry.action)
         self._written.add(1, entry.action, entry.outcome)
         self._news.set()
 
@@ -208,6 +244,11 @@ class Audit:
     def after(self, number: int, limit: int) -> list[AuditRecord]:
         """Records of every tenant by number, from the one after that. Blocks. Raises `StorageError`."""
         return self._metadata.walk_audit(number, limit)
+
+    @property
+    def actions(self) -> list[str]:
+        """What the log tells of, by name."""
+        return sorted(self._actions)
 
     @property
     def newest(self) -> int:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import re
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +13,7 @@ import pytest
 from nexus.errors import Overloaded, StorageError
 from nexus.security import audit as module
 from nexus.security.actor import Actor
-from nexus.security.audit import Audit
+from nexus.security.audit import ACTIONS, Audit
 from nexus.security.brake import MAX_KINDS, PERIOD, Brake, Kind
 from nexus.security.checkpoint_file import CheckpointFile
 from nexus.security.ledger import Ledger
@@ -187,3 +188,15 @@ def test_the_brake_is_bounded() -> None:
     ((kind, held),) = brake.due(PERIOD)
     assert kind.action == "audit.held_back" and held == MAX_KINDS - 1
     assert brake.due(PERIOD) == []
+
+
+def test_the_list_of_actions_is_whole() -> None:
+    """What the source records is on the list that the page offers to filter by."""
+    named: set[str] = set()
+    for file in (Path(module.__file__).parents[1]).rglob("*.py"):
+        source = file.read_text()
+        named |= set(re.findall(r'audited="([^"]+)"', source))
+        for call in re.findall(r"(?:\.record|_note|_noted)\((.{0,160}?)\)", source, re.DOTALL):
+            named |= set(re.findall(r'"([a-z_]+\.[a-z_]+)"', call))
+    assert len(named) > 30
+    assert named <= set(ACTIONS), sorted(named - set(ACTIONS))

@@ -15,7 +15,6 @@ from starlette.responses import Response
 from nexus.errors import InvalidRequest, PermissionDenied
 from nexus.model.time import format_time, parse_time
 from nexus.security.access import ANY_TENANT
-from nexus.security.audit import ACTIONS
 from nexus.security.permissions import Permission
 from nexus.server.api.nexus_v1.schema import protection as schema
 from nexus.server.call import Call
@@ -41,7 +40,7 @@ async def list_audit(call: Call) -> Response:
     found = await asyncio.to_thread(call.services.audit.entries, wanted, limit + 1, before)
     page = found[:limit]
     following = page[-1].number if len(found) > limit else 0
-    return json_response(schema.AuditPage([_entry(record) for record in page], following, list(ACTIONS)))
+    return json_response(schema.AuditPage([_entry(record) for record in page], following, call.services.audit.actions))
 
 
 async def export_audit(call: Call) -> Response:
