@@ -31,6 +31,9 @@ from nexus.telemetry import Registry
 
 FAILURES_A_MINUTE: Final = 10
 READS_A_MINUTE: Final = 60
+LISTS_A_MINUTE: Final = 5
+"""Of lists that a page looks at again and again: of the audit log itself, of users, of keys."""
+SEARCHES_AT_A_TIME: Final = 2
 MAX_NAME: Final = 300
 MAX_OWED: Final = 1000
 RETRY_SECONDS: Final = 1.0
@@ -130,6 +133,7 @@ class Audit:
         self._removed_at = float("-inf")
         self._examining = asyncio.Lock()
         self._settling = asyncio.Lock()
+        self._searching = asyncio.Semaphore(SEARCHES_AT_A_TIME)
         self._news = asyncio.Event()
         self._actions = set(ACTIONS)
         registry = registry or Registry()
@@ -171,7 +175,8 @@ class Audit:
         self, actor: Actor, tenant: str, action: str, subject: str, details: Mapping[str, str | int], *, outcome: str = OK
     ) -> None:
         """Write down a read, or an attempt that was refused; so many a minute of a kind at most. Raises `StorageError`."""
-        limit = READS_A_MINUTE if outcome == OK else FAILURES_A_MINUTE
+        limit = LISTS_A_MINUTE if action.endswith((".listed", "audit.read")) else READS_A_MINUTE
+        limit = limit if outcome == OK else FAILURES_A_MINUTE
         if self._admitted(actor, tenant, action, outcome, limit):
             await self._write(_entry(self._now_ns(), actor, tenant, action, subject, outcome, None, None, details))
 
@@ -237,9 +242,11 @@ class Audit:
 
     # -------------------------------------------------------------------------------------------------------- reading
 
-    def entries(self, wanted: AuditFilter, limit: int, before: int = 0) -> list[AuditRecord]:
-        """Records newest first; `before` a number (0: from the newest). Blocks. Raises `StorageError`."""
-        return self._metadata.list_audit(wanted, limit=limit, before=before)
+    async def entries(self, wanted: AuditFilter, limit: int, before: int = 0) -> list[AuditRecord]:
+        """Records newest first; `before` a number (0: from the newest). Raises `StorageError`."""
+        # A text may be looked for in millions of records: others must find room to read meanwhile.
+        async with self._searching:
+            return await asyncio.to_thread(self._metadata.list_audit, wanted, limit=limit, before=before)
 
     def after(self, number: int, limit: int) -> list[AuditRecord]:
         """Records of every tenant by number, from the one after that. Blocks. Raises `StorageError`."""
