@@ -18,7 +18,7 @@ async function users({ page, world, browser }) {
   const name = `bea-${world.run}`;
   const settings = new SettingsPage(page);
   const { dialog, panel } = settings;
-  await settings.open("users");
+  await settings.open("users", `?tenant=${world.tenant}`);
   await page.getByRole("button", { name: "New user" }).click();
   await dialog.getByRole("button", { name: "Create user" }).click();
   await dialog.getByText("Give the user a name.").waitFor();
