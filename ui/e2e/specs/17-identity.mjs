@@ -9,9 +9,15 @@ import { totp } from "../totp.mjs";
 async function profileOf(page, name, password) {
   await page.goto(`${LOCAL}/login`);
   await new LoginPage(page).signIn(password, name);
-  await page.waitForURL((url) => url.pathname === "/");
+  await arrived(page);
   await new Shell(page).menu("Account", "Profile");
   await page.getByRole("heading", { name: "Second factor" }).waitFor();
+}
+
+/** Signed in, wherever one was before. */
+async function arrived(page) {
+  await page.waitForURL((url) => url.pathname !== "/login");
+  await new Shell(page).title.waitFor();
 }
 
 async function signOut(page) {
@@ -38,6 +44,7 @@ async function setUp(page) {
   const code = totp(secret);
   await field.fill(code);
   await dialog.getByRole("button", { name: "Turn on" }).click();
+  await page.getByTestId("recovery-codes").waitFor();
   const codes = await page.getByTestId("recovery-codes").getByRole("listitem").allTextContents();
   const download = page.waitForEvent("download");
   await dialog.getByRole("button", { name: "Download" }).click();
@@ -66,14 +73,14 @@ async function secondFactor({ page, world }) {
   await login.error.waitFor();
   await login.code.fill(await freshCode(page, secret, code));
   await page.getByRole("button", { name: "Continue" }).click();
-  await page.waitForURL((url) => url.pathname === "/");
+  await arrived(page);
 
   await signOut(page);
   await login.signIn(password, name);
   await page.getByRole("button", { name: "Use a recovery code" }).click();
   await login.recoveryCode.fill(codes[0]);
   await page.getByRole("button", { name: "Continue" }).click();
-  await page.waitForURL((url) => url.pathname === "/");
+  await arrived(page);
   await page.goto(`${LOCAL}/profile`);
   await page
     .getByTestId("recovery-left")
@@ -133,14 +140,14 @@ async function passkey({ page, context, world }) {
   // Alone: nothing is typed.
   await signOut(page);
   await page.getByRole("button", { name: "Sign in with a passkey" }).click();
-  await page.waitForURL((url) => url.pathname === "/");
+  await arrived(page);
 
   // After a password: the second step.
   await signOut(page);
   await login.signIn(password, name);
   await page.getByRole("heading", { name: "One more step" }).waitFor();
   await page.getByRole("button", { name: "Use a passkey" }).click();
-  await page.waitForURL((url) => url.pathname === "/");
+  await arrived(page);
 
   await page.goto(`${LOCAL}/profile`);
   await page.getByRole("button", { name: "Remove Test laptop" }).click();
