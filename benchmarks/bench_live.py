@@ -122,6 +122,8 @@ def measure_browser(load: Load) -> dict[str, float]:
         system = Nexus(folder / "nexus", PASSWORD)
         with system.server:
             time.sleep(WARM_UP_S)
+            # Without any record the page says how to send some.
+            Http(system.port, system.headers).request("POST", f"{system.api}/ingest/logs", b'{"_msg": "first"}')
             base = f"http://127.0.0.1:{system.port}"
             command = ["node", str(Path(__file__).with_name("live_browser.mjs"))]
             environment = {**os.environ, "NEXUS_URL": base, "NEXUS_PASSWORD": PASSWORD}

@@ -317,6 +317,16 @@ def render_records(rows: bytes, attributes: list[tuple[str, str | None]]) -> lis
     Nullable column. The identity is defined in `nexus-core/src/render.rs`. Raises ValueError when rows end early.
     """
 
+@final
+class Masks:
+    """Fields that somebody may not see. Usable from several threads."""
+
+    def __init__(self, fields: list[tuple[str, str]]) -> None:
+        """(kind, name) of fields: column, attribute or resource. Raises ValueError for one that cannot be masked."""
+
+    def apply(self, batch: LogBatch) -> LogBatch:
+        """The batch with `***` in the place of their values, as a store shows such records."""
+
 def render_batch(batch: LogBatch, filter: Filter | None, limit: int) -> list[tuple[int, int, bytes]]:
     """(timestamp ns, identity hash, one JSON object) of the last `limit` records that match, in the order of the batch:
     exactly as `render_records` gives them when they are stored. No filter means all."""

@@ -29,6 +29,10 @@ if TYPE_CHECKING:
     from nexus.pipeline.receivers.listener import SocketReceiver
     from nexus.pipeline.receivers.tls import Tls
     from nexus.pipeline.self_telemetry import SelfTelemetry
+    from nexus.security.audit import Audit
+    from nexus.security.forwarding import Forwarding
+    from nexus.security.ledger import Ledger
+    from nexus.security.vault import Vault
     from nexus.server.http import HttpServer
     from nexus.server.services import Services
 
@@ -77,6 +81,25 @@ def migrate(file: Path | None, *, dry_run: bool) -> int:
     return 0
 
 
+def login_link(file: Path | None, username: str) -> int:
+    """Print a link that logs a user in once. Raises `NexusError`."""
+    from nexus import components
+    from nexus.security.login import login_link as make
+
+    config = load(file=file).config
+    running = runtime.read(config.data_path)
+    if running and running.get("version") != __version__:
+        raise ConfigError(f"Nexus {running.get('version')} is running, this is {__version__}.", hint="Use the same version.")
+    metadata = components.open_metadata(config)
+    try:
+        token = make(metadata, username, time.time_ns())
+    finally:
+        metadata.close()
+    base = config.http.public_url or (running["url"] if running else f"http://{config.http.host}:{config.http.port}")
+    print(f"This link logs {username} in once, within 15 minutes:\n{base.rstrip('/')}/login#link={token}")
+    return 0
+
+
 class Process:
     """A running Nexus. Lives on one event loop, from `run` to its end."""
 
@@ -93,6 +116,10 @@ class Process:
         self._reloaders: list[Callable[[], object]] = []
         self._listeners: list[SocketReceiver] = []
         self._tls: dict[str, Tls] = {}
+        self._vault: Vault | None = None
+        self._ledger: Ledger | None = None
+        self._audit: Audit | None = None
+        self._forwarding: Forwarding | None = None
 
     def config(self) -> Config:
         """The configuration in force."""
@@ -116,6 +143,7 @@ class Process:
         with _working("opening the data directory"):
             opening = asyncio.ensure_future(asyncio.to_thread(self._open_storage))
             self._exits.push_async_callback(_close_storage, opening)
+            self._exits.push_async_callback(self._close_audit)
             # Imported while the engine opens.
             from nexus import components
             from nexus.pipeline.decode import DecodePool
@@ -161,6 +189,7 @@ class Process:
         store = components.open_store(self._config, self._registry, self.config, opened)
         try:
             metadata = opened()
+            self._vault, self._ledger = components.open_ledger(self._config, metadata)
             password = bootstrap_admin(metadata, self._config.bootstrap.admin_password, time.time_ns())
         except BaseException:
             store.close()
@@ -197,18 +226,32 @@ class Process:
             doors.append(door)
         return doors[0], doors[1]
 
+    def _opened_vault(self) -> Vault:
+        assert self._vault is not None
+        return self._vault
+
     def _services(self, store: Any, metadata: Any, pool: DecodePool, readiness: Any, addresses: Any) -> Services:
+
+        from nexus.mailing import Mailer
+        from nexus.outgoing.client import Outgoing
         from nexus.pipeline.body import Budget
         from nexus.pipeline.live import LiveHub
         from nexus.pipeline.pipelines import PipelineSets
         from nexus.pipeline.statistics import IngestStatistics
         from nexus.pipeline.topology import Topology
-        from nexus.security.accounts import Accounts
+        from nexus.security import passwords
+        from nexus.security.access import ANY_TENANT
         from nexus.security.audit import Audit
         from nexus.security.authority import Authorities
         from nexus.security.identity import Authenticator
         from nexus.security.keys import Keys
         from nexus.security.limiter import Limiter, Meter, Subjects
+        from nexus.security.login import Logins
+        from nexus.security.passkeys import Passkeys
+        from nexus.security.profiles import Profiles
+        from nexus.security.resets import Resets
+        from nexus.security.sessions import Sessions
+        from nexus.security.sso import SingleSignOn
         from nexus.security.tenants import Tenants
         from nexus.security.users import Users
         from nexus.server.deletions import Deletions
@@ -218,13 +261,51 @@ class Process:
         from nexus.server.sockets import Sockets
 
         live, sockets = LiveHub(self._registry), Sockets()
-        audit = Audit(metadata, time.time_ns)
-        accounts = Accounts(metadata, self.config, time.time_ns, audit)
+        audit = self._audit = Audit(
+            metadata, time.time_ns, self._ledger, self._registry, lambda: self._config.audit.retention
+        )
+        if targets := self._config.audit.forward:
+            from nexus.security.forwarding import Forwarding
+
+            self._forwarding = Forwarding(targets, audit, metadata, self._registry, __version__)
         authorities = Authorities(metadata)
+        vault = self._opened_vault
+        sessions = Sessions(metadata, self.config, time.time_ns, lambda: authorities.generation, authorities.forget)
+        passkeys = Passkeys(metadata, time.time_ns)
+        logins = Logins(metadata, sessions, passkeys, vault, audit, self.config, time.time_ns)
+        mailer = Mailer(lambda: self._config.smtp, self._registry)
+        resets = Resets(metadata, sessions, mailer, audit, self.config, time.time_ns)
+        profiles = Profiles(
+            metadata, sessions, logins, passkeys, resets, authorities, vault, audit, self.config, time.time_ns
+        )
         limiter = Limiter(self._registry, time.monotonic_ns, metadata.list_limits, lambda: self._config.limits.numbers)
         tenants = Tenants(metadata, self.config, time.time_ns, audit)
         keys = Keys(
             metadata, authorities, audit, time.time_ns, tenants.active, lambda name: limiter.rules.value("key", "*", name)
+        )
+        allowed = self._config.outgoing.rules()
+        outgoing = Outgoing(
+            lambda: allowed, authorities=self._config.outgoing.authorities, user_agent=f"Nexus/{__version__}"
+        )
+        users = Users(
+            metadata,
+            authorities,
+            audit,
+            time.time_ns,
+            lambda: ANY_TENANT,
+            lambda password, name: passwords.check(password, [name]),
+        )
+        sso = SingleSignOn(
+            self._config.sso.oidc,
+            outgoing,
+            metadata,
+            sessions,
+            vault,
+            users,
+            audit,
+            time.time_ns,
+            authorities.forget,
+            lambda: self._config.tenants.default,
         )
         pipelines = PipelineSets(
             metadata.get_setting,
@@ -252,9 +333,8 @@ class Process:
             topology.statistics.forget,
             lambda tenant: keys.forget(),
             lambda tenant: authorities.forget(),
-            lambda tenant: store.follow_retention(),
         )
-        removals = Removals(metadata, store, deletions, audit, time.time_ns, forget, tenants.removed)
+        removals = Removals(metadata, store, store, deletions, audit, time.time_ns, topology.settle, forget, tenants.removed)
         budget = Budget(self._config.ingest.receiving_bytes, "bodies being received")
         queries = RunningQueries()
         process_metrics(self._registry)
@@ -267,13 +347,18 @@ class Process:
             config=self.config,
             registry=self._registry,
             store=store,
-            accounts=accounts,
             authorities=authorities,
             keys=keys,
             tenants=tenants,
             authenticator=Authenticator(
-                accounts, keys, authorities, metadata, self.config, time.time_ns, active=tenants.active
+                sessions, keys, authorities, metadata, self.config, time.time_ns, logins.duty, tenants.active
             ),
+            sessions=sessions,
+            logins=logins,
+            passkeys=passkeys,
+            profiles=profiles,
+            resets=resets,
+            mailer=mailer,
             topology=topology,
             budget=budget,
             queries=queries,
@@ -286,11 +371,13 @@ class Process:
             now_ns=time.time_ns,
             metadata=metadata,
             audit=audit,
-            users=Users(metadata, authorities, audit, time.time_ns, lambda: self._config.tenants.default),
+            users=users,
             lifecycle=store,
             limiter=limiter,
             deletions=deletions,
             removals=removals,
+            outgoing=outgoing,
+            sso=sso,
             running=store.running,
         )
 
@@ -352,8 +439,8 @@ class Process:
                 await asyncio.sleep(TIDY_INTERVAL)
                 try:
                     await asyncio.to_thread(services.keys.tidy)
-                    await asyncio.to_thread(services.accounts.tidy)
                     await services.tenants.refresh()
+                    await asyncio.to_thread(services.sessions.tidy)
                 except NexusError as error:
                     log.warning("housekeeping failed: %s", error)
 
@@ -362,6 +449,9 @@ class Process:
             await asyncio.sleep(1.0)
             await asyncio.to_thread(_import_sql)
 
+        services.mailer.start()
+        self._exits.push_async_callback(services.mailer.stop)
+        self._exits.push_async_callback(services.resets.stop)
         pipelines = services.topology.pipelines
         assert pipelines is not None
         works = [
@@ -376,6 +466,9 @@ class Process:
             from nexus.pipeline.receivers.tls import watch
 
             works.append(watch(self._certificates, self._reload_certificates))
+        works.append(services.audit.run())
+        if self._forwarding:
+            works.append(self._forwarding.run())
         for work in works:
             task = asyncio.create_task(work)
             self._exits.push_async_callback(_cancelled, task)
@@ -470,6 +563,10 @@ class Process:
             log.error("some records were not stored in time; their senders were not told otherwise")
         asyncio.get_running_loop().call_later(QUERY_GRACE, services.queries.cancel_all)
         await asyncio.to_thread(services.keys.tidy)
+
+    async def _close_audit(self) -> None:
+        if self._audit is not None:
+            await self._audit.close()
 
     async def _stop_self_telemetry(self, own: SelfTelemetry) -> None:
         self._logs.detach()

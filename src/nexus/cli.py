@@ -86,6 +86,7 @@ def build() -> App:
     admin.command(create_user, "create-user")
     admin.command(list_users, "list-users")
     admin.command(grant, "grant")
+    admin.command(login_link, "login-link")
     logs = App("logs", help="Look at stored records, watch new ones, take them out.")
     logs.command(logs_search, "search")
     logs.command(logs_tail, "tail")
@@ -98,6 +99,9 @@ def build() -> App:
     secret.command(secret_rotate, "rotate")
     app.command(pipeline)
     app.command(secret)
+    audit = App("audit", help="The audit log.")
+    audit.command(audit_verify, "verify")
+    app.command(audit)
     app.command(config)
     app.command(admin)
     app.command(logs)
@@ -467,6 +471,47 @@ def secret_rotate(config: Path | None = None, *, forget: bool = False, only_forg
     from nexus import secret_command
 
     return secret_command.rotate(config, forget=forget, only_forget=only_forget)
+
+
+def audit_verify(
+    config: Path | None = None, *, all: bool = False, json: bool = False, url: str = "", token: str = ""
+) -> int:
+    """Find entries of the audit log that were removed, altered, moved, added or cut off.
+
+    Without --url it reads the data directory itself, unless Nexus runs on it: then it asks that. Exits with 1 when the
+    log is not sound.
+
+    Parameters
+    ----------
+    config
+        Configuration file.
+    all
+        Print every problem and not only the first ones.
+    json
+        Print the report as JSON.
+    url
+        Address of Nexus.
+    token
+        API key that may read the audit log of all tenants; without it NEXUS_TOKEN or NEXUS_BOOTSTRAP_TOKEN.
+    """
+    from nexus import audit_command
+
+    return audit_command.verify(config, every=all, as_json=json, url=url, token=token)
+
+
+def login_link(config: Path | None = None, *, username: str = "admin") -> int:
+    """Print a link that logs a user in once, without password and second factor. Nexus may be running.
+
+    Parameters
+    ----------
+    config
+        Configuration file.
+    username
+        Who is logged in.
+    """
+    from nexus import app
+
+    return app.login_link(config, username)
 
 
 def reset_password(config: Path | None = None, *, username: str = "admin") -> int:

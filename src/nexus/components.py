@@ -26,7 +26,9 @@ if TYPE_CHECKING:
     from nexus.config import Config
     from nexus.pipeline.receivers.listener import SocketReceiver
     from nexus.pipeline.receivers.otlp_grpc import OtlpGrpc
+    from nexus.security.ledger import Ledger
     from nexus.security.limiter import Meter
+    from nexus.security.vault import Vault
     from nexus.server.services import Services
     from nexus.storage.api import RetentionPolicy
     from nexus.storage.clickhouse.options import StoreOptions
@@ -129,6 +131,19 @@ def metadata_state(config: Config) -> DatabaseState:
     from nexus.storage.metadata.sqlite import inspect
 
     return inspect(config.data_path)
+
+
+def open_ledger(config: Config, metadata: MetadataStore, *, beside: bool = False) -> tuple[Vault, Ledger]:
+    """The keys of this installation and its audit log, ready to be written. `beside` a running Nexus nothing is signed: that
+    one does. Raises `ConfigError`, `StorageError`."""
+    from nexus.security.checkpoint_file import CheckpointFile
+    from nexus.security.ledger import Ledger
+    from nexus.security.vault import open_vault
+
+    vault = open_vault(config.key_path, metadata)
+    ledger = Ledger(metadata, time.time_ns, vault, None if beside else CheckpointFile(config.data_path))
+    ledger.start()
+    return vault, ledger
 
 
 def store_options(config: Config) -> StoreOptions:

@@ -23,9 +23,10 @@ from urllib.parse import urlsplit
 import msgspec
 from msgspec import Meta, Struct
 
-from nexus.errors import ConfigError, InvalidRequest
+from nexus.errors import ConfigError, InvalidRequest, TargetRefused
 from nexus.model.tenant import DEFAULT_TENANT, parse_tenant
 from nexus.model.units import Duration, Size
+from nexus.outgoing.targets import PORTS, Rules, parse_target, rules
 from nexus.secret_values import CONTEXT, holds_secrets, open_secrets, secret_hint, secrets_in
 from nexus.security.limits import check_limit
 from nexus.security.vault import FILE as KEY_FILE
@@ -79,6 +80,8 @@ class HttpTlsConfig(TlsConfig, forbid_unknown_fields=True, frozen=True):
             "records, so that browsers go without."
         ),
     ] = "all"
+
+
 class Masked(Struct, frozen=True):
     """Base of what holds secrets: its `repr`, which may end in a log, shows none."""
 
@@ -302,7 +305,7 @@ class StorageConfig(Struct, forbid_unknown_fields=True, frozen=True):
     ] = Size(0)
 
 
-class MetadataConfig(Struct, forbid_unknown_fields=True, frozen=True):
+class MetadataConfig(Masked, forbid_unknown_fields=True, frozen=True):
     """Where users, roles, keys, tenants, settings and the audit log are kept."""
 
     url: Annotated[
@@ -438,6 +441,35 @@ class ForwardConfig(ListenerConfig, forbid_unknown_fields=True, frozen=True, kw_
             raise ValueError("`max_message_bytes` lies between 1KiB and 256MiB")
 
 
+class SmtpConfig(Masked, forbid_unknown_fields=True, frozen=True):
+    """The server by which mail to users goes: links to new passwords, and what happens to their account."""
+
+    host: Annotated[str, Meta(description="Name of the server; empty sends no mail.", extra=RELOADS)] = ""
+    port: Annotated[Port, Meta(description="Port: mostly 587 for starttls, 465 for tls.", extra=RELOADS)] = 587
+    tls: Annotated[
+        Literal["starttls", "tls", "off"],
+        Meta(
+            description="`starttls`: TLS is turned on before anything is said; `tls`: from the first byte; `off`: none, for a "
+            "server on this machine.",
+            extra=RELOADS,
+        ),
+    ] = "starttls"
+    authorities: Annotated[
+        str,
+        Meta(description="File (PEM) with authorities trusted besides those of the system.", extra=RELOADS),
+    ] = ""
+    username: Annotated[str, Meta(description="User name there; empty logs in as nobody.", extra=RELOADS)] = ""
+    password: Annotated[str, Meta(description="Password there.", extra={**RELOADS, **SECRET})] = ""
+    sender: Annotated[str, Meta(description="Address that mails come from, such as nexus@example.com.", extra=RELOADS)] = ""
+
+    def __post_init__(self) -> None:
+        """Check what a single value does not show."""
+        if self.host and not re.fullmatch(r"[^@\r\n]*[^@\s]+@[^@\s]+", self.sender):
+            raise ValueError("mails need a `sender`, an address such as nexus@example.com")
+        if self.password and self.tls == "off":
+            raise ValueError("a `password` is not sent without TLS; write tls: starttls")
+
+
 class SecurityConfig(Struct, forbid_unknown_fields=True, frozen=True):
     """Keys and how people are let in."""
 
@@ -449,6 +481,191 @@ class SecurityConfig(Struct, forbid_unknown_fields=True, frozen=True):
             "use. Keep a copy of it apart from the data."
         ),
     ] = ""
+    password_login: Annotated[
+        bool,
+        Meta(
+            description="May users log in with a password? Off: by single sign-on and passkeys only, and with the link that "
+            "`nexus admin login-link` prints.",
+            extra=RELOADS,
+        ),
+    ] = True
+    second_factor: Annotated[
+        Literal["off", "optional", "required_for_admins", "required"],
+        Meta(
+            description="Second factors of those who log in with a password: `off`: none can be added, who has one is still "
+            "asked for it; `optional`; required of whoever is an administrator somewhere, or of everybody: they can do "
+            "nothing else before they have added one.",
+            extra=RELOADS,
+        ),
+    ] = "optional"
+
+
+class OutgoingConfig(Struct, forbid_unknown_fields=True, frozen=True):
+    """Requests to addresses that users or this configuration name: providers of single sign-on, webhooks."""
+
+    allow: Annotated[
+        list[str],
+        Meta(
+            description="Networks (`10.0.0.0/8`), hosts (`idp.corp.example`) and domains (`.corp.example`) that are asked "
+            "though they are not public addresses, on any port and by plain http, too. Without it only public addresses are."
+        ),
+    ] = []
+    ports: Annotated[list[Port], Meta(description="Ports that are asked on what `allow` does not name.")] = msgspec.field(
+        default_factory=lambda: list(PORTS)
+    )
+    authorities: Annotated[
+        str, Meta(description="File (PEM) with certificate authorities that are trusted besides those of the system.")
+    ] = ""
+
+    def __post_init__(self) -> None:
+        """Check what a single value does not show."""
+        self.rules()
+
+    def rules(self) -> Rules:
+        """What is allowed, as the client of `nexus.outgoing` takes it. Raises `ValueError`."""
+        return rules(self.allow, self.ports)
+
+
+class RoleIn(Struct, forbid_unknown_fields=True, frozen=True):
+    """A role in a tenant."""
+
+    role: Annotated[str, Meta(min_length=1, description="Name of the role.")]
+    tenant: Annotated[str, Meta(description="The tenant; `*` is every one.")] = "*"
+
+    def __post_init__(self) -> None:
+        """Check the name of the tenant."""
+        if self.tenant != "*":
+            try:
+                parse_tenant(self.tenant)
+            except InvalidRequest as error:
+                raise ValueError(f"`tenant`: {error.message}") from error
+
+
+class GroupRole(RoleIn, forbid_unknown_fields=True, frozen=True, kw_only=True):
+    """What a group of the provider stands for."""
+
+    group: Annotated[str, Meta(min_length=1, description="The group, as the provider calls it.")]
+
+
+class OidcConfig(Masked, forbid_unknown_fields=True, frozen=True):
+    """A provider of OpenID Connect, at which users log in."""
+
+    id: Annotated[
+        str,
+        Meta(
+            pattern=r"^[a-z0-9][a-z0-9-]{0,31}$", description="Short name, part of the addresses that the provider is told."
+        ),
+    ]
+    issuer: Annotated[str, Meta(description="The provider's issuer, exactly as it writes it.")]
+    client_id: Annotated[str, Meta(min_length=1, description="How the provider knows Nexus.")]
+    client_secret: Annotated[
+        str, Meta(description="The secret that goes with it; empty for a public client.", extra=SECRET)
+    ] = ""
+    name: Annotated[str, Meta(description="What the button of the login page says; empty is the id.")] = ""
+    scopes: Annotated[list[str], Meta(description="What is asked for besides `openid`.")] = msgspec.field(
+        default_factory=lambda: ["profile", "email"]
+    )
+    username_claim: Annotated[str, Meta(description="Claim with the name of the user.")] = "preferred_username"
+    name_claim: Annotated[str, Meta(description="Claim with the name that is shown.")] = "name"
+    email_claim: Annotated[str, Meta(description="Claim with the e-mail address.")] = "email"
+    groups_claim: Annotated[
+        str, Meta(description="Claim with the groups, a list; `realm_access.roles` is one within another.")
+    ] = "groups"
+    roles: Annotated[list[GroupRole], Meta(description="Roles by group; applied at every login.")] = []
+    default_roles: Annotated[list[RoleIn], Meta(description="Roles of everybody who logs in here.")] = []
+    auto_create: Annotated[
+        bool, Meta(description="Make a user at the first login, when he has a role by then; off: only users that are there.")
+    ] = True
+    email_domains: Annotated[
+        list[str], Meta(description="Domains of e-mail addresses that are let in; empty lets every one in.")
+    ] = []
+    require_verified_email: Annotated[
+        bool,
+        Meta(description="Believe an e-mail address only when the provider says `email_verified`; some never do."),
+    ] = True
+    link_scim: Annotated[
+        Literal["off", "external_id", "user_name"],
+        Meta(
+            description="Which users made by SCIM log in here: none, those whose externalId is the claim "
+            "`external_id_claim`, or also those whose userName is the claim `username_claim`."
+        ),
+    ] = "off"
+    external_id_claim: Annotated[str, Meta(description="Claim that equals SCIM's externalId.")] = "sub"
+    clock_skew: Annotated[Duration, Meta(description="How much the provider's clock may differ.")] = Duration(60)
+
+    def __post_init__(self) -> None:
+        """Check what a single value does not show."""
+        try:
+            target = parse_target(self.issuer)
+        except TargetRefused as error:
+            raise ValueError(f"`issuer`: {error.message}") from error
+        if "?" in target.rest or "#" in self.issuer:
+            raise ValueError("`issuer` has neither a query nor a fragment")
+        if not 0 <= self.clock_skew <= 600:
+            raise ValueError("`clock_skew` lies between 0s and 10m")
+
+
+class SsoConfig(Struct, forbid_unknown_fields=True, frozen=True):
+    """Single sign-on; see the guide."""
+
+    oidc: Annotated[list[OidcConfig], Meta(description="Providers of OpenID Connect.")] = []
+
+    def __post_init__(self) -> None:
+        """Check what a single provider does not show."""
+        ids = [provider.id for provider in self.oidc]
+        if len(set(ids)) < len(ids):
+            raise ValueError("two providers have the same `id`")
+
+
+class AuditForward(Masked, forbid_unknown_fields=True, frozen=True, kw_only=True):
+    """Somewhere that the entries of the audit log go as they are written, in order, each at least once."""
+
+    type: Annotated[Literal["otlp", "syslog"], Meta(description="OTLP/HTTP logs as JSON, or RFC 5424 messages.")]
+    url: Annotated[
+        str,
+        Meta(
+            description="Where to: udp://host:514, tcp://host:601, tls://host:6514 for syslog; the whole address for OTLP: "
+            "https://host:4318/v1/logs."
+        ),
+    ]
+    headers: Annotated[
+        dict[str, str], Meta(description="Headers of OTLP requests, such as Authorization.", extra=SECRET)
+    ] = {}
+    ca: Annotated[
+        str,
+        Meta(description="File with the authorities (PEM) that the receiver's certificate is from; empty: the system's."),
+    ] = ""
+    certificate: Annotated[
+        str, Meta(description="File with the certificate (PEM) shown to the receiver; empty is none.")
+    ] = ""
+    key: Annotated[str, Meta(description="File with its key (PEM); empty when it is in the same file.")] = ""
+
+    def __post_init__(self) -> None:
+        """Check what a single value does not show."""
+        parts = urlsplit(self.url)
+        schemes = ("udp", "tcp", "tls") if self.type == "syslog" else ("http", "https")
+        try:
+            named = bool(parts.hostname) and (self.type == "otlp" or bool(parts.port))
+        except ValueError:
+            named = False
+        if parts.scheme not in schemes or not named:
+            example = "tls://collector:6514" if self.type == "syslog" else "https://collector:4318/v1/logs"
+            raise ValueError(f"`url` of type {self.type} is written like {example}")
+        if parts.username or parts.password:
+            raise ValueError("`url` holds no credentials; write them into `headers`")
+        if parts.scheme not in ("tls", "https") and (self.ca or self.certificate or self.key):
+            raise ValueError(f"{parts.scheme} has no certificates; use {'tls' if self.type == 'syslog' else 'https'}")
+        if self.headers and self.type == "syslog":
+            raise ValueError("syslog has no `headers`")
+
+
+class AuditConfig(Struct, forbid_unknown_fields=True, frozen=True):
+    """The audit log."""
+
+    retention: Annotated[
+        Duration, Meta(description="How long its entries are kept; 0 keeps them for ever.", extra=RELOADS)
+    ] = Duration(400 * 86400)
+    forward: Annotated[list[AuditForward], Meta(description="Where entries go besides.")] = []
 
 
 class ReceiversConfig(Struct, forbid_unknown_fields=True, frozen=True):
@@ -486,8 +703,12 @@ class Config(Masked, forbid_unknown_fields=True, frozen=True):
     limits: LimitsConfig = LimitsConfig()
     storage: StorageConfig = StorageConfig()
     session: SessionConfig = SessionConfig()
+    outgoing: OutgoingConfig = OutgoingConfig()
+    sso: SsoConfig = SsoConfig()
     metadata: MetadataConfig = MetadataConfig()
     security: SecurityConfig = SecurityConfig()
+    audit: AuditConfig = AuditConfig()
+    smtp: SmtpConfig = SmtpConfig()
     receivers: ReceiversConfig = ReceiversConfig()
 
     @property
@@ -803,7 +1024,9 @@ def _from_text(option: Option, text: str) -> Any:
     if kind is int and re.fullmatch(r"-?\d+", stripped):
         return int(stripped)
     if get_origin(kind) is list:
-        return [part.strip() for part in stripped.split(",") if part.strip()]
+        parts = [part.strip() for part in stripped.split(",") if part.strip()]
+        numbers = kind_of(get_args(kind)[0]) is int
+        return [int(part) if numbers and part.isdecimal() else part for part in parts]
     return text if option.secret else stripped
 
 

@@ -2,7 +2,8 @@
 
     NexusError
     ├── InvalidRequest          400  the request is wrong
-    │   └── QuerySyntaxError    400  ... at a place in the query text
+    │   ├── QuerySyntaxError    400  ... at a place in the query text
+    │   └── TargetRefused       400  ... it names an address that Nexus does not ask
     ├── Unauthenticated         401  no credentials, or wrong ones
     ├── PermissionDenied        403  known, but not allowed
     │   ├── TenantDeleted       403  ... because the tenant is being removed
@@ -19,8 +20,9 @@
     ├── Unavailable             503  not now: `retry_after` says when
     │   ├── Overloaded          503  a bounded queue is full, or the process is draining
     │   ├── DiskFull            503  writing stopped; reading goes on
-    │   └── StorageError        503  the engine failed
-    │       └── SealBroken      503  what was stored sealed cannot be opened
+    │   ├── StorageError        503  the engine failed
+    │   │   └── SealBroken      503  what was stored sealed cannot be opened
+    │   └── TargetFailed        503  a server that Nexus asked did not answer as it should
     └── ConfigError                  the configuration is wrong; never reaches a client
 
 A message is one sentence saying what was attempted and what is wrong; `hint` is the next step. Both are shown to users,
@@ -68,6 +70,12 @@ class QuerySyntaxError(InvalidRequest):
         self.length = length
 
 
+class TargetRefused(InvalidRequest):
+    """An address that Nexus was told to ask is not one that it asks: see `nexus.outgoing.targets`."""
+
+    code = "target_refused"
+
+
 class Unauthenticated(NexusError):
     """No credentials, or none that are valid."""
 
@@ -76,10 +84,11 @@ class Unauthenticated(NexusError):
 
 
 class PermissionDenied(NexusError):
-    """The caller is known and may not do this."""
+    """The caller is known and may not do this; `by` is who it was, where that is known."""
 
     code = "permission_denied"
     http_status = 403
+    by: object = None
 
 
 class TenantDeleted(PermissionDenied):
@@ -217,6 +226,12 @@ class StorageError(Unavailable):
     """The storage engine failed to do what it was asked."""
 
     code = "storage_error"
+
+
+class TargetFailed(Unavailable):
+    """A server that Nexus asked was not there, or its answer was none."""
+
+    code = "target_failed"
 
 
 class SealBroken(StorageError):

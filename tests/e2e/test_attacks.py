@@ -74,9 +74,9 @@ def test_no_request_hides_in_another(nexus: NexusProcess, payload: bytes) -> Non
 def test_headers_after_a_body_are_none(nexus: NexusProcess) -> None:
     for trailer in (KEY, b"Cookie: nexus_session=x\r\n", b"Host: evil.example\r\n"):
         head = b"POST /api/nexus/v1/ingest/logs HTTP/1.1\r\nHost: localhost\r\nTransfer-Encoding: chunked\r\n\r\n"
-        received = exchange(nexus, head + b'b\r\n{"_msg":"x"}\r\n0\r\n' + trailer + b"\r\n")
+        received = exchange(nexus, head + b'c\r\n{"_msg":"x"}\r\n0\r\n' + trailer + b"\r\n")
         assert statuses(received) == [401], received
-    received = exchange(nexus, HEAD + b'Transfer-Encoding: chunked\r\n\r\nc\r\n{"_msg":"x"}\n\r\n0\r\nA: b\r\n\r\n')
+    received = exchange(nexus, HEAD + b'Transfer-Encoding: chunked\r\n\r\nd\r\n{"_msg":"x"}\n\r\n0\r\nA: b\r\n\r\n')
     assert statuses(received) == [200], received
 
 

@@ -17,6 +17,7 @@ pub mod json;
 pub mod limits;
 pub mod live;
 pub mod logql;
+pub mod mask;
 pub mod native;
 pub mod otlp;
 pub mod process;

@@ -39,7 +39,7 @@ mod _native {
     #[pymodule_export]
     use crate::process::{Pipelines, Processed, Traced};
     #[pymodule_export]
-    use crate::select::{Filter, render_batch};
+    use crate::select::{Filter, Masks, render_batch};
     #[pymodule_export]
     use crate::sockets::{ForwardStream, SyslogFramer, decode_forward, decode_syslog};
     #[pymodule_export]

@@ -4,7 +4,9 @@ use crate::batch::LogBatch;
 use crate::error::detached;
 use nexus_core::batch::LogBatch as Batch;
 use nexus_core::live;
+use nexus_core::mask::Masks as CoreMasks;
 use nexus_core::select::Filter as CoreFilter;
+use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
 use pyo3::types::PyBytes;
 use std::convert::Infallible;
@@ -52,6 +54,29 @@ impl Filter {
             })
         })?;
         Ok((LogBatch { inner: matching }, LogBatch { inner: others }))
+    }
+}
+
+/// Fields that somebody may not see, ready to be masked in batches.
+#[pyclass(frozen, module = "nexus._native")]
+pub struct Masks {
+    inner: CoreMasks,
+}
+
+#[pymethods]
+impl Masks {
+    /// From (kind, name) of fields. Raises ValueError for one that cannot be masked.
+    #[new]
+    #[allow(clippy::needless_pass_by_value)] // Arguments are extracted by value.
+    fn new(fields: Vec<(String, String)>) -> PyResult<Self> {
+        let fields = fields.iter().map(|(kind, name)| (&kind[..], &name[..]));
+        CoreMasks::new(fields).map(|inner| Self { inner }).map_err(|error| PyValueError::new_err(error.to_string()))
+    }
+
+    /// The batch as it is seen.
+    fn apply(&self, py: Python<'_>, batch: &LogBatch) -> PyResult<LogBatch> {
+        let masked = detached(py, || Ok::<_, Infallible>(self.inner.apply(&batch.inner)))?;
+        Ok(LogBatch { inner: Arc::new(masked) })
     }
 }
 

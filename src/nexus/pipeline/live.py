@@ -15,9 +15,9 @@ from collections import deque
 from collections.abc import Callable
 from typing import Any, Final, NamedTuple
 
-from nexus._native import Filter, LogBatch, render_batch
+from nexus._native import Filter, LogBatch, Masks, render_batch
 from nexus.query.encode import encode_predicate
-from nexus.query.plan import And, Scoped, Search
+from nexus.query.plan import All, And, Predicate, Scoped, Search
 from nexus.telemetry import Registry
 
 MAX_RECORDS: Final = 10_000
@@ -44,12 +44,46 @@ class LiveRecord(NamedTuple):
         return f"{self.timestamp}-{self.hash:016x}"
 
 
-def filter_of(scoped: Scoped) -> Filter:
-    """The filter of a scoped `Search`: its row policy and its predicate. Raises ValueError for one that no filter can be."""
+class LiveFilter:
+    """What of a batch somebody sees who follows a query: records of his row policy that match, with masked values masked."""
+
+    def __init__(self, scoped: Scoped, where: Predicate) -> None:
+        """`where` is the query's own predicate. Raises ValueError for one that no filter can be."""
+        self.restricted = scoped.restricted
+        self._policy: Filter | None = None
+        self._masks: Masks | None = None
+        if not scoped.masked:
+            self._filter = Filter(encode_predicate(And((scoped.policy, where))))
+            return
+        # The policy is about the records themselves, the query about what is shown of them.
+        self._filter = Filter(encode_predicate(where))
+        self._masks = Masks(sorted((field.kind.value, field.name) for field in scoped.masked))
+        if not isinstance(scoped.policy, All):
+            self._policy = Filter(encode_predicate(scoped.policy))
+
+    def seen(self, batch: LogBatch) -> LogBatch:
+        """What there is to see of a batch, whatever the query. Pure, for any thread."""
+        if self._policy is not None:
+            batch = taken(batch, self._policy.matches(batch))
+        return batch if self._masks is None else self._masks.apply(batch)
+
+    def matches(self, batch: LogBatch) -> bytes:
+        """One byte a record of what `seen` gave: 1 when it matches. Pure, for any thread."""
+        return self._filter.matches(batch)
+
+
+def taken(batch: LogBatch, mask: bytes) -> LogBatch:
+    """The records that a mask marks."""
+    return batch if mask.count(1) == len(mask) else batch.take(mask)
+
+
+def filter_of(scoped: Scoped) -> LiveFilter:
+    """What a scoped `Search` shows of live records: its row policy, its masks and its predicate are in it. Raises ValueError
+    for one that no filter can be."""
     plan = scoped.plan
     if not isinstance(plan, Search):
         raise TypeError(f"{type(plan).__name__} has no records to follow")
-    return Filter(encode_predicate(And((scoped.policy, plan.scan.where))))
+    return LiveFilter(scoped, plan.scan.where)
 
 
 class Subscription:
@@ -59,7 +93,7 @@ class Subscription:
         self,
         hub: LiveHub,
         tenant: str,
-        filter: Filter,
+        filter: LiveFilter,
         *,
         rate: float,
         max_records: int,
@@ -135,11 +169,12 @@ class Subscription:
 
     def find(self, batch: LogBatch, limit: int) -> tuple[int, list[LiveRecord]]:
         """How many records of a batch match, and the last `limit` of them. Pure, for any thread."""
+        batch = self.filter.seen(batch)
         mask = self.filter.matches(batch)
         matching = mask.count(1)
         if not matching or limit <= 0:
             return matching, []
-        found = batch if matching == len(mask) else batch.take(mask)
+        found = taken(batch, mask)
         # More than the buffer holds needs no rendering.
         fitting = 2 * self._max_bytes * matching // max(found.num_bytes, 1)
         lines = render_batch(found, None, max(min(limit, self._max_records, fitting), 1))
@@ -199,7 +234,7 @@ class LiveHub:
     def subscribe(
         self,
         tenant: str,
-        filter: Filter,
+        filter: LiveFilter,
         *,
         rate: float = 2000,
         max_records: int = MAX_RECORDS,
@@ -208,8 +243,8 @@ class LiveHub:
     ) -> Subscription:
         """Follow records of a tenant that are stored from now on. Close it in the end.
 
-        `filter` comes from `filter_of`, so that the row policy is in it. `rate` is the most records a second; `notify` is
-        called when there is something to take.
+        `filter` comes from `filter_of`, so that row policy and masks are in it. `rate` is the most records a second;
+        `notify` is called when there is something to take.
         """
         subscription = Subscription(
             self, tenant, filter, rate=rate, max_records=max_records, max_bytes=max_bytes, notify=notify
@@ -235,11 +270,11 @@ class LiveHub:
         followed.pending.append(batch)
         followed.pending_bytes += batch.num_bytes
         while followed.pending_bytes > MAX_PENDING_BYTES and len(followed.pending) > 1:
-            # Nobody has looked what of it matches; all of it may have.
+            # Nobody has looked what of it matches; all of it may have. How many those are is not for everybody to know.
             lost = followed.pending.popleft()
             followed.pending_bytes -= lost.num_bytes
             for subscription in followed.subscriptions:
-                subscription.lose(lost.num_rows)
+                subscription.lose(1 if subscription.filter.restricted else lost.num_rows)
         if followed.worker is None:
             followed.worker = asyncio.create_task(self._work(followed))
 

@@ -23,6 +23,7 @@ from nexus.query.plan import (
     Exists,
     Field,
     FieldKind,
+    LogScan,
     Matches,
     Not,
     OfResources,
@@ -74,17 +75,13 @@ def hides(masked: frozenset[Field], field: Field) -> bool:
     return field in masked
 
 
-def asked(plan: Plan, masked: frozenset[Field]) -> Field | None:
-    """The first masked field whose value some condition of a plan asks for; None when no condition does."""
-    return next((field for where in _conditions(plan) for field in _asked(where, masked)), None)
+def asked(where: Predicate, masked: frozenset[Field]) -> Field | None:
+    """The first masked field whose value a condition asks for; None when there is none."""
+    return next(_asked(where, masked), None)
 
 
-def mentioned(predicate: Predicate, masked: frozenset[Field]) -> Field | None:
-    """The first masked field that a condition names, even for whether a record has it; None when there is none."""
-    return next((field for field in _named(predicate) if hides(masked, field)), None)
-
-
-def _conditions(plan: Plan) -> Iterator[Predicate]:
+def conditions(plan: Plan) -> Iterator[Predicate]:
+    """The conditions of a plan."""
     match plan:
         case Profile(selection, baseline) | Contrast(selection, baseline):
             yield from (selection.where, baseline.where)
@@ -94,9 +91,9 @@ def _conditions(plan: Plan) -> Iterator[Predicate]:
                 if isinstance(level.key, Matches):
                     yield from level.key.predicates
         case _:
-            scan = getattr(plan, "scan", None)
-            if scan is not None:
-                yield scan.where
+            found: LogScan | None = getattr(plan, "scan", None)
+            if found is not None:
+                yield found.where
 
 
 def _asked(predicate: Predicate, masked: frozenset[Field]) -> Iterator[Field]:

@@ -6,6 +6,8 @@ comes out of here, so no path to the data can forget them.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from nexus.errors import InvalidRequest, MaskedField
 from nexus.query import masks
 from nexus.query.fields import name_of
@@ -32,8 +34,8 @@ def scope(
     if not query_id:
         raise InvalidRequest("the query has no id.")
     hidden = masks.complete(masked) if masked else masked
-    if hidden and (field := masks.asked(plan, hidden)) is not None:
-        raise _refused(field)
+    if hidden:
+        check_conditions(masks.conditions(plan), hidden)
     return Scoped(
         plan=plan,
         tenant=tenant,
@@ -42,6 +44,13 @@ def scope(
         query_id=query_id,
         masked=hidden,
     )
+
+
+def check_conditions(conditions: Iterable[Predicate], hidden: frozenset[Field]) -> None:
+    """Refuse conditions that ask for values of hidden fields (which are complete). Raises `MaskedField`."""
+    for where in conditions:
+        if (field := masks.asked(where, hidden)) is not None:
+            raise _refused(field)
 
 
 def _refused(field: Field) -> MaskedField:

@@ -17,6 +17,7 @@ from functools import lru_cache
 from typing import Final
 
 from nexus.errors import InvalidRequest, NexusError
+from nexus.query import masks
 from nexus.query.fields import resolve
 from nexus.query.logs import lower, parse
 from nexus.query.plan import All, Field, Or, Predicate
@@ -206,8 +207,10 @@ def lower_policy(text: str) -> Predicate | None:
 
 
 def masked_fields(names: tuple[str, ...]) -> frozenset[Field]:
-    """Fields by their names in the search language. Raises `InvalidRequest`."""
-    return frozenset(resolve(name) for name in names)
+    """Fields by their names in the search language. Raises `InvalidRequest`, also for those that cannot be masked."""
+    fields = frozenset(resolve(name) for name in names)
+    masks.complete(fields)
+    return fields
 
 
 def _of_signals(authority: Authority, signals: tuple[str, ...]) -> Authority:

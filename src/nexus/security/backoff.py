@@ -1,7 +1,7 @@
 """Waiting after failed logins: pure bookkeeping, the clock is handed in.
 
-After three failures every further one doubles the wait, up to a longest one; a quarter of an hour without a failure
-forgets. The table is bounded: the entry that failed longest ago makes room.
+After three failures, or as many as it is told, every further one doubles the wait, up to a longest one; a quarter of
+an hour without a failure forgets. The table is bounded: the entry that failed longest ago makes room.
 """
 
 from __future__ import annotations
@@ -24,9 +24,10 @@ class _Failures:
 class Backoff:
     """Failed attempts by name; seconds from any monotonic clock."""
 
-    def __init__(self, longest_wait: float) -> None:
-        """Start without failures. `longest_wait` is in seconds."""
+    def __init__(self, longest_wait: float, free_attempts: int = FREE_ATTEMPTS) -> None:
+        """Start without failures. `longest_wait` is in seconds; the first wait comes after `free_attempts` failures."""
         self._longest_wait = longest_wait
+        self._free_attempts = free_attempts
         self._entries: OrderedDict[str, _Failures] = OrderedDict()
 
     def __len__(self) -> int:
@@ -51,7 +52,7 @@ class Backoff:
     def wait(self, name: str, now: float) -> float:
         """Seconds until the name may try again, 0 when now."""
         entry = self._entries.get(name)
-        if entry is None or entry.count < FREE_ATTEMPTS or now - entry.last > FORGET_AFTER:
+        if entry is None or entry.count < self._free_attempts or now - entry.last > FORGET_AFTER:
             return 0.0
-        pause = min(2.0 ** (entry.count - FREE_ATTEMPTS), self._longest_wait)
+        pause = min(2.0 ** min(entry.count - self._free_attempts, 64), self._longest_wait)
         return max(0.0, entry.last + pause - now)

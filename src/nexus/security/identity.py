@@ -27,6 +27,8 @@ from nexus.security.permissions import SYSTEM, Permission
 from nexus.storage.metadata.api import ApiKey, MetadataStore, Session, User
 
 SESSION_COOKIE: Final = "nexus_session"
+HOST_COOKIE: Final = "__Host-nexus_session"
+"""The same where there is TLS."""
 COOKIE_GUARD: Final = "x-nexus-request"
 """Header that scripts of the same site can send and forms of another one cannot."""
 TENANT_HEADER: Final = "x-scope-orgid"
@@ -161,7 +163,11 @@ class Authenticator:
         being removed.
         """
         principal, fresh = await self._authenticate(headers)
-        return self._admit(principal, headers, permission, own, fresh)
+        try:
+            return self._admit(principal, headers, permission, own, fresh)
+        except PermissionDenied as error:
+            error.by = principal
+            raise
 
     async def again(self, before: Entry, headers: Mapping[str, str], permission: Permission) -> Entry:
         """The same for a conversation that goes on: what counts now. Raises as `enter` does."""
@@ -331,9 +337,10 @@ def session_token(headers: Mapping[str, str]) -> str:
     if SESSION_COOKIE not in text or len(text) > 2 * MAX_CREDENTIAL:
         return ""
     try:
-        morsel = SimpleCookie(text).get(SESSION_COOKIE)
+        found = SimpleCookie(text)
     except CookieError:
         return ""
+    morsel = found.get(HOST_COOKIE) or found.get(SESSION_COOKIE)
     return morsel.value if morsel else ""
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 import hmac
 import secrets
+import unicodedata
 from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
@@ -58,9 +59,19 @@ def _hasher() -> PasswordHasher:
     return PasswordHasher(time_cost=2, memory_cost=19_456, parallelism=1)
 
 
+def normalised(password: str) -> str:
+    """The password as it is hashed and counted: NFKC, so that it does not matter how a keyboard puts letters together."""
+    return unicodedata.normalize("NFKC", password)
+
+
 def hash_password(password: str) -> str:
     """The argon2id hash in PHC form. Takes tens of milliseconds: call it in a thread."""
-    return _hasher().hash(password)
+    return _hasher().hash(normalised(password))
+
+
+def outdated(stored: str) -> bool:
+    """Was the hash made with other parameters than those of today?"""
+    return _hasher().check_needs_rehash(stored)
 
 
 # The hash of a password nobody has, made with the parameters above: what an unknown user's password is compared with,
@@ -72,8 +83,12 @@ def verify_password(stored: str | None, password: str) -> bool:
     """Does the password belong to the hash? None (no such user) takes as long and is false. Call it in a thread."""
     from argon2.exceptions import InvalidHashError, VerificationError
 
-    try:
-        matches = _hasher().verify(stored or _NOBODY, password)
-    except (VerificationError, InvalidHashError):
-        return False
-    return matches and stored is not None
+    found = False
+    # Hashes of earlier versions are of passwords that were not normalised.
+    for spelling in dict.fromkeys((normalised(password), password)):
+        try:
+            _hasher().verify(stored or _NOBODY, spelling.encode("utf-8", "surrogatepass"))
+            found = True
+        except (VerificationError, InvalidHashError):
+            continue
+    return found and stored is not None

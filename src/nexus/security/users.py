@@ -7,12 +7,14 @@ Three rules hold for every change, whatever door it comes through:
 * Somebody who may do everything in every tenant is left: the last one is not removed, disabled or demoted.
 * Nobody removes or disables himself.
 
-Changes are made one after the other in this process, and count at once: sessions end, live conversations are looked at again.
+Changes are made one after the other in this process, and count at once: sessions end, live conversations are looked
+at again.
 """
 
 from __future__ import annotations
 
 import asyncio
+import logging
 import re
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -21,7 +23,7 @@ from typing import Any, Final
 
 from nexus.errors import Conflict, InvalidRequest, LimitExceeded, NexusError, NotFound, QuerySyntaxError
 from nexus.model.tenant import parse_tenant
-from nexus.security import secrets
+from nexus.security import passwords, secrets
 from nexus.security.access import ANY_TENANT, ANYTHING, Authority, Grant, Role
 from nexus.security.actor import Actor
 from nexus.security.audit import Audit
@@ -40,6 +42,7 @@ from nexus.storage.metadata.api import (
 )
 
 ADMIN: Final = "admin"
+LOCAL: Final = "local"
 MAX_USERS: Final = 10_000
 MAX_TEAMS: Final = 1_000
 MAX_ACCOUNTS: Final = 1_000
@@ -61,6 +64,8 @@ _RESOURCE: Final = re.compile(r"([a-z]+):([A-Za-z0-9_.*?-]{1,100})")
 
 RoleIn = tuple[str, str]
 """Name of a role, and the tenant in which it is had (`*`: in every one)."""
+
+log = logging.getLogger(__name__)
 
 PasswordCheck = Callable[[str, str], None]
 """Refuses a password (of the user named) that is too easy to guess. Raises `InvalidRequest`."""
@@ -203,16 +208,27 @@ class Users:
     # ------------------------------------------------------------------------------------------------------------ users
 
     async def create_user(
-        self, by: By, name: str, *, display_name: str, email: str, password: str, roles: Sequence[RoleIn]
+        self,
+        by: By,
+        name: str,
+        *,
+        display_name: str,
+        email: str,
+        password: str,
+        roles: Sequence[RoleIn],
+        source: str = LOCAL,
+        external_id: str = "",
+        disabled: bool = False,
     ) -> tuple[User, str]:
-        """Make a user; the password is returned when it was made up here, and has to be changed then."""
+        """Make a user; the password is returned when it was made up here, and has to be changed then. A user of another
+        `source` logs in there and has no password."""
         user = user_name(name)
         _text("display name", display_name)
         email = mail_address(email)
         if password:
             self._check_password(password, user)
-        made_up = "" if password else secrets.new_password()
-        hashed = await asyncio.to_thread(secrets.hash_password, password or made_up)
+        made_up = "" if password or source != LOCAL else secrets.new_password()
+        hashed = await asyncio.to_thread(secrets.hash_password, password or made_up) if password or made_up else ""
         async with self._changing:
             before = await self.directory()
             if user in before.users:
@@ -224,9 +240,11 @@ class Users:
             check_giving(by.principal.authority, before.given(bindings))
             now = self._now_ns()
             stored = User(
-                user, hashed, now, display_name=display_name, email=email, password_changed_at=now,
-                must_change_password=bool(made_up),
+                user, hashed, now, disabled, display_name, email, source, external_id,
+                password_changed_at=now if hashed else 0, must_change_password=bool(made_up),
             )  # fmt: skip
+            if external_id:
+                _unused_external(before, stored)
             await asyncio.to_thread(self._put_user, stored, bindings)
             self._authorities.forget()
         await self._note(by, "user.created", user, None, _shown_user(stored, bindings))
@@ -241,8 +259,11 @@ class Users:
         email: str | None = None,
         disabled: bool | None = None,
         roles: Sequence[RoleIn] | None = None,
+        source: str | None = None,
+        external_id: str | None = None,
     ) -> User:
-        """Change what is given; `roles` replace the user's own. A disabled user's sessions end at once."""
+        """Change what is given; `roles` replace the user's own. A disabled user's sessions end at once, and those of one
+        who is to log in elsewhere."""
         if display_name is not None:
             _text("display name", display_name)
         email = None if email is None else mail_address(email)
@@ -261,7 +282,12 @@ class Users:
                 display_name=user.display_name if display_name is None else display_name,
                 email=user.email if email is None else email,
                 disabled=user.disabled if disabled is None else disabled,
+                source=user.source if source is None else source,
+                external_id=user.external_id if external_id is None else external_id,
             )
+            moved = (changed.source, changed.external_id) != (user.source, user.external_id)
+            if moved and changed.external_id:
+                _unused_external(before, changed)
             after = with_bindings(before, "user", name, bindings)
             after = replace(after, users={**after.users, name: changed})
             check_administrators(before, after)
@@ -271,11 +297,13 @@ class Users:
                 fresh = self._metadata.get_user(name)
                 if fresh is None:
                     raise NotFound(f"there is no user {name[:100]!r}.")
-                self._put_user(
-                    replace(fresh, display_name=changed.display_name, email=changed.email, disabled=changed.disabled), ()
-                )
+                fresh = replace(
+                    fresh, display_name=changed.display_name, email=changed.email, disabled=changed.disabled,
+                    source=changed.source, external_id=changed.external_id,
+                )  # fmt: skip
+                self._put_user(fresh, ())
                 self._replace_bindings(own, bindings)
-                if changed.disabled:
+                if changed.disabled or moved:
                     self._metadata.delete_sessions(name)
 
             await asyncio.to_thread(write)
@@ -362,9 +390,19 @@ class Users:
     # ------------------------------------------------------------------------------------------------------------ teams
 
     async def put_team(
-        self, by: By, id: str, *, name: str, description: str, members: Sequence[str], roles: Sequence[RoleIn]
+        self,
+        by: By,
+        id: str,
+        *,
+        name: str,
+        description: str,
+        members: Sequence[str],
+        roles: Sequence[RoleIn] | None,
+        source: str = LOCAL,
+        external_id: str = "",
     ) -> Team:
-        """Make a team (`id` empty) or replace one."""
+        """Make a team (`id` empty) or replace one; without `roles` it keeps its own. Name and members of a team of another
+        `source` are changed from there only."""
         name = _name("a team", name)
         _text("description", description, MAX_DESCRIPTION)
         async with self._changing:
@@ -378,13 +416,15 @@ class Users:
             for member in wanted:
                 if member not in before.users:
                     raise InvalidRequest(f"there is no user {member[:100]!r} to be a member.")
-            if old is not None and old.source != "local" and (old.name, old.members) != (name, wanted):
+            if old is not None and old.source not in (LOCAL, source) and (old.name, old.members) != (name, wanted):
                 raise Conflict(f"the team comes from {old.source}: its name and members are changed there.")
-            team = Team(id or secrets.new_id(), name, description, wanted, self._now_ns())
+            team = Team(id or secrets.new_id(), name, description, wanted, self._now_ns(), source, external_id)
             if old is not None:
                 team = replace(old, name=name, description=description, members=wanted)
+                if source != LOCAL:
+                    team = replace(team, source=source, external_id=external_id)
             own = before.bindings_of("team", team.id)
-            bindings = self._new_bindings(before, "team", team.id, roles)
+            bindings = own if roles is None else self._new_bindings(before, "team", team.id, roles)
             check_giving(by.principal.authority, before.given(bindings))
             after = with_bindings(before, "team", team.id, bindings)
             check_administrators(before, replace(after, teams={**after.teams, team.id: team}))
@@ -644,6 +684,15 @@ def _unused_mail(directory: Directory, email: str, but: str = "") -> None:
 # ---------------------------------------------------------------------------------------------------------- for the log
 
 
+def _unused_external(directory: Directory, user: User) -> None:
+    """A login elsewhere is one user's."""
+    if any(
+        (one.source, one.external_id) == (user.source, user.external_id) and one.name != user.name
+        for one in directory.users.values()
+    ):
+        raise Conflict("this login is another user's already.", hint="Remove that link first.")
+
+
 def _roles(bindings: Iterable[Binding]) -> list[str]:
     return sorted(f"{one.role} in {one.tenant}" for one in bindings)
 
@@ -653,6 +702,7 @@ def _shown_user(user: User, bindings: Iterable[Binding]) -> dict[str, Any]:
         "display_name": user.display_name,
         "email": user.email,
         "source": user.source,
+        "external_id": user.external_id,
         "disabled": user.disabled,
         "roles": _roles(bindings),
     }
@@ -684,7 +734,18 @@ def bootstrap_admin(metadata: MetadataStore, configured: str, now_ns: int) -> st
     if metadata.list_users():
         return None
     password = configured or secrets.new_password()
-    metadata.put_user(User(ADMIN, secrets.hash_password(password), now_ns, password_changed_at=now_ns))
+    weak = passwords.weakness(configured, [ADMIN]) if configured else ""
+    if weak:
+        log.warning("bootstrap.admin_password is not good enough and has to be changed at the first login: %s", weak)
+    metadata.put_user(
+        User(
+            ADMIN,
+            secrets.hash_password(password),
+            now_ns,
+            password_changed_at=now_ns,
+            must_change_password=not configured or bool(weak),
+        )
+    )
     metadata.add_binding(Binding(secrets.new_id(), "user", ADMIN, ADMIN, ANY_TENANT, now_ns))
     return None if configured else password
 
@@ -701,7 +762,7 @@ def change_password(metadata: MetadataStore, name: str, hashed: str, now_ns: int
 def reset_password(metadata: MetadataStore, name: str, now_ns: int) -> str:
     """Give a user a new password and end every session. Raises `NotFound`. Slow: hashes."""
     password = secrets.new_password()
-    change_password(metadata, user_name(name), secrets.hash_password(password), now_ns, must_change=False)
+    change_password(metadata, user_name(name), secrets.hash_password(password), now_ns, must_change=True)
     return password
 
 

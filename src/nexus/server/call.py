@@ -13,7 +13,7 @@ from msgspec import Struct
 
 from nexus.errors import InvalidRequest, PermissionDenied
 from nexus.pipeline.body import ClientGone, Receive
-from nexus.security.access import NO_ACCESS, Access
+from nexus.security.access import ANY_TENANT, NO_ACCESS, Access
 from nexus.security.actor import Actor
 from nexus.security.identity import Entry, Principal
 from nexus.security.limiter import Meter
@@ -71,6 +71,15 @@ class Call:
         if not self.access.unrestricted:
             raise PermissionDenied(
                 f"{what} concerns every record of the tenant {self.tenant}, and you do not see all of them, or not whole.",
+                hint="Ask somebody whose roles have no policy and no masked fields.",
+            )
+
+    def check_sees_all_tenants(self, what: str) -> None:
+        """Refuse what tells of records of every tenant to whom does not see them all, and whole. Raises
+        `PermissionDenied`."""
+        if not self.principal.authority.access(ANY_TENANT).unrestricted:
+            raise PermissionDenied(
+                f"{what} tell of every record, and you do not see all of them, or not whole.",
                 hint="Ask somebody whose roles have no policy and no masked fields.",
             )
 

@@ -16,21 +16,30 @@ from typing import Any, Final
 from starlette.responses import Response
 
 from nexus.config import HttpConfig
-from nexus.errors import InvalidRequest, NexusError, NotFound, Unauthenticated, Unavailable
+from nexus.errors import (
+    InvalidRequest,
+    NexusError,
+    NotFound,
+    PermissionDenied,
+    StorageError,
+    Unauthenticated,
+    Unavailable,
+)
 from nexus.pipeline.body import BodyLimits, Budget, ClientGone, Lease, read_body
 from nexus.pipeline.decode import decompress
 from nexus.pipeline.http import HttpReceiver, Reply, Request
 from nexus.pipeline.inspection import Inspection, inspecting, wanted
 from nexus.pipeline.topology import Delivery
+from nexus.security.actor import Actor
 from nexus.security.identity import COOKIE_GUARD, TENANT_HEADER, Entry, Principal, with_key
 from nexus.security.limiter import Meter
 from nexus.security.permissions import Permission
 from nexus.server.call import Call, parse_payload, query_pairs
-from nexus.server.cookies import session_cookie
+from nexus.server.cookies import session_cookie, usable_cookies
 from nexus.server.errors import Forbidden, MethodNotAllowed, error_response, json_response
 from nexus.server.http import CERTIFIED
 from nexus.server.origins import check_host, cors_headers, is_own, preflight_headers
-from nexus.server.routes import SELF, WEBSOCKET, Match, Route, Router
+from nexus.server.routes import BASE, SELF, WEBSOCKET, Match, Route, Router
 from nexus.server.services import Services
 from nexus.server.static import UI_PATHS, StaticFiles, takes_html
 from nexus.server.throttle import Throttle, class_of, limit_headers, refused
@@ -59,6 +68,7 @@ _HSTS: Final = (b"strict-transport-security", b"max-age=31536000")
 _CLOSED_POLICY: Final = (b"content-security-policy", b"default-src 'none'; frame-ancestors 'none'")
 
 _FRESH: Final = "nexus.fresh_token"
+_ENTRY: Final = "nexus.entry"
 """Place in the scope of a token that takes the place of the session's."""
 
 Send = Callable[[Any], Awaitable[None]]
@@ -131,6 +141,8 @@ class Dispatcher:
     ) -> Response:
         try:
             headers = header_map(scope)
+            if "cookie" in headers:
+                headers["cookie"] = usable_cookies(scope, headers["cookie"])
         except NexusError as error:
             return error_response(error)
         if scope["path"] == "/" and self._static is not None and "text/html" in headers.get("accept", ""):
@@ -142,8 +154,8 @@ class Dispatcher:
         if config.cors_origins and is_preflight(scope, headers) and headers["origin"] in config.cors_origins:
             return Response(status_code=204, headers=preflight_headers())
         route = match.route if isinstance(match, Match) else None
-        if (route is None or route.receiver is None) and "authorization" not in headers:
-            # A browser, as far as can be told: programs send keys.
+        if "authorization" not in headers and not (route and (route.receiver or route.path.startswith("/-/"))):
+            # A browser, as far as can be told: programs send keys, and ask for the state of the process.
             try:
                 check_host(config, headers.get("host", ""))
             except NexusError as error:
@@ -152,10 +164,9 @@ class Dispatcher:
             return await self._no_route(match, scope, headers)
         if route.receiver is not None:
             return await self._deliver(match, scope, receive, headers, held)
-        query_id = ""
+        query_id, payload, body = "", None, b""
         try:
             entry, meter = await self._enter(route, scope, headers, held)
-            payload, body = None, b""
             if route.request is not None or route.raw:
                 with Lease(self._budget) as lease:
                     body = await read_body(receive, headers, self._limits(route.raw or MAX_JSON_BODY), lease)
@@ -169,9 +180,16 @@ class Dispatcher:
                 body, send, entry.access, meter,
             )  # fmt: skip
             assert route.handler is not None
-            return await route.handler(call)
+            if route.changes:
+                await self._services.audit.check()
+            response = await route.handler(call)
+            if route.audited:
+                outcome = "ok" if response.status_code < 400 else f"status_{response.status_code}"
+                await self._observed(match, scope, entry.principal, entry.tenant, payload, route.audited, outcome)
+            return response
         except NexusError as error:
             refused(scope, error)
+            await self._refused(match, scope, payload, error)
             return route.refuse(error) if route.refuse else error_response(error, query_id)
 
     async def _enter(
@@ -204,6 +222,7 @@ class Dispatcher:
             return entry
         permission = route.permission if isinstance(route.permission, Permission) else None
         entry = await authenticator.enter(headers, permission, own=route.permission is SELF)
+        scope[_ENTRY] = entry
         scope[_FRESH] = entry.fresh_token
         principal = entry.principal
         if scope["method"] == WEBSOCKET:
@@ -214,6 +233,40 @@ class Dispatcher:
                 hint="Add the header, or use an API key.",
             )
         return entry
+
+    async def _refused(self, match: Match, scope: dict[str, Any], payload: Any, error: NexusError) -> None:
+        """Write down that somebody known tried what he may not do, or that a read that is recorded did not work."""
+        route, entry = match.route, scope.get(_ENTRY)
+        known = getattr(error, "by", None)
+        principal = known if isinstance(known, Principal) else entry.principal if entry else None
+        denied = isinstance(error, PermissionDenied | Forbidden) and (route.changes or route.method == WEBSOCKET)
+        if principal is None or not (denied or route.audited):
+            return
+        action = route.audited if route.audited and not isinstance(error, PermissionDenied | Forbidden) else "access.denied"
+        try:
+            tenant = entry.tenant if entry else principal.tenant
+            await self._observed(match, scope, principal, tenant, payload, action, error.code)
+        except StorageError:
+            # It is owed to the audit log, and the answer is a refusal anyway.
+            log.warning("a refusal waits to be written to the audit log")
+
+    async def _observed(
+        self,
+        match: Match,
+        scope: dict[str, Any],
+        principal: Principal,
+        tenant: str,
+        payload: Any,
+        action: str,
+        outcome: str,
+    ) -> None:
+        route, client = match.route, scope.get("client")
+        details = audited_details(route, payload, scope)
+        if action != route.audited:
+            details["route"] = f"{scope['method']} {route.path}"
+        actor = Actor(principal.kind, principal.name, client[0] if client else "")
+        subject = "/".join(match.parameters.values()) or route.path.removeprefix(f"{BASE}/")
+        await self._services.audit.observed(actor, tenant, action, subject, details, outcome=outcome)
 
     async def _deliver(
         self, match: Match, scope: dict[str, Any], receive: Any, headers: dict[str, str], held: contextlib.ExitStack
@@ -335,6 +388,23 @@ class Dispatcher:
                 }
             },
         )
+
+
+def audited_details(route: Route, payload: Any, scope: Mapping[str, Any]) -> dict[str, str | int]:
+    """The fields of a request that are written to the audit log, those that are empty left out."""
+    if not route.audited_fields:
+        return {}
+    try:
+        arguments = dict(query_pairs(scope)) if payload is None else {}
+    except InvalidRequest:
+        arguments = {}
+    found = {name: arguments.get(name, getattr(payload, name, "")) for name in route.audited_fields}
+    texts = {
+        name.rstrip("_"): ", ".join(map(str, value)) if isinstance(value, list | tuple) else str(value)
+        for name, value in found.items()
+        if value not in ("", None, [], ())
+    }
+    return dict(texts)
 
 
 def check_origin(principal: Principal, headers: Mapping[str, str], config: HttpConfig) -> None:

@@ -7,7 +7,7 @@ from typing import Any
 import msgspec
 from starlette.responses import Response
 
-from nexus.errors import NexusError, QuerySyntaxError
+from nexus.errors import MaskedField, NexusError, QuerySyntaxError
 from nexus.pipeline.http import retry_headers
 from nexus.server.api.nexus_v1.schema import ErrorAnswer, ErrorBody, Position
 
@@ -30,7 +30,8 @@ class Forbidden(NexusError):
 
 def error_body(error: NexusError, query_id: str = "") -> ErrorBody:
     """The shape of an error."""
-    position = Position(error.offset, error.length) if isinstance(error, QuerySyntaxError) else None
+    placed = isinstance(error, QuerySyntaxError) or (isinstance(error, MaskedField) and error.length)
+    position = Position(error.offset, error.length) if placed else None  # type: ignore[attr-defined]
     return ErrorBody(error.code, error.message, error.hint, position, query_id)
 
 

@@ -40,6 +40,10 @@ SELF: Final = Access.SELF
 WEBSOCKET: Final = "WEBSOCKET"
 """Method of routes that open a WebSocket."""
 
+_CHANGING: Final = frozenset(
+    permission for permission in Permission if permission is Permission.ADMIN or not permission.value.endswith(":read")
+)
+
 _PUBLIC_PATHS: Final = re.compile(
     rf"/-/healthy|/-/ready|{BASE}/(auth|public)/.+|/(login|logs|start|query|pipelines|profile|v/[^/]+|settings(/.+)?)?"
 )
@@ -93,11 +97,23 @@ class Route:
     """Paths that begin so and are not there are refused by this route's receiver."""
     only_this_method: bool = False
     """A path of any name: for other methods it is not there."""
+    audited: str = ""
+    """What the audit log calls it (`logs.exported`): written down before the answer goes out, with its outcome. For
+    sensitive reads, and changes of which `audited_fields` say enough; handlers record other changes themselves."""
+    audited_fields: tuple[str, ...] = ()
+    """Fields of the request, or query parameters, that are written down with it."""
 
     @property
     def public(self) -> bool:
         """Does it serve anybody?"""
         return self.permission is PUBLIC
+
+    @property
+    def changes(self) -> bool:
+        """Does it change something? Then it is refused while the audit log cannot be written, and refusals are recorded."""
+        if self.receiver is not None or self.method in ("GET", WEBSOCKET):
+            return False
+        return self.permission is SELF or self.permission in _CHANGING
 
     @property
     def path_parameters(self) -> tuple[str, ...]:

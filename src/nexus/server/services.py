@@ -10,15 +10,22 @@ from nexus.config import Config
 from nexus.telemetry import Registry
 
 if TYPE_CHECKING:
+    from nexus.mailing import Mailer
+    from nexus.outgoing.client import Outgoing
     from nexus.pipeline.body import Budget
     from nexus.pipeline.live import LiveHub
     from nexus.pipeline.topology import Topology
-    from nexus.security.accounts import Accounts
     from nexus.security.audit import Audit
     from nexus.security.authority import Authorities
     from nexus.security.identity import Authenticator
     from nexus.security.keys import Keys
     from nexus.security.limiter import Limiter
+    from nexus.security.login import Logins
+    from nexus.security.passkeys import Passkeys
+    from nexus.security.profiles import Profiles
+    from nexus.security.resets import Resets
+    from nexus.security.sessions import Sessions
+    from nexus.security.sso import SingleSignOn
     from nexus.security.tenants import Tenants
     from nexus.security.users import Users
     from nexus.server.deletions import Deletions
@@ -70,11 +77,16 @@ class Services:
     config: Callable[[], Config]
     registry: Registry
     store: LogStore
-    accounts: Accounts
     keys: Keys
     tenants: Tenants
     authorities: Authorities
     authenticator: Authenticator
+    sessions: Sessions
+    logins: Logins
+    passkeys: Passkeys
+    profiles: Profiles
+    resets: Resets
+    mailer: Mailer
     topology: Topology
     budget: Budget
     queries: RunningQueries
@@ -92,6 +104,8 @@ class Services:
     deletions: Deletions
     removals: Removals
     limiter: Limiter
+    outgoing: Outgoing
+    sso: SingleSignOn
     running: Callable[[str], Sequence[RunningQuery]] = lambda tenant: ()
     """What the engine says of a tenant's running queries."""
     openapi: Callable[[], bytes] = lambda: b"{}"

@@ -410,6 +410,7 @@ def test_removal_is_bounded_keeps_the_newest_and_can_go_on(logs: dict[str, Path]
     far = log.now + 10**6 * SECOND
     assert log.ledger.remove_before(far, 2) == 2
     assert log.ledger.examine().problems == []
+    assert log.ledger.remove_before(0, 2) == 0
     assert log.ledger.remove_before(far, 2) == 2
     report = log.ledger.examine()
     assert report.problems == [] and report.first == 6 and report.old == 0
@@ -421,6 +422,16 @@ def test_removal_is_bounded_keeps_the_newest_and_can_go_on(logs: dict[str, Path]
     log.close()
     assert examined(folder).sound
     assert len((folder / FILE).read_text().splitlines()) == 3
+
+
+def test_there_is_a_most_of_records(logs: dict[str, Path], tmp_path: Path) -> None:
+    with tampering(logs["new"], tmp_path) as (folder, _):
+        pass
+    log = Log(folder)
+    assert log.ledger.remove_before(0, 1000, RECORDS - 3) == 3
+    assert log.ledger.remove_before(0, 1000, RECORDS - 3) == 0
+    assert log.ledger.examine().first == 4
+    log.close()
 
 
 def test_nothing_is_removed_while_the_file_is_damaged(logs: dict[str, Path], tmp_path: Path) -> None:

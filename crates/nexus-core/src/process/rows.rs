@@ -733,7 +733,7 @@ fn retain(batch: &mut LogBatch, keep: impl Fn(usize) -> bool) {
 }
 
 /// Count days and usage anew.
-fn count(batch: &mut LogBatch) {
+pub(crate) fn count(batch: &mut LogBatch) {
     batch.days.clear();
     let mut last = usize::MAX;
     for &time in &batch.timestamps {

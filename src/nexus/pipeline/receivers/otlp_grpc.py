@@ -32,6 +32,9 @@ _OTHER_METHODS: Final = {
     _SERVICE.format("trace", "Trace"): "traces",
     _SERVICE.format("metrics", "Metrics"): "metrics",
 }
+METHODS: Final = (LOGS_METHOD, *_OTHER_METHODS)
+"""Every method that is answered."""
+
 _STATUS_CODES: Final = {code.value[0]: code for code in grpc.StatusCode}
 
 Enter = Callable[[Mapping[str, str], str], Awaitable[tuple[str, Meter]]]

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 import time
-from collections.abc import Container
+from collections.abc import Container, Iterator
 from typing import Final, Never
 
 from nexus.errors import InvalidRequest, QuerySyntaxError
@@ -29,6 +29,25 @@ _ORDERING: Final = frozenset({CompareOp.LT, CompareOp.LE, CompareOp.GT, CompareO
 def lower(root: ast.Node, *, now_ns: int | None = None) -> Predicate:
     """Lower a tree. `now_ns` is what `now` means in a comparison with a timestamp; the clock when None."""
     return _Lowering(time.time_ns() if now_ns is None else now_ns).node(root, None)
+
+
+def terms(root: ast.Node, *, now_ns: int) -> Iterator[tuple[ast.Span, Predicate]]:
+    """Each term of a tree by itself, with its place."""
+    lowering = _Lowering(now_ns)
+
+    def walk(node: ast.Node, field: Field | None) -> Iterator[tuple[ast.Span, Predicate]]:
+        match node:
+            case ast.And(parts) | ast.Or(parts):
+                for part in parts:
+                    yield from walk(part, field)
+            case ast.Not(part):
+                yield from walk(part, field)
+            case ast.Group(name, inner, span):
+                yield from walk(inner, lowering.resolve(name, span))
+            case ast.Term():
+                yield node.span, lowering.node(node, field)
+
+    return walk(root, None)
 
 
 class _Lowering:

@@ -27,6 +27,8 @@ async def ready(call: Call) -> Response:
 
 async def metrics(call: Call) -> Response:
     """Own metrics as Prometheus text."""
+    # Some are by service, and a service is what records say.
+    call.check_sees_all_tenants("the metrics of Nexus")
     return Response(call.services.registry.render(), media_type=METRICS_TYPE)
 
 

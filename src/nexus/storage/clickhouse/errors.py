@@ -10,6 +10,7 @@ from nexus.errors import InvalidRequest, LimitExceeded, NexusError, Overloaded, 
 _PATTERN: Final = re.compile(r"Code: (\d+)\. DB::(?:\w+)?Exception: (.*?)(?: \((\w+)\))?(?: \(version [^)]*\))?\s*$", re.S)
 _PREFIX: Final = re.compile(r"^(?:Code: \d+\. )?DB::(?:\w+)?Exception: ")
 
+CANNOT_PARSE_TEXT: Final = 6
 BAD_ARGUMENTS: Final = 36
 TOO_MANY_ROWS: Final = 158
 TIMEOUT_EXCEEDED: Final = 159
@@ -73,8 +74,9 @@ _READ: Final = re.compile(r"max (?:rows|bytes): ([^,]+), current (?:rows|bytes):
 _NARROW: Final = "Narrow the time range, add a filter on service or severity, or ask for fewer rows."
 
 
-def query_error(error: EngineError, *, seconds: float, user_sql: bool) -> NexusError:
-    """What a failed query tells its caller. `seconds` is the time limit; `user_sql`: the caller wrote the statement."""
+def query_error(error: EngineError, *, seconds: float, user_sql: bool, restricted: bool = False) -> NexusError:
+    """What a failed query tells its caller. `seconds` is the time limit; `user_sql`: the caller wrote the statement;
+    `restricted`: the caller does not see every record, so how many were read is not told."""
     if error.code == TIMEOUT_EXCEEDED:
         found = _ELAPSED.search(error.message)
         after = f" (stopped after {found[1]} {found[2]})" if found else ""
@@ -91,13 +93,14 @@ def query_error(error: EngineError, *, seconds: float, user_sql: bool) -> NexusE
         size = f": {found[3]} {found[1]} so far, the limit is {found[2]}" if found else ""
         return LimitExceeded(f"the result is larger than it may be{size}.", hint="Add a LIMIT, or aggregate.")
     if error.code in (TOO_MANY_ROWS, TOO_MANY_BYTES):
-        found = _READ.search(error.message)
+        found = None if restricted else _READ.search(error.message)
         what = "records" if error.code == TOO_MANY_ROWS else "bytes"
         size = f": {_plain(found[2])} {what} so far, the limit is {_plain(found[1])}" if found else ""
         return LimitExceeded(f"the query reads more than it may{size}.", hint=_NARROW)
     if error.cancelled:
         return LimitExceeded("the query was cancelled.", hint="Run it again when that was not intended.")
-    if error.code and error.code not in _ENGINE_CODES and (user_sql or error.code == CANNOT_COMPILE_REGEXP):
+    own = error.code not in _ENGINE_CODES or error.code == CANNOT_PARSE_TEXT
+    if error.code and own and (user_sql or error.code == CANNOT_COMPILE_REGEXP):
         return InvalidRequest(_sentence(error.message))
     return StorageError(f"the query failed: {_sentence(error.message)}", hint="The server's log has the details.")
 

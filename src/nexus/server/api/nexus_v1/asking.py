@@ -5,8 +5,11 @@ from __future__ import annotations
 from collections.abc import Coroutine
 from typing import Any, TypeVar
 
-from nexus.query import policy
-from nexus.query.plan import Plan, Scoped
+from nexus.errors import MaskedField
+from nexus.query import masks, policy
+from nexus.query.logs import lower, terms
+from nexus.query.logs.ast import Node
+from nexus.query.plan import Plan, Predicate, Scoped
 from nexus.server.bounds import check_range, limits_of
 from nexus.server.call import Call
 
@@ -26,6 +29,21 @@ def close_plan(call: Call, plan: Plan, query_id: str) -> Scoped:
         limits=limits_of(config, call.meter),
         query_id=query_id,
     )
+
+
+def lowered(call: Call, root: Node, now_ns: int) -> Predicate:
+    """What a tree of the search language means. Raises `MaskedField` at the term that asks for a masked value: `close_plan`
+    would refuse it, too, but does not know the place."""
+    where = lower(root, now_ns=now_ns)
+    if call.access.masked:
+        hidden = masks.complete(call.access.masked)
+        for (start, end), term in terms(root, now_ns=now_ns):
+            try:
+                policy.check_conditions((term,), hidden)
+            except MaskedField as error:
+                error.offset, error.length = start, end - start
+                raise
+    return where
 
 
 async def ask(call: Call, query_id: str, work: Coroutine[Any, Any, T]) -> T:

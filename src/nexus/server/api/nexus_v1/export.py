@@ -107,6 +107,8 @@ def _from_arguments(pairs: tuple[tuple[str, str], ...]) -> ExportRequest:
 
 _MEDIA: Final = tuple(value.partition(";")[0] for value in MEDIA.values())
 
+_AUDITED: Final = ("query", "from", "from_", "to", "format", "columns", "limit")
+
 ROUTES = (
     Route(
         "POST",
@@ -117,6 +119,8 @@ ROUTES = (
         request=ExportRequest,
         answer_media=_MEDIA,
         tag="logs",
+        audited="logs.exported",
+        audited_fields=_AUDITED,
     ),
     Route(
         "GET",
@@ -127,6 +131,8 @@ ROUTES = (
         parameters=tuple(Parameter(name, text) for name, text in _ARGUMENTS.items()),
         answer_media=_MEDIA,
         tag="logs",
+        audited="logs.exported",
+        audited_fields=_AUDITED,
         tenant_argument=True,
     ),
 )

@@ -20,10 +20,10 @@ from starlette.websockets import WebSocket, WebSocketDisconnect
 
 from nexus.errors import InvalidRequest, NexusError, NotFound
 from nexus.pipeline.live import LiveRecord, Subscription, filter_of
-from nexus.query.logs import lower, parse
+from nexus.query.logs import parse
 from nexus.query.plan import LogScan, Search
 from nexus.security.permissions import Permission
-from nexus.server.api.nexus_v1.asking import close_plan
+from nexus.server.api.nexus_v1.asking import close_plan, lowered
 from nexus.server.api.nexus_v1.schema.explore import LiveMessage, LiveRequest
 from nexus.server.call import Call, parse_payload
 from nexus.server.errors import error_body
@@ -113,7 +113,7 @@ async def logs(call: Call, wanted: LiveRequest, notify: Callable[[], None]) -> F
     """Follow log records: subscribe, then search what is stored, so that nothing falls between the two."""
     services = call.services
     query_id = checked_id("")
-    where = lower(parse(wanted.query).root, now_ns=services.now_ns())
+    where = lowered(call, parse(wanted.query).root, services.now_ns())
     scoped = close_plan(call, Search(LogScan(where=where), limit=max(wanted.backlog, 1)), query_id)
     try:
         filter = filter_of(scoped)

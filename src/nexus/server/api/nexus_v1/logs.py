@@ -15,7 +15,7 @@ from starlette.responses import Response
 from nexus.errors import InvalidRequest, NotFound
 from nexus.model.time import NS_PER_HOUR, parse_time
 from nexus.query.fields import resolve
-from nexus.query.logs import Query, lower, parse, print_query
+from nexus.query.logs import Query, parse, print_query
 from nexus.query.plan import (
     Bounds,
     Count,
@@ -32,7 +32,7 @@ from nexus.query.plan import (
 from nexus.security.permissions import Permission
 from nexus.server.api.nexus_v1 import schema
 from nexus.server.api.nexus_v1.answers import facets_of, record_id, statistics_of, terms_of
-from nexus.server.api.nexus_v1.asking import ask, close_plan
+from nexus.server.api.nexus_v1.asking import ask, close_plan, lowered
 from nexus.server.api.nexus_v1.buckets import choose_step, fill, grid
 from nexus.server.api.nexus_v1.cursor import decode_cursor, encode_cursor
 from nexus.server.api.nexus_v1.sql import statement
@@ -54,7 +54,7 @@ def scan_of(call: Call, query: schema.LogsQuery, parsed: Query | None = None) ->
     if start is not None and end is not None and start > end:
         raise InvalidRequest("`from` lies after `to`.")
     root = (parsed or parse(query.query)).root
-    return LogScan(TimeRange(start, end), lower(root, now_ns=now))
+    return LogScan(TimeRange(start, end), lowered(call, root, now))
 
 
 async def _table(call: Call, make: Callable[[LogScan], Plan]) -> tuple[Table, schema.Statistics]:

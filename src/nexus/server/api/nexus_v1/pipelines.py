@@ -15,10 +15,10 @@ from nexus.pipeline.pipelines import PipelineSets
 from nexus.pipeline.processors.catalog import PROCESSORS, Processor
 from nexus.pipeline.spec import PipelineSpec
 from nexus.pipeline.trial import MAX_RECORDS, Trial, batch_of_lines, batch_of_stored, failed_tests, tried
-from nexus.query.logs import lower, parse
+from nexus.query.logs import parse
 from nexus.query.plan import LogScan, Search, TimeRange
 from nexus.security.permissions import Permission
-from nexus.server.api.nexus_v1.asking import ask, close_plan
+from nexus.server.api.nexus_v1.asking import ask, close_plan, lowered
 from nexus.server.api.nexus_v1.schema import pipelines as schema
 from nexus.server.call import Call
 from nexus.server.errors import json_response
@@ -32,22 +32,22 @@ def _sets(call: Call) -> PipelineSets:
     return sets
 
 
-def _answer(call: Call) -> Response:
-    shared, own, version = _sets(call).of(call.tenant)
+async def _answer(call: Call) -> Response:
+    shared, own, version = await asyncio.to_thread(_sets(call).of, call.tenant)
     infos = [schema.PipelineInfo(spec, "file") for spec in shared] + [schema.PipelineInfo(spec, "tenant") for spec in own]
     return json_response(schema.PipelinesAnswer(infos, version))
 
 
 async def get(call: Call) -> Response:
     """The pipelines in the order in which they run."""
-    return _answer(call)
+    return await _answer(call)
 
 
 async def put(call: Call) -> Response:
     """Replace the tenant's own pipelines."""
     wanted: schema.PipelinesRequest = call.payload
     call.check_sees_all("what pipelines do")
-    before = _sets(call).of(call.tenant)[1]
+    before = (await asyncio.to_thread(_sets(call).of, call.tenant))[1]
     for name in touched(before, wanted.pipelines):
         if not call.access.may_on(Permission.PIPELINES_WRITE, "pipeline", name):
             raise PermissionDenied(
@@ -59,7 +59,7 @@ async def put(call: Call) -> Response:
     await call.services.audit.record(
         call.actor, call.tenant, "pipelines.changed", "pipelines", before=before, after=wanted.pipelines
     )
-    return _answer(call)
+    return await _answer(call)
 
 
 def touched(before: Sequence[PipelineSpec], after: Sequence[PipelineSpec]) -> list[str]:
@@ -96,7 +96,7 @@ async def preview(call: Call) -> Response:
     stored: list[bytes] = []
     if not wanted.records:
         query_id = checked_id("")
-        plan = Search(LogScan(TimeRange(), lower(parse(wanted.query).root, now_ns=now)), "desc", wanted.limit)
+        plan = Search(LogScan(TimeRange(), lowered(call, parse(wanted.query).root, now)), "desc", wanted.limit)
         page = await ask(call, query_id, call.services.store.search(close_plan(call, plan, query_id)))
         stored = page.records
     route_tenants = tuple(call.services.config().pipelines.route_tenants)
@@ -142,7 +142,7 @@ async def statistics(call: Call) -> Response:
             totals.failed,
             totals.seconds,
         )
-        for spec, place, totals in _sets(call).statistics(call.tenant)
+        for spec, place, totals in await asyncio.to_thread(_sets(call).statistics, call.tenant)
     ]
     return json_response(schema.PipelineStatisticsAnswer(steps))
 

@@ -14,7 +14,9 @@ from nexus.server.routes import BASE, Parameter, Route
 async def list_queries(call: Call) -> Response:
     """The tenant's running queries, the longest first."""
     elapsed = call.services.queries.elapsed(call.tenant)
-    progress = {query.query_id: query for query in call.services.running(call.tenant)}
+    # What queries read tells of records that the caller may not see.
+    running = call.services.running(call.tenant) if call.access.unrestricted else []
+    progress = {query.query_id: query for query in running}
     infos = []
     for query_id, milliseconds in sorted(elapsed.items(), key=lambda item: -item[1]):
         engine = progress.get(query_id)
@@ -55,5 +57,6 @@ ROUTES = (
         answer=schema.CancelAnswer,
         parameters=(Parameter("id", "Id of the query", "path", True),),
         tag="queries",
+        audited="query.cancelled",
     ),
 )

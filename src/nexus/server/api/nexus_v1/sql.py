@@ -56,5 +56,7 @@ ROUTES = (
         request=schema.SqlRequest,
         answer=schema.SqlAnswer,
         tag="sql",
+        audited="sql.queried",
+        audited_fields=("query",),
     ),
 )

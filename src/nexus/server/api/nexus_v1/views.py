@@ -32,7 +32,7 @@ MAX_LINK_BYTES: Final = 256 << 20
 
 async def list_views(call: Call) -> Response:
     """The shared views of the tenant and one's own."""
-    views = call.services.metadata.list_views(call.tenant, _identity(call.principal))
+    views = await asyncio.to_thread(call.services.metadata.list_views, call.tenant, _identity(call.principal))
     return json_response(schema.ViewList([_view(view, call) for view in views]))
 
 
@@ -53,19 +53,22 @@ async def save_view(call: Call) -> Response:
         now,
         now,
     )
-    return json_response(await _put(call, view))
+    answer = await _put(call, view)
+    await call.services.audit.record(call.actor, call.tenant, "view.created", view.id, after=view)
+    return json_response(answer)
 
 
 async def get_view(call: Call) -> Response:
     """One view."""
-    return json_response(_view(_visible(call), call))
+    return json_response(_view(await _visible(call), call))
 
 
 async def change_view(call: Call) -> Response:
     """Change a view as a whole."""
     wanted: schema.SaveViewRequest = call.payload
+    before = await _own(call)
     view = replace(
-        _own(call),
+        before,
         name=wanted.name,
         description=wanted.description,
         page=wanted.page,
@@ -73,12 +76,14 @@ async def change_view(call: Call) -> Response:
         shared=wanted.shared,
         updated_at=call.services.now_ns(),
     )
-    return json_response(await _put(call, view))
+    answer = await _put(call, view)
+    await call.services.audit.record(call.actor, call.tenant, "view.changed", view.id, before=before, after=view)
+    return json_response(answer)
 
 
 async def delete_view(call: Call) -> Response:
     """Remove a view."""
-    view = _own(call)
+    view = await _own(call)
     await asyncio.to_thread(call.services.metadata.delete_view, view.id)
     await call.services.audit.record(call.actor, call.tenant, "view.deleted", view.id, before=view)
     return json_response(Removed(view.id))
@@ -99,8 +104,9 @@ async def make_link(call: Call) -> Response:
 
 async def get_link(call: Call) -> Response:
     """Where a short link leads. Whoever reaches its tenant need not know which one that is."""
-    link = call.services.metadata.get_link(call.parameters["id"])
-    if link is None or not call.principal.authority.access(link.tenant).may(Permission.VIEWS_READ):
+    link = await asyncio.to_thread(call.services.metadata.get_link, call.parameters["id"])
+    reached = link is not None and call.services.tenants.active(link.tenant)
+    if link is None or not reached or not call.principal.authority.access(link.tenant).may(Permission.VIEWS_READ):
         raise NotFound("there is no such link.")
     return json_response(_link(link))
 
@@ -109,15 +115,15 @@ def _identity(principal: Principal) -> str:
     return f"{principal.kind}:{principal.id}"
 
 
-def _visible(call: Call) -> View:
-    view = call.services.metadata.get_view(call.parameters["id"])
+async def _visible(call: Call) -> View:
+    view = await asyncio.to_thread(call.services.metadata.get_view, call.parameters["id"])
     if view is None or view.tenant != call.tenant or not (view.shared or view.owner == _identity(call.principal)):
         raise NotFound("there is no such view.")
     return view
 
 
-def _own(call: Call) -> View:
-    view = _visible(call)
+async def _own(call: Call) -> View:
+    view = await _visible(call)
     if view.owner != _identity(call.principal) and not call.may(Permission.ADMIN):
         raise PermissionDenied(f"the view belongs to {view.owner_name}.", hint="Save one of your own.")
     return view
@@ -197,6 +203,8 @@ ROUTES = (
         request=schema.LinkRequest,
         answer=schema.Link,
         tag="views",
+        audited="link.created",
+        audited_fields=("path",),
     ),
     Route(
         "GET", f"{BASE}/links/{{id}}", _READ, get_link, "Where a short link leads",

@@ -99,11 +99,5 @@ from nexus.server.api.nexus_v1.schema.logs import (
     Term as Term,
 )
 from nexus.server.api.nexus_v1.schema.session import (
-    LoginRequest as LoginRequest,
-)
-from nexus.server.api.nexus_v1.schema.session import (
     ServerInfo as ServerInfo,
-)
-from nexus.server.api.nexus_v1.schema.session import (
-    Session as Session,
 )

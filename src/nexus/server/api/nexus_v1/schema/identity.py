@@ -19,12 +19,14 @@ class Provider(Struct):
 
 
 class LoginOptions(Struct):
-    """GET auth/options: how one can log in here. `mail`: a forgotten password can be asked for by mail."""
+    """GET auth/options: how one can log in here. `mail`: a forgotten password can be asked for by mail.
+    `passkeys_reason` says why there are no passkeys at this address, to be shown to people."""
 
     password: bool
     passkeys: bool
     mail: bool
     providers: list[Provider] = []
+    passkeys_reason: str = ""
 
 
 class LoginRequest(Struct, forbid_unknown_fields=True):
@@ -51,10 +53,10 @@ class RoleIn(Struct):
 class Session(Struct):
     """GET auth/session and the answer to a login: who is asking.
 
-    `tenant` is the tenant that requests without `X-Scope-OrgID` go to; `permissions` are those in the tenant of this request.
-    `must` is what has to be done before anything else: `change_password`, `add_second_factor`, or nothing. With a `challenge` the
-    login is not complete, and `authenticated` false. `masked` are fields whose values the caller does not see, `filtered` says
-    that only records matching a policy are shown.
+    `tenant` is the tenant that requests without `X-Scope-OrgID` go to; `permissions` are those in the tenant of this
+    request. `must` is what has to be done before anything else: `change_password`, `add_second_factor`, or nothing.
+    With a `challenge` the login is not complete, and `authenticated` false. `masked` are fields whose values the
+    caller does not see, `filtered` says that only records matching a policy are shown.
     """
 
     authenticated: bool
@@ -76,6 +78,12 @@ class SecondFactorRequest(Struct, forbid_unknown_fields=True):
 
     token: str
     code: str
+
+
+class LoginLinkRequest(Struct, forbid_unknown_fields=True):
+    """POST auth/link: the token of a link that `nexus admin login-link` has printed (`/login#link=<token>`)."""
+
+    token: str
 
 
 class PasskeyBeginRequest(Struct, forbid_unknown_fields=True):
@@ -106,7 +114,8 @@ class ResetRequest(Struct, forbid_unknown_fields=True):
 
 
 class ResetFinishRequest(Struct, forbid_unknown_fields=True):
-    """POST auth/reset/finish: the token of the link (`/login?reset=<token>`) and the new password."""
+    """POST auth/reset/finish: the token of the link (`/login#reset=<token>`) and the new password. Nobody is logged
+    in by it."""
 
     token: str
     password: str
@@ -161,10 +170,12 @@ class Profile(Struct):
 
 
 class ProfileChange(Struct, forbid_unknown_fields=True):
-    """PATCH profile."""
+    """PATCH profile. Another `email` is confirmed as in `Confirmation`: links to new passwords go there."""
 
     display_name: str | None = None
     email: str | None = None
+    password: str = ""
+    code: str = ""
 
 
 class PasswordChange(Struct, forbid_unknown_fields=True):
@@ -175,9 +186,10 @@ class PasswordChange(Struct, forbid_unknown_fields=True):
 
 
 class Confirmation(Struct, forbid_unknown_fields=True):
-    """Who is at the keyboard: the password, or a code of the second factor. For what would lock somebody out or let somebody in:
-    POST profile/totp/begin, profile/totp/remove, profile/recovery-codes, profile/passkeys/begin, profile/passkeys/{id}/remove.
-    A session that has just begun (10 minutes) needs neither."""
+    """Who is at the keyboard: the password, or a code of the second factor. For what would lock somebody out or let
+    somebody in: POST profile/totp/begin, profile/totp/remove, profile/recovery-codes, profile/passkeys/begin,
+    profile/passkeys/{id}/remove. A session that has just begun (10 minutes) needs neither. Without what is needed:
+    403 `confirmation_required`."""
 
     password: str = ""
     code: str = ""
@@ -201,6 +213,13 @@ class RecoveryCodes(Struct):
     """Shown this once; each works once."""
 
     recovery_codes: list[str]
+
+
+class PasskeyAdded(Struct):
+    """POST profile/passkeys/finish. Recovery codes when there were none: shown this once."""
+
+    passkey: PasskeyInfo
+    recovery_codes: list[str] = []
 
 
 class SessionsEnded(Struct):

@@ -71,19 +71,3 @@ class DeletionList(Struct):
     """Newest first."""
 
     deletions: list[Deletion]
-
-
-class AuditEntry(Struct):
-    """Who did what. `details` holds no secrets."""
-
-    at: str
-    who: str
-    action: str
-    subject: str
-    details: dict[str, str]
-
-
-class AuditList(Struct):
-    """`GET audit?limit=`: newest first, of the tenant."""
-
-    entries: list[AuditEntry]
