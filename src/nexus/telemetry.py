@@ -343,7 +343,8 @@ _UNSEEN: Final = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066
 
 
 def _one_line(text: str) -> str:
-    """The text with what would begin another line, move the cursor or turn the direction written out: it may be a stranger's."""
+    """The text with what would begin another line, move the cursor or turn the direction written out: a stranger may have
+    chosen it."""
     return _UNSEEN.sub(lambda found: found[0].encode("unicode_escape").decode(), text)
 
 

@@ -40,7 +40,8 @@ def test_changes_say_what_was_before_and_after(nexus: NexusProcess, tenant: str)
     assert put(nexus, "retention", {"rules": [{"query": "level:debug", "days": 3}], "days": 90}, tenant=tenant).status == 200
     assert put(nexus, "retention", {"rules": [], "days": 7}, tenant=tenant).status == 200
     secret = make_key(nexus, tenant, "logs:read")
-    newest, second, first = entries(nexus, tenant=tenant)
+    newest, second, first, made = entries(nexus, tenant=tenant)
+    assert made["action"] == "tenant.created" and made["kind"] == "system"
     assert [one["action"] for one in (first, second, newest)] == ["retention.changed", "retention.changed", "key.created"]
     assert first["who"] == "bootstrap" and first["kind"] == "bootstrap" and first["address"] == "127.0.0.1"
     assert json.loads(second["before"])["days"] == 90 and json.loads(second["after"])["days"] == 7
@@ -169,7 +170,7 @@ def test_export_as_csv_is_safe_for_spreadsheets(nexus: NexusProcess, tenant: str
     answer = nexus.get(f"{API}/audit/export?format=csv", tenant=tenant)
     assert answer.headers["Content-Type"].startswith("text/csv") and "attachment" in answer.headers["Content-Disposition"]
     rows = list(csv.DictReader(io.StringIO(answer.body.decode(), newline="")))
-    assert [row["action"] for row in rows] == ["records.counted", "view.created"]
+    assert [row["action"] for row in rows][:2] == ["records.counted", "view.created"], rows
     assert not any(value.startswith(("=", "+", "-", "@")) for row in rows for value in row.values())
     assert json.loads(rows[1]["after"])["name"] == "=HYPERLINK(1)"
     assert nexus.get(f"{API}/audit/export?format=xlsx", tenant=tenant).status == 400
@@ -179,6 +180,7 @@ def test_export_as_csv_is_safe_for_spreadsheets(nexus: NexusProcess, tenant: str
 
 
 def work(nexus: NexusProcess, count: int) -> None:
+    """So many changes, and the tenant is made with the first."""
     for days in range(count):
         assert put(nexus, "retention", {"days": days}, tenant="t").status == 200
 
@@ -198,7 +200,7 @@ def verified(nexus: NexusProcess) -> tuple[int, dict[str, Any]]:
 
 def test_tampering_is_found_by_the_command_and_the_door(launch: Launch) -> None:
     nexus = launch()
-    work(nexus, 12)
+    work(nexus, 11)
     code, report = verified(nexus)
     assert code == 0 and report["sound"] and report["records"] == 12
     # While it runs: the door finds it, and the next record notices that the end was touched.
@@ -226,7 +228,7 @@ def test_tampering_is_found_by_the_command_and_the_door(launch: Launch) -> None:
 
 def test_after_a_kill_nothing_is_missing(launch: Launch) -> None:
     nexus = launch()
-    work(nexus, 8)
+    work(nexus, 7)
     nexus.kill()
     code, report = verified(nexus)
     assert code == 0 and report["records"] == 8 and report["unsigned"] == 7
@@ -311,7 +313,7 @@ def test_it_goes_to_another_nexus(launch: Launch, tmp_path: Path) -> None:
         },
     ]
     sender = launch("sender", NEXUS_AUDIT_FORWARD=json.dumps(targets))
-    work(sender, 20)
+    work(sender, 19)
     everywhere = ("udp", "tcp", "tls", "otlp")
     for tenant in everywhere:
         records = arrived(receiver, tenant, 20)
@@ -320,9 +322,11 @@ def test_it_goes_to_another_nexus(launch: Launch, tmp_path: Path) -> None:
         assert numbers == sorted(numbers), tenant
     (one,) = arrived(receiver, "otlp", 1, "audit.number:5")
     assert one["attributes"]["audit.action"] == "retention.changed" and one["attributes"]["audit.who"] == "bootstrap"
-    assert json.loads(one["attributes"]["audit.after"])["days"] == 4
-    (one,) = arrived(receiver, "tls", 1, "number:5")
-    assert "retention.changed" in json.dumps(one)
+    assert json.loads(one["attributes"]["audit.after"])["days"] == 3
+    (one,) = [record for record in arrived(receiver, "tls", 20) if number_of(record) == 5]
+    assert one["attributes"]["nexus@32473.action"] == "retention.changed"
+    assert one["severity_number"] == 9
+    assert json.loads(json.loads(one["body"].removeprefix("\ufeff"))["after"])["days"] == 3
     assert metric(sender, f'nexus_audit_forward_sent{{target="http://127.0.0.1:{otlp}/v1/logs"}}') == 20
 
     # The receiver is away: nothing is lost, what waits is seen, and the sender may be restarted meanwhile.

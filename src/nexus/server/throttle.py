@@ -66,6 +66,9 @@ class Throttle:
     ) -> Meter:
         """The caller is known: count the request, and a query as running until `held` ends; what is used beyond that goes
         through the meter. Raises `RateLimited`."""
+        if SPENT.get() is not None:
+            # Requests that come one behind the other on a connection inherit it.
+            SPENT.set(None)
         principal = entry.principal
         key = principal.key_id or ("bootstrap" if principal.kind == "bootstrap" else "")
         subjects = Subjects("", entry.tenant, key, principal.id if principal.kind == "user" else "")
@@ -74,7 +77,6 @@ class Throttle:
         self._tell(scope, self._limiter.requests(kind, subjects))
         if kind in (EndpointClass.QUERY, EndpointClass.LIVE) and "query_bytes" in self._limiter.rules.limited:
             self._limiter.check("query_bytes", subjects)
-            # The task of the request ends with it, and this with the task.
             SPENT.set(lambda size: self._limiter.spend("query_bytes", subjects, size))
         if kind is EndpointClass.QUERY:
             held.enter_context(self._limiter.running(subjects))
