@@ -294,7 +294,9 @@ def test_every_request_is_understood_by_those_who_may_see_everything(world: Worl
         if not probe.route.public and probe.route.permission not in (SELF, KNOWN) and probe.route.receiver is None
     ]
     # What removes things comes last, and first what is within others; then what tells of something removed.
-    guarded.sort(key=lambda probe: (probe.method == "DELETE", -probe.route.path.count("/")))
+    removing = [probe for probe in guarded if probe.method == "DELETE" or probe.route.path.endswith("/delete")]
+    removing.sort(key=lambda probe: -probe.route.path.count("/"))
+    guarded = [*(probe for probe in guarded if probe not in removing), *removing]
     for probe in [*guarded, *(probe for probe in guarded if probe.path.endswith(f"{SPARE_TENANT}/deletion"))]:
         route, body = probe.route, probe.body or b""
         answer = client.ask(probe, headers)

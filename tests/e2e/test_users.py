@@ -234,7 +234,7 @@ def test_users_from_the_command_line(launch: Launch) -> None:
     assert made.returncode == 0, made.stderr
     password = made.stdout.decode().split(" is ")[1].split()[0]
     assert command(process.folder, "admin", "create-user", "bob").returncode == 1
-    assert command(process.folder, "admin", "grant", "bob", "nothing@*").returncode == 1
+    assert command(process.folder, "admin", "grant", "bob", "nothing@*").returncode == 2
     assert b"now has the role editor in every tenant" in command(process.folder, "admin", "grant", "bob", "editor@*").stdout
     assert b"already had" in command(process.folder, "admin", "grant", "bob", "editor@*").stdout
     listed = command(process.folder, "admin", "list-users").stdout.decode()
