@@ -141,6 +141,7 @@ def test_neither_cost_nor_errors_tell_of_what_is_hidden(viewer: Viewer, nexus: N
 
 def test_a_deletion_reaches_no_further_than_sight(nexus: NexusProcess, tenant: str, viewer: Viewer) -> None:
     assert viewer.post(f"{API}/logs/deletions", {"query": "paid", "reason": "x"}).status == 403
+    others = nexus.post(f"{API}/logs/deletions", {"query": "nothing-like-this", "reason": "x"}, tenant=tenant).json["id"]
     narrow = Viewer(nexus, tenant, "service:checkout", [])
     made = narrow.post(f"{API}/logs/deletions", {"query": "paid OR hidden", "reason": "gone"}).json
     assert made["records"] == 3
@@ -148,6 +149,10 @@ def test_a_deletion_reaches_no_further_than_sight(nexus: NexusProcess, tenant: s
         "the deletion", lambda: narrow.get(f"{API}/logs/deletions/{made['id']}").json["state"] in ("done", "failed"), 40
     )
     assert done
+    # What others deleted, and how much of it there was, tells of what is hidden.
+    assert [one["id"] for one in narrow.get(f"{API}/logs/deletions").json["deletions"]] == [made["id"]]
+    assert narrow.get(f"{API}/logs/deletions/{others}").status == 404
+    assert len(nexus.get(f"{API}/logs/deletions", tenant=tenant).json["deletions"]) == 2
     left = nexus.post(f"{API}/logs/search", {}, tenant=tenant).json["records"]
     assert [record["body"] for record in left] == ["hidden by rule"]
 
