@@ -574,8 +574,8 @@ class OidcConfig(Masked, forbid_unknown_fields=True, frozen=True):
     roles: Annotated[
         list[GroupRole],
         Meta(
-            description="Roles by group, applied at every login: entries of `group`, `role` and `tenant`; without a tenant in "
-            "every one."
+            description="Roles by group, applied at every login: entries of `group`, `role` and `tenant`; without a tenant "
+            "in every one."
         ),
     ] = []
     default_roles: Annotated[
