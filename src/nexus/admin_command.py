@@ -88,6 +88,12 @@ def _opened(file: Path | None, *, changes: bool = True) -> Iterator[tuple[Config
 
 
 def _note(config: Config, metadata: MetadataStore, action: str, subject: str, **details: str) -> None:
-    audit = Audit(metadata, time.time_ns)
+    _, ledger = components.open_ledger(config, metadata, beside=runtime.read(config.data_path) is not None)
+    audit = Audit(metadata, time.time_ns, ledger)
     actor = Actor("system", f"nexus admin ({getpass.getuser()})")
-    asyncio.run(audit.record(actor, config.tenants.default, action, subject, after=details or None))
+
+    async def noted() -> None:
+        await audit.record(actor, ANY_TENANT, action, subject, after=details or None)
+        await audit.close()
+
+    asyncio.run(noted())

@@ -333,9 +333,8 @@ class Process:
             topology.statistics.forget,
             lambda tenant: keys.forget(),
             lambda tenant: authorities.forget(),
-            lambda tenant: store.follow_retention(),
         )
-        removals = Removals(metadata, store, deletions, audit, time.time_ns, forget, tenants.removed)
+        removals = Removals(metadata, store, store, deletions, audit, time.time_ns, topology.settle, forget, tenants.removed)
         budget = Budget(self._config.ingest.receiving_bytes, "bodies being received")
         queries = RunningQueries()
         process_metrics(self._registry)

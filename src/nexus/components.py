@@ -133,14 +133,15 @@ def metadata_state(config: Config) -> DatabaseState:
     return inspect(config.data_path)
 
 
-def open_ledger(config: Config, metadata: MetadataStore) -> tuple[Vault, Ledger]:
-    """The keys of this installation, and its audit log, ready to be written. Raises `ConfigError`, `StorageError`."""
+def open_ledger(config: Config, metadata: MetadataStore, *, beside: bool = False) -> tuple[Vault, Ledger]:
+    """The keys of this installation and its audit log, ready to be written. `beside` a running Nexus nothing is signed: that
+    one does. Raises `ConfigError`, `StorageError`."""
     from nexus.security.checkpoint_file import CheckpointFile
     from nexus.security.ledger import Ledger
     from nexus.security.vault import open_vault
 
     vault = open_vault(config.key_path, metadata)
-    ledger = Ledger(metadata, time.time_ns, vault, CheckpointFile(config.data_path))
+    ledger = Ledger(metadata, time.time_ns, vault, None if beside else CheckpointFile(config.data_path))
     ledger.start()
     return vault, ledger
 

@@ -305,7 +305,7 @@ class StorageConfig(Struct, forbid_unknown_fields=True, frozen=True):
     ] = Size(0)
 
 
-class MetadataConfig(Struct, forbid_unknown_fields=True, frozen=True):
+class MetadataConfig(Masked, forbid_unknown_fields=True, frozen=True):
     """Where users, roles, keys, tenants, settings and the audit log are kept."""
 
     url: Annotated[
@@ -547,7 +547,7 @@ class GroupRole(RoleIn, forbid_unknown_fields=True, frozen=True, kw_only=True):
     group: Annotated[str, Meta(min_length=1, description="The group, as the provider calls it.")]
 
 
-class OidcConfig(Struct, forbid_unknown_fields=True, frozen=True):
+class OidcConfig(Masked, forbid_unknown_fields=True, frozen=True):
     """A provider of OpenID Connect, at which users log in."""
 
     id: Annotated[
@@ -620,7 +620,7 @@ class SsoConfig(Struct, forbid_unknown_fields=True, frozen=True):
 class AuditForward(Masked, forbid_unknown_fields=True, frozen=True, kw_only=True):
     """Somewhere that the entries of the audit log go as they are written, in order, each at least once."""
 
-    type: Annotated[Literal["syslog", "otlp"], Meta(description="RFC 5424 messages, or OTLP/HTTP logs as JSON.")]
+    type: Annotated[Literal["otlp", "syslog"], Meta(description="OTLP/HTTP logs as JSON, or RFC 5424 messages.")]
     url: Annotated[
         str,
         Meta(

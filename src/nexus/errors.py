@@ -84,10 +84,11 @@ class Unauthenticated(NexusError):
 
 
 class PermissionDenied(NexusError):
-    """The caller is known and may not do this."""
+    """The caller is known and may not do this; `by` is who it was, where that is known."""
 
     code = "permission_denied"
     http_status = 403
+    by: object = None
 
 
 class TenantDeleted(PermissionDenied):

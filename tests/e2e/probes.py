@@ -77,7 +77,6 @@ VALUES: dict[str, list[Any]] = {
     "cursor": [""],
     "new_since": ["now-1h"],
     "query_id": [""],
-    "version": [""],
 }
 """Values by the name of a field, parameter or part of a path."""
 
@@ -90,6 +89,7 @@ OF: dict[tuple[str, str], list[Any]] = {
     ("CreateKeyRequest", "role"): [""],
     ("RolePreviewRequest", "user"): ["spare"],
     ("CreateKeyRequest", "account"): [""],
+    ("CreateKeyRequest", "tenant"): [None],
     ("ExplainRequest", "language"): ["search"],
     ("UserChange", "disabled"): [False],
 }
@@ -107,7 +107,7 @@ WHOLE: dict[str, list[dict[str, Any]]] = {
 ONE_OF: dict[str, str] = {"RolePreviewRequest": "role"}
 """Shapes of which one field must be given, though each may be left out."""
 
-ALWAYS = {"dry_run", "grants", "field"}
+ALWAYS = {"dry_run", "grants", "field", "permissions"}
 """Fields that a request does not make sense without, though they may be left out."""
 
 BODIES: list[tuple[str, list[str]]] = [

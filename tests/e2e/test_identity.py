@@ -6,6 +6,7 @@ import subprocess
 import time
 import uuid
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pyotp
@@ -13,6 +14,8 @@ import pytest
 from tests.e2e.conftest import Launch
 from tests.e2e.nexus_process import API, PASSWORD, NexusProcess, command
 from tests.e2e.people import GOOD_PASSWORD, Browser, logged_in, make_user
+from tests.oracles.mail_server import PASSWORD as MAIL_PASSWORD
+from tests.oracles.mail_server import MailServer, text_of
 
 pytestmark = pytest.mark.e2e
 
@@ -269,6 +272,35 @@ def test_a_weak_first_password_is_said_and_changed(launch: Launch) -> None:
     assert "bootstrap.admin_password is not good enough" in process.output()
     assert "admin12345" not in process.output()
     assert Browser(process).login(password="admin12345").json["must"] == "change_password"
+
+
+def test_a_forgotten_password(launch: Launch, tmp_path: Path) -> None:
+    with MailServer(tmp_path / "mail", "starttls") as server:
+        process = launch(NEXUS_HTTP_PUBLIC_URL="https://nexus.example", NEXUS_LOG_ACCESS="on", **server.settings("starttls"))
+        make_user(process, "alice", email="alice@example.com")
+        stranger, there = Browser(process), logged_in(process, "alice", GOOD_PASSWORD)
+        assert stranger.get("auth/options").json["mail"] is True
+        # Whoever sends the request cannot have the link lead elsewhere.
+        answers = [
+            stranger.post("auth/reset/request", {"username": name}, Host="evil.example").body for name in ("alice", "nobody")
+        ]
+        assert answers[0] == answers[1]
+        text = text_of(server.wait(1))
+        token = text.partition("https://nexus.example/login#reset=")[2].split()[0]
+        assert "evil.example" not in text
+        weak = stranger.post("auth/reset/finish", {"token": token, "password": "alicealice2024"})
+        assert weak.status == 400
+        done = stranger.post("auth/reset/finish", {"token": token, "password": "gravel mitten orbit 4"})
+        assert done.json == {"done": True, "redirect": ""}
+        assert not stranger.cookies, "nobody is logged in by it"
+        assert stranger.post("auth/reset/finish", {"token": token, "password": "another mitten orbit 4"}).status == 400
+        assert there.get("profile").status == 401
+        assert Browser(process).login("alice", "gravel mitten orbit 4").json["authenticated"]
+        assert "was changed" in server.wait(2)["Subject"]
+        assert server.encrypted == [True, True]
+        process.stop()
+        for secret in (token, "gravel mitten", MAIL_PASSWORD):
+            assert secret not in process.output()
 
 
 @pytest.fixture

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+
 import pytest
 from tests.e2e.conftest import Launch
 from tests.e2e.nexus_process import API, NexusProcess
@@ -37,7 +39,7 @@ def test_a_view_lives(nexus: NexusProcess, tenant: str) -> None:
     assert nexus.request("DELETE", path, token=mine).json == {"id": view["id"]}
     assert nexus.get(path, token=mine).status == 404
     (entry,) = [e for e in nexus.get(f"{API}/audit", tenant=tenant).json["entries"] if e["action"] == "view.deleted"]
-    assert (entry["subject"], entry["details"]) == (view["id"], {"name": "All errors"})
+    assert (entry["subject"], json.loads(entry["before"])["name"], entry["after"]) == (view["id"], "All errors", "")
 
 
 def test_an_administrator_changes_any_shared_view(nexus: NexusProcess, tenant: str) -> None:

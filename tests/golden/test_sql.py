@@ -57,6 +57,7 @@ from nexus.storage.clickhouse import export
 from nexus.storage.clickhouse.attributes import LearnedColumn
 from nexus.storage.clickhouse.catalog import Catalog, Partition
 from nexus.storage.clickhouse.compile import explain
+from nexus.storage.clickhouse.masking import known_to
 from nexus.storage.clickhouse.retention import change_expression
 from nexus.storage.clickhouse.scan import erasure_condition
 
@@ -219,3 +220,23 @@ def test_sql(name: str, golden: Callable[[str, str], None]) -> None:
     policy = Compare(column("service"), CompareOp.NE, "secret") if name == "count_word" else All()
     scoped = scope(CASES[name], tenant="acme", policy=policy, query_id="q")
     golden(f"sql/{name}.sql", "\n;\n".join(explain(scoped, CATALOG)) + "\n")
+
+
+EMAIL, STATUS, NODE = attribute("user.email"), attribute("status"), Field(FieldKind.RESOURCE, "host.name")
+RESTRICTED: dict[str, tuple[Plan, Predicate, frozenset[Field]]] = {
+    "masked_count": (Count(scan(Exists(EMAIL))), All(), frozenset({EMAIL})),
+    "masked_number": (Facets(scan(), (STATUS,)), Compare(column("service"), CompareOp.EQ, "cart"), frozenset({STATUS})),
+    "masked_records": (Search(scan(Word("failed"))), Word("timeout"), frozenset({NODE, column("trace_id")})),
+    "masked_body": (Histogram(scan(), HOUR, column("template_id")), Phrase("by peer"), frozenset({column("body")})),
+    "masked_service": (Tally(scan(), keys=("stream",)), All(), frozenset({column("service")})),
+    "masked_sql": (CASES["sql_map_keys"], Compare(EMAIL, CompareOp.NE, "x"), frozenset({EMAIL, STATUS})),
+    "policy_sql": (CASES["sql_count"], And((Word("failed"), Compare(STATUS, CompareOp.GE, 500))), frozenset()),
+}
+
+
+@pytest.mark.parametrize("name", RESTRICTED)
+def test_restricted(name: str, golden: Callable[[str, str], None]) -> None:
+    """Policy and time choose the records, everything else is asked of what is left to see of them."""
+    plan, policy, masked = RESTRICTED[name]
+    scoped = scope(plan, tenant="acme", policy=policy, masked=masked, query_id="q")
+    golden(f"sql/{name}.sql", "\n;\n".join(explain(scoped, known_to(scoped, CATALOG))) + "\n")

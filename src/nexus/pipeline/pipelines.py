@@ -295,7 +295,7 @@ class PipelineSets:
 
         Raises `Conflict` when `version` is not the current one, `BadPipeline`, and `InvalidRequest` when a test fails.
         """
-        self._compare(tenant, version)
+        await asyncio.to_thread(self._compare, tenant, version)
         text = msgspec.json.encode(list(specs)).decode()
         if len(text) > MAX_SPEC_BYTES:
             raise InvalidRequest(f"the pipelines take more than {MAX_SPEC_BYTES} bytes.")
@@ -303,7 +303,7 @@ class PipelineSets:
         if failures := await asyncio.to_thread(failed_tests, specs):
             raise InvalidRequest(f"{len(failures)} of the tests fail: {failures[0]}", hint="The preview shows all of them.")
         async with self._changes.setdefault(tenant, asyncio.Lock()):
-            self._compare(tenant, version)
+            await asyncio.to_thread(self._compare, tenant, version)
             await asyncio.to_thread(self._save, _SETTING + tenant, text)
             self._renew(tenant)
         await self._set_of(tenant)

@@ -103,6 +103,11 @@ class Topology:
         while self._running:
             await asyncio.wait(self._running)
 
+    async def settle(self, seconds: float) -> None:
+        """Wait until the deliveries that are under way now are stored or refused, but not for longer."""
+        if self._running:
+            await asyncio.wait(set(self._running), timeout=seconds)
+
     def check_open(self) -> None:
         """Raise `Overloaded` when the process is about to stop."""
         if self._draining:

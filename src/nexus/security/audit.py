@@ -17,7 +17,7 @@ import asyncio
 import logging
 import time
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Final
 
 from nexus.errors import Overloaded, StorageError
@@ -133,7 +133,7 @@ class Audit:
         await self._write(_entry(self._now_ns(), actor, tenant, action, subject, outcome, before, after, details))
 
     async def observed(
-        self, actor: Actor, tenant: str, action: str, subject: str, /, *, outcome: str = OK, **details: str | int
+        self, actor: Actor, tenant: str, action: str, subject: str, details: Mapping[str, str | int], *, outcome: str = OK
     ) -> None:
         """Write down a read, or an attempt that was refused; so many a minute of a kind at most. Raises `StorageError`."""
         limit = READS_A_MINUTE if outcome == OK else FAILURES_A_MINUTE
@@ -285,7 +285,7 @@ def _entry(
     outcome: str,
     before: object,
     after: object,
-    details: dict[str, str | int],
+    details: Mapping[str, str | int],
 ) -> AuditRecord:
     texts = {
         name[:MAX_NAME]: MASKED if secret_name(name) and value else masked_text(str(value))

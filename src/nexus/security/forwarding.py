@@ -35,6 +35,7 @@ if TYPE_CHECKING:
 
 PAGE: Final = 200
 AGAIN: Final = 100
+FIRST_PAUSE: Final = 1.0
 LONGEST_PAUSE: Final = 60.0
 SEND_TIMEOUT: Final = 30.0
 MAX_DATAGRAM: Final = 32_768
@@ -335,7 +336,7 @@ class Forwarder:
 
     async def run(self) -> None:
         """Send for ever; failures are tried again after longer and longer pauses."""
-        pause = 1.0
+        pause = FIRST_PAUSE
         self.position = await asyncio.to_thread(self._load)
         try:
             while True:
@@ -352,7 +353,7 @@ class Forwarder:
                     log.exception("the audit log waits for %s", self.name)
                     await asyncio.sleep(LONGEST_PAUSE)
                     continue
-                pause = 1.0
+                pause = FIRST_PAUSE
                 if not moved:
                     await self._wake.wait()
                     self._wake.clear()

@@ -129,15 +129,6 @@ async def password_duty(user: User, session: Session, authority: Authority) -> s
     return "change_password" if user.must_change_password else ""
 
 
-class Refused(PermissionDenied):
-    """Somebody known is not let in: who it was, for the audit log."""
-
-    def __init__(self, message: str, principal: Principal, *, hint: str = "") -> None:
-        """Store who beside the sentence."""
-        super().__init__(message, hint=hint)
-        self.principal = principal
-
-
 class Authenticator:
     """Turns headers into a principal, a tenant, and the access there."""
 
@@ -175,7 +166,8 @@ class Authenticator:
         try:
             return self._admit(principal, headers, permission, own, fresh)
         except PermissionDenied as error:
-            raise Refused(error.message, principal, hint=error.hint) from None
+            error.by = principal
+            raise
 
     async def again(self, before: Entry, headers: Mapping[str, str], permission: Permission) -> Entry:
         """The same for a conversation that goes on: what counts now. Raises as `enter` does."""

@@ -100,8 +100,8 @@ class Ledger:
         """Add a record and return it as it is stored. Raises `StorageError`."""
         with self._lock:
             stored = self._metadata.add_audit(record, self._linked)
-            if (lost := self._betrayed) is not None:
-                self._betrayed = None
+            lost, self._betrayed = self._betrayed, None
+            if lost is not None and not self._continued(lost, stored):
                 self.breaks += 1
                 log.error(
                     "the audit log does not end with the record %d that was written last: somebody changed it", lost.number
@@ -121,6 +121,22 @@ class Ledger:
             waited = self._waiting_since is not None and self._now_ns() - self._waiting_since >= SIGN_SECONDS * 1e9
             if self._head is not None and self.unsigned and (waited or at_once):
                 self._sign(self._head)
+
+    def _continued(self, head: _Head, stored: AuditRecord) -> bool:
+        """Did another process of this installation (`nexus admin` beside a server) add what stands between?"""
+        after, previous = head.number - 1, ""
+        while page := self._metadata.walk_audit(after, PAGE):
+            for record in page:
+                hash, _, tag = record.hash.partition(".")
+                if previous and (link(previous, record) != hash or self._vault is None or not self._vault.tagged(hash, tag)):
+                    return False
+                if not previous and record.hash != head.hash:
+                    return False
+                previous = record.hash
+                if record.number >= stored.number:
+                    return record.hash == stored.hash
+            after = page[-1].number
+        return False
 
     def _linked(self, previous: str, record: AuditRecord) -> str:
         head = self._head

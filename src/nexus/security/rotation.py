@@ -3,14 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import Final
 
 from nexus.errors import ConfigError
+from nexus.security.login import totp_context
 from nexus.security.vault import Vault, is_sealed, remember
 from nexus.storage.metadata.api import MetadataStore
-
-TOTP: Final = "totp:"
-"""What a user's second factor is sealed for, with the name after it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +40,7 @@ def reseal(metadata: MetadataStore, vault: Vault) -> int:
     count = 0
     for user in metadata.list_users():
         if is_sealed(user.totp) and not vault.current(user.totp):
-            context = TOTP + user.name
+            context = totp_context(user.name)
             metadata.put_user(replace(user, totp=vault.seal(vault.unseal(user.totp, context), context)))
             count += 1
     return count

@@ -145,6 +145,21 @@ class Sessions:
         self._forget()
         return ended
 
+    async def leave(self, user: str, session_id: str) -> Session | None:
+        """End a session of a user: what it was; None when there is none."""
+        now = self._now_ns()
+
+        def end() -> Session | None:
+            for session in self._metadata.list_sessions(user, now):
+                if session.id == session_id and self._metadata.delete_session(session.id):
+                    return session
+            return None
+
+        ended = await asyncio.to_thread(end) if session_id else None
+        if ended is not None:
+            self._forget()
+        return ended
+
     async def end_all(self, user: str, keep: str = "") -> int:
         """End every session of a user but the one with the id `keep`; how many."""
         ended = await asyncio.to_thread(self._metadata.delete_sessions, user, keep)

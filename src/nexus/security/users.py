@@ -7,7 +7,8 @@ Three rules hold for every change, whatever door it comes through:
 * Somebody who may do everything in every tenant is left: the last one is not removed, disabled or demoted.
 * Nobody removes or disables himself.
 
-Changes are made one after the other in this process, and count at once: sessions end, live conversations are looked at again.
+Changes are made one after the other in this process, and count at once: sessions end, live conversations are looked
+at again.
 """
 
 from __future__ import annotations

@@ -75,7 +75,8 @@ class Call:
             )
 
     def check_sees_all_tenants(self, what: str) -> None:
-        """Refuse what tells of records of every tenant to whom does not see them all, and whole. Raises `PermissionDenied`."""
+        """Refuse what tells of records of every tenant to whom does not see them all, and whole. Raises
+        `PermissionDenied`."""
         if not self.principal.authority.access(ANY_TENANT).unrestricted:
             raise PermissionDenied(
                 f"{what} tell of every record, and you do not see all of them, or not whole.",

@@ -46,7 +46,7 @@ class Deletions:
 
     async def add(self, deletion: StoredDeletion, actor: Actor) -> None:
         """Write a deletion down, to begin when those before it have ended. Raises `Overloaded`, `StorageError`."""
-        if len(self._metadata.open_deletions()) >= MAX_OPEN:
+        if len(await asyncio.to_thread(self._metadata.open_deletions)) >= MAX_OPEN:
             raise Overloaded(
                 f"{MAX_OPEN} deletions run or wait already.", retry_after=60.0, hint="Put several into one with OR."
             )
@@ -63,7 +63,7 @@ class Deletions:
         while True:
             self._wake.clear()
             try:
-                waiting = self._metadata.open_deletions()
+                waiting = await asyncio.to_thread(self._metadata.open_deletions)
                 if waiting:
                     await self._finish(waiting[0])
                     continue

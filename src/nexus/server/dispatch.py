@@ -31,7 +31,7 @@ from nexus.pipeline.http import HttpReceiver, Reply, Request
 from nexus.pipeline.inspection import Inspection, inspecting, wanted
 from nexus.pipeline.topology import Delivery
 from nexus.security.actor import Actor
-from nexus.security.identity import COOKIE_GUARD, TENANT_HEADER, Entry, Principal, Refused, with_key
+from nexus.security.identity import COOKIE_GUARD, TENANT_HEADER, Entry, Principal, with_key
 from nexus.security.limiter import Meter
 from nexus.security.permissions import Permission
 from nexus.server.call import Call, parse_payload, query_pairs
@@ -240,7 +240,8 @@ class Dispatcher:
     async def _refused(self, match: Match, scope: dict[str, Any], payload: Any, error: NexusError) -> None:
         """Write down that somebody known tried what he may not do, or that a read that is recorded did not work."""
         route, entry = match.route, scope.get(_ENTRY)
-        principal = error.principal if isinstance(error, Refused) else entry.principal if entry else None
+        known = getattr(error, "by", None)
+        principal = known if isinstance(known, Principal) else entry.principal if entry else None
         denied = isinstance(error, PermissionDenied | Forbidden) and (route.changes or route.method == WEBSOCKET)
         if principal is None or not (denied or route.audited):
             return
@@ -268,7 +269,7 @@ class Dispatcher:
             details["route"] = f"{scope['method']} {route.path}"
         actor = Actor(principal.kind, principal.name, client[0] if client else "")
         subject = "/".join(match.parameters.values()) or route.path.removeprefix(f"{BASE}/")
-        await self._services.audit.observed(actor, tenant, action, subject, outcome=outcome, **details)
+        await self._services.audit.observed(actor, tenant, action, subject, details, outcome=outcome)
 
     async def _deliver(
         self, match: Match, scope: dict[str, Any], receive: Any, headers: dict[str, str], held: contextlib.ExitStack

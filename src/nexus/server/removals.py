@@ -22,10 +22,11 @@ from nexus.security import secrets
 from nexus.security.actor import SYSTEM, Actor
 from nexus.security.audit import Audit
 from nexus.server.deletions import Deletions
-from nexus.storage.api import LogStore
-from nexus.storage.metadata.api import MetadataStore, StoredDeletion, StoredTenantDeletion
+from nexus.storage.api import LogLifecycle, LogStore
+from nexus.storage.metadata.api import MetadataStore, StoredDeletion, StoredRetention, StoredTenantDeletion
 
 MAX_ROUNDS: Final = 10
+SETTLE_SECONDS: Final = 10.0
 LOOK_SECONDS: Final = 0.25
 RETRY_SECONDS: Final = 5.0
 EVERYTHING: Final = "*"
@@ -51,25 +52,30 @@ class RemovalFailed(Exception):
 class Removals:
     """See the module text. Lives on one event loop; `run` is its background task.
 
-    `forget` are told the name of a tenant when it is gone: they drop what they remember of it. `removed` is told last.
+    `settle` waits for batches that are under way. `forget` are told the name of a tenant when it is gone: they drop what
+    they remember of it; `removed` is told last.
     """
 
     def __init__(
         self,
         metadata: MetadataStore,
         store: LogStore,
+        lifecycle: LogLifecycle,
         deletions: Deletions,
         audit: Audit,
         now_ns: Callable[[], int],
-        forget: Sequence[Callable[[str], Awaitable[object] | None]],
+        settle: Callable[[float], Awaitable[None]],
+        forget: Sequence[Callable[[str], object]],
         removed: Callable[[str], None],
     ) -> None:
         """Nothing begins before `run`."""
         self._metadata = metadata
         self._store = store
+        self._lifecycle = lifecycle
         self._deletions = deletions
         self._audit = audit
         self._now_ns = now_ns
+        self._settle = settle
         self._forget = forget
         self._removed = removed
         self._wake = asyncio.Event()
@@ -127,30 +133,29 @@ class Removals:
             )
             return
         contents = await asyncio.to_thread(self._metadata.count_tenant, tenant)
+        # First, or the store would take a policy that is gone for one that has changed.
+        await asyncio.to_thread(self._metadata.put_retention, StoredRetention(tenant, (), None))
+        await self._lifecycle.forget_tenant(tenant)
         done = replace(removal, state="done", finished_at=self._now_ns(), error="", proof=(*proof, *_told(contents)))
         await asyncio.to_thread(self._metadata.delete_tenant, tenant, done)
         if any((await asyncio.to_thread(self._metadata.count_tenant, tenant)).values()):
             # A request that was let in before the mark has stored something since.
             await asyncio.to_thread(self._metadata.delete_tenant, tenant)
-        await self._tell(tenant)
+        self._tell(tenant)
         await self._audit.record(
             SYSTEM, tenant, "tenant.deleted", tenant,
             id=done.id, requested_by=done.requested_by, records=done.records, proof="\n".join(done.proof),
         )  # fmt: skip
         log.info("the tenant %s is deleted", tenant, extra={"fields": {"records": done.records}})
 
-    async def _tell(self, tenant: str) -> None:
+    def _tell(self, tenant: str) -> None:
         for forget in self._forget:
-            try:
-                waiting = forget(tenant)
-                if waiting is not None:
-                    await waiting
-            except NexusError as error:
-                log.warning("the tenant %s is not forgotten everywhere yet: %s", tenant, error)
+            forget(tenant)
         self._removed(tenant)
 
     async def _erase(self, removal: StoredTenantDeletion) -> tuple[StoredTenantDeletion, list[str]]:
         """Delete records until there are none; the removal as noted, and what was proved."""
+        await self._settle(SETTLE_SECONDS)
         ended: list[StoredDeletion] = []
         for number in range(1, MAX_ROUNDS + 1):
             id = _deletion_id(removal, number)
@@ -170,8 +175,8 @@ class Removals:
 
     async def _start(self, removal: StoredTenantDeletion, id: str, records: int) -> StoredDeletion:
         deletion = StoredDeletion(
-            id, removal.tenant, EVERYTHING, None, None, "the tenant is deleted", removal.requested_by, "running", records, 0, 0,
-            self._now_ns(),
+            id, removal.tenant, EVERYTHING, None, None, "the tenant is deleted", removal.requested_by, "running",
+            records, 0, 0, self._now_ns(),
         )  # fmt: skip
         await self._deletions.add(deletion, Actor("system", removal.requested_by))
         return deletion

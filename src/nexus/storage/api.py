@@ -244,6 +244,11 @@ class LogLifecycle(Protocol):
         removed yet. Once done, the erasure is forgotten. Raises `ErasureFailed` when records are there all the same."""
         ...
 
+    async def forget_tenant(self, tenant: str) -> None:
+        """Forget what is kept of a tenant besides its records, of which there are none: its retention, which is not wanted
+        any more, with all that was noted of it on disk. May be repeated. Raises `StorageError`."""
+        ...
+
     async def stop_erasure(self, id: str) -> None:
         """Give an erasure up."""
         ...

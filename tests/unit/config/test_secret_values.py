@@ -22,7 +22,9 @@ from nexus.security.vault import Vault
 MARKER = "hunter2-of-the-test"
 
 # What entries of lists need besides their secrets.
-NEEDED: dict[str, Any] = {"tenant": "a", "networks": ["10.0.0.0/8"], "username": "u"}
+NEEDED: dict[str, Any] = {
+    "tenant": "a", "networks": ["10.0.0.0/8"], "username": "u", "issuer": "https://id.example", "url": "https://a.example/v1/logs",
+}  # fmt: skip
 
 
 def document(secret: str = MARKER) -> dict[str, Any]:

@@ -112,8 +112,8 @@ async def test_failures_are_braked_and_told_as_a_number(audit: Audit, clock: Clo
 async def test_changes_are_never_braked_and_reads_by_person(audit: Audit, clock: Clock) -> None:
     for _ in range(100):
         await audit.record(ALICE, "t", "view.changed", "v")
-        await audit.observed(ALICE, "t", "audit.read", "audit")
-    await audit.observed(Actor("user", "bob"), "t", "audit.read", "audit")
+        await audit.observed(ALICE, "t", "audit.read", "audit", {})
+    await audit.observed(Actor("user", "bob"), "t", "audit.read", "audit", {})
     assert len(entries(audit, action="view.changed")) == 100
     assert len(entries(audit, action="audit.read")) == module.READS_A_MINUTE + 1
     await audit.close()

@@ -26,7 +26,7 @@ from nexus.storage.metadata.sqlite import SqliteMetadata
 
 ACTOR = Actor("user", "admin", "1.2.3.4")
 TOKEN = "bootstrap-token-of-the-test"
-PASSWORD = "correct horse battery staple"
+PASSWORD = "plover tangent quartz 9"
 
 
 def basic(password: str) -> str:

@@ -13,7 +13,8 @@ from msgspec import Struct
 from nexus.security import secrets
 from nexus.security.masking import CHANGED, MASKED, MAX_DOCUMENT, document, masked_text, secret_name
 
-KEY = secrets.new_key()
+# The same in every process, so that tests have the same names.
+KEY = secrets.KEY_PREFIX + "jVRN2uU2lESWq-DVwUGLxcXouxY5q_5LnzROHhniX5Y"
 PHC = "$argon2id$v=19$m=19456,t=2,p=1$6Y1tXQSNi7dmDX/qechylQ$qVtgHJRxzYa2pBLmoL62SDmeptDPMWNnggy7XQKVXsc"
 JWT = "eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiIxMjM0NTY3ODkwIn0.dozjgNryP4J3jVmNHl0w5N_XgL0n3I9PlFUP0THsR8U"
 PEM = "-----BEGIN PRIVATE KEY-----\nMC4CAQAwBQYDK2VwBCIEIKs\n-----END PRIVATE KEY-----"

@@ -140,7 +140,12 @@ async def test_ends(world: World) -> None:
     assert await world.sessions.end(session.id)
     assert not await world.sessions.end(session.id)
     assert await world.sessions.by_token(mine) is None
-    assert world.changes == 3, "live conversations are looked at again"
+    _, gone = await world.sessions.start(ALICE, "password", "1.2.3.4", "")
+    assert await world.sessions.leave("bob", gone.id) is None
+    assert await world.sessions.leave("alice", gone.id) == gone
+    assert await world.sessions.leave("alice", gone.id) is None
+    assert await world.sessions.leave("", "") is None
+    assert world.changes == 4, "live conversations are looked at again"
 
 
 async def test_another_process_learns_within_seconds(world: World) -> None:

@@ -330,6 +330,7 @@ async def test_what_makes_no_sense(people: Users) -> None:
         (["logs:read"], "timestamp:>now-1h", (), InvalidRequest, "relative to now"),
         (["logs:read"], "", ("",), InvalidRequest, "masked fields"),
         (["logs:read"], "", ("attributes",), InvalidRequest, "masked fields"),
+        (["logs:read"], "", ("timestamp",), InvalidRequest, "cannot be masked"),
     ],
 )
 async def test_roles_that_make_no_sense(

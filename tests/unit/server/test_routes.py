@@ -18,7 +18,7 @@ from nexus.security.permissions import Permission
 from nexus.server.api.nexus_v1 import schema
 from nexus.server.app import description, main_routes
 from nexus.server.openapi import operation_id
-from nexus.server.routes import PUBLIC, WEBSOCKET, Match, Route, Router, check, receiver_routes
+from nexus.server.routes import PUBLIC, SELF, WEBSOCKET, Match, Route, Router, check, receiver_routes
 
 NOTHING: Any = None
 
@@ -34,9 +34,10 @@ def every_route() -> list[Route]:
 def test_every_route_asks_for_a_permission_or_may_be_public() -> None:
     router = Router(every_route())
     public = {route.path for route in router.routes if route.public}
-    assert public == {
-        "/-/healthy", "/-/ready", "/api/nexus/v1/auth/session", "/api/nexus/v1/auth/login", "/api/nexus/v1/auth/logout",
-    }  # fmt: skip
+    auth = ["options", "session", "login", "second-factor", "link", "passkey/begin", "passkey/finish", "reset/request"]
+    auth += ["reset/finish", "logout", "oidc/{id}/start", "oidc/{id}/callback", "oidc/{id}/back-channel-logout"]
+    assert public == {"/-/healthy", "/-/ready", *(f"/api/nexus/v1/auth/{name}" for name in auth)}
+    assert {route.path.split("/")[4] for route in router.routes if route.permission is SELF} == {"profile"}
 
 
 @pytest.mark.parametrize(
@@ -46,6 +47,7 @@ def test_every_route_asks_for_a_permission_or_may_be_public() -> None:
         Route("GET", "/x", "logs:read", handler, "a text"),  # type: ignore[arg-type]
         Route("GET", "/api/nexus/v1/logs/search", PUBLIC, handler, "public, but must not be"),
         Route("GET", "/metrics", PUBLIC, handler, "public, but must not be"),
+        Route("GET", "/api/nexus/v1/users", SELF, handler, "about the user himself, but it is not"),
         Route("GET", "/x", Permission.ADMIN, None, "nothing behind it"),
     ],
 )

@@ -13,9 +13,12 @@ from tests.strategies.otlp_requests import NOW, requests
 from tests.unit.storage.conftest import OpenStore
 
 from nexus import _native
+from nexus.errors import MaskedField
+from nexus.pipeline.live import filter_of, taken
 from nexus.query.encode import encode_predicate
+from nexus.query.fields import resolve
 from nexus.query.logs import lower, parse
-from nexus.query.plan import LogScan, Search
+from nexus.query.plan import Field, FieldKind, LogScan, Search
 from nexus.query.policy import scope
 from nexus.storage.clickhouse.store import ClickHouseStore
 
@@ -92,3 +95,41 @@ async def test_ids_find_the_record(open_store: OpenStore, query: str) -> None:
     assert lines
     for timestamp, mark, line in lines:
         assert line.startswith(b'{"id":"%d-%016x"' % (timestamp, mark))
+
+
+@pytest.mark.parametrize(
+    ("policy", "masked"),
+    [
+        ("status:*", ["status", "color", "odd key", "pod"]),
+        ("payment OR -level:>=warn", ["resource.team", "resource.a nest", "event_name", "scope_name", "trace_id"]),
+        ("", ["body", "service", "span_id", "host.name"]),
+    ],
+)
+async def test_masked_live_records_look_like_stored_ones(open_store: OpenStore, policy: str, masked: list[str]) -> None:
+    store = open_store()
+    batches = [random_batch(1, 700)]
+    for request in strange_requests():
+        batches.append(_native.decode_otlp_logs_protobuf(request.SerializeToString(), now_ns=NOW).batch)
+    batches.append(random_batch(2, 700))
+    for batch in batches:
+        if len(batch):
+            await store.append("t", batch)
+    names = [key for batch in batches[1:-1] for key, *_ in batch.attribute_stats()]
+    fields = frozenset(map(resolve, masked)) | {Field(FieldKind.ATTRIBUTE, name) for name in names[::7] if name}
+    found = 0
+    for query in ("", *QUERIES):
+        plan = Search(LogScan(where=lower(parse(query).root, now_ns=0)), limit=10_000)
+        where = lower(parse(policy).root, now_ns=0)
+        try:
+            scoped = scope(plan, tenant="t", policy=where, masked=fields, query_id="q")
+        except MaskedField:
+            continue
+        view = filter_of(scoped)
+        seen = [view.seen(batch) for batch in batches]
+        live = Counter(
+            line for one in seen for _, _, line in _native.render_batch(taken(one, view.matches(one)), None, 10_000)
+        )
+        stored = Counter((await store.search(scoped)).records)
+        assert live == stored, (query, list((live - stored) + (stored - live))[:3])
+        found += bool(live)
+    assert found > 3

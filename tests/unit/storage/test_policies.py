@@ -20,7 +20,7 @@ from tests.oracles.search import Record, matches
 from tests.unit.storage.conftest import OpenStore
 
 from nexus import _native
-from nexus.errors import MaskedField, NexusError
+from nexus.errors import InvalidRequest, MaskedField, NexusError
 from nexus.query.fields import resolve
 from nexus.query.logs import lower, parse
 from nexus.query.masks import complete
@@ -397,3 +397,68 @@ def allows(asker: Asker, query: str) -> bool:
     except MaskedField:
         return False
     return True
+
+
+FAILING = (
+    "SELECT count() FROM logs WHERE toUInt64(body) >= 0",
+    "SELECT count() FROM logs WHERE intDiv(1, severity_number - 17) < 9",
+    "SELECT count() FROM logs WHERE intDiv(1, length(attributes['secret']) - 6) < 9",
+    "SELECT count() FROM (SELECT toUInt64(body) AS n, service AS s FROM logs) WHERE n >= 0 AND s != ''",
+    "WITH x AS (SELECT toUInt64(body) AS n FROM logs) SELECT count() FROM x WHERE n >= 0",
+    "SELECT count() FROM (SELECT service, max(toUInt64(body)) AS m FROM logs GROUP BY service) WHERE intDiv(60, m + 1) >= 0",
+    "SELECT count() FROM logs AS l JOIN (SELECT toUInt64(body) AS n FROM logs) AS r ON toUInt64(l.body) = r.n",
+    "SELECT count() FROM logs WHERE body IN (SELECT toString(toUInt64(body)) FROM logs WHERE toUInt64(body) < 100)",
+    "SELECT count() FROM logs WHERE toUInt64(if(service = 'cart', body, '0')) >= 0 AND resource['service.name'] != 'x'",
+)
+
+
+def test_errors_tell_nothing_of_what_is_not_seen(open_store: OpenStore) -> None:
+    store = open_store(lambda: 0)
+
+    def made(count: int, service: str) -> list[Record]:
+        return [Record(n, FIRST_DAY + n, str(n), service=service, severity_number=9) for n in range(count)] + [
+            Record(n, FIRST_DAY + n, "secret word", service="vault", severity_number=17, attributes={"secret": "hidden"})
+            for n in range(3)
+        ]
+
+    async def work() -> None:
+        for tenant in ("a", "t", "z"):
+            await store.append(tenant, batch_of(made(50 if tenant == "t" else 0, "cart")))
+        # All of it in one granule.
+        connection = store._engine.connect()
+        connection.execute("OPTIMIZE TABLE nexus.logs FINAL")
+        await store.append("x", batch_of(made(50, "cart")[:50]))
+        connection.execute("OPTIMIZE TABLE nexus.logs FINAL")
+        store._engine.release(connection)
+        policies = [lower(parse(text).root) for text in ("-service:vault", "-secret:*", "-secret", "level:<error")]
+        for statement in FAILING:
+            expected = await Asker(store, "x", None, frozenset()).sql(statement)
+            # Nobody else's records make it fail.
+            assert expected[1] in ([[50]], [[1]]), (statement, expected)
+            for policy in policies:
+                for masked in ((), ("trace_id",)):
+                    found = await Asker(store, "t", policy, frozenset(map(resolve, masked))).sql(statement)
+                    assert found == expected, (statement, policy, masked)
+        # What may be seen may make it fail.
+        told = await Asker(store, "t", None, frozenset()).sql(FAILING[0])
+        assert told[0] is InvalidRequest, told
+
+    asyncio.run(work())
+
+
+def test_a_restricted_query_tells_neither_its_cost_nor_its_text(open_store: OpenStore) -> None:
+    store = open_store(lambda: 0)
+
+    async def work() -> None:
+        await store.append("t", batch_of(records()[:20]))
+        plan = Count(LogScan())
+        for policy, masked in ((None, frozenset({resolve("color")})), (lower(parse("payment").root), frozenset())):
+            scoped = scope(plan, tenant="t", policy=policy, masked=masked, query_id="q")  # type: ignore[arg-type]
+            statistics = (await store.table(scoped)).statistics
+            assert (statistics.rows_read, statistics.bytes_read) == (0, 0)
+            assert await store.explain(scoped) == []
+        free = scope(plan, tenant="t", query_id="q")
+        assert (await store.table(free)).statistics.rows_read > 0
+        assert await store.explain(free)
+
+    asyncio.run(work())

@@ -23,7 +23,7 @@ from nexus.errors import ConfigError
 FORMAT: Final = 1
 """Format of the data directory that this program reads and writes."""
 
-_EXPECTED: Final = re.compile(r"\..*|nexus\.lock|VERSION\.tmp|metadata\..*|lost\+found")
+_EXPECTED: Final = re.compile(r"\..*|nexus\.(lock|key)|audit-checkpoints\.jsonl|VERSION\.tmp|metadata\..*|lost\+found")
 """What may lie in a directory that is about to become a data directory."""
 
 

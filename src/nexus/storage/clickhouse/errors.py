@@ -10,6 +10,7 @@ from nexus.errors import InvalidRequest, LimitExceeded, NexusError, Overloaded, 
 _PATTERN: Final = re.compile(r"Code: (\d+)\. DB::(?:\w+)?Exception: (.*?)(?: \((\w+)\))?(?: \(version [^)]*\))?\s*$", re.S)
 _PREFIX: Final = re.compile(r"^(?:Code: \d+\. )?DB::(?:\w+)?Exception: ")
 
+CANNOT_PARSE_TEXT: Final = 6
 BAD_ARGUMENTS: Final = 36
 TOO_MANY_ROWS: Final = 158
 TIMEOUT_EXCEEDED: Final = 159
@@ -98,7 +99,8 @@ def query_error(error: EngineError, *, seconds: float, user_sql: bool, restricte
         return LimitExceeded(f"the query reads more than it may{size}.", hint=_NARROW)
     if error.cancelled:
         return LimitExceeded("the query was cancelled.", hint="Run it again when that was not intended.")
-    if error.code and error.code not in _ENGINE_CODES and (user_sql or error.code == CANNOT_COMPILE_REGEXP):
+    own = error.code not in _ENGINE_CODES or error.code == CANNOT_PARSE_TEXT
+    if error.code and own and (user_sql or error.code == CANNOT_COMPILE_REGEXP):
         return InvalidRequest(_sentence(error.message))
     return StorageError(f"the query failed: {_sentence(error.message)}", hint="The server's log has the details.")
 

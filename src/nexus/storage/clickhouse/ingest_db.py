@@ -54,6 +54,8 @@ class IngestDatabase:
 
     def _open(self) -> None:
         self._writer = self._connect()
+        # What is removed is overwritten: rules of retention may name what nobody is to know any more.
+        self._writer.execute("PRAGMA secure_delete = ON")
         try:
             self._writer.executescript(_SCHEMA)
             self._reader = self._connect()
@@ -95,6 +97,11 @@ class IngestDatabase:
         """Rows of a query over what is committed."""
         with self._read_lock:
             return self._reader.execute(sql, parameters).fetchall()
+
+    def scrub(self) -> None:
+        """Take what was removed out of the write-ahead log, too."""
+        with self._write_lock, self._read_lock:
+            self._writer.execute("PRAGMA wal_checkpoint(TRUNCATE)")
 
     def close(self) -> None:
         """Close both connections."""

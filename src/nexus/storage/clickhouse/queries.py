@@ -29,7 +29,10 @@ T = TypeVar("T")
 _SQL_CONNECTIONS: Final = 4
 """Read-only connections that a thread keeps, one per set of limits."""
 
-_IN_ORDER: Final = "SET allow_reorder_prewhere_conditions = 0, move_primary_key_columns_to_end_of_prewhere = 0"
+_IN_ORDER: Final = (
+    "SET allow_reorder_prewhere_conditions = 0, move_primary_key_columns_to_end_of_prewhere = 0, "
+    "optimize_move_to_prewhere = 1, move_all_conditions_to_prewhere = 1"
+)
 """For users' SQL: conditions are asked in the order in which they are nested, the tenant's first. In an order of its own the
 engine would ask a user's conditions of other tenants' records in the same granule, and an error would tell of them."""
 

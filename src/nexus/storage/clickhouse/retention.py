@@ -106,6 +106,21 @@ class Retention:
                     self._change(connection, tenant, policy)
             return True
 
+    def forget(self, connection: Connection, tenant: str, paused: Callable[[], AbstractContextManager[None]]) -> None:
+        """Drop the policy of a tenant without records, with every trace of its rules: in what is written down, and in the
+        engine's list of changes. Its policy is not wanted any more. Raises `EngineError`."""
+        with self._lock, paused():
+            self._finish_change(connection)
+            with self._database.transaction() as write:
+                write.execute("DELETE FROM state WHERE name = ?", (_OWN + tenant,))
+            self._applied.pop(tenant, None)
+            self._made.pop(tenant, None)
+            own = quote(_marker(tenant) + " ")
+            connection.execute(
+                f"KILL MUTATION WHERE database = 'nexus' AND table = 'logs' AND position(command, {own}) > 0 SYNC"
+            )
+        self._database.scrub()
+
     def _pending(self) -> list[tuple[str, RetentionPolicy]]:
         """What differs from what is wanted, the default first: it moves those that have no policy of their own yet."""
         everybody = RetentionPolicy((), self._wanted_days())

@@ -210,6 +210,10 @@ class ClickHouseStore:
         """See `storage.api`."""
         await self._maintenance.run(lambda connection: erasure.stop(connection, id))
 
+    async def forget_tenant(self, tenant: str) -> None:
+        """See `storage.api`."""
+        await self._maintenance.run(lambda connection: self._retention.forget(connection, tenant, self._writer.paused))
+
     def _erasure_condition(self, query: Scoped) -> str:
         if not isinstance(query.plan, Count):
             raise TypeError("an erasure is about the records of a count")

@@ -78,7 +78,16 @@ _ID = (Parameter("id", "Id of the service account", "path", True),)
 _READ, _WRITE = Permission.USERS_READ, Permission.USERS_WRITE
 
 ROUTES = (
-    Route("GET", _ACCOUNTS, _READ, list_accounts, "List service accounts", answer=schema.AccountList, tag="accounts"),
+    Route(
+        "GET",
+        _ACCOUNTS,
+        _READ,
+        list_accounts,
+        "List service accounts",
+        answer=schema.AccountList,
+        tag="accounts",
+        audited="accounts.listed",
+    ),
     Route(
         "POST",
         _ACCOUNTS,

@@ -95,7 +95,8 @@ async def verify(call: Call) -> Response:
 async def _pieces(call: Call, wanted: AuditFilter, style: str) -> AsyncIterator[bytes]:
     if style == "csv":
         yield _csv([list(schema.AuditEntry.__struct_fields__)])
-    before = 0
+    # What is written from now on, this export above all, is not part of it.
+    before = call.services.audit.newest + 1
     while True:
         page = await asyncio.to_thread(call.services.audit.entries, wanted, PAGE, before)
         if not page:

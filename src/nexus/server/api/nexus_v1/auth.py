@@ -6,17 +6,19 @@ These doors are public. What they take is JSON, which no form of another site ca
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from typing import Final
 
 from starlette.responses import Response
 
-from nexus.errors import UnsupportedEncoding
+from nexus.errors import NexusError, UnsupportedEncoding
 from nexus.query.fields import name_of
 from nexus.security.identity import COOKIE_GUARD, SESSION_COOKIE, Entry, session_token
 from nexus.security.login import Began, Origin, Waiting
 from nexus.security.passkeys import PasskeysOff, Site, site_of
 from nexus.security.permissions import Permission
 from nexus.server.api.nexus_v1.schema import identity as schema
+from nexus.server.api.nexus_v1.sso import public_url
 from nexus.server.call import Call
 from nexus.server.cookies import session_cookie
 from nexus.server.errors import Forbidden, json_response
@@ -33,7 +35,10 @@ async def options(call: Call) -> Response:
     except PasskeysOff as error:
         reason = error.message
     security = call.services.config().security
-    return json_response(schema.LoginOptions(security.password_login, not reason, call.services.resets.on, [], reason))
+    providers = [schema.Provider(id, name, f"{_AUTH}/oidc/{id}/start") for id, name in call.services.sso.offered()]
+    return json_response(
+        schema.LoginOptions(security.password_login, not reason, call.services.resets.on, providers, reason)
+    )
 
 
 async def session(call: Call) -> Response:
@@ -59,7 +64,7 @@ async def second_factor(call: Call) -> Response:
 async def link(call: Call) -> Response:
     """Log in with a link that the command line has made."""
     check_json(call)
-    wanted: schema.LinkRequest = call.payload
+    wanted: schema.LoginLinkRequest = call.payload
     return await _answer(call, await call.services.logins.link(wanted.token, origin(call)))
 
 
@@ -100,14 +105,20 @@ async def finish_reset(call: Call) -> Response:
 
 
 async def logout(call: Call) -> Response:
-    """End the session of the cookie; no error when there is none."""
+    """End the session of the cookie; no error when there is none. Of a single sign-on, the answer says where the browser
+    logs out there."""
+    redirect = ""
     if session_token(call.headers):
         if call.headers.get(COOKIE_GUARD) != "1":
             raise Forbidden("logging out needs the header X-Nexus-Request: 1.")
-        if call.principal.session_id and await call.services.sessions.end(call.principal.session_id):
+        ended = await call.services.sessions.leave(call.principal.id, call.principal.session_id)
+        if ended is not None:
             tenant = call.services.config().tenants.default
             await call.services.audit.record(call.actor, tenant, "session.ended", call.principal.name, by="logout")
-    response = json_response(schema.Done())
+            # The session has ended here whatever the provider says.
+            with contextlib.suppress(NexusError):
+                redirect = await call.services.sso.leave(ended, f"{public_url(call)}/login") if ended.issuer else ""
+    response = json_response(schema.Done(redirect=redirect))
     set_session(response, call, "", 0)
     return response
 
@@ -197,7 +208,7 @@ ROUTES = (
         PUBLIC,
         link,
         "Log in with a link of the command line",
-        request=schema.LinkRequest,
+        request=schema.LoginLinkRequest,
         answer=schema.Session,
         tag="auth",
     ),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import Final
 
 from starlette.responses import Response
@@ -64,13 +65,14 @@ async def delete(call: Call) -> Response:
 
 async def list_deletions(call: Call) -> Response:
     """The deletions of the tenant, newest first."""
-    found = call.services.metadata.list_deletions(call.tenant, limit_of(call, LISTED, MOST))
+    limit = limit_of(call, LISTED, MOST)
+    found = await asyncio.to_thread(call.services.metadata.list_deletions, call.tenant, limit)
     return json_response(schema.DeletionList([_deletion(deletion) for deletion in found]))
 
 
 async def get_deletion(call: Call) -> Response:
     """How far a deletion is."""
-    deletion = call.services.metadata.get_deletion(call.parameters["id"])
+    deletion = await asyncio.to_thread(call.services.metadata.get_deletion, call.parameters["id"])
     if deletion is None or deletion.tenant != call.tenant:
         raise NotFound("there is no such deletion.")
     return json_response(_deletion(deletion))

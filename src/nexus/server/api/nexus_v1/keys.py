@@ -85,7 +85,16 @@ def _time(ns: int) -> str:
 _ID = (Parameter("id", "Id of the key", "path", True),)
 
 ROUTES = (
-    Route("GET", f"{BASE}/keys", Permission.KEYS_READ, list_keys, "List API keys", answer=schema.KeyList, tag="keys"),
+    Route(
+        "GET",
+        f"{BASE}/keys",
+        Permission.KEYS_READ,
+        list_keys,
+        "List API keys",
+        answer=schema.KeyList,
+        tag="keys",
+        audited="keys.listed",
+    ),
     Route(
         "POST",
         f"{BASE}/keys",

@@ -32,22 +32,22 @@ def _sets(call: Call) -> PipelineSets:
     return sets
 
 
-def _answer(call: Call) -> Response:
-    shared, own, version = _sets(call).of(call.tenant)
+async def _answer(call: Call) -> Response:
+    shared, own, version = await asyncio.to_thread(_sets(call).of, call.tenant)
     infos = [schema.PipelineInfo(spec, "file") for spec in shared] + [schema.PipelineInfo(spec, "tenant") for spec in own]
     return json_response(schema.PipelinesAnswer(infos, version))
 
 
 async def get(call: Call) -> Response:
     """The pipelines in the order in which they run."""
-    return _answer(call)
+    return await _answer(call)
 
 
 async def put(call: Call) -> Response:
     """Replace the tenant's own pipelines."""
     wanted: schema.PipelinesRequest = call.payload
     call.check_sees_all("what pipelines do")
-    before = _sets(call).of(call.tenant)[1]
+    before = (await asyncio.to_thread(_sets(call).of, call.tenant))[1]
     for name in touched(before, wanted.pipelines):
         if not call.access.may_on(Permission.PIPELINES_WRITE, "pipeline", name):
             raise PermissionDenied(
@@ -59,7 +59,7 @@ async def put(call: Call) -> Response:
     await call.services.audit.record(
         call.actor, call.tenant, "pipelines.changed", "pipelines", before=before, after=wanted.pipelines
     )
-    return _answer(call)
+    return await _answer(call)
 
 
 def touched(before: Sequence[PipelineSpec], after: Sequence[PipelineSpec]) -> list[str]:
@@ -142,7 +142,7 @@ async def statistics(call: Call) -> Response:
             totals.failed,
             totals.seconds,
         )
-        for spec, place, totals in _sets(call).statistics(call.tenant)
+        for spec, place, totals in await asyncio.to_thread(_sets(call).statistics, call.tenant)
     ]
     return json_response(schema.PipelineStatisticsAnswer(steps))
 

@@ -35,7 +35,7 @@ async def put_retention(call: Call) -> Response:
     services = call.services
     stored = StoredRetention(call.tenant, tuple((rule.query, rule.days) for rule in wanted.rules), wanted.days)
     await services.tenants.ensure(call.tenant)
-    before = _own(call)
+    before = await _own(call)
     await asyncio.to_thread(services.metadata.put_retention, stored)
     await services.audit.record(call.actor, call.tenant, "retention.changed", call.tenant, before=before, after=stored)
     try:
@@ -45,13 +45,14 @@ async def put_retention(call: Call) -> Response:
     return json_response(await _answer(call))
 
 
-def _own(call: Call) -> StoredRetention | None:
-    return next((own for own in call.services.metadata.list_retention() if own.tenant == call.tenant), None)
+async def _own(call: Call) -> StoredRetention | None:
+    every = await asyncio.to_thread(call.services.metadata.list_retention)
+    return next((own for own in every if own.tenant == call.tenant), None)
 
 
 async def _answer(call: Call) -> schema.RetentionAnswer:
     services = call.services
-    own = _own(call)
+    own = await _own(call)
     progress = await services.lifecycle.retention_progress(call.tenant)
     return schema.RetentionAnswer(
         rules=[schema.RetentionRule(query, days) for query, days in own.rules] if own else [],

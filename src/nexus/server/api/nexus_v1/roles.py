@@ -192,6 +192,8 @@ ROUTES = (
         request=schema.RolePreviewRequest,
         answer=schema.Preview,
         tag="roles",
+        audited="role.previewed",
+        audited_fields=("user", "role"),
     ),
     Route(
         "PUT",

@@ -22,7 +22,7 @@ from nexus.security.jwt import MAX_SUBJECT
 from nexus.security.permissions import Permission
 from nexus.security.sso import COOKIE_PREFIX
 from nexus.security.users import LOCAL, By
-from nexus.server.api.nexus_v1.schema.sso import Link, LinkRequest
+from nexus.server.api.nexus_v1.schema.sso import SignOnLink, SignOnLinkRequest
 from nexus.server.call import Call
 from nexus.server.cookies import session_cookie
 from nexus.server.errors import error_response, json_response
@@ -83,7 +83,7 @@ async def back_channel_logout(call: Call) -> Response:
 
 async def link(call: Call) -> Response:
     """Let a login at a provider be a user's."""
-    wanted: LinkRequest = call.payload
+    wanted: SignOnLinkRequest = call.payload
     source = call.services.sso.source(wanted.provider)
     if not 0 < len(wanted.subject) <= MAX_SUBJECT or not wanted.subject.isprintable():
         raise InvalidRequest(f"a subject has 1 to {MAX_SUBJECT} printable characters.")
@@ -163,9 +163,9 @@ def _page(title: str, content: str, status: int, onward: str = "") -> Response:
     return Response(text, status, headers, "text/html; charset=utf-8")
 
 
-def _link(user: User) -> Link:
+def _link(user: User) -> SignOnLink:
     provider = user.source.removeprefix("oidc:") if user.source.startswith("oidc:") else ""
-    return Link(user.name, provider, user.external_id if provider else "", format_time(user.created_at))
+    return SignOnLink(user.name, provider, user.external_id if provider else "", format_time(user.created_at))
 
 
 _ID = Parameter("id", "Id of the provider", "path", True)
@@ -218,8 +218,8 @@ ROUTES = (
         Permission.USERS_WRITE,
         link,
         "Let a login at a provider be a user's",
-        request=LinkRequest,
-        answer=Link,
+        request=SignOnLinkRequest,
+        answer=SignOnLink,
         parameters=(_NAME,),
         tag="users",
     ),
@@ -229,7 +229,7 @@ ROUTES = (
         Permission.USERS_WRITE,
         unlink,
         "Let a user have no login at a provider",
-        answer=Link,
+        answer=SignOnLink,
         parameters=(_NAME,),
         tag="users",
     ),

@@ -141,7 +141,7 @@ _NAME = (Parameter("name", "Name of the user", "path", True),)
 _READ, _WRITE = Permission.USERS_READ, Permission.USERS_WRITE
 
 ROUTES = (
-    Route("GET", _USERS, _READ, list_users, "List users", answer=schema.UserList, tag="users"),
+    Route("GET", _USERS, _READ, list_users, "List users", answer=schema.UserList, tag="users", audited="users.listed"),
     Route(
         "POST",
         _USERS,
@@ -193,6 +193,7 @@ ROUTES = (
         answer=schema.UserSessions,
         parameters=_NAME,
         tag="users",
+        audited="sessions.listed",
     ),
     Route(
         "DELETE",

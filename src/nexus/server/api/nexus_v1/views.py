@@ -32,7 +32,7 @@ MAX_LINK_BYTES: Final = 256 << 20
 
 async def list_views(call: Call) -> Response:
     """The shared views of the tenant and one's own."""
-    views = call.services.metadata.list_views(call.tenant, _identity(call.principal))
+    views = await asyncio.to_thread(call.services.metadata.list_views, call.tenant, _identity(call.principal))
     return json_response(schema.ViewList([_view(view, call) for view in views]))
 
 
@@ -60,13 +60,13 @@ async def save_view(call: Call) -> Response:
 
 async def get_view(call: Call) -> Response:
     """One view."""
-    return json_response(_view(_visible(call), call))
+    return json_response(_view(await _visible(call), call))
 
 
 async def change_view(call: Call) -> Response:
     """Change a view as a whole."""
     wanted: schema.SaveViewRequest = call.payload
-    before = _own(call)
+    before = await _own(call)
     view = replace(
         before,
         name=wanted.name,
@@ -83,7 +83,7 @@ async def change_view(call: Call) -> Response:
 
 async def delete_view(call: Call) -> Response:
     """Remove a view."""
-    view = _own(call)
+    view = await _own(call)
     await asyncio.to_thread(call.services.metadata.delete_view, view.id)
     await call.services.audit.record(call.actor, call.tenant, "view.deleted", view.id, before=view)
     return json_response(Removed(view.id))
@@ -104,8 +104,9 @@ async def make_link(call: Call) -> Response:
 
 async def get_link(call: Call) -> Response:
     """Where a short link leads. Whoever reaches its tenant need not know which one that is."""
-    link = call.services.metadata.get_link(call.parameters["id"])
-    if link is None or not call.principal.authority.access(link.tenant).may(Permission.VIEWS_READ):
+    link = await asyncio.to_thread(call.services.metadata.get_link, call.parameters["id"])
+    reached = link is not None and call.services.tenants.active(link.tenant)
+    if link is None or not reached or not call.principal.authority.access(link.tenant).may(Permission.VIEWS_READ):
         raise NotFound("there is no such link.")
     return json_response(_link(link))
 
@@ -114,15 +115,15 @@ def _identity(principal: Principal) -> str:
     return f"{principal.kind}:{principal.id}"
 
 
-def _visible(call: Call) -> View:
-    view = call.services.metadata.get_view(call.parameters["id"])
+async def _visible(call: Call) -> View:
+    view = await asyncio.to_thread(call.services.metadata.get_view, call.parameters["id"])
     if view is None or view.tenant != call.tenant or not (view.shared or view.owner == _identity(call.principal)):
         raise NotFound("there is no such view.")
     return view
 
 
-def _own(call: Call) -> View:
-    view = _visible(call)
+async def _own(call: Call) -> View:
+    view = await _visible(call)
     if view.owner != _identity(call.principal) and not call.may(Permission.ADMIN):
         raise PermissionDenied(f"the view belongs to {view.owner_name}.", hint="Save one of your own.")
     return view

@@ -1,5 +1,5 @@
-"""Shapes of users, teams, roles, service accounts, keys and tenants. Paths are below `/api/nexus/v1`; times are RFC 3339, empty
-for never. Subjects of roles: `user` (by name), `team` and `account` (by id)."""
+"""Shapes of users, teams, roles, service accounts, keys and tenants. Paths are below `/api/nexus/v1`; times are RFC
+3339, empty for never. Subjects of roles: `user` (by name), `team` and `account` (by id)."""
 
 from __future__ import annotations
 
@@ -62,8 +62,8 @@ class UserChange(Struct, forbid_unknown_fields=True):
 
 
 class PasswordReset(Struct):
-    """POST users/{name}/reset-password: shown this once; every session has ended. DELETE users/{name}/second-factor takes TOTP,
-    recovery codes and passkeys away."""
+    """POST users/{name}/reset-password: shown this once; every session has ended. DELETE users/{name}/second-factor
+    takes TOTP, recovery codes and passkeys away."""
 
     password: str
 
@@ -91,7 +91,8 @@ class GrantInfo(Struct, forbid_unknown_fields=True):
 
 
 class PermissionInfo(Struct):
-    """A permission. `resources`: kinds of resources that it can be limited to. `system`: counts only when held in all tenants."""
+    """A permission. `resources`: kinds of resources that it can be limited to. `system`: counts only when held in all
+    tenants."""
 
     name: str
     description: str
@@ -100,8 +101,8 @@ class PermissionInfo(Struct):
 
 
 class RoleInfo(Struct):
-    """A role. `policy` is a query of the search language that records must match to be seen, `masked` are fields whose values
-    are not seen. `subjects` counts bindings."""
+    """A role. `policy` is a query of the search language that records must match to be seen, `masked` are fields
+    whose values are not seen. `subjects` counts bindings."""
 
     name: str
     description: str
@@ -129,7 +130,8 @@ class RoleRequest(Struct, forbid_unknown_fields=True):
 
 
 class RolePreviewRequest(Struct, forbid_unknown_fields=True):
-    """POST roles/preview: what somebody would see: one of a `user`, a `role`, or a role as `draft`; in the tenant of the request."""
+    """POST roles/preview: what somebody would see: one of a `user`, a `role`, or a role as `draft`; in the tenant of
+    the request."""
 
     user: str = ""
     role: str = ""
@@ -137,8 +139,8 @@ class RolePreviewRequest(Struct, forbid_unknown_fields=True):
 
 
 class Preview(Struct):
-    """`records` of `total` of the last 24 hours are visible; `samples` are records as the caller would see them. `grants` are
-    what it adds up to, `because` which role in which tenant and by which team."""
+    """`records` of `total` of the last 24 hours are visible; `samples` are records as the caller would see them.
+    `grants` are what it adds up to, `because` which role in which tenant and by which team."""
 
     grants: list[GrantInfo]
     policy: str
@@ -208,8 +210,8 @@ class AccountRequest(Struct, forbid_unknown_fields=True):
 
 
 class ApiKey(Struct):
-    """A key: `permissions` of its own, or of a `role`, or of the service `account` (id). `signals` empty: all. `limits` as in
-    schema/protection.py. `previous_until`: the secret before the rotation works until then."""
+    """A key: `permissions` of its own, or of a `role`, or of the service `account` (id). `signals` empty: all.
+    `limits` as in schema/protection.py. `previous_until`: the secret before the rotation works until then."""
 
     id: str
     name: str

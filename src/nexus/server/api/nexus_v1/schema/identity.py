@@ -80,7 +80,7 @@ class SecondFactorRequest(Struct, forbid_unknown_fields=True):
     code: str
 
 
-class LinkRequest(Struct, forbid_unknown_fields=True):
+class LoginLinkRequest(Struct, forbid_unknown_fields=True):
     """POST auth/link: the token of a link that `nexus admin login-link` has printed (`/login#link=<token>`)."""
 
     token: str

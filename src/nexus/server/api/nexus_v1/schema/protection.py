@@ -16,8 +16,8 @@ class LimitInfo(Struct):
 
 
 class LimitSet(Struct):
-    """Limits of a subject. `scope` is `tenant`, `key`, `user` or `address`; `subject` `*` is each one without limits of its own.
-    `label` is how people call it (a key's name)."""
+    """Limits of a subject. `scope` is `tenant`, `key`, `user` or `address`; `subject` `*` is each one without limits
+    of its own. `label` is how people call it (a key's name)."""
 
     scope: str
     subject: str
@@ -55,8 +55,8 @@ class LimitsRequest(Struct, forbid_unknown_fields=True):
 
 
 class AuditEntry(Struct):
-    """Who did what. `before` and `after` are JSON texts with secrets masked, empty when nothing changed; `outcome` is `ok` or the
-    code of the error."""
+    """Who did what. `before` and `after` are JSON texts with secrets masked, empty when nothing changed; `outcome` is
+    `ok` or the code of the error."""
 
     number: int
     at: str

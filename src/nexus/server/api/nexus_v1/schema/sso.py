@@ -5,14 +5,14 @@ from __future__ import annotations
 from msgspec import Struct
 
 
-class LinkRequest(Struct, forbid_unknown_fields=True):
+class SignOnLinkRequest(Struct, forbid_unknown_fields=True):
     """PUT users/{name}/link: the login with that `subject` (`sub`) at the provider is this user's from now on."""
 
     provider: str
     subject: str
 
 
-class Link(Struct):
+class SignOnLink(Struct):
     """Whose login it is; `provider` and `subject` are empty for a user of this server alone. DELETE users/{name}/link ends
     it."""
 
