@@ -94,8 +94,8 @@ def query_error(error: EngineError, *, seconds: float, user_sql: bool, restricte
         return LimitExceeded(f"the result is larger than it may be{size}.", hint="Add a LIMIT, or aggregate.")
     if error.code in (TOO_MANY_ROWS, TOO_MANY_BYTES):
         found = None if restricted else _READ.search(error.message)
-        what = "records" if error.code == TOO_MANY_ROWS else "bytes"
-        size = f": {_plain(found[2])} {what} so far, the limit is {_plain(found[1])}" if found else ""
+        what = " records" if error.code == TOO_MANY_ROWS else ""
+        size = f": {_plain(found[2])}{what} so far, the limit is {_plain(found[1])}" if found else ""
         return LimitExceeded(f"the query reads more than it may{size}.", hint=_NARROW)
     if error.cancelled:
         return LimitExceeded("the query was cancelled.", hint="Run it again when that was not intended.")
