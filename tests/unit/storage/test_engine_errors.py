@@ -51,7 +51,7 @@ def test_reading_too_much_says_how_much() -> None:
     rows = told(158, text.format("rows", "5.00", "1.20 thousand"))
     assert isinstance(rows, LimitExceeded)
     assert rows.message == "the query reads more than it may: 1.20 thousand records so far, the limit is 5."
-    size = told(307, text.format("bytes", "10.00 B", "2.34 KiB"))
+    size = told(307, text.format("bytes", "10.00 B", "2.34 KiB: While executing MergeTreeSelect"))
     assert size.message == "the query reads more than it may: 2.34 KiB so far, the limit is 10.00 B."
     hidden = query_error(EngineError(158, "X", rows.message), seconds=30, user_sql=False, restricted=True)
     assert hidden.message == "the query reads more than it may."

@@ -70,7 +70,7 @@ def parse_engine_error(text: str) -> EngineError:
 _SIZES: Final = re.compile(r"would use ([\d.]+ \w+).*?maximum: ([\d.]+ \w+)", re.S)
 _ELAPSED: Final = re.compile(r"elapsed ([\d.]+) (m?s\w*)", re.S)
 _RESULT: Final = re.compile(r"max (rows|bytes): ([^,]+), current \w+: (.+?)\.?$", re.S)
-_READ: Final = re.compile(r"max (?:rows|bytes): ([^,]+), current (?:rows|bytes): (.+?)\.?$", re.S)
+_READ: Final = re.compile(r"max (?:rows|bytes): ([^,]+), current (?:rows|bytes): ([^:]+?)\.?(?:: .*)?$", re.S)
 _NARROW: Final = "Narrow the time range, add a filter on service or severity, or ask for fewer rows."
 
 
