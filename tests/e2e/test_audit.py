@@ -327,7 +327,8 @@ def test_it_goes_to_another_nexus(launch: Launch, tmp_path: Path) -> None:
     assert one["attributes"]["nexus@32473.action"] == "retention.changed"
     assert one["severity_number"] == 9
     assert json.loads(json.loads(one["body"].removeprefix("\ufeff"))["after"])["days"] == 3
-    assert metric(sender, f'nexus_audit_forward_sent{{target="http://127.0.0.1:{otlp}/v1/logs"}}') == 20
+    sent = f'nexus_audit_forward_sent{{target="http://127.0.0.1:{otlp}/v1/logs"}}'
+    wait_for("the count", lambda: metric(sender, sent) == 20)
 
     # The receiver is away: nothing is lost, what waits is seen, and the sender may be restarted meanwhile.
     assert receiver.stop() == 0
