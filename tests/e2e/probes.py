@@ -77,7 +77,6 @@ VALUES: dict[str, list[Any]] = {
     "cursor": [""],
     "new_since": ["now-1h"],
     "query_id": [""],
-    "version": [None],
 }
 """Values by the name of a field, parameter or part of a path."""
 

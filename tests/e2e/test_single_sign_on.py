@@ -23,7 +23,7 @@ def provider() -> Iterator[OidcProvider]:
 
 @pytest.fixture(scope="module")
 def signed(provider: OidcProvider, tmp_path_factory: pytest.TempPathFactory) -> Iterator[NexusProcess]:
-    process = NexusProcess(tmp_path_factory.mktemp("sso") / "data", **provider.settings()).start()
+    process = NexusProcess(tmp_path_factory.mktemp("sso") / "data", **provider.settings(link_scim="external_id")).start()
     provider.serve(process)
     yield process
     assert process.stop() == 0
@@ -88,7 +88,7 @@ def test_a_login_counts_in_the_browser_that_began_it(signed: NexusProcess) -> No
     page = attacker.once(f"http://127.0.0.1:{signed.port}{API}/auth/oidc/corp/start?next=/logs")
     back = page.headers["Location"]
     while "/callback" not in back:
-        back = attacker.once(back if back.startswith("http") else back).headers["Location"]
+        back = attacker.once(back).headers["Location"]
     refused = victim.once(back)
     assert refused.status == 401 and not victim.session(signed)["authenticated"]
     # With a cookie of its own login it is not this one either.
@@ -187,6 +187,27 @@ def test_a_user_is_linked_by_an_administrator_only(signed: NexusProcess) -> None
     assert signed.request("DELETE", path).status == 200
     assert not browser.session(signed)["authenticated"]
     assert Browser().log_in(signed, "mallory").status == 403
+
+
+def test_a_user_whom_the_directory_made_and_disabled(signed: NexusProcess) -> None:
+    """SCIM makes a user, who logs in by the id that both know him by; deactivated, he is out at once and stays out."""
+    user = {
+        "schemas": ["urn:ietf:params:scim:schemas:core:2.0:User"],
+        "userName": "carol.from.hr",
+        "externalId": USERS["carol"]["sub"],
+    }
+    made = signed.post("/scim/v2/Users", user).json
+    browser = Browser()
+    browser.log_in(signed, "carol")
+    assert browser.session(signed)["username"] == "carol.from.hr"
+    change = {"schemas": [], "Operations": [{"op": "Replace", "path": "active", "value": "False"}]}
+    path = f"/scim/v2/Users/{made['id']}"
+    off = signed.request("PATCH", path, json.dumps(change).encode(), {"Content-Type": "application/scim+json"})
+    assert off.status == 200 and off.json["active"] is False
+    assert not browser.session(signed)["authenticated"]
+    page = browser.log_in(signed, "carol")
+    assert page.status == 403 and "disabled" in page.text
+    assert signed.request("DELETE", path).status == 204
 
 
 def test_the_provider_is_away(launch: Launch) -> None:

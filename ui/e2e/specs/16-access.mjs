@@ -18,7 +18,7 @@ async function users({ page, world, browser }) {
   const name = `bea-${world.run}`;
   const settings = new SettingsPage(page);
   const { dialog, panel } = settings;
-  await settings.open("users");
+  await settings.open("users", `?tenant=${world.tenant}`);
   await page.getByRole("button", { name: "New user" }).click();
   await dialog.getByRole("button", { name: "Create user" }).click();
   await dialog.getByText("Give the user a name.").waitFor();
@@ -54,6 +54,7 @@ async function users({ page, world, browser }) {
   assert.equal(await tab.page.getByRole("link", { name: "Users", exact: true }).count(), 0);
   assert.equal(await tab.page.getByTestId("part-badge").count(), 0);
 
+  await page.reload();
   await panel.getByRole("button", { name: "What can this person see?" }).click();
   await panel.getByTestId("preview").getByText("Every record, every field.").waitFor();
   await panel.getByText(`viewer in ${world.tenant}`).first().waitFor();
@@ -114,7 +115,7 @@ async function roles({ page, world, browser }) {
   assert.ok(!/user\.id: \d/.test(await samples.textContent()));
   await form.getByRole("button", { name: "Save" }).click();
   await page.getByRole("columnheader", { name: new RegExp(role) }).waitFor();
-  await page.getByRole("cell", { name: "pipeline:web-*" }).waitFor();
+  await page.getByRole("cell", { name: "pipeline:web-*" }).first().waitFor();
 
   const name = `paul-${world.run}`;
   const password = await world.server.user(name, [[role, world.tenant]]);

@@ -53,6 +53,10 @@ const enSecurity = {
       submit: "Continue",
       empty: "Type the code.",
     },
+    link: {
+      title: "Sign in with a link",
+      help: "The link works once. Continue, and you are signed in as the person that it was made for.",
+    },
     reset: {
       title: "Forgot your password?",
       help: "Type your user name. If there is an account with an e-mail address, a link to choose a new password is sent there.",

@@ -1,6 +1,6 @@
 /** One's own account. */
 import { type UseQueryResult, useQuery, useQueryClient } from "@tanstack/react-query";
-import type { Profile } from "../core/api/security.ts";
+import type { LoginOptions, Profile } from "../core/api/security.ts";
 import { useApi } from "./useApi.tsx";
 
 const KEY = ["profile"];
@@ -14,4 +14,10 @@ export function useProfile(): UseQueryResult<Profile> {
 export function useProfileChanged(): () => void {
   const client = useQueryClient();
   return () => void client.invalidateQueries({ queryKey: KEY });
+}
+
+/** How one can log in here. */
+export function useLoginOptions(): UseQueryResult<LoginOptions> {
+  const api = useApi();
+  return useQuery({ queryKey: ["login-options"], queryFn: ({ signal }) => api.loginOptions(signal) });
 }

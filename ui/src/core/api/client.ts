@@ -101,6 +101,9 @@ export class Api {
   secondFactor(token: string, code: string): Promise<security.Session> {
     return this.plain("POST", "auth/second-factor", { token, code });
   }
+  loginByLink(token: string): Promise<security.Session> {
+    return this.plain("POST", "auth/link", { token });
+  }
   beginPasskeyLogin(token: string): Promise<security.PasskeyOptions> {
     return this.plain("POST", "auth/passkey/begin", { token });
   }
@@ -140,7 +143,7 @@ export class Api {
   beginPasskey(body: security.Confirmation): Promise<security.PasskeyOptions> {
     return this.plain("POST", "profile/passkeys/begin", body);
   }
-  finishPasskey(body: security.PasskeyFinish): Promise<unknown> {
+  finishPasskey(body: security.PasskeyFinish): Promise<security.PasskeyAdded> {
     return this.plain("POST", "profile/passkeys/finish", body);
   }
   removePasskey(id: string, body: security.Confirmation): Promise<unknown> {

@@ -17,6 +17,8 @@ export interface LoginOptions {
   passkeys: boolean;
   mail: boolean;
   providers: Provider[];
+  /** Why there are no passkeys at this address. */
+  passkeys_reason?: string;
 }
 
 export type FactorMethod = "totp" | "recovery" | "passkey";
@@ -76,6 +78,12 @@ export interface PasskeyInfo {
   name: string;
   created_at: string;
   last_used: string;
+}
+
+/** Recovery codes when there were none: shown this once. */
+export interface PasskeyAdded {
+  passkey: PasskeyInfo;
+  recovery_codes: string[];
 }
 
 export interface Profile {

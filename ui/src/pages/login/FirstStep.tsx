@@ -1,7 +1,6 @@
 /** Who it is: password, passkey, or single sign-on; what is not set up here is not shown. */
 import { Button, PasswordInput, TextInput } from "@mantine/core";
 import { IconFingerprint } from "@tabler/icons-react";
-import { useQuery } from "@tanstack/react-query";
 import { type FormEvent, type ReactNode, useRef, useState } from "react";
 import { useLocation } from "react-router";
 import { ErrorState, Skeleton } from "../../components/common/State.tsx";
@@ -10,6 +9,7 @@ import { passkeysWork } from "../../core/security/webauthn.ts";
 import { s } from "../../core/securityText.ts";
 import { safeNext } from "../../core/url/codecs.ts";
 import { useApi } from "../../hooks/useApi.tsx";
+import { useLoginOptions } from "../../hooks/useProfile.ts";
 import { Card, Failure, styles } from "./Card.tsx";
 import { ForgotStep } from "./ForgotStep.tsx";
 import type { LoginFlow } from "./useLoginFlow.ts";
@@ -84,8 +84,7 @@ function OtherWays({ flow, options, next }: { flow: LoginFlow; options: LoginOpt
 }
 
 export function FirstStep({ flow, next }: { flow: LoginFlow; next: string }): ReactNode {
-  const api = useApi();
-  const options = useQuery({ queryKey: ["login-options"], queryFn: ({ signal }) => api.loginOptions(signal) });
+  const options = useLoginOptions();
   const [forgotten, setForgotten] = useState(false);
   const came = safeNext(new URLSearchParams(useLocation().search).get("next")) !== "/";
   if (forgotten) return <ForgotStep onBack={() => setForgotten(false)} />;

@@ -128,6 +128,18 @@ describe("the second step", () => {
   });
 });
 
+describe("a link of the command line", () => {
+  it("is taken out of the address and used by a click, not by looking at it", async () => {
+    const { calls } = start({ "POST auth/link": session("admin") }, "/login#link=link-token");
+    const button = await screen.findByRole("button", { name: "Sign in" });
+    await waitFor(() => expect(screen.getByTestId("address").textContent).toBe("/login"));
+    expect(calls.some((call) => call.name === "POST auth/link")).toBe(false);
+    await userEvent.click(button);
+    expect(await screen.findByText("home")).toBeVisible();
+    expect(calls.find((call) => call.name === "POST auth/link")?.body).toEqual({ token: "link-token" });
+  });
+});
+
 describe("a forgotten password", () => {
   it("is answered alike for everybody", async () => {
     const { calls } = start({ "POST auth/reset/request": { done: true, redirect: "" } });

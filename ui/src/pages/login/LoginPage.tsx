@@ -5,6 +5,7 @@ import { ErrorState, Skeleton } from "../../components/common/State.tsx";
 import { safeNext } from "../../core/url/codecs.ts";
 import { useSession } from "../../hooks/useSession.ts";
 import { FirstStep } from "./FirstStep.tsx";
+import { LinkStep } from "./LinkStep.tsx";
 import { MustStep } from "./MustStep.tsx";
 import { ResetStep } from "./ResetStep.tsx";
 import { SecondStep } from "./SecondStep.tsx";
@@ -17,6 +18,7 @@ export function LoginPage(): ReactNode {
   if (session.isPending) return <Skeleton rows={4} />;
   if (session.isError) return <ErrorState error={session.error} onRetry={() => void session.refetch()} />;
   if (flow.resetToken) return <ResetStep flow={flow} />;
+  if (flow.linkToken) return <LinkStep flow={flow} />;
   if (session.data.authenticated) {
     if (session.data.must) return <MustStep key={session.data.must} session={session.data} />;
     return <Navigate to={next} replace />;

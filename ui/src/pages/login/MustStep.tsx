@@ -5,12 +5,13 @@ import { useMutation } from "@tanstack/react-query";
 import { type ReactNode, useState } from "react";
 import { NewPassword } from "../../components/security/NewPassword.tsx";
 import { Problem } from "../../components/security/parts.tsx";
-import { TotpForm } from "../../components/security/Totp.tsx";
+import { RecoveryCodes, TotpForm } from "../../components/security/Totp.tsx";
 import { NotConfirmed, useConfirmed } from "../../components/security/useConfirmed.tsx";
 import type { Session } from "../../core/api/security.ts";
 import { makePasskey, PasskeyError, passkeysWork } from "../../core/security/webauthn.ts";
 import { s } from "../../core/securityText.ts";
 import { useBackend } from "../../hooks/useApi.tsx";
+import { useLoginOptions } from "../../hooks/useProfile.ts";
 import { useSignOut } from "../../hooks/useSession.ts";
 import { Card, styles } from "./Card.tsx";
 
@@ -23,6 +24,7 @@ function useOn(): () => void {
 function Factor(): ReactNode {
   const { api } = useBackend();
   const on = useOn();
+  const options = useLoginOptions().data;
   const [run, dialog] = useConfirmed(true);
   const [name, setName] = useState("");
   const begin = useMutation({ mutationFn: () => run((confirmation) => api.beginTotp(confirmation)) });
@@ -30,10 +32,14 @@ function Factor(): ReactNode {
     mutationFn: async () => {
       const begun = await run((confirmation) => api.beginPasskey(confirmation));
       const credential = await makePasskey(begun.options);
-      await api.finishPasskey({ token: begun.token, credential, name: name.trim() || s.profile.passkeyNameHint });
+      return api.finishPasskey({ token: begun.token, credential, name: name.trim() || s.profile.passkeyNameHint });
     },
-    onSuccess: on,
+    onSuccess: (added) => {
+      if (added.recovery_codes.length === 0) on();
+    },
   });
+  const codes = passkey.data?.recovery_codes ?? [];
+  if (codes.length > 0) return <RecoveryCodes codes={codes} onDone={on} />;
   if (begin.data) return <TotpForm setup={begin.data} onDone={on} />;
   const error = begin.error ?? passkey.error;
   return (
@@ -42,7 +48,7 @@ function Factor(): ReactNode {
       <Button leftSection={<IconDeviceMobile size={16} />} loading={begin.isPending} onClick={() => begin.mutate()}>
         {s.profile.totp}
       </Button>
-      {passkeysWork() && (
+      {passkeysWork() && options?.passkeys !== false && (
         <>
           <div className={styles.or}>{s.login.or}</div>
           <TextInput

@@ -16,6 +16,8 @@ export interface Failed {
 export interface LoginFlow {
   challenge: Challenge | null;
   resetToken: string;
+  /** Of a link that the command line has printed. */
+  linkToken: string;
   /** Said above the form: a password that has been set. */
   notice: string;
   failed: Failed | null;
@@ -33,23 +35,33 @@ function failureOf(error: unknown): Failed {
   return { message: String(error), wait: 0 };
 }
 
+interface Taken {
+  reset: string;
+  link: string;
+  failed: boolean;
+}
+
 /** What a link to this page brings, from its query or, never sent to any server, from behind its `#`. */
-function brought(search: string, hash: string): { reset: string; failed: boolean; rest: string } {
+function brought(search: string, hash: string): Taken & { rest: string } {
   const query = new URLSearchParams(search);
   const hidden = new URLSearchParams(hash.replace(/^#/, ""));
-  const found = { reset: hidden.get("reset") ?? query.get("reset") ?? "", failed: query.has("error") };
+  const found = {
+    reset: hidden.get("reset") ?? query.get("reset") ?? "",
+    link: hidden.get("link") ?? "",
+    failed: query.has("error"),
+  };
   query.delete("reset");
   query.delete("error");
   return { ...found, rest: query.toString() };
 }
 
 /** Takes what is secret, or once only, out of the address bar and the history at once. */
-function useTaken(): { reset: string; failed: boolean } {
+function useTaken(): Taken {
   const { search, hash } = useLocation();
   const navigate = useNavigate();
   const [taken] = useState(() => brought(search, hash));
-  const { reset, failed, rest } = brought(search, hash);
-  const there = reset !== "" || failed;
+  const { reset, link, failed, rest } = brought(search, hash);
+  const there = reset !== "" || link !== "" || failed;
   useEffect(() => {
     if (there) void navigate(rest ? `/login?${rest}` : "/login", { replace: true });
   }, [there, rest, navigate]);
@@ -61,6 +73,7 @@ export function useLoginFlow(): LoginFlow {
   const taken = useTaken();
   const [challenge, setChallenge] = useState<Challenge | null>(null);
   const [resetToken, setResetToken] = useState(taken.reset);
+  const [linkToken, setLinkToken] = useState(taken.link);
   const [notice, setNotice] = useState("");
   const [failed, setFailed] = useState<Failed | null>(taken.failed ? { message: s.login.ssoFailed, wait: 0 } : null);
   const [busy, setBusy] = useState(false);
@@ -74,6 +87,7 @@ export function useLoginFlow(): LoginFlow {
     try {
       const session = await act();
       setNotice("");
+      setLinkToken("");
       if (session.challenge) setChallenge(session.challenge);
       else {
         setChallenge(null);
@@ -91,6 +105,7 @@ export function useLoginFlow(): LoginFlow {
   return {
     challenge,
     resetToken,
+    linkToken,
     notice,
     failed,
     busy,
@@ -106,6 +121,7 @@ export function useLoginFlow(): LoginFlow {
     restart: (said = "") => {
       setChallenge(null);
       setResetToken("");
+      setLinkToken("");
       setFailed(null);
       setNotice(said);
     },

@@ -4,12 +4,13 @@ import { IconFingerprint } from "@tabler/icons-react";
 import { useMutation } from "@tanstack/react-query";
 import { type FormEvent, type ReactNode, useState } from "react";
 import { ConfirmTyped, Dialog, Problem, styles, toast, When } from "../../components/security/parts.tsx";
+import { RecoveryCodes } from "../../components/security/Totp.tsx";
 import { NotConfirmed, useConfirmed } from "../../components/security/useConfirmed.tsx";
 import type { PasskeyInfo, Profile } from "../../core/api/security.ts";
 import { makePasskey, PasskeyError, passkeysWork } from "../../core/security/webauthn.ts";
 import { s } from "../../core/securityText.ts";
 import { useApi } from "../../hooks/useApi.tsx";
-import { useProfileChanged } from "../../hooks/useProfile.ts";
+import { useLoginOptions, useProfileChanged } from "../../hooks/useProfile.ts";
 import own from "./ProfilePage.module.css";
 
 const text = s.profile;
@@ -21,17 +22,19 @@ export function Passkeys({ profile }: { profile: Profile }): ReactNode {
   const [adding, setAdding] = useState(false);
   const [name, setName] = useState("");
   const [tried, setTried] = useState(false);
+  const [codes, setCodes] = useState<string[] | null>(null);
   const [removing, setRemoving] = useState<PasskeyInfo | null>(null);
   const add = useMutation({
     mutationFn: async () => {
       const begun = await run((confirmation) => api.beginPasskey(confirmation));
       const credential = await makePasskey(begun.options);
-      await api.finishPasskey({ token: begun.token, credential, name: name.trim() });
+      return api.finishPasskey({ token: begun.token, credential, name: name.trim() });
     },
-    onSuccess: () => {
+    onSuccess: (added) => {
       setAdding(false);
       changed();
       toast(text.passkeyAdded);
+      if (added.recovery_codes.length > 0) setCodes(added.recovery_codes);
     },
   });
   const submit = (event: FormEvent): void => {
@@ -53,13 +56,20 @@ export function Passkeys({ profile }: { profile: Profile }): ReactNode {
       if (!(failure instanceof NotConfirmed)) throw failure;
     }
   };
-  const possible = passkeysWork();
+  const options = useLoginOptions().data;
+  const possible = passkeysWork() && options?.passkeys !== false;
+  const storedCodes = (): void => {
+    setCodes(null);
+    changed();
+  };
   return (
     <section className={own.card} aria-labelledby="profile-passkeys">
       <div className={own.row}>
         <div className={own.label}>
           <h2 id="profile-passkeys">{text.passkeys}</h2>
-          <span className={styles.sub}>{possible ? text.passkeysHelp : text.passkeysImpossible}</span>
+          <span className={styles.sub}>
+            {possible ? text.passkeysHelp : options?.passkeys_reason || text.passkeysImpossible}
+          </span>
         </div>
         {possible && (
           <Button size="xs" variant="default" leftSection={<IconFingerprint size={14} />} onClick={open}>
@@ -116,6 +126,9 @@ export function Passkeys({ profile }: { profile: Profile }): ReactNode {
             </Button>
           </div>
         </form>
+      </Dialog>
+      <Dialog opened={codes !== null} onClose={storedCodes} title={text.recovery}>
+        {codes && <RecoveryCodes codes={codes} onDone={storedCodes} />}
       </Dialog>
       <ConfirmTyped
         asked={

@@ -115,6 +115,11 @@ function Form({
       onOpen("");
     },
   });
+  const askDelete = (): void => {
+    // Who has it may have changed meanwhile.
+    changed();
+    setDeleting(true);
+  };
   const submit = (event: FormEvent): void => {
     event.preventDefault();
     setTried(true);
@@ -202,7 +207,7 @@ function Form({
             </Button>
             <span className={styles.grow} />
             {role && (
-              <Button size="xs" variant="outline" color="red" onClick={() => setDeleting(true)}>
+              <Button size="xs" variant="outline" color="red" onClick={askDelete}>
                 {text.delete}
               </Button>
             )}
