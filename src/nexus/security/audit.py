@@ -169,7 +169,11 @@ class Audit:
         """
         if outcome != OK and not self._admitted(actor, tenant, action, outcome, FAILURES_A_MINUTE):
             return
-        await self._write(_entry(self._now_ns(), actor, tenant, action, subject, outcome, before, after, details))
+        # Masking a large state takes a while.
+        entry = await asyncio.to_thread(
+            _entry, self._now_ns(), actor, tenant, action, subject, outcome, before, after, details
+        )
+        await self._write(entry)
 
     async def observed(
         self, actor: Actor, tenant: str, action: str, subject: str, details: Mapping[str, str | int], *, outcome: str = OK
