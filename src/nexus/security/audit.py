@@ -38,7 +38,7 @@ MAX_NAME: Final = 300
 MAX_OWED: Final = 1000
 RETRY_SECONDS: Final = 1.0
 TICK_SECONDS: Final = 2.0
-REMOVE_EVERY: Final = 600.0
+REMOVE_EVERY: Final = 6 * 3600.0
 REMOVED_AT_ONCE: Final = 50_000
 MAX_RECORDS: Final = 20_000_000
 """Records that are kept at most, whatever retention says: about 10 GB."""
