@@ -449,8 +449,8 @@ class SmtpConfig(Masked, forbid_unknown_fields=True, frozen=True):
     tls: Annotated[
         Literal["starttls", "tls", "off"],
         Meta(
-            description="`starttls`: TLS is turned on before anything is said; `tls`: from the first byte; `off`: none, for a "
-            "server on this machine.",
+            description="`starttls`: TLS is turned on before anything is said; `tls`: from the first byte; `off`: none, "
+            "for a server on this machine.",
             extra=RELOADS,
         ),
     ] = "starttls"

@@ -47,6 +47,8 @@ def test_a_login_makes_a_new_session_and_never_takes_one_that_is_given(nexus: Ne
     first = browser.cookies["nexus_session"]
     browser.login(somebody, GOOD_PASSWORD)
     assert browser.cookies["nexus_session"] != first
+    assert not Browser(nexus, {"nexus_session": first}).get("auth/session").json["authenticated"]
+    assert len(browser.get("profile").json["sessions"]) == 1
 
 
 def test_one_answer_for_whoever_cannot_log_in(nexus: NexusProcess, somebody: str) -> None:
