@@ -315,7 +315,7 @@ class Process:
             audit,
             time.time_ns,
             authorities.forget,
-            lambda: self._config.tenants.default,
+            lambda: ANY_TENANT,
         )
         pipelines = PipelineSets(
             metadata.get_setting,

@@ -127,7 +127,8 @@ def filter_of(call: Call) -> AuditFilter:
     now = call.services.now_ns()
     start, end = (parse_time(text, now_ns=now) if (text := call.argument(name)) else None for name in ("start", "end"))
     everywhere = _flag(call, "all_tenants")
-    if everywhere and not call.principal.authority.access(ANY_TENANT).may(Permission.AUDIT_READ):
+    of_all = call.principal.authority.access(ANY_TENANT).may(Permission.AUDIT_READ)
+    if everywhere and not of_all:
         raise PermissionDenied("entries of every tenant need audit:read in every tenant.", hint="Leave all_tenants out.")
     return AuditFilter(
         tenant="" if everywhere else call.tenant,
@@ -138,6 +139,8 @@ def filter_of(call: Call) -> AuditFilter:
         text=call.argument("text"),
         start=start,
         end=end,
+        # Users, roles, logins and limits are no tenant's: for whom may see all of them they are with the default tenant.
+        system=of_all and call.tenant == call.services.config().tenants.default,
     )
 
 
