@@ -149,6 +149,24 @@ async def test_a_server_without_the_right_certificate_gets_nothing(tmp_path: Pat
         people.metadata.close()
 
 
+async def test_stopping_does_not_wait(tmp_path: Path) -> None:
+    """Whatever a mail is at: the client swallows a cancellation while it says goodbye."""
+    with MailServer(tmp_path / "mail", refusals=("451 later",)) as server:
+        for number in range(10):
+            people = People(tmp_path / str(number), retries=(60.0,), **server.settings("off"))
+            people.mailer.start()
+            people.mailer.post(Mail("alice@example.com", "x", "y"))
+            people.mailer.post(Mail("alice@example.com", "x", "y"))
+            if number:
+                await asyncio.to_thread(server.wait, 2 * number)
+            else:
+                await asyncio.to_thread(server.wait, 1)
+                people.mailer.post(Mail("alice@example.com", "x", "y"))
+            async with asyncio.timeout(10):
+                await people.mailer.stop()
+            people.metadata.close()
+
+
 async def test_the_queue_is_bounded() -> None:
     config = load({"NEXUS_SMTP_HOST": "localhost", "NEXUS_SMTP_SENDER": SENDER}).config.smtp
     mailer = Mailer(lambda: config, Registry())
