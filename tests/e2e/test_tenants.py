@@ -42,16 +42,16 @@ def listed(nexus: NexusProcess, **options: Any) -> dict[str, Any]:
 
 
 def fill(nexus: NexusProcess, tenant: str, needle: str, days: int = 3, records: int = 200) -> None:
-    """Records of several days that hold the needle in body, attribute and service, and what else a tenant has. What the audit
-    log shows of that (rules, pipelines) holds the needle reversed."""
+    """Records of several days that hold the needle in body, attribute and service, and what else a tenant has. That holds the
+    needle reversed: the audit log tells of it."""
     for day in range(days):
         body = lines(*({"_time": str(TODAY - day * DAY + n), "_msg": f"{needle} {n}", "card": needle, "service.name": needle}
                        for n in range(records)))  # fmt: skip
         assert nexus.ingest(body, {"Idempotency-Key": f"{tenant}-{day}"}, tenant=tenant).status == 200
-    view = {"name": needle, "description": needle, "page": "logs", "state": f"q={needle}", "shared": True}
-    assert nexus.post(f"{API}/views", view, tenant=tenant).status == 200
-    assert nexus.post(f"{API}/links", {"path": f"/logs?q={needle}"}, tenant=tenant).status == 200
     told = needle[::-1]
+    view = {"name": told, "description": told, "page": "logs", "state": f"q={told}", "shared": True}
+    assert nexus.post(f"{API}/views", view, tenant=tenant).status == 200
+    assert nexus.post(f"{API}/links", {"path": f"/logs?q={told}"}, tenant=tenant).status == 200
     assert put(nexus, "retention", {"rules": [{"query": told, "days": 9}]}, tenant=tenant).status == 200
     version = nexus.get(f"{API}/pipelines", tenant=tenant).json["version"]
     pipelines = {"version": version, "pipelines": [{"name": told, "steps": []}]}
