@@ -275,9 +275,6 @@ class Process:
         logins = Logins(metadata, sessions, passkeys, vault, audit, self.config, time.time_ns)
         mailer = Mailer(lambda: self._config.smtp, self._registry)
         resets = Resets(metadata, sessions, mailer, audit, self.config, time.time_ns)
-        profiles = Profiles(
-            metadata, sessions, logins, passkeys, resets, authorities, vault, audit, self.config, time.time_ns
-        )
         limiter = Limiter(self._registry, time.monotonic_ns, metadata.list_limits, lambda: self._config.limits.numbers)
         tenants = Tenants(metadata, self.config, time.time_ns, audit)
         keys = Keys(
@@ -294,6 +291,19 @@ class Process:
             time.time_ns,
             lambda: ANY_TENANT,
             lambda password, name: passwords.check(password, [name]),
+        )
+        profiles = Profiles(
+            metadata,
+            sessions,
+            logins,
+            passkeys,
+            resets,
+            authorities,
+            vault,
+            audit,
+            self.config,
+            time.time_ns,
+            users.changing,
         )
         sso = SingleSignOn(
             self._config.sso.oidc,

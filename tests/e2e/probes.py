@@ -23,6 +23,9 @@ import msgspec.inspect
 
 from nexus.server.routes import Route
 
+SPARE_TENANT = "spare-tenant"
+"""One that may be deleted."""
+
 SEARCHES = ["", "theirs* OR hidden*", "user.email:*", "service:*"]
 STREAMS = ['{service_name=~".+"}', '{service_name=~".+"} |~ "theirs|hidden"', '{service_name=~".+"} | json']
 METRICS = [
@@ -92,6 +95,8 @@ OF: dict[tuple[str, str], list[Any]] = {
     ("CreateKeyRequest", "tenant"): [None],
     ("ExplainRequest", "language"): ["search"],
     ("UserChange", "disabled"): [False],
+    ("DeleteTenantRequest", "confirm"): [SPARE_TENANT],
+    ("LimitsRequest", "limits"): [{"ingest_requests": 1_000_000}],
 }
 """Values by shape and field, where the name alone does not tell."""
 
