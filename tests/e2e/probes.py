@@ -112,7 +112,7 @@ WHOLE: dict[str, list[dict[str, Any]]] = {
 ONE_OF: dict[str, str] = {"RolePreviewRequest": "role"}
 """Shapes of which one field must be given, though each may be left out."""
 
-ALWAYS = {"dry_run", "grants", "field", "permissions"}
+ALWAYS = {"dry_run", "grants", "field", "permissions", "description"}
 """Fields that a request does not make sense without, though they may be left out."""
 
 _SCIM = "urn:ietf:params:scim:"
@@ -121,6 +121,7 @@ _OPERATIONS = [{"op": "replace", "path": "displayName", "value": "probe"}]
 BODIES: list[tuple[str, list[str]]] = [
     (r"PATCH /scim/v2/.*", [json.dumps({"schemas": [f"{_SCIM}api:messages:2.0:PatchOp"], "Operations": _OPERATIONS})]),
     (r"POST /scim/v2/.*search", [json.dumps({"schemas": [f"{_SCIM}api:messages:2.0:SearchRequest"]})]),
+    (r"PUT /scim/v2/Users.*", [json.dumps({"schemas": [f"{_SCIM}schemas:core:2.0:User"], "userName": "spare-scim"})]),
     (r".* /scim/v2/Users.*", [json.dumps({"schemas": [f"{_SCIM}schemas:core:2.0:User"], "userName": "probe"})]),
     (r".* /scim/v2/Groups.*", [json.dumps({"schemas": [f"{_SCIM}schemas:core:2.0:Group"], "displayName": "probe"})]),
     (r".*/_msearch", ["".join(json.dumps(line) + "\n" for line in ({"index": "*"}, AGGREGATIONS))]),
