@@ -175,6 +175,15 @@ def _made(world: World) -> World:
         ids.append(post("users", {"name": name, "display_name": shown, "password": PASSWORD, **more})["user"]["name"])
         ids.append(post("teams", {"name": shown, "members": [name], **more})["id"])
         ids.append(post("accounts", {"name": shown, **more})["id"])
+        for path, kind, named in (("Users", "User", f"{name}-scim"), ("Groups", "Group", "")):
+            body = {
+                "schemas": [f"urn:ietf:params:scim:schemas:core:2.0:{kind}"],
+                "userName": named,
+                "displayName": f"{shown}-scim",
+            }
+            made = nexus.post(f"/scim/v2/{path}", body, headers={"Content-Type": "application/scim+json"})
+            assert made.status == 201, made.body
+            ids.append(made.json["id"])
     post("roles/spare", {"grants": grants[:1]}, method="PUT")
     post("tenants", {"name": SPARE_TENANT})
     world.own_ids.append(SPARE_TENANT)
