@@ -119,7 +119,7 @@ async function audit({ page, world }) {
   await entries.first().waitFor();
   await page.getByLabel("Subject", { exact: true }).fill(name);
   await page.waitForURL((url) => url.searchParams.get("subject") === name);
-  const changed = entries.filter({ hasText: "user.changed" });
+  const changed = entries.filter({ hasText: "user.changed" }).filter({ hasText: name });
   await changed.waitFor();
   await changed.getByRole("button", { name: /^Show entry/ }).click();
   const detail = page.getByTestId("audit-detail");
@@ -132,6 +132,7 @@ async function audit({ page, world }) {
   assert.equal(await page.getByLabel("Subject", { exact: true }).inputValue(), name);
   await page.getByLabel("Action").selectOption("user.created");
   await changed.waitFor({ state: "detached" });
+  await entries.filter({ hasText: "user.created" }).waitFor();
   const download = page.waitForEvent("download");
   await page.getByRole("button", { name: "Export" }).click();
   await page.getByRole("menuitem", { name: "CSV" }).click();

@@ -544,6 +544,7 @@ const enSecurity = {
     set: "Limits that are set",
     none: "Nothing is set; the defaults count everywhere.",
     defaults: "Defaults",
+    default: "Default",
     subject: "For",
     limit: "Limit",
     used: "Used",

@@ -161,6 +161,7 @@ export function AuditPage(): ReactNode {
   });
   const pages = audit.data?.pages ?? [];
   const entries = pages.flatMap((page) => page.entries);
+  const actions = [...new Set([...(pages[0]?.actions ?? []), ...entries.map((entry) => entry.action)])].sort();
   return (
     <div className={styles.page}>
       <div className={styles.head}>
@@ -201,7 +202,7 @@ export function AuditPage(): ReactNode {
       </div>
       {verify.data && <Report report={verify.data} onClose={verify.reset} />}
       <Problem error={verify.error} />
-      <Filters filter={filter} actions={pages[0]?.actions ?? []} change={change} />
+      <Filters filter={filter} actions={actions} change={change} />
       {audit.isPending && <Skeleton rows={8} />}
       {audit.isError && <ErrorState error={audit.error} onRetry={() => void audit.refetch()} />}
       {audit.isSuccess && entries.length === 0 && <State title={isFiltered(filter) ? text.noMatch : text.none} />}
