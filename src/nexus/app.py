@@ -185,7 +185,7 @@ class Process:
         from nexus.security.users import bootstrap_admin
 
         # First asked for when the store has the data directory.
-        opened = cache(lambda: components.open_metadata(self._config))
+        opened = cache(lambda: components.open_metadata(self._config, serving=True))
         store = components.open_store(self._config, self._registry, self.config, opened)
         try:
             metadata = opened()

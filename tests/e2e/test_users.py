@@ -233,7 +233,7 @@ def test_users_from_the_command_line(launch: Launch) -> None:
     made = command(process.folder, "admin", "create-user", "Bob", "--role", "viewer@team-a")
     assert made.returncode == 0, made.stderr
     password = made.stdout.decode().split(" is ")[1].split()[0]
-    assert command(process.folder, "admin", "create-user", "bob").returncode == 2
+    assert command(process.folder, "admin", "create-user", "bob").returncode == 1
     assert command(process.folder, "admin", "grant", "bob", "nothing@*").returncode == 2
     assert b"now has the role editor in every tenant" in command(process.folder, "admin", "grant", "bob", "editor@*").stdout
     assert b"already had" in command(process.folder, "admin", "grant", "bob", "editor@*").stdout

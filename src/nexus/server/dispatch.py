@@ -47,8 +47,11 @@ from nexus.server.throttle import Throttle, class_of, limit_headers, refused
 MAX_JSON_BODY: Final = 1 << 20
 MAX_JSON_IN_FLIGHT: Final = 64 << 20
 _ONCE: Final = frozenset(
-    {"authorization", "x-scope-orgid", "idempotency-key", "content-encoding", "dd-api-key", "x-amz-firehose-access-key"}
-)
+    {
+        "authorization", "host", "origin", "x-scope-orgid", "idempotency-key", "content-encoding", "dd-api-key",
+        "x-amz-firehose-access-key", "x-nexus-request", "sec-fetch-site",
+    }
+)  # fmt: skip
 SAFE_METHODS: Final = frozenset({"GET", "HEAD", "OPTIONS"})
 
 _HEADERS: Final = [

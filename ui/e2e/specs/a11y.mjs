@@ -1,10 +1,13 @@
 /** axe finds nothing serious, in both themes, on every page and in every dialog. */
 import { readFileSync } from "node:fs";
 import { createRequire } from "node:module";
-import { BASE } from "../browser.mjs";
+import { administered } from "../administered.mjs";
+import { BASE, LOCAL } from "../browser.mjs";
 import { operated } from "../operated.mjs";
+import { LoginPage } from "../pages/login.mjs";
 import { LogsPage } from "../pages/logs.mjs";
 import { PipelinesPage } from "../pages/pipelines.mjs";
+import { SettingsPage } from "../pages/settings.mjs";
 
 const axe = readFileSync(createRequire(import.meta.url).resolve("axe-core/axe.min.js"), "utf8");
 
@@ -180,6 +183,80 @@ async function operating({ page, world: { play: world } }) {
   await check(page, "deleting");
 }
 
+async function administering({ page, world }) {
+  const { names, role } = await administered(world);
+  const settings = new SettingsPage(page);
+  const here = `?tenant=${world.tenant}`;
+  const dialog = async (button, where) => {
+    await page.getByRole("button", { name: button }).first().click();
+    await settings.dialog.waitFor();
+    await page.waitForTimeout(250);
+    await check(page, where);
+    await page.keyboard.press("Escape");
+    await settings.dialog.waitFor({ state: "detached" });
+  };
+  await settings.open("users", `${here}&user=${names[0]}`);
+  await page.getByRole("button", { name: "What can this person see?" }).click();
+  await page.getByTestId("preview").waitFor();
+  await check(page, "a user");
+  await dialog("Delete user", "deleting a user");
+  await dialog("New user", "a new user");
+  await settings.open("teams", here);
+  await page.getByTestId("team").first().waitFor();
+  await check(page, "teams");
+  await dialog(/^Edit Checkout/, "a team");
+  await settings.open("roles", `${here}&preview=${role}`);
+  await page.getByTestId("preview").waitFor();
+  await check(page, "roles");
+  await settings.open("roles", `${here}&role=${role}`);
+  await page.getByRole("button", { name: "Try the draft" }).click();
+  await page.getByTestId("preview").waitFor();
+  await check(page, "a role");
+  await settings.open("accounts", here);
+  await page.getByTestId("account").first().waitFor();
+  await check(page, "service accounts");
+  await settings.open("keys", here);
+  await page.getByTestId("api-key").first().waitFor();
+  await check(page, "API keys");
+  await dialog("New key", "a new key");
+  await dialog(/^Rotate /, "rotating a key");
+  await settings.open("tenants", here);
+  await page.getByTestId("tenant").first().waitFor();
+  await check(page, "tenants");
+  await dialog("New tenant", "a new tenant");
+  await settings.open("limits", here);
+  await page.getByTestId("limit-set").first().waitFor();
+  await check(page, "limits");
+  await dialog("Add limits", "limits of somebody");
+  await settings.open("audit", here);
+  await page.getByTestId("audit-entry").first().waitFor();
+  await page
+    .getByRole("button", { name: /^Show entry/ })
+    .first()
+    .click();
+  await page.getByRole("button", { name: "Verify" }).click();
+  await page.getByTestId("audit-report").waitFor();
+  await check(page, "the audit log");
+  await page.goto(`${BASE}/profile`);
+  await page.getByTestId("session").first().waitFor();
+  await check(page, "the profile");
+  await page.getByRole("button", { name: "Set up", exact: true }).click();
+  await page.getByTestId("totp-secret").waitFor();
+  await page.waitForTimeout(250);
+  await check(page, "setting up an authenticator app");
+}
+
+async function limited({ page, world }) {
+  const { member, password } = await administered(world);
+  await page.goto(`${LOCAL}/login`);
+  await new LoginPage(page).signIn(password, member);
+  await page.getByTestId("part-badge").waitFor();
+  await page.goto(`${LOCAL}/settings/users`);
+  await page.getByTestId("forbidden").waitFor();
+  await check(page, "a page that may not be opened");
+}
+limited.anonymous = true;
+
 async function pagesDark(context) {
   await pages(context);
 }
@@ -205,5 +282,8 @@ export default {
   "live tail, dark": dark(live),
   "pipelines and data, light": operating,
   "pipelines and data, dark": dark(operating),
+  "settings and profile, light": administering,
+  "settings and profile, dark": dark(administering),
+  "what may not be opened": limited,
   login,
 };

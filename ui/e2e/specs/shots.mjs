@@ -1,8 +1,12 @@
 /** Screenshots of every screen, both themes, two widths, into NEXUS_SHOTS. */
-import { BASE } from "../browser.mjs";
+import { administered } from "../administered.mjs";
+import { BASE, LOCAL } from "../browser.mjs";
 import { operated } from "../operated.mjs";
+import { LoginPage } from "../pages/login.mjs";
 import { LogsPage } from "../pages/logs.mjs";
 import { PipelinesPage } from "../pages/pipelines.mjs";
+import { SettingsPage } from "../pages/settings.mjs";
+import { totp } from "../totp.mjs";
 
 async function screens({ page, world }, suffix) {
   if (!world.shots) return;
@@ -237,6 +241,128 @@ async function operating({ page, world: { play: world } }, suffix) {
   await shot("data-delete");
 }
 
+async function administering({ page, world }, suffix) {
+  if (!world.shots) return;
+  const shot = async (name) => {
+    await page.waitForTimeout(400);
+    await page.screenshot({ path: `${world.shots}/${name}-${suffix}.png` });
+  };
+  const { names, role } = await administered(world);
+  const settings = new SettingsPage(page);
+  const here = `?tenant=${world.tenant}`;
+  await settings.open("users", here);
+  await page.getByTestId("user").first().waitFor();
+  await shot("users");
+  await settings.open("users", `${here}&user=${names[0]}`);
+  await page.getByRole("button", { name: "What can this person see?" }).click();
+  await page.getByTestId("preview").waitFor();
+  await shot("users-panel");
+  await page.getByRole("button", { name: "Delete user" }).click();
+  await shot("users-delete");
+  await page.keyboard.press("Escape");
+  await page.getByRole("button", { name: "New user" }).click();
+  await settings.dialog.getByRole("button", { name: "Add a role" }).click();
+  await shot("users-new");
+  await settings.open("teams", here);
+  await page.getByTestId("team").first().waitFor();
+  await shot("teams");
+  await page.getByRole("button", { name: /^Edit Checkout/ }).click();
+  await shot("teams-edit");
+  await settings.open("roles", here);
+  await page.getByRole("columnheader", { name: /^admin/ }).waitFor();
+  await shot("roles");
+  await settings.open("roles", `${here}&preview=${role}`);
+  await page.getByTestId("preview").waitFor();
+  await shot("roles-preview");
+  await settings.open("roles", `${here}&role=${role}`);
+  await page.getByRole("button", { name: "Try the draft" }).click();
+  await page.getByTestId("preview").waitFor();
+  await shot("roles-editor");
+  await settings.open("accounts", here);
+  await page.getByTestId("account").first().waitFor();
+  await shot("accounts");
+  await settings.open("keys", here);
+  await page.getByTestId("api-key").first().waitFor();
+  await shot("api-keys");
+  await page.getByRole("button", { name: "New key" }).click();
+  await settings.dialog.getByText("Permissions", { exact: true }).click();
+  await shot("api-keys-new");
+  await settings.open("tenants", here);
+  await page.getByTestId("tenant").first().waitFor();
+  await shot("tenants");
+  const gone = `gone-${suffix}-${world.run}`;
+  await world.server.write(await world.server.key(gone), [{ message: "short-lived", service: "x", level: "info" }]);
+  await world.server.call(`tenants/${gone}/delete`, { confirm: gone });
+  await settings.open("tenants", `${here}&deletion=${gone}`);
+  await page.getByText("Gone, and proven").waitFor({ timeout: 60_000 });
+  await shot("tenants-deletion");
+  await settings.open("limits", here);
+  await page.getByTestId("limit-set").first().waitFor();
+  await shot("limits");
+  await page.getByRole("button", { name: "Add limits" }).click();
+  await shot("limits-add");
+  await settings.open("audit", here);
+  await page.getByTestId("audit-entry").first().waitFor();
+  await page.getByLabel("Action").selectOption("user.changed");
+  await page.waitForTimeout(500);
+  await page
+    .getByRole("button", { name: /^Show entry/ })
+    .first()
+    .click();
+  await page.getByRole("button", { name: "Verify" }).click();
+  await page.getByTestId("audit-report").waitFor();
+  await shot("audit");
+}
+
+async function identity({ page, world }, suffix) {
+  if (!world.shots) return;
+  const shot = async (name) => {
+    await page.waitForTimeout(400);
+    await page.screenshot({ path: `${world.shots}/${name}-${suffix}.png` });
+  };
+  const { member, password } = await administered(world);
+  const name = `pictured-${suffix}-${world.run}`;
+  await world.server.user(name, [["viewer", world.tenant]]);
+  const signIn = new LoginPage(page);
+  await page.goto(`${LOCAL}/login`);
+  await signIn.signIn("certainly wrong", "nobody");
+  await signIn.error.waitFor();
+  await shot("login-wrong");
+  await signIn.signIn(password, member);
+  await page.getByTestId("part-badge").waitFor();
+  await page.goto(`${LOCAL}/settings/users`);
+  await page.getByTestId("forbidden").waitFor();
+  await shot("forbidden");
+  await page.goto(`${LOCAL}/logs`);
+  await page.getByTestId("log-row").first().waitFor();
+  await page.getByRole("button", { name: "Account" }).click();
+  await shot("part-of-the-records");
+  await page.getByRole("menu").getByText("Sign out").click();
+  await signIn.signIn(password, name);
+  await page.waitForURL((url) => url.pathname !== "/login");
+  await page.goto(`${LOCAL}/profile`);
+  await page.getByRole("button", { name: "Set up", exact: true }).click();
+  await page.getByTestId("totp-secret").waitFor();
+  await shot("profile-totp");
+  const secret = (await page.getByTestId("totp-secret").textContent()).replaceAll(" ", "");
+  await page.getByLabel("Code that the app shows now").fill(totp(secret));
+  await page.getByRole("button", { name: "Turn on" }).click();
+  await page.getByTestId("recovery-codes").waitFor();
+  await shot("profile-codes");
+  await page.getByLabel("I have stored them").check();
+  await page.getByRole("button", { name: "Done" }).click();
+  await page.getByTestId("totp-state").getByText("On", { exact: true }).waitFor();
+  await shot("profile");
+  await page.getByRole("button", { name: "Account" }).click();
+  await page.getByRole("menu").getByText("Sign out").click();
+  await signIn.signIn(password, name);
+  await signIn.code.waitFor();
+  await shot("login-second-step");
+  await page.goto(`${LOCAL}/login#reset=no-token`);
+  await page.getByRole("heading", { name: "Choose a new password" }).waitFor();
+  await shot("login-reset");
+}
+
 async function login({ page, world }, suffix) {
   if (!world.shots) return;
   await page.goto(`${BASE}/login`);
@@ -257,6 +383,8 @@ for (const theme of ["light", "dark"]) {
     tests[`keeping ${suffix}`] = Object.assign((context) => keeping(context, suffix), { options });
     tests[`tail ${suffix}`] = Object.assign((context) => live(context, suffix), { options });
     tests[`operating ${suffix}`] = Object.assign((context) => operating(context, suffix), { options });
+    tests[`administering ${suffix}`] = Object.assign((context) => administering(context, suffix), { options });
+    tests[`identity ${suffix}`] = Object.assign((context) => identity(context, suffix), { options, anonymous: true });
     tests[`login ${suffix}`] = Object.assign((context) => login(context, suffix), { options, anonymous: true });
   }
 }

@@ -3,11 +3,19 @@ import { Button, Checkbox, Menu, NativeSelect, TextInput } from "@mantine/core";
 import { useDebouncedCallback } from "@mantine/hooks";
 import { IconDownload, IconRefresh, IconSearch, IconShieldCheck } from "@tabler/icons-react";
 import { keepPreviousData, useInfiniteQuery, useMutation } from "@tanstack/react-query";
-import { type ReactNode, useEffect, useState } from "react";
+import { type ReactNode, useState } from "react";
 import { IconButton } from "../../components/common/IconButton.tsx";
 import { ErrorState, Skeleton, State } from "../../components/common/State.tsx";
 import { Problem, styles } from "../../components/security/parts.tsx";
-import { type AuditFilter, auditExportUrl, auditSearch, isFiltered } from "../../core/security/audit.ts";
+import {
+  type AuditFilter,
+  auditExportUrl,
+  auditSearch,
+  effective,
+  isFiltered,
+  readsEverywhere,
+} from "../../core/security/audit.ts";
+import { EVERY_TENANT } from "../../core/security/roles.ts";
 import { s } from "../../core/securityText.ts";
 import { useBackend } from "../../hooks/useApi.tsx";
 import { useSession } from "../../hooks/useSession.ts";
@@ -18,7 +26,6 @@ import { Report } from "./Report.tsx";
 
 const text = s.audit;
 const PAGE = "100";
-const FRESH_MS = 10_000;
 
 /** A field that writes into the address a moment after the last key. */
 function FilterField({
@@ -73,7 +80,8 @@ function Filters({
   change(part: Partial<AuditFilter> | null): void;
 }): ReactNode {
   const session = useSession().data;
-  const several = (session?.tenants.length ?? 0) > 1;
+  const everywhere = readsEverywhere(session?.roles ?? []);
+  const offered = session?.roles.some((entry) => entry.tenant === EVERY_TENANT);
   const known = filter.action && !actions.includes(filter.action) ? [filter.action, ...actions] : actions;
   return (
     <div className={own.filters} role="search">
@@ -114,12 +122,16 @@ function Filters({
         value={filter.end}
         onChange={(value) => change({ end: value })}
       />
-      {several && (
+      {offered && (
         <Checkbox
           className={own.check}
           label={text.allTenants}
           checked={filter.all_tenants === "1"}
-          onChange={(event) => change({ all_tenants: event.currentTarget.checked ? "1" : "" })}
+          onChange={(event) =>
+            change({
+              all_tenants: event.currentTarget.checked === everywhere ? "" : event.currentTarget.checked ? "1" : "0",
+            })
+          }
         />
       )}
       {isFiltered(filter) && (
@@ -131,9 +143,12 @@ function Filters({
   );
 }
 
+/** Reading the log is noted in it, so it is not asked again by itself. */
 export function AuditPage(): ReactNode {
   const { api, tenant } = useBackend();
-  const [filter, change] = useUrlAudit();
+  const session = useSession().data;
+  const [asked, change] = useUrlAudit();
+  const filter = effective(asked, readsEverywhere(session?.roles ?? []));
   const search = auditSearch(filter, { limit: PAGE });
   const verify = useMutation({ mutationFn: () => api.verifyAudit() });
   const audit = useInfiniteQuery({
@@ -146,14 +161,7 @@ export function AuditPage(): ReactNode {
   });
   const pages = audit.data?.pages ?? [];
   const entries = pages.flatMap((page) => page.entries);
-  // Who reads older pages is not disturbed.
-  const fresh = pages.length === 1;
-  const { refetch } = audit;
-  useEffect(() => {
-    if (!fresh) return;
-    const timer = window.setInterval(() => document.hidden || void refetch(), FRESH_MS);
-    return () => window.clearInterval(timer);
-  }, [fresh, refetch]);
+  const actions = [...new Set([...(pages[0]?.actions ?? []), ...entries.map((entry) => entry.action)])].sort();
   return (
     <div className={styles.page}>
       <div className={styles.head}>
@@ -194,7 +202,7 @@ export function AuditPage(): ReactNode {
       </div>
       {verify.data && <Report report={verify.data} onClose={verify.reset} />}
       <Problem error={verify.error} />
-      <Filters filter={filter} actions={pages[0]?.actions ?? []} change={change} />
+      <Filters filter={filter} actions={actions} change={change} />
       {audit.isPending && <Skeleton rows={8} />}
       {audit.isError && <ErrorState error={audit.error} onRetry={() => void audit.refetch()} />}
       {audit.isSuccess && entries.length === 0 && <State title={isFiltered(filter) ? text.noMatch : text.none} />}

@@ -90,14 +90,6 @@ describe("signing in", () => {
     expect(screen.queryByText("Forgot your password?")).toBeNull();
     expect(screen.queryByText("Sign in with a passkey")).toBeNull();
   });
-
-  it("never takes words of the address for a message", async () => {
-    start({}, "/login?error=Call+this+number");
-    expect(await screen.findByRole("alert")).toHaveTextContent("The single sign-on did not succeed.");
-    expect(screen.queryByText(/Call this number/)).toBeNull();
-    await waitFor(() => expect(screen.getByTestId("address")).toHaveTextContent("/login"));
-    expect(screen.getByTestId("address")).not.toHaveTextContent("error");
-  });
 });
 
 describe("the second step", () => {

@@ -38,7 +38,6 @@ function failureOf(error: unknown): Failed {
 interface Taken {
   reset: string;
   link: string;
-  failed: boolean;
 }
 
 /** What a link to this page brings, from its query or, never sent to any server, from behind its `#`. */
@@ -48,10 +47,8 @@ function brought(search: string, hash: string): Taken & { rest: string } {
   const found = {
     reset: hidden.get("reset") ?? query.get("reset") ?? "",
     link: hidden.get("link") ?? "",
-    failed: query.has("error"),
   };
   query.delete("reset");
-  query.delete("error");
   return { ...found, rest: query.toString() };
 }
 
@@ -60,8 +57,8 @@ function useTaken(): Taken {
   const { search, hash } = useLocation();
   const navigate = useNavigate();
   const [taken] = useState(() => brought(search, hash));
-  const { reset, link, failed, rest } = brought(search, hash);
-  const there = reset !== "" || link !== "" || failed;
+  const { reset, link, rest } = brought(search, hash);
+  const there = reset !== "" || link !== "";
   useEffect(() => {
     if (there) void navigate(rest ? `/login?${rest}` : "/login", { replace: true });
   }, [there, rest, navigate]);
@@ -75,7 +72,7 @@ export function useLoginFlow(): LoginFlow {
   const [resetToken, setResetToken] = useState(taken.reset);
   const [linkToken, setLinkToken] = useState(taken.link);
   const [notice, setNotice] = useState("");
-  const [failed, setFailed] = useState<Failed | null>(taken.failed ? { message: s.login.ssoFailed, wait: 0 } : null);
+  const [failed, setFailed] = useState<Failed | null>(null);
   const [busy, setBusy] = useState(false);
   const running = useRef(false);
 

@@ -11,7 +11,7 @@ from typing import Any, Final
 import msgspec
 from starlette.responses import Response
 
-from nexus.errors import Conflict, InvalidRequest, NexusError, NotFound
+from nexus.errors import Conflict, InvalidRequest, NotFound, PermissionDenied
 from nexus.security.permissions import Permission
 from nexus.security.users import By, Directory
 from nexus.server.api.nexus_v1.sso import public_url
@@ -376,7 +376,7 @@ def _page(asked: Mapping[str, str], resources: Sequence[dict[str, Any]]) -> Resp
 def _static_list(call: Call, resources: list[dict[str, Any]]) -> Response:
     if _asked(call).get("filter"):
         # RFC 7644, section 4: so that nobody takes a part for the whole.
-        raise _NotFiltered("this list cannot be filtered.")
+        raise PermissionDenied("this list cannot be filtered.")
     return _answer(
         {
             "schemas": [LIST],
@@ -386,11 +386,6 @@ def _static_list(call: Call, resources: list[dict[str, Any]]) -> Response:
             "Resources": resources,
         }
     )
-
-
-class _NotFiltered(NexusError):
-    code = "permission_denied"
-    http_status = 403
 
 
 def _named(resources: list[dict[str, Any]], id: str) -> dict[str, Any]:

@@ -17,6 +17,8 @@ _ERROR: Final = "urn:ietf:params:scim:api:messages:2.0:Error"
 class ScimError(InvalidRequest):
     """A request that SCIM has a word for: `kind` is its `scimType`."""
 
+    code = "scim"
+
     def __init__(self, kind: str, message: str, *, hint: str = "") -> None:
         """Store the word beside the sentence."""
         super().__init__(message, hint=hint)

@@ -26,7 +26,7 @@ _TOKEN: Final = re.compile(
 )
 _NAME: Final = re.compile(r"[A-Za-z$][\w$-]*(\.[A-Za-z$][\w$-]*)?", re.ASCII)
 _OPERATORS: Final = frozenset({"eq", "ne", "co", "sw", "ew", "gt", "ge", "lt", "le"})
-_EXACT: Final = frozenset({"id", "externalid", "value", "$ref"})
+_EXACT: Final = frozenset({"id", "externalid", "members", "members.value", "groups", "groups.value"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,26 +115,27 @@ def bare_name(text: str) -> str:
     return lowered
 
 
-def matches(resource: Mapping[str, Any], wanted: Filter) -> bool:
-    """Does the resource match? Its names may have any case."""
+def matches(resource: Mapping[str, Any], wanted: Filter, within: str = "") -> bool:
+    """Does the resource match, or the value of its attribute `within`? Its names may have any case."""
     match wanted:
         case Both(parts):
-            return all(matches(resource, part) for part in parts)
+            return all(matches(resource, part, within) for part in parts)
         case Either(parts):
-            return any(matches(resource, part) for part in parts)
+            return any(matches(resource, part, within) for part in parts)
         case Not(inner):
-            return not matches(resource, inner)
+            return not matches(resource, inner, within)
         case Element(attribute, inner):
             found = _get(resource, attribute)
             values = found if isinstance(found, list) else [] if found is None else [found]
-            return any(isinstance(one, Mapping) and matches(one, inner) for one in values)
+            return any(isinstance(one, Mapping) and matches(one, inner, attribute) for one in values)
         case Compare(attribute, operator, value):
             found = list(_values(resource, attribute))
+            whole = f"{within}.{attribute}" if within else attribute
             if operator == "pr":
                 return bool(found)
             if operator == "ne":
-                return not any(_compared(attribute, "eq", one, value) for one in found)
-            return any(_compared(attribute, operator, one, value) for one in found)
+                return not any(_compared(whole, "eq", one, value) for one in found)
+            return any(_compared(whole, operator, one, value) for one in found)
 
 
 def equalities(wanted: Filter) -> dict[str, Any]:
@@ -291,7 +292,7 @@ def _compared(attribute: str, operator: str, found: Any, value: Any) -> bool:
             times = _instant(found), _instant(value)
             if times[0] is not None and times[1] is not None:
                 return _ORDERS[operator](*times)
-        if attribute.rpartition(".")[2] not in _EXACT:
+        if attribute not in _EXACT:
             found, value = found.casefold(), value.casefold()
         return _ORDERS[operator](found, value)
     if isinstance(found, int | float) and isinstance(value, int | float):

@@ -121,7 +121,7 @@ def _several(values: list[Any], kind: str, path: Path, value: Any) -> list[Any]:
 
 def _selected(values: list[Any], kind: str, path: Path, value: Any) -> list[Any]:
     assert path.which is not None
-    chosen = [one for one in values if isinstance(one, dict) and matches(one, path.which)]
+    chosen = [one for one in values if isinstance(one, dict) and matches(one, path.which, path.attribute)]
     if kind == "remove" and not path.part:
         return [one for one in values if not any(one is other for other in chosen)]
     if not chosen and kind == "add" and (fixed := equalities(path.which)):
@@ -150,4 +150,4 @@ def _set(whole: dict[str, Any], part: str, value: Any) -> None:
 
 def _key(value: Any) -> str:
     """What two values are the same by."""
-    return str(value.get("value", "")).lower() if isinstance(value, dict) else str(value)
+    return str(value.get("value", "")) if isinstance(value, dict) else str(value)
