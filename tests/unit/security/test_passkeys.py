@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -14,6 +16,14 @@ from nexus.security.login import Began, Waiting
 from nexus.security.passkeys import MAX_PASSKEYS, PasskeysOff, Site, site_of, user_handle
 from nexus.security.tickets import MAX_PENDING, Pending
 from nexus.storage.metadata.api import User
+
+
+@pytest.fixture
+def people(tmp_path: Path) -> Iterator[People]:
+    """On SQLite: what differs between databases is not in these."""
+    made = People(tmp_path)
+    yield made
+    made.metadata.close()
 
 
 async def register(people: People, **lies: Any) -> Authenticator:
