@@ -93,7 +93,7 @@ def _note(config: Config, metadata: MetadataStore, action: str, subject: str, **
     actor = Actor("system", f"nexus admin ({getpass.getuser()})")
 
     async def noted() -> None:
-        await audit.record(actor, config.tenants.default, action, subject, after=details or None)
+        await audit.record(actor, ANY_TENANT, action, subject, after=details or None)
         await audit.close()
 
     asyncio.run(noted())

@@ -185,7 +185,7 @@ class Process:
         from nexus.security.users import bootstrap_admin
 
         # First asked for when the store has the data directory.
-        opened = cache(lambda: components.open_metadata(self._config))
+        opened = cache(lambda: components.open_metadata(self._config, serving=True))
         store = components.open_store(self._config, self._registry, self.config, opened)
         try:
             metadata = opened()
@@ -272,12 +272,17 @@ class Process:
         vault = self._opened_vault
         sessions = Sessions(metadata, self.config, time.time_ns, lambda: authorities.generation, authorities.forget)
         passkeys = Passkeys(metadata, time.time_ns)
-        logins = Logins(metadata, sessions, passkeys, vault, audit, self.config, time.time_ns)
-        mailer = Mailer(lambda: self._config.smtp, self._registry)
-        resets = Resets(metadata, sessions, mailer, audit, self.config, time.time_ns)
-        profiles = Profiles(
-            metadata, sessions, logins, passkeys, resets, authorities, vault, audit, self.config, time.time_ns
+        users = Users(
+            metadata,
+            authorities,
+            audit,
+            time.time_ns,
+            lambda: ANY_TENANT,
+            lambda password, name: passwords.check(password, [name]),
         )
+        logins = Logins(metadata, sessions, passkeys, vault, audit, self.config, time.time_ns, changing=users.changing)
+        mailer = Mailer(lambda: self._config.smtp, self._registry)
+        resets = Resets(metadata, sessions, mailer, audit, self.config, time.time_ns, changing=users.changing)
         limiter = Limiter(self._registry, time.monotonic_ns, metadata.list_limits, lambda: self._config.limits.numbers)
         tenants = Tenants(metadata, self.config, time.time_ns, audit)
         keys = Keys(
@@ -287,13 +292,18 @@ class Process:
         outgoing = Outgoing(
             lambda: allowed, authorities=self._config.outgoing.authorities, user_agent=f"Nexus/{__version__}"
         )
-        users = Users(
+        profiles = Profiles(
             metadata,
+            sessions,
+            logins,
+            passkeys,
+            resets,
             authorities,
+            vault,
             audit,
+            self.config,
             time.time_ns,
-            lambda: ANY_TENANT,
-            lambda password, name: passwords.check(password, [name]),
+            users.changing,
         )
         sso = SingleSignOn(
             self._config.sso.oidc,

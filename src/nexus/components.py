@@ -6,9 +6,9 @@ import contextlib
 import time
 from collections.abc import Callable, Mapping
 from functools import partial
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
-from nexus.errors import Unauthenticated
+from nexus.errors import ConfigError, Unauthenticated
 from nexus.pipeline.body import BodyLimits
 from nexus.pipeline.http import HttpReceiver
 from nexus.pipeline.receivers.datadog import Datadog
@@ -106,8 +106,13 @@ def socket_receivers(services: Services) -> list[SocketReceiver]:
     return receivers
 
 
-def open_metadata(config: Config) -> MetadataStore:
-    """The metadata store: a PostgreSQL database if one is named, else a file of the data directory. Raises `ConfigError`."""
+CLAIM_SECONDS: Final = 5.0
+"""How long a server waits for another one on its metadata database to end."""
+
+
+def open_metadata(config: Config, *, serving: bool = False) -> MetadataStore:
+    """The metadata store: a PostgreSQL database if one is named, else a file of the data directory. One data directory is
+    `serving` with it at a time. Raises `ConfigError`."""
     if config.metadata.url:
         from nexus.storage.metadata.postgres import PostgresMetadata, PostgresOptions
 
@@ -116,7 +121,14 @@ def open_metadata(config: Config) -> MetadataStore:
             connect_timeout=float(config.metadata.connect_timeout),
             statement_timeout=float(config.metadata.statement_timeout),
         )
-        return PostgresMetadata(config.metadata.url, options)
+        metadata = PostgresMetadata(config.metadata.url, options)
+        try:
+            if serving:
+                metadata.claim(CLAIM_SECONDS)
+        except ConfigError:
+            metadata.close()
+            raise
+        return metadata
     from nexus.storage.metadata.sqlite import SqliteMetadata
 
     return SqliteMetadata(config.data_path)

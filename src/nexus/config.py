@@ -449,8 +449,8 @@ class SmtpConfig(Masked, forbid_unknown_fields=True, frozen=True):
     tls: Annotated[
         Literal["starttls", "tls", "off"],
         Meta(
-            description="`starttls`: TLS is turned on before anything is said; `tls`: from the first byte; `off`: none, for a "
-            "server on this machine.",
+            description="`starttls`: TLS is turned on before anything is said; `tls`: from the first byte; `off`: none, for "
+            "a server on this machine.",
             extra=RELOADS,
         ),
     ] = "starttls"
@@ -571,8 +571,16 @@ class OidcConfig(Masked, forbid_unknown_fields=True, frozen=True):
     groups_claim: Annotated[
         str, Meta(description="Claim with the groups, a list; `realm_access.roles` is one within another.")
     ] = "groups"
-    roles: Annotated[list[GroupRole], Meta(description="Roles by group; applied at every login.")] = []
-    default_roles: Annotated[list[RoleIn], Meta(description="Roles of everybody who logs in here.")] = []
+    roles: Annotated[
+        list[GroupRole],
+        Meta(
+            description="Roles by group, applied at every login: entries of `group`, `role` and `tenant`; without a tenant "
+            "in every one."
+        ),
+    ] = []
+    default_roles: Annotated[
+        list[RoleIn], Meta(description="Roles of everybody who logs in here: entries of `role` and `tenant`.")
+    ] = []
     auto_create: Annotated[
         bool, Meta(description="Make a user at the first login, when he has a role by then; off: only users that are there.")
     ] = True

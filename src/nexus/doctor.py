@@ -250,6 +250,27 @@ def _judged(check: str, name: str, files: TlsFiles) -> Finding:
     return Finding(check, "warn" if days < CERTIFICATE_DAYS else "ok", text, todo)
 
 
+def key_file(config: Config) -> Iterator[Finding]:
+    """The key file is there, nobody else can read it, and it does not lie beside what it protects."""
+    from nexus.security.checkpoint_file import FILE
+    from nexus.security.vault import Vault
+
+    path = config.key_path
+    if not path.exists() and not (config.data_path / FILE).exists():
+        # Nothing was signed here yet.
+        yield Finding("key file", "ok", f"{path} will be made at the first start")
+        return
+    try:
+        Vault(path, must_exist=True)
+    except ConfigError as error:
+        yield Finding("key file", "fail", error.message, error.hint)
+        return
+    if path.is_relative_to(config.data_path):
+        yield Finding("key file", "ok", f"{path}; security.key_file can put it elsewhere, so that stolen data is of no use")
+    else:
+        yield Finding("key file", "ok", f"{path}")
+
+
 def exposure(config: Config) -> Iterator[Finding]:
     """Nothing is open to the network without a thought."""
     todo = "Set {0}.certificate, or put a TLS proxy in front and name it in http.trusted_proxies."
@@ -312,6 +333,7 @@ CHECKS: Final[tuple[Check, ...]] = (
     ports,
     listeners,
     tls,
+    key_file,
     exposure,
     storage,
     metadata,

@@ -23,6 +23,9 @@ import msgspec.inspect
 
 from nexus.server.routes import Route
 
+SPARE_TENANT = "spare-tenant"
+"""One that may be deleted."""
+
 SEARCHES = ["", "theirs* OR hidden*", "user.email:*", "service:*"]
 STREAMS = ['{service_name=~".+"}', '{service_name=~".+"} |~ "theirs|hidden"', '{service_name=~".+"} | json']
 METRICS = [
@@ -77,7 +80,6 @@ VALUES: dict[str, list[Any]] = {
     "cursor": [""],
     "new_since": ["now-1h"],
     "query_id": [""],
-    "version": [None],
 }
 """Values by the name of a field, parameter or part of a path."""
 
@@ -93,6 +95,8 @@ OF: dict[tuple[str, str], list[Any]] = {
     ("CreateKeyRequest", "tenant"): [None],
     ("ExplainRequest", "language"): ["search"],
     ("UserChange", "disabled"): [False],
+    ("DeleteTenantRequest", "confirm"): [SPARE_TENANT],
+    ("LimitsRequest", "limits"): [{"ingest_requests": 1_000_000}],
 }
 """Values by shape and field, where the name alone does not tell."""
 
@@ -108,15 +112,23 @@ WHOLE: dict[str, list[dict[str, Any]]] = {
 ONE_OF: dict[str, str] = {"RolePreviewRequest": "role"}
 """Shapes of which one field must be given, though each may be left out."""
 
-ALWAYS = {"dry_run", "grants", "field", "permissions"}
+ALWAYS = {"dry_run", "grants", "field", "permissions", "description"}
 """Fields that a request does not make sense without, though they may be left out."""
 
+_SCIM = "urn:ietf:params:scim:"
+_OPERATIONS = [{"op": "replace", "path": "displayName", "value": "probe"}]
+
 BODIES: list[tuple[str, list[str]]] = [
+    (r"PATCH /scim/v2/.*", [json.dumps({"schemas": [f"{_SCIM}api:messages:2.0:PatchOp"], "Operations": _OPERATIONS})]),
+    (r"POST /scim/v2/.*search", [json.dumps({"schemas": [f"{_SCIM}api:messages:2.0:SearchRequest"]})]),
+    (r"PUT /scim/v2/Users.*", [json.dumps({"schemas": [f"{_SCIM}schemas:core:2.0:User"], "userName": "spare-scim"})]),
+    (r".* /scim/v2/Users.*", [json.dumps({"schemas": [f"{_SCIM}schemas:core:2.0:User"], "userName": "probe"})]),
+    (r".* /scim/v2/Groups.*", [json.dumps({"schemas": [f"{_SCIM}schemas:core:2.0:Group"], "displayName": "probe"})]),
     (r".*/_msearch", ["".join(json.dumps(line) + "\n" for line in ({"index": "*"}, AGGREGATIONS))]),
     (r".*/_search", ["{}", json.dumps(AGGREGATIONS), json.dumps({"query": {"query_string": {"query": "hidden* theirs*"}}})]),
     (r".*", [""]),
 ]
-"""Bodies of doors that take any, by path."""
+"""Bodies of doors that take any, by method and path."""
 
 QUERIES: list[tuple[str, dict[str, list[str]]]] = [
     (r"/loki/api/v1/query", {"query": METRICS}),
@@ -194,9 +206,12 @@ def _bodies(route: Route, ids: list[str]) -> Iterator[tuple[bytes | None, str]]:
     elif route.path.endswith("/_search/scroll"):
         yield from ((json.dumps({"scroll_id": id}).encode(), "application/json") for id in ids)
     elif route.raw or route.receiver is not None:
-        texts = next(texts for pattern, texts in BODIES if re.fullmatch(pattern, route.path))
+        texts = next(texts for pattern, texts in BODIES if re.fullmatch(pattern, f"{route.method} {route.path}"))
         for text in texts:
-            yield text.encode(), "application/x-ndjson" if "\n" in text else "application/json"
+            yield (
+                text.replace("probe", f"probe{next(_NUMBERS)}").encode(),
+                "application/x-ndjson" if "\n" in text else "application/json",
+            )
     else:
         yield None, ""
 

@@ -61,6 +61,8 @@ HEAD = b"POST /api/nexus/v1/ingest/logs HTTP/1.1\r\nHost: localhost\r\n" + KEY
         b"GET /-/healthy HTTP/1.1\r\nHost: localhost\r\nX: a\rContent-Length: 60\r\n\r\n" + HIDDEN,
         b"GET /-/healthy HTTP/1.1\r\nHost: localhost\r\nX: \x00\r\n\r\n" + HIDDEN,
         b"GET /-/healthy HTTP/9.9\r\nHost: localhost\r\n\r\n" + HIDDEN,
+        b"GET /api/nexus/v1/info HTTP/1.1\r\nHost: localhost\r\nHost: evil.example\r\n" + KEY + b"\r\n",
+        b"GET /api/nexus/v1/info HTTP/1.1\r\nHost: localhost\r\n" + KEY + KEY + b"\r\n",
         b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n" + HIDDEN,
     ],
 )

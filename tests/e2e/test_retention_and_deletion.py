@@ -218,7 +218,7 @@ def test_who_did_what(launch: Launch) -> None:
     assert nexus.request("PUT", f"{API}/pipelines", json.dumps(wanted).encode()).status == 200
     answer = nexus.get(f"{API}/audit")
     assert [(e["who"], e["action"]) for e in answer.json["entries"] if e["kind"] != "system"] == [
-        ("bootstrap", "pipelines.changed"), ("admin", "login.succeeded"), ("", "login.failed"), ("bootstrap", "key.revoked"),
+        ("bootstrap", "pipelines.changed"), ("admin", "login.succeeded"), ("admin", "login.failed"), ("bootstrap", "key.revoked"),
         ("bootstrap", "keys.listed"), ("bootstrap", "key.created"),
     ]  # fmt: skip
     for text in (secret, "wrong password", PASSWORD):

@@ -74,9 +74,8 @@ def test_no_door_answers_with_a_defect(victim: NexusProcess) -> None:
     assert not failures, "\n".join(failures.values())
     # It was let in, everywhere, and was not only told that its requests are wrong.
     assert {label for label, _ in answers} == {operation.label for operation in operations}
-    assert not [label for label, status in answers if status == 401]
+    assert not [label for label, status in answers if status == 401 and "/auth/" not in label]
     assert len({label for label, status in answers if status < 300}) > len(operations) / 3, answers
-    print(len(operations), sum(answers.values()), Counter(s for (_, s), n in answers.items() for _ in range(n)))
     written = victim.output()
     assert not [defect for defect in DEFECTS if defect in written], written[-5000:]
 

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import json
+import re
+import subprocess
 from collections.abc import Iterator
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
 from tests.e2e.conftest import Launch
-from tests.e2e.nexus_process import API, NexusProcess, wait_for
-from tests.e2e.oidc import USERS, Browser, OidcProvider
+from tests.e2e.nexus_process import API, PASSWORD, NexusProcess, command, wait_for
+from tests.e2e.oidc import SCRIPTS, SECRET, USERS, Browser, OidcProvider
 
 pytestmark = pytest.mark.e2e
 
@@ -23,7 +25,7 @@ def provider() -> Iterator[OidcProvider]:
 
 @pytest.fixture(scope="module")
 def signed(provider: OidcProvider, tmp_path_factory: pytest.TempPathFactory) -> Iterator[NexusProcess]:
-    process = NexusProcess(tmp_path_factory.mktemp("sso") / "data", **provider.settings()).start()
+    process = NexusProcess(tmp_path_factory.mktemp("sso") / "data", **provider.settings(link_scim="external_id")).start()
     provider.serve(process)
     yield process
     assert process.stop() == 0
@@ -88,7 +90,7 @@ def test_a_login_counts_in_the_browser_that_began_it(signed: NexusProcess) -> No
     page = attacker.once(f"http://127.0.0.1:{signed.port}{API}/auth/oidc/corp/start?next=/logs")
     back = page.headers["Location"]
     while "/callback" not in back:
-        back = attacker.once(back if back.startswith("http") else back).headers["Location"]
+        back = attacker.once(back).headers["Location"]
     refused = victim.once(back)
     assert refused.status == 401 and not victim.session(signed)["authenticated"]
     # With a cookie of its own login it is not this one either.
@@ -129,7 +131,8 @@ def test_who_may_not_log_in(signed: NexusProcess, name: str, why: str) -> None:
     browser = Browser()
     page = browser.log_in(signed, name)
     assert page.status == 403 and why in page.text and not browser.session(signed)["authenticated"]
-    assert why in audit(signed, "login.failed")[0]["details"]["reason"]
+    entry = audit(signed, "login.failed")[0]
+    assert why in entry["details"]["reason"] and entry["outcome"] == "permission_denied" and entry["who"] == "oidc:corp"
 
 
 def test_roles_follow_the_groups(signed: NexusProcess, provider: OidcProvider) -> None:
@@ -154,7 +157,6 @@ def test_the_provider_logs_out(signed: NexusProcess, provider: OidcProvider) -> 
     other.log_in(signed, "alice")
     assert browser.session(signed)["authenticated"]
     page = browser.go(f"{provider.issuer}/session/end")
-    import re
 
     xsrf = re.search(r'name="xsrf" value="([^"]+)"', page.text)
     assert xsrf, page.text
@@ -189,6 +191,68 @@ def test_a_user_is_linked_by_an_administrator_only(signed: NexusProcess) -> None
     assert Browser().log_in(signed, "mallory").status == 403
 
 
+def test_in_a_real_browser(signed: NexusProcess, provider: OidcProvider) -> None:
+    """Chromium, where the provider is another site: the session cookie is Strict, and there when the page is."""
+    base = f"http://127.0.0.1:{signed.port}"
+    done = subprocess.run(
+        ["node", "single_sign_on.mjs", base, "alice"], cwd=SCRIPTS, capture_output=True, text=True, timeout=120, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    seen = json.loads(done.stdout)
+    assert seen["provider"] == seen["redirect"] == provider.issuer and seen["landed"] == "/logs"
+    assert seen["session"]["authenticated"] and seen["session"]["username"] == "alice" and seen["again"]
+    assert seen["cookies"] == [{"name": "nexus_session", "httpOnly": True, "sameSite": "Strict"}] and seen["readable"] == ""
+    assert seen["loggedOut"] and seen["asksAgain"] and seen["faults"] == []
+
+
+@pytest.fixture
+def another() -> Iterator[OidcProvider]:
+    one = OidcProvider()
+    yield one
+    one.stop()
+
+
+def test_without_passwords(launch: Launch, another: OidcProvider) -> None:
+    """Password login off: the way in is the provider, and the login page is told so. The secret is sealed in the config."""
+    provider = another
+    first = launch(wait=False)
+    first.kill()
+    sealed = command(first.folder, "secret", "seal", stdin=SECRET.encode()).stdout.decode().strip()
+    assert sealed.startswith("sealed:")
+    nexus = launch(**provider.settings(client_secret=sealed), NEXUS_SECURITY_PASSWORD_LOGIN="off")
+    provider.serve(nexus)
+    options = nexus.get(f"{API}/auth/options", token="").json
+    assert options["password"] is False
+    assert options["providers"] == [{"id": "corp", "name": "Corporate login", "url": f"{API}/auth/oidc/corp/start"}]
+    assert nexus.post(f"{API}/auth/login", {"username": "admin", "password": PASSWORD}, token="").status == 403
+    browser = Browser()
+    browser.log_in(nexus, "alice")
+    assert browser.session(nexus)["authenticated"]
+    shown = command(nexus.folder, "config", "show", **provider.settings(client_secret=sealed)).stdout.decode()
+    assert SECRET not in shown and SECRET not in nexus.output()
+
+
+def test_a_user_whom_the_directory_made_and_disabled(signed: NexusProcess) -> None:
+    """SCIM makes a user, who logs in by the id that both know him by; deactivated, he is out at once and stays out."""
+    user = {
+        "schemas": ["urn:ietf:params:scim:schemas:core:2.0:User"],
+        "userName": "carol.from.hr",
+        "externalId": USERS["carol"]["sub"],
+    }
+    made = signed.post("/scim/v2/Users", user).json
+    browser = Browser()
+    browser.log_in(signed, "carol")
+    assert browser.session(signed)["username"] == "carol.from.hr"
+    change = {"schemas": [], "Operations": [{"op": "Replace", "path": "active", "value": "False"}]}
+    path = f"/scim/v2/Users/{made['id']}"
+    off = signed.request("PATCH", path, json.dumps(change).encode(), {"Content-Type": "application/scim+json"})
+    assert off.status == 200 and off.json["active"] is False
+    assert not browser.session(signed)["authenticated"]
+    page = browser.log_in(signed, "carol")
+    assert page.status == 403 and "disabled" in page.text
+    assert signed.request("DELETE", path).status == 204
+
+
 def test_the_provider_is_away(launch: Launch) -> None:
     """503 and a page that says so; everything else works."""
     gone = OidcProvider()
@@ -208,5 +272,5 @@ def test_an_issuer_inside_that_nobody_allowed(launch: Launch, provider: OidcProv
 
 
 def audit(nexus: NexusProcess, action: str) -> list[dict]:
-    entries = nexus.get(f"{API}/audit?limit=200").json["entries"]
+    entries = nexus.get(f"{API}/audit?limit=200&all_tenants=1").json["entries"]
     return [one for one in entries if one["action"] == action]

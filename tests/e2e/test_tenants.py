@@ -15,6 +15,8 @@ from tests.e2e.conftest import Launch
 from tests.e2e.nexus_process import API, NexusProcess, lines, wait_for
 from tests.e2e.test_access import make_key
 from tests.e2e.test_retention_and_deletion import DAY, TODAY, files_with, put
+from websockets.exceptions import ConnectionClosed
+from websockets.sync.client import connect
 
 pytestmark = pytest.mark.e2e
 
@@ -42,16 +44,16 @@ def listed(nexus: NexusProcess, **options: Any) -> dict[str, Any]:
 
 
 def fill(nexus: NexusProcess, tenant: str, needle: str, days: int = 3, records: int = 200) -> None:
-    """Records of several days that hold the needle in body, attribute and service, and what else a tenant has. What the audit
-    log shows of that (rules, pipelines) holds the needle reversed."""
+    """Records of several days that hold the needle in body, attribute and service, and what else a tenant has. That holds the
+    needle reversed: the audit log tells of it."""
     for day in range(days):
         body = lines(*({"_time": str(TODAY - day * DAY + n), "_msg": f"{needle} {n}", "card": needle, "service.name": needle}
                        for n in range(records)))  # fmt: skip
         assert nexus.ingest(body, {"Idempotency-Key": f"{tenant}-{day}"}, tenant=tenant).status == 200
-    view = {"name": needle, "description": needle, "page": "logs", "state": f"q={needle}", "shared": True}
-    assert nexus.post(f"{API}/views", view, tenant=tenant).status == 200
-    assert nexus.post(f"{API}/links", {"path": f"/logs?q={needle}"}, tenant=tenant).status == 200
     told = needle[::-1]
+    view = {"name": told, "description": told, "page": "logs", "state": f"q={told}", "shared": True}
+    assert nexus.post(f"{API}/views", view, tenant=tenant).status == 200
+    assert nexus.post(f"{API}/links", {"path": f"/logs?q={told}"}, tenant=tenant).status == 200
     assert put(nexus, "retention", {"rules": [{"query": told, "days": 9}]}, tenant=tenant).status == 200
     version = nexus.get(f"{API}/pipelines", tenant=tenant).json["version"]
     pipelines = {"version": version, "pipelines": [{"name": told, "steps": []}]}
@@ -203,7 +205,14 @@ def test_while_a_tenant_is_removed(launch: Launch) -> None:
     nexus.stop()
     settings = {"NEXUS_RECEIVERS_SYSLOG": listeners, "NEXUS_STORAGE_DISK_RESERVE_BYTES": "1024TiB"}
     nexus = launch(**settings)
+    live = connect(f"ws://127.0.0.1:{nexus.port}{API}/live", additional_headers={"Authorization": f"Bearer {reader}"})
+    live.send(json.dumps({"type": "subscribe", "id": "a", "query": ""}))
+    assert json.loads(live.recv(10))["type"] == "subscribed"
     remove(nexus, "shop")
+    with pytest.raises(ConnectionClosed) as closed:
+        while True:
+            live.recv(10)
+    assert closed.value.rcvd is not None and closed.value.rcvd.code == 1008
     nexus.kill()
     nexus = launch(**settings)
     assert listed(nexus)["shop"]["state"] == "deleting"

@@ -14,6 +14,9 @@ use std::fmt;
 /// What stands in the place of a value.
 const MASK: &[u8] = b"***";
 
+/// Columns that can be masked.
+const COLUMNS: [&str; 7] = ["service", "body", "trace_id", "span_id", "event_name", "scope_name", "scope_version"];
+
 /// A field that cannot be masked.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct NotMaskable(String);
@@ -29,13 +32,7 @@ impl std::error::Error for NotMaskable {}
 /// Masked fields, ready to be applied.
 #[derive(Debug, Default)]
 pub struct Masks {
-    service: bool,
-    body: bool,
-    trace_id: bool,
-    span_id: bool,
-    event_name: bool,
-    scope_name: bool,
-    scope_version: bool,
+    columns: Vec<&'static str>,
     attributes: Vec<String>,
     resource: Vec<Member>,
 }
@@ -57,19 +54,22 @@ impl Masks {
             match (kind, name) {
                 ("attribute", key) => masks.attributes.push(key.to_owned()),
                 ("resource", key) => names.push(key),
-                ("column", "service") => masks.service = true,
-                ("column", "body" | "template_id") => masks.body = true,
-                ("column", "trace_id") => masks.trace_id = true,
-                ("column", "span_id") => masks.span_id = true,
-                ("column", "event_name") => masks.event_name = true,
-                ("column", "scope_name") => masks.scope_name = true,
-                ("column", "scope_version") => masks.scope_version = true,
+                // The template tells of the body.
+                ("column", "template_id") => masks.columns.push("body"),
+                ("column", column) => {
+                    let known = COLUMNS.into_iter().find(|known| *known == column);
+                    masks.columns.push(known.ok_or_else(|| NotMaskable(format!("{kind} {name}")))?);
+                }
                 _ => return Err(NotMaskable(format!("{kind} {name}"))),
             }
         }
         names.sort_unstable();
         masks.resource = names.into_iter().map(member).collect::<Result<_, _>>()?;
         Ok(masks)
+    }
+
+    fn masks(&self, column: &str) -> bool {
+        self.columns.contains(&column)
     }
 
     /// The batch with its values masked.
@@ -79,13 +79,13 @@ impl Masks {
         self.scopes(&mut masked);
         self.bodies(&mut masked);
         self.attributes(batch, &mut masked);
-        if self.trace_id {
+        if self.masks("trace_id") {
             masked.trace_ids.fill([0; 16]);
         }
-        if self.span_id {
+        if self.masks("span_id") {
             masked.span_ids.fill([0; 8]);
         }
-        if self.event_name {
+        if self.masks("event_name") {
             let mask = masked.texts.intern([MASK]);
             for id in masked.event_names.iter_mut().filter(|id| !batch.texts.get(**id, 0).is_empty()) {
                 *id = mask;
@@ -96,13 +96,13 @@ impl Masks {
     }
 
     fn resources(&self, masked: &mut LogBatch) {
-        if !self.service && self.resource.is_empty() {
+        if !self.masks("service") && self.resource.is_empty() {
             return;
         }
         let mut resources = Dictionary::<2>::default();
         let ids: Vec<u32> = (0..masked.resources.len() as u32)
             .map(|id| {
-                let service = shown(masked.resources.get(id, 0), self.service);
+                let service = shown(masked.resources.get(id, 0), self.masks("service"));
                 let json = self.resource(masked.resources.get(id, 1));
                 resources.intern([service, &json])
             })
@@ -126,15 +126,15 @@ impl Masks {
     }
 
     fn scopes(&self, masked: &mut LogBatch) {
-        if !self.scope_name && !self.scope_version {
+        if !self.masks("scope_name") && !self.masks("scope_version") {
             return;
         }
         let mut scopes = Dictionary::<3>::default();
         let old = &masked.scopes;
         let ids: Vec<u32> = (0..old.len() as u32)
             .map(|id| {
-                let name = shown(old.get(id, 0), self.scope_name);
-                scopes.intern([name, shown(old.get(id, 1), self.scope_version), old.get(id, 2)])
+                let name = shown(old.get(id, 0), self.masks("scope_name"));
+                scopes.intern([name, shown(old.get(id, 1), self.masks("scope_version")), old.get(id, 2)])
             })
             .collect();
         masked.scope_ids.iter_mut().for_each(|id| *id = ids[*id as usize]);
@@ -142,7 +142,7 @@ impl Masks {
     }
 
     fn bodies(&self, masked: &mut LogBatch) {
-        if !self.body {
+        if !self.masks("body") {
             return;
         }
         let (mut bodies, mut skeletons, mut templater) =

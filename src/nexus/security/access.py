@@ -124,6 +124,7 @@ class Authority:
 
     roles: Mapping[str, tuple[Role, ...]]
     _known: dict[str, Access] = field(default_factory=dict, init=False, repr=False, compare=False)
+    _only: dict[str, Authority] = field(default_factory=dict, init=False, repr=False, compare=False)
 
     def access(self, tenant: str) -> Access:
         """What they add up to in that tenant (`*`: in one without roles of its own). Permissions about what no tenant
@@ -141,8 +142,13 @@ class Authority:
 
     def only(self, tenant: str) -> Authority:
         """The same in one tenant, and nothing in others."""
-        here = (*self.roles.get(ANY_TENANT, ()), *self.roles.get(tenant, ()))
-        return Authority({tenant: here}) if here else NO_AUTHORITY
+        found = self._only.get(tenant)
+        if found is None:
+            here = (*self.roles.get(ANY_TENANT, ()), *self.roles.get(tenant, ()))
+            if len(self._only) >= MAX_KNOWN_TENANTS:
+                self._only.clear()
+            found = self._only[tenant] = Authority({tenant: here}) if here else NO_AUTHORITY
+        return found
 
     @property
     def everywhere(self) -> bool:

@@ -56,6 +56,22 @@ class CheckpointFile:
         except OSError as error:
             raise StorageError(f"cannot read {self.path}: {error.strerror}.") from error
 
+    def ends(self) -> tuple[AuditCheckpoint | None, AuditCheckpoint | None]:
+        """The first and the last one, None where a line is none, whatever lies between. Raises `StorageError`."""
+        try:
+            with self.path.open("rb") as file:
+                first = file.readline(MAX_LINE)
+                file.seek(max(0, self.size() - 2 * MAX_LINE))
+                whole, _, _ = file.read().rpartition(b"\n")
+        except FileNotFoundError:
+            return None, None
+        except OSError as error:
+            raise StorageError(f"cannot read {self.path}: {error.strerror}.") from error
+        lines = (first, whole.rpartition(b"\n")[2])
+        found = [_read(line) for line in lines]
+        lowest, newest = (one if isinstance(one, AuditCheckpoint) else None for one in found)
+        return lowest, newest
+
     def append(self, checkpoint: AuditCheckpoint) -> None:
         """Add one; durable on return. Raises `StorageError`."""
         try:

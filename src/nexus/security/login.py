@@ -80,8 +80,10 @@ class Logins:
         config: Callable[[], Config],
         now_ns: Callable[[], int],
         clock: Callable[[], float] = time.monotonic,
+        changing: asyncio.Lock | None = None,
     ) -> None:
-        """Nothing is read before it is asked for."""
+        """Nothing is read before it is asked for. `changing` is held while users are changed."""
+        self._changing = changing or asyncio.Lock()
         self._metadata = metadata
         self._sessions = sessions
         self._passkeys = passkeys
@@ -196,7 +198,8 @@ class Logins:
             return False
         self._lockout.succeeded(name, origin.address)
         if verified.fresh_hash:
-            await asyncio.to_thread(self._upgrade, user, verified.fresh_hash)
+            async with self._changing:
+                await asyncio.to_thread(self._upgrade, user, verified.fresh_hash)
         return True
 
     async def use_code(self, user: User, code: str) -> str:

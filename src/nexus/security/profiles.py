@@ -76,8 +76,9 @@ class Profiles:
         audit: Audit,
         config: Callable[[], Config],
         now_ns: Callable[[], int],
+        changing: asyncio.Lock,
     ) -> None:
-        """Nothing is read before it is asked for."""
+        """Nothing is read before it is asked for. `changing` is held while users are changed."""
         self._metadata = metadata
         self._sessions = sessions
         self._logins = logins
@@ -89,7 +90,7 @@ class Profiles:
         self._config = config
         self._now_ns = now_ns
         self._tickets = Tickets(metadata, now_ns)
-        self._changing = asyncio.Lock()
+        self._changing = changing
 
     # --------------------------------------------------------------------------------------------------------- looking
 

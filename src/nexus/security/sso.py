@@ -29,6 +29,7 @@ from nexus.config import OidcConfig
 from nexus.errors import Conflict, InvalidRequest, NexusError, NotFound, Overloaded, PermissionDenied, Unauthenticated
 from nexus.outgoing.client import Outgoing
 from nexus.security import secrets
+from nexus.security.access import ANY_TENANT
 from nexus.security.actor import Actor
 from nexus.security.audit import Audit
 from nexus.security.authority import FULL_AUTHORITY
@@ -304,7 +305,7 @@ class SingleSignOn:
             return
         self._changed()
         await self._audit.record(
-            actor, self._tenant(), "user.roles_changed", user.name, before=_role_list(before), after=_role_list(after)
+            actor, ANY_TENANT, "user.roles_changed", user.name, before=_role_list(before), after=_role_list(after)
         )
 
     def _bind(self, name: str, wanted: set[tuple[str, str]]) -> tuple[set[tuple[str, str]], set[tuple[str, str]]]:

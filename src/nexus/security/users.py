@@ -197,6 +197,11 @@ class Users:
         self._check_password = check_password
         self._changing = asyncio.Lock()
 
+    @property
+    def changing(self) -> asyncio.Lock:
+        """Held while users are changed: also by who changes them in other ways."""
+        return self._changing
+
     async def directory(self) -> Directory:
         """Everybody, and what they have."""
         return await asyncio.to_thread(read_directory, self._metadata)

@@ -37,6 +37,7 @@ from nexus.server.api.nexus_v1 import (
     users,
     views,
 )
+from nexus.server.api.scim import doors as scim
 from nexus.server.dispatch import Dispatcher
 from nexus.server.openapi import describe
 from nexus.server.routes import Route, Router, receiver_routes
@@ -72,6 +73,7 @@ _TABLES: Final = (
     roles.ROUTES,
     accounts.ROUTES,
     loki.ROUTES,
+    scim.ROUTES,
 )
 
 

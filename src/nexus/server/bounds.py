@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
+from typing import TypeVar
 
 from nexus.config import QueryConfig
 from nexus.errors import LimitExceeded
 from nexus.model.time import NS_PER_SECOND
 from nexus.model.units import Duration
-from nexus.query.plan import Bounds, Context, Limits, LogScan, Plan
+from nexus.query.plan import Bounds, Context, Limits, LogScan, Plan, TimeRange
 from nexus.security.limiter import Meter
+
+P = TypeVar("P", bound=Plan)
 
 
 def limits_of(config: QueryConfig, meter: Meter | None) -> Limits:
@@ -40,6 +44,19 @@ def check_range(config: QueryConfig, meter: Meter | None, plan: Plan, now_ns: in
             f"the query covers {asked}, and may cover {_shown(longest)} at most (limit query_range of the {whose}).",
             hint=f"Choose a start at most {_shown(longest)} before the end.",
         )
+
+
+def reaching_back(config: QueryConfig, meter: Meter | None, plan: P, now_ns: int) -> P:
+    """The plan over no more than it may cover, up to now: for what is asked of the newest records without naming a time
+    (what went before a live tail, which fields there are)."""
+    default = float(config.max_range)
+    longest = meter.bound("query_range", default)[0] if meter is not None else default
+    scan = getattr(plan, "scan", None)
+    if not longest or not isinstance(scan, LogScan):
+        return plan
+    earliest = now_ns - int(longest * NS_PER_SECOND)
+    start = earliest if scan.time.start is None else max(scan.time.start, earliest)
+    return replace(plan, scan=replace(scan, time=TimeRange(start, scan.time.end)))  # type: ignore[arg-type]
 
 
 def scans(plan: Plan) -> Iterator[LogScan]:

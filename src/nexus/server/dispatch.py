@@ -47,8 +47,11 @@ from nexus.server.throttle import Throttle, class_of, limit_headers, refused
 MAX_JSON_BODY: Final = 1 << 20
 MAX_JSON_IN_FLIGHT: Final = 64 << 20
 _ONCE: Final = frozenset(
-    {"authorization", "x-scope-orgid", "idempotency-key", "content-encoding", "dd-api-key", "x-amz-firehose-access-key"}
-)
+    {
+        "authorization", "host", "origin", "x-scope-orgid", "idempotency-key", "content-encoding", "dd-api-key",
+        "x-amz-firehose-access-key", "x-nexus-request", "sec-fetch-site",
+    }
+)  # fmt: skip
 SAFE_METHODS: Final = frozenset({"GET", "HEAD", "OPTIONS"})
 
 _HEADERS: Final = [
@@ -108,10 +111,13 @@ class Dispatcher:
             nonlocal status
             if message["type"] == "websocket.accept":
                 status = 101
-                message["headers"] = [*message.get("headers", ()), *cookies(scope, message)]
+                message["headers"] = [*message.get("headers", ()), *cookies(scope, message, self._lifetime())]
             elif message["type"] in ("http.response.start", "websocket.http.response.start"):
                 status = message["status"]
-                message["headers"] = [*self._with_security(scope, message.get("headers", ())), *cookies(scope, message)]
+                message["headers"] = [
+                    *self._with_security(scope, message.get("headers", ())),
+                    *cookies(scope, message, self._lifetime()),
+                ]
             await send(message)
 
         match = self._router.find(scope["method"], scope["path"])
@@ -347,6 +353,9 @@ class Dispatcher:
         names = {name for name, _ in given}
         return [*given, *(pair for pair in _HEADERS if pair[0] not in names)]
 
+    def _lifetime(self) -> int:
+        return int(self._services.config().session.lifetime)
+
     def _limits(self, max_bytes: int) -> BodyLimits:
         ingest = self._services.config().ingest
         return BodyLimits(max_bytes, ingest.body_idle_timeout, ingest.body_timeout)
@@ -428,12 +437,12 @@ def header_map(scope: dict[str, Any]) -> dict[str, str]:
     return headers
 
 
-def cookies(scope: Mapping[str, Any], message: Mapping[str, Any]) -> list[tuple[bytes, bytes]]:
-    """The cookie of a session whose token was exchanged, unless the answer sets one itself."""
+def cookies(scope: Mapping[str, Any], message: Mapping[str, Any], lifetime: int) -> list[tuple[bytes, bytes]]:
+    """The cookie of a session whose token was exchanged, for `lifetime` seconds, unless the answer sets one itself."""
     fresh = scope.get(_FRESH)
     if not fresh or any(name.lower() == b"set-cookie" for name, _ in message.get("headers", ())):
         return []
-    return [(b"set-cookie", session_cookie(scope, fresh))]
+    return [(b"set-cookie", session_cookie(scope, fresh, lifetime))]
 
 
 def is_preflight(scope: Mapping[str, Any], headers: Mapping[str, str]) -> bool:

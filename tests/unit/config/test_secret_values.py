@@ -234,3 +234,19 @@ def test_files(tmp_path: Path) -> None:
 
 def test_other_values_are_not_opened() -> None:
     assert load({"NEXUS_HTTP_HOST": "file:/etc/hostname"}).config.http.host == "file:/etc/hostname"
+
+
+def test_the_doctor_looks_at_the_key_file(tmp_path: Path) -> None:
+    config = load({"NEXUS_DATA_DIR": str(tmp_path)}).config
+    (finding,) = doctor.key_file(config)
+    assert finding.level == "ok" and "will be made" in finding.message
+    Vault(config.key_path)
+    (finding,) = doctor.key_file(config)
+    assert finding.level == "ok" and "elsewhere" in finding.message
+    config.key_path.chmod(0o644)
+    (finding,) = doctor.key_file(config)
+    assert finding.level == "fail" and "chmod 600" in finding.todo
+    config.key_path.unlink()
+    (tmp_path / "audit-checkpoints.jsonl").touch()
+    (finding,) = doctor.key_file(config)
+    assert finding.level == "fail" and "is not there" in finding.message

@@ -6,10 +6,14 @@ import hashlib
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
 from nexus.errors import StorageError
+from nexus.security.checkpoint_file import CheckpointFile
+from nexus.security.ledger import Ledger
+from nexus.security.vault import Vault
 from nexus.storage.metadata.api import AuditCheckpoint, AuditFilter, AuditRecord, MetadataStore
 
 RECORD = AuditRecord(5, "t", "zoe", "key.created", "k1", {"name": "Ship_per"}, "user", "192.0.2.1", "ok", "", '{"a": 1}')
@@ -152,3 +156,28 @@ def test_numbers_are_never_written_twice(metadata: MetadataStore) -> None:
         database.write(
             "INSERT INTO audit (number, at, tenant, who, action, subject, details) VALUES (1, 1, '', '', '', '', '{}')"
         )
+
+
+def test_a_ledger_on_every_database(reopened: Callable[[], MetadataStore], tmp_path: Path) -> None:
+    """Signed, examined, shortened, and added to by another process beside this one."""
+    folder = tmp_path / "ledger"
+    vault, file, now = Vault(folder / "nexus.key"), CheckpointFile(folder), [1_000 * 10**9]
+    ledger = Ledger(reopened(), lambda: now[0], vault, file)
+    ledger.start()
+    for number in range(30):
+        now[0] += 10**9
+        ledger.append(
+            AuditRecord(now[0], "t", "a", "view.changed", f"v{number} \u00e9\0", {"n": "\ud800"}, after='{"a": 1}')
+        )
+    beside = Ledger(reopened(), lambda: now[0], vault)
+    beside.start()
+    beside.append(AuditRecord(now[0], "t", "nexus admin", "user.changed", "alice"))
+    ledger.append(AuditRecord(now[0], "t", "a", "view.changed", "last"))
+    assert ledger.breaks == 0
+    found = ledger.examine()
+    assert found.problems == [] and found.records == 32 and found.unsigned == 0
+    assert ledger.remove_before(now[0] - 10 * 10**9, 100) == 19
+    again = Ledger(reopened(), lambda: now[0], vault, file)
+    again.start()
+    found = again.examine()
+    assert found.problems == [] and (found.first, found.last, found.records) == (20, 32, 13)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
 from dataclasses import replace
 from functools import cache
@@ -59,7 +60,7 @@ class People:
         self.resets = Resets(self.metadata, self.sessions, self.mailer, audit, lambda: self.config, self.time, self.clock)
         self.profiles = Profiles(
             self.metadata, self.sessions, self.logins, self.passkeys, self.resets, self.authorities, vault, audit,
-            lambda: self.config, self.time,
+            lambda: self.config, self.time, asyncio.Lock(),
         )  # fmt: skip
         self.metadata.put_user(User("alice", HASHED, 1, email="alice@example.com", password_changed_at=1))
 

@@ -474,3 +474,25 @@ def test_an_unfinished_line_never_counted(tmp_path: Path) -> None:
     log.close()
     assert examined(tmp_path).problems == []
     assert (tmp_path / FILE).stat().st_mode & 0o777 == 0o600
+
+
+def test_the_ends_of_the_file(logs: dict[str, Path], tmp_path: Path) -> None:
+    for name in ("new", "purged"):
+        file = CheckpointFile(logs[name])
+        every = list(file.read())
+        assert file.ends() == (every[0], every[-1])
+    file = CheckpointFile(tmp_path)
+    assert file.ends() == (None, None)
+    content = (logs["new"] / FILE).read_bytes()
+    (first, *_, last) = content.splitlines(keepends=True)
+    for text, ends in (
+        (b"", (None, None)),
+        (first, (1, 1)),
+        (first * 1000 + last, (1, RECORDS)),
+        (content + b'{"number":', (1, RECORDS)),
+        (b"x\n" + last, (None, RECORDS)),
+        (first + b"x\n", (1, None)),
+    ):
+        file.path.write_bytes(text)
+        lowest, newest = file.ends()
+        assert (lowest and lowest.number, newest and newest.number) == ends

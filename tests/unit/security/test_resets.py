@@ -43,6 +43,7 @@ async def asked(people: People, server: MailServer, name: str = "alice", number:
     return found[1]
 
 
+@pytest.mark.filterwarnings("ignore:Requiring AUTH while not requiring TLS")
 @pytest.mark.parametrize("tls", ["off", "starttls", "tls"])
 async def test_a_link_makes_a_new_password_once(tmp_path: Path, tls: str) -> None:
     with MailServer(tmp_path / "mail", tls) as server:

@@ -45,6 +45,18 @@ def test_limits_say_what_by_how_much_and_what_to_do() -> None:
     assert isinstance(long, LimitExceeded) and "988.31 KiB" in long.message and "9.77 KiB" in long.message
 
 
+def test_reading_too_much_says_how_much() -> None:
+    """Unless that would tell of records that the caller does not see."""
+    text = "Limit for {0} (controlled by 'max_{0}_to_read' setting) exceeded, max {0}: {1}, current {0}: {2}."
+    rows = told(158, text.format("rows", "5.00", "1.20 thousand"))
+    assert isinstance(rows, LimitExceeded)
+    assert rows.message == "the query reads more than it may: 1.20 thousand records so far, the limit is 5."
+    size = told(307, text.format("bytes", "10.00 B", "2.34 KiB: While executing MergeTreeSelect"))
+    assert size.message == "the query reads more than it may: 2.34 KiB so far, the limit is 10.00 B."
+    hidden = query_error(EngineError(158, "X", rows.message), seconds=30, user_sql=False, restricted=True)
+    assert hidden.message == "the query reads more than it may."
+
+
 def test_a_full_engine_is_no_fault_of_the_query() -> None:
     """Memory of the whole engine: try again."""
     assert isinstance(told(241, "(total) memory limit exceeded: would use 6 GiB, maximum: 5.9 GiB"), Overloaded)

@@ -69,11 +69,10 @@ QUERIES = ("", "payment", "level:>=warn", "-service:api", "status:>=200 OR timeo
 FIELDS = tuple(resolve(name) for name in ("severity", "service", "color", "retries", "pod", "resource.team", "event_name"))
 POLICIES = ("", "payment", "service:api OR severity:>=error", "-payment color:*", "ratio:>0 OR timeout", "resource.team:*")
 MASKS: tuple[tuple[str, ...], ...] = (
-    ("retries", "color", "resource.team"),
-    ("body",),
+    ("retries", "color", "ratio", "ok", "attributes.level", "resource.team"),
+    ("body", "resource.status"),
     ("service.name", "trace_id", "event_name", "scope_name", "http.method"),
     ("host.name", "pod", "span_id", "odd key", "status"),
-    ("ratio", "ok", "attributes.level", "resource.status"),
     (),
 )
 STATEMENTS = (
@@ -230,12 +229,12 @@ class Asker:
         return _tallied(raw.data)
 
     async def sql(self, text: str) -> Any:
-        """Rows of a statement, or the error it ends with."""
+        """Rows of a statement in the order of their text, or the error it ends with."""
         try:
             table = await self.store.sql(scope(parse_sql(text, limit=100_000), **self.how))
         except NexusError as error:
             return type(error), error.message.partition("while executing")[0]
-        return table.columns, [_rounded(row) for row in json.loads(table.rows)]
+        return table.columns, sorted((_rounded(row) for row in json.loads(table.rows)), key=str)
 
 
 def _cell(text: str) -> str:
@@ -318,11 +317,11 @@ async def answers(asker: Asker, query: Predicate, ids: list[tuple[int, int]], so
         ask[f"ndjson {name}"] = partial(asker.file, Export(whole, "ndjson", chosen))
         ask[f"parquet {name}"] = partial(asker.file, Export(whole, "parquet", chosen))
     if not ids:
-        ask = {name: ask[name] for name in some.sample(sorted(ask), 8)}
+        ask = {name: ask[name] for name in some.sample(sorted(ask), 5)}
     for timestamp, mark in ids:
         ask[f"get {timestamp} {mark}"] = partial(asker.record, timestamp, mark)
-        for same in ("stream", "service"):
-            ask[f"around {timestamp} {mark} {same}"] = partial(asker.context, Context(timestamp, mark, 4, 4, same))  # type: ignore[arg-type]
+        same = some.choice(("stream", "service"))
+        ask[f"around {timestamp} {mark}"] = partial(asker.context, Context(timestamp, mark, 4, 4, same))  # type: ignore[arg-type]
     return {name: await work() for name, work in ask.items()}
 
 

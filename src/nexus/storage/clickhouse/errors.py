@@ -70,7 +70,7 @@ def parse_engine_error(text: str) -> EngineError:
 _SIZES: Final = re.compile(r"would use ([\d.]+ \w+).*?maximum: ([\d.]+ \w+)", re.S)
 _ELAPSED: Final = re.compile(r"elapsed ([\d.]+) (m?s\w*)", re.S)
 _RESULT: Final = re.compile(r"max (rows|bytes): ([^,]+), current \w+: (.+?)\.?$", re.S)
-_READ: Final = re.compile(r"max (?:rows|bytes): ([^,]+), current (?:rows|bytes): (.+?)\.?$", re.S)
+_READ: Final = re.compile(r"max (?:rows|bytes): ([^,]+), current (?:rows|bytes): ([^:]+?)\.?(?:: .*)?$", re.S)
 _NARROW: Final = "Narrow the time range, add a filter on service or severity, or ask for fewer rows."
 
 
@@ -94,8 +94,8 @@ def query_error(error: EngineError, *, seconds: float, user_sql: bool, restricte
         return LimitExceeded(f"the result is larger than it may be{size}.", hint="Add a LIMIT, or aggregate.")
     if error.code in (TOO_MANY_ROWS, TOO_MANY_BYTES):
         found = None if restricted else _READ.search(error.message)
-        what = "records" if error.code == TOO_MANY_ROWS else "bytes"
-        size = f": {_plain(found[2])} {what} so far, the limit is {_plain(found[1])}" if found else ""
+        what = " records" if error.code == TOO_MANY_ROWS else ""
+        size = f": {_plain(found[2])}{what} so far, the limit is {_plain(found[1])}" if found else ""
         return LimitExceeded(f"the query reads more than it may{size}.", hint=_NARROW)
     if error.cancelled:
         return LimitExceeded("the query was cancelled.", hint="Run it again when that was not intended.")

@@ -205,7 +205,8 @@ class QueryPool:
             result = job.work(Session(connection, job, self._ask_control))
         except EngineError as error:
             if not job.cancelled:
-                log.info("query %s failed: %s", job.query.query_id, error)
+                # The text of an error in a user's SQL may quote a record, which is not for those who read this log.
+                log.info("query %s failed: %s", job.query.query_id, error.name if job.read_only else error)
             failure = query_error(
                 error,
                 seconds=job.query.limits.seconds,

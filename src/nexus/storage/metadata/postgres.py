@@ -34,6 +34,7 @@ MIN_VERSION: Final = 14
 MIGRATION_WAIT: Final = 300
 """Seconds to wait for another process that migrates."""
 _MIGRATIONS: Final = "migrations"
+_SERVER: Final = "server"
 _VERSION_TABLE: Final = "nexus_schema"
 _REFUSED: Final = ("22", "54")
 """Classes of errors that values cause: they would fail again."""
@@ -61,7 +62,16 @@ class PostgresMetadata(SqlMetadata):
 
     def __init__(self, url: str, options: PostgresOptions | None = None) -> None:
         """Connect to `postgresql://user:password@host:port/database?sslmode=verify-full`, create or migrate the tables."""
-        super().__init__(PostgresDatabase(url, options or PostgresOptions()))
+        self._server = PostgresDatabase(url, options or PostgresOptions())
+        super().__init__(self._server)
+
+    def claim(self, seconds: float) -> None:
+        """Be the only server on this database until closed: deletions and the audit log's checkpoints belong to one data
+        directory. Waits so long for one that is just ending. Raises `ConfigError` when there is another one."""
+        try:
+            self._server.claim(seconds)
+        except StorageError as error:
+            raise ConfigError(error.message, hint=error.hint) from error
 
 
 class PostgresDatabase:
@@ -70,12 +80,14 @@ class PostgresDatabase:
     def __init__(self, url: str, options: PostgresOptions) -> None:
         """Connect, create or migrate the tables."""
         self._arguments = _arguments(url, options)
+        self._shown = shown(url)
         self._options = options
         self._free = threading.BoundedSemaphore(options.connections)
         self._lock = threading.Lock()
         self._idle: list[_Psycopg] = []
         self._away_until = 0.0
         self._closed = False
+        self._claim: _Psycopg | None = None
         with _usable(url), contextlib.closing(self._connect()) as connection:
             _check(connection)
             _migrate(connection)
@@ -114,6 +126,23 @@ class PostgresDatabase:
                         connection.rollback()
                 raise
 
+    def claim(self, seconds: float) -> None:
+        """Take the lock of servers, on a connection of its own. Raises `StorageError` when another one has it."""
+        deadline = time.monotonic() + seconds
+        connection = _connected(self._arguments)
+        try:
+            while not _Within(connection).rows("SELECT pg_try_advisory_lock(?)", _number_of(_SERVER))[0][0]:
+                if time.monotonic() > deadline:
+                    raise StorageError(
+                        f"another Nexus serves with the metadata database {self._shown}.",
+                        hint="Stop it, or give each data directory a database of its own.",
+                    )
+                time.sleep(0.1)
+        except BaseException:
+            connection.close()
+            raise
+        self._claim = connection
+
     def scrub(self) -> None:
         """See `Database`. The server's files, its log and its copies are its own business."""
 
@@ -122,8 +151,9 @@ class PostgresDatabase:
         with self._lock:
             self._closed = True
             idle, self._idle = self._idle, []
-        for connection in idle:
-            connection.close()
+        for connection in (*idle, self._claim):
+            if connection is not None:
+                connection.close()
 
     # ------------------------------------------------------------------------------------------------------ the pool
 
@@ -241,6 +271,10 @@ def _arguments(url: str, options: PostgresOptions) -> dict[str, Any]:
         "statement_timeout": f"{longest}ms",
         "lock_timeout": f"{longest}ms",
         "idle_in_transaction_session_timeout": f"{2 * longest}ms",
+        # A client whose machine is gone lets go of its locks.
+        "tcp_keepalives_idle": "30",
+        "tcp_keepalives_interval": "10",
+        "tcp_keepalives_count": "3",
         # What a call changed survives a crash of the server when it returns, whatever the server's default is.
         "synchronous_commit": "on",
         "default_transaction_isolation": "read\\ committed",

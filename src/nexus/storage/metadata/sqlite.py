@@ -1,4 +1,4 @@
-"""Metadata in SQLite: one file in WAL mode, a connection that writes and one that reads, short calls under locks.
+"""Metadata in SQLite: one file in WAL mode, a connection that writes and some that read, short calls under locks.
 
 Every change is synced to disk before the call returns (`synchronous = FULL`): accounts must survive a power cut, and
 there are few changes. A lookup takes about 10 us and does not wait for writers.
@@ -7,6 +7,7 @@ there are few changes. A lookup takes about 10 us and does not wait for writers.
 from __future__ import annotations
 
 import os
+import queue
 import sqlite3
 import threading
 from collections.abc import Iterator
@@ -20,6 +21,8 @@ from nexus.storage.metadata.migrate import pending, state, statements
 from nexus.storage.metadata.sql import SqlMetadata
 
 FILE: Final = "metadata.sqlite"
+READERS: Final = 3
+"""Connections that read, so that a look-up does not wait while somebody searches the audit log."""
 BUSY_SECONDS: Final = 30.0
 """How long to wait for another process that writes (`nexus admin` beside a server)."""
 
@@ -47,17 +50,23 @@ class SqliteDatabase:
             # What is removed is overwritten: secrets must not be left in free pages.
             self._writer.execute("PRAGMA secure_delete = ON")
             _migrate(self._writer)
-            self._reader = _connect(path)
-            self._reader.execute("PRAGMA query_only = ON")
+            self._readers: queue.LifoQueue[sqlite3.Connection] = queue.LifoQueue()
+            for _ in range(READERS):
+                reader = _connect(path)
+                reader.execute("PRAGMA query_only = ON")
+                self._readers.put(reader)
         except (OSError, sqlite3.Error) as error:
             raise _unusable(path, str(error)) from error
         self._writing = threading.RLock()
-        self._reading = threading.Lock()
 
     def rows(self, sql: str, *parameters: Value) -> list[Row]:
         """See `Connection`."""
-        with self._reading, _failures():
-            return self._reader.execute(sql, storable(parameters)).fetchall()
+        reader = self._readers.get()
+        try:
+            with _failures():
+                return reader.execute(sql, storable(parameters)).fetchall()
+        finally:
+            self._readers.put(reader)
 
     def write(self, sql: str, *parameters: Value) -> int:
         """See `Connection`."""
@@ -83,14 +92,24 @@ class SqliteDatabase:
     def scrub(self) -> None:
         """See `Database`. Removed rows are overwritten, but their pages as they were stay in the write-ahead log until that
         is emptied; another process that reads now may keep it from being."""
-        with self._writing, self._reading, _failures():
+        with self._writing, self._nobody_reading(), _failures():
             self._writer.execute("PRAGMA wal_checkpoint(TRUNCATE)")
 
     def close(self) -> None:
         """See `Database`."""
-        with self._writing, self._reading:
-            self._reader.close()
+        with self._writing, self._nobody_reading() as readers:
+            for reader in readers:
+                reader.close()
             self._writer.close()
+
+    @contextmanager
+    def _nobody_reading(self) -> Iterator[list[sqlite3.Connection]]:
+        readers = [self._readers.get() for _ in range(READERS)]
+        try:
+            yield readers
+        finally:
+            for reader in readers:
+                self._readers.put(reader)
 
 
 def inspect(data_dir: Path) -> DatabaseState:

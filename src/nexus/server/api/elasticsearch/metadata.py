@@ -35,9 +35,9 @@ async def types_of(call: Call) -> dict[str, str]:
 
     async def work() -> Table:
         recent = LogScan(TimeRange(max(call.services.now_ns() - RECENT, 0), None))
-        table = await store.table(close_plan(call, ListFields(recent), query_id))
+        table = await store.table(close_plan(call, ListFields(recent), query_id, newest=True))
         if not any(row[0] != "column" for row in table.rows):
-            table = await store.table(close_plan(call, ListFields(LogScan()), query_id))
+            table = await store.table(close_plan(call, ListFields(LogScan()), query_id, newest=True))
         return table
 
     table = await ask(call, query_id, work())
@@ -109,7 +109,7 @@ async def resolve_index(call: Call) -> Response:
 async def list_indexes(call: Call) -> Response:
     """`_cat/indices`, as text or (`format=json`) as JSON."""
     query_id = checked_id("")
-    table = await ask(call, query_id, call.services.store.table(close_plan(call, Count(LogScan()), query_id)))
+    table = await ask(call, query_id, call.services.store.table(close_plan(call, Count(LogScan()), query_id, newest=True)))
     row = {
         "health": "green",
         "status": "open",

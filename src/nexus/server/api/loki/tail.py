@@ -66,7 +66,7 @@ async def tail(call: Call) -> Response:
 
 def _subscribe(call: Call, tree: LogQuery) -> Subscription:
     where = And((selector(tree.matchers).where, pushed(tree).where))
-    scoped = close_plan(call, Search(LogScan(where=where)), checked_id(""))
+    scoped = close_plan(call, Search(LogScan(where=where)), checked_id(""), newest=True)
     try:
         return call.services.live.subscribe(scoped.tenant, filter_of(scoped), rate=float(MAX_LIMIT))
     except ValueError as error:

@@ -10,16 +10,18 @@ from nexus.query import masks, policy
 from nexus.query.logs import lower, terms
 from nexus.query.logs.ast import Node
 from nexus.query.plan import Plan, Predicate, Scoped
-from nexus.server.bounds import check_range, limits_of
+from nexus.server.bounds import check_range, limits_of, reaching_back
 from nexus.server.call import Call
 
 T = TypeVar("T")
 
 
-def close_plan(call: Call, plan: Plan, query_id: str) -> Scoped:
-    """The plan closed over the caller's tenant, row policy, masked fields and the limits in force. Raises `LimitExceeded`
-    for a range that is too long."""
+def close_plan(call: Call, plan: Plan, query_id: str, *, newest: bool = False) -> Scoped:
+    """The plan closed over the caller's tenant, row policy, masked fields and the limits in force. `newest`: it asks for
+    what there is lately, as far back as it may. Raises `LimitExceeded` for a range that is too long."""
     config = call.services.config().query
+    if newest:
+        plan = reaching_back(config, call.meter, plan, call.services.now_ns())
     check_range(config, call.meter, plan, call.services.now_ns())
     return policy.scope(
         plan,

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import csv
 import io
 import time
@@ -15,7 +14,6 @@ from starlette.responses import Response
 from nexus.errors import InvalidRequest, PermissionDenied
 from nexus.model.time import format_time, parse_time
 from nexus.security.access import ANY_TENANT
-from nexus.security.audit import ACTIONS
 from nexus.security.permissions import Permission
 from nexus.server.api.nexus_v1.schema import protection as schema
 from nexus.server.call import Call
@@ -38,10 +36,10 @@ async def list_audit(call: Call) -> Response:
     """Who did what in the tenant, or in all of them, newest first."""
     wanted = filter_of(call)
     limit, before = limit_of(call, DEFAULT, MOST), number_of(call, "before")
-    found = await asyncio.to_thread(call.services.audit.entries, wanted, limit + 1, before)
+    found = await call.services.audit.entries(wanted, limit + 1, before)
     page = found[:limit]
     following = page[-1].number if len(found) > limit else 0
-    return json_response(schema.AuditPage([_entry(record) for record in page], following, list(ACTIONS)))
+    return json_response(schema.AuditPage([_entry(record) for record in page], following, call.services.audit.actions))
 
 
 async def export_audit(call: Call) -> Response:
@@ -93,12 +91,12 @@ async def verify(call: Call) -> Response:
 
 
 async def _pieces(call: Call, wanted: AuditFilter, style: str) -> AsyncIterator[bytes]:
-    if style == "csv":
-        yield _csv([list(schema.AuditEntry.__struct_fields__)])
     # What is written from now on, this export above all, is not part of it.
     before = call.services.audit.newest + 1
+    if style == "csv":
+        yield _csv([list(schema.AuditEntry.__struct_fields__)])
     while True:
-        page = await asyncio.to_thread(call.services.audit.entries, wanted, PAGE, before)
+        page = await call.services.audit.entries(wanted, PAGE, before)
         if not page:
             return
         entries = [_entry(record) for record in page]

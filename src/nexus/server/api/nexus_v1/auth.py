@@ -182,6 +182,9 @@ async def _answer(call: Call, result: Began | Waiting) -> Response:
     if isinstance(result, Waiting):
         challenge = schema.Challenge(result.token, result.methods)
         return json_response(schema.Session(False, challenge=challenge))
+    if call.principal.session_id:
+        # The browser forgets its token; nobody else is to find it.
+        await call.services.sessions.leave(call.principal.id, call.principal.session_id)
     entry = await call.services.authenticator.recognise({"cookie": f"{SESSION_COOKIE}={result.token}"})
     response = json_response(await session_of(call, entry))
     set_session(response, call, result.token)

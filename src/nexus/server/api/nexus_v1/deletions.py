@@ -64,18 +64,25 @@ async def delete(call: Call) -> Response:
 
 
 async def list_deletions(call: Call) -> Response:
-    """The deletions of the tenant, newest first."""
+    """The deletions of the tenant, newest first; the caller's own to whom does not see every record whole."""
     limit = limit_of(call, LISTED, MOST)
-    found = await asyncio.to_thread(call.services.metadata.list_deletions, call.tenant, limit)
-    return json_response(schema.DeletionList([_deletion(deletion) for deletion in found]))
+    most = limit if call.access.unrestricted else MOST
+    found = await asyncio.to_thread(call.services.metadata.list_deletions, call.tenant, most)
+    shown = [_deletion(deletion) for deletion in found if _may_see(call, deletion)]
+    return json_response(schema.DeletionList(shown[:limit]))
 
 
 async def get_deletion(call: Call) -> Response:
     """How far a deletion is."""
     deletion = await asyncio.to_thread(call.services.metadata.get_deletion, call.parameters["id"])
-    if deletion is None or deletion.tenant != call.tenant:
+    if deletion is None or deletion.tenant != call.tenant or not _may_see(call, deletion):
         raise NotFound("there is no such deletion.")
     return json_response(_deletion(deletion))
+
+
+def _may_see(call: Call, deletion: StoredDeletion) -> bool:
+    """Queries and counts of others tell of records that the caller may not see."""
+    return call.access.unrestricted or deletion.requested_by == call.principal.name
 
 
 def _deletion(deletion: StoredDeletion) -> schema.Deletion:

@@ -114,7 +114,7 @@ async def logs(call: Call, wanted: LiveRequest, notify: Callable[[], None]) -> F
     services = call.services
     query_id = checked_id("")
     where = lowered(call, parse(wanted.query).root, services.now_ns())
-    scoped = close_plan(call, Search(LogScan(where=where), limit=max(wanted.backlog, 1)), query_id)
+    scoped = close_plan(call, Search(LogScan(where=where), limit=max(wanted.backlog, 1)), query_id, newest=True)
     try:
         filter = filter_of(scoped)
     except ValueError as error:
