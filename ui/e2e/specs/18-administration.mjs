@@ -123,8 +123,8 @@ async function audit({ page, world }) {
   await changed.waitFor();
   await changed.getByRole("button", { name: /^Show entry/ }).click();
   const detail = page.getByTestId("audit-detail");
-  await detail.getByText("viewer", { exact: true }).waitFor();
-  await detail.getByText("editor", { exact: true }).waitFor();
+  await detail.getByText(`viewer in ${world.tenant}`).waitFor();
+  await detail.getByText(`editor in ${world.tenant}`).waitFor();
 
   // What is filtered by is in the address.
   await page.reload();

@@ -144,6 +144,7 @@ const enSecurity = {
     removePasskeyHelp: "You can no longer sign in with it.",
     passkeysImpossible: "This browser or this address does not allow passkeys: they need TLS or localhost.",
     sessions: "Sessions",
+    sessionList: "Table of sessions",
     sessionsHelp: "Where you are signed in. End what you do not recognise, and change your password.",
     thisOne: "this one",
     device: "Device",
