@@ -315,7 +315,6 @@ class Process:
             audit,
             time.time_ns,
             authorities.forget,
-            lambda: self._config.tenants.default,
         )
         pipelines = PipelineSets(
             metadata.get_setting,

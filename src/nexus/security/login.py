@@ -17,7 +17,7 @@ from typing import Final
 from nexus.config import Config
 from nexus.errors import NexusError, NotFound, PermissionDenied, TooManyAttempts, Unauthenticated
 from nexus.security import passwords, secrets, totp
-from nexus.security.access import Authority
+from nexus.security.access import ANY_TENANT, Authority
 from nexus.security.actor import Actor
 from nexus.security.audit import Audit
 from nexus.security.lockout import LockOut
@@ -278,7 +278,7 @@ class Logins:
         await asyncio.to_thread(self._metadata.note_login, user.name, self._now_ns())
         self._lockout.trust(user.name, origin.address)
         actor = Actor("user", user.name, origin.address)
-        await self._audit.record(actor, self._tenant, "login.succeeded", user.name, method=method)
+        await self._audit.record(actor, ANY_TENANT, "login.succeeded", user.name, method=method)
         log.info("login", extra={"fields": {"user": user.name, "address": origin.address, "method": method}})
         return Began(token, session, user)
 
@@ -287,7 +287,7 @@ class Logins:
         shown = user.name if user else f"{name[:2]}... (unknown)" if name and name.isprintable() else "(unknown)"
         log.warning("login failed", extra={"fields": {"user": shown, "address": origin.address, "method": method}})
         await self._audit.record(
-            Actor("anonymous", shown, origin.address), self._tenant, "login.failed", shown, outcome="unauthenticated",
+            Actor("anonymous", shown, origin.address), ANY_TENANT, "login.failed", shown, outcome="unauthenticated",
             method=method, reason=reason,
         )  # fmt: skip
 
@@ -295,10 +295,6 @@ class Logins:
         fresh = self._metadata.get_user(user.name)
         if fresh is not None and fresh.password_hash == user.password_hash:
             self._metadata.put_user(replace(fresh, password_hash=fresh_hash))
-
-    @property
-    def _tenant(self) -> str:
-        return self._config().tenants.default
 
 
 def login_link(metadata: MetadataStore, name: str, now_ns: int) -> str:

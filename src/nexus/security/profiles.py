@@ -15,6 +15,7 @@ from typing import Any, Final
 from nexus.config import Config
 from nexus.errors import Conflict, InvalidRequest, NotFound, PermissionDenied, Unauthenticated
 from nexus.security import passwords, secrets, totp
+from nexus.security.access import ANY_TENANT
 from nexus.security.actor import Actor
 from nexus.security.audit import Audit
 from nexus.security.authority import Authorities
@@ -329,8 +330,9 @@ class Profiles:
     async def _note(
         self, me: Me, action: str, *, before: object = None, after: object = None, outcome: str = "ok", **details: str | int
     ) -> None:
-        tenant = self._config().tenants.default
-        await self._audit.record(me.actor, tenant, action, me.name, before=before, after=after, outcome=outcome, **details)
+        await self._audit.record(
+            me.actor, ANY_TENANT, action, me.name, before=before, after=after, outcome=outcome, **details
+        )
 
 
 def _hashes(codes: list[str]) -> tuple[str, ...]:
