@@ -181,26 +181,32 @@ class Logins:
     async def check_password(self, user: User | None, name: str, password: str, origin: Origin) -> bool:
         """Is this the password? Takes as long for nobody. Counts failures, stores the hash anew when it is an old one.
         Raises `TooManyAttempts`."""
-        wait = self._lockout.wait(name[:MAX_NAME], origin.address, self._clock())
-        if wait > 0:
-            raise TooManyAttempts("too many wrong passwords.", retry_after=wait, hint="Wait as long as Retry-After says.")
+        self._check_wait(name, origin)
         if self._waiting_logins >= MAX_WAITING_LOGINS:
             raise TooManyAttempts("too many logins at a time.", retry_after=1.0, hint="Try again.")
         stored = user.password_hash if user and not user.disabled else None
         self._waiting_logins += 1
         try:
             async with self._hashing:
+                # Again: those that waited before this one may have been wrong.
+                self._check_wait(name, origin)
                 verified = await asyncio.to_thread(passwords.verify, stored, password)
+                if not verified.right or user is None:
+                    self._lockout.failed(name[:MAX_NAME], origin.address, self._clock())
         finally:
             self._waiting_logins -= 1
         if not verified.right or user is None:
-            self._lockout.failed(name[:MAX_NAME], origin.address, self._clock())
             return False
         self._lockout.succeeded(name, origin.address)
         if verified.fresh_hash:
             async with self._changing:
                 await asyncio.to_thread(self._upgrade, user, verified.fresh_hash)
         return True
+
+    def _check_wait(self, name: str, origin: Origin) -> None:
+        wait = self._lockout.wait(name[:MAX_NAME], origin.address, self._clock())
+        if wait > 0:
+            raise TooManyAttempts("too many wrong passwords.", retry_after=wait, hint="Wait as long as Retry-After says.")
 
     async def use_code(self, user: User, code: str) -> str:
         """Use up a code of the app (`totp`) or a recovery code (`recovery`); empty when it is wrong or was used before.

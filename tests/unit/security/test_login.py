@@ -90,6 +90,13 @@ async def test_too_many_wrong_ones_have_to_wait(people: People) -> None:
     assert isinstance(await people.logins.password("alice", PASSWORD, HERE), Began)
 
 
+async def test_guesses_at_one_time_do_not_all_find_the_count_as_it_was(people: People) -> None:
+    guesses = [people.logins.password("alice", f"wrong {number}", HERE) for number in range(30)]
+    results = await asyncio.gather(*guesses, return_exceptions=True)
+    # Three before the wait begins, and one beside the third.
+    assert sum(isinstance(result, Unauthenticated) for result in results) in (3, 4)
+
+
 async def test_guesses_at_one_time_are_bounded(people: People) -> None:
     origins = [Origin(f"198.51.100.{number}", "") for number in range(100)]
     results = await asyncio.gather(

@@ -418,4 +418,4 @@ async def test_a_role_that_is_not_understood_shows_nothing() -> None:
 def test_masked_fields_are_those_of_the_search_language() -> None:
     shown = stored_role(StoredRole("r", "", (("logs:read", "*"),), "*", ("user.email", "resource.x"), 0, 0))
     assert shown.policy is None
-    assert shown.masked == {Field(FieldKind.ATTRIBUTE, "user.email"), Field(FieldKind.RESOURCE, "x")}
+    assert shown.masked == {Field(FieldKind.ANYWHERE, "user.email"), Field(FieldKind.RESOURCE, "x")}
