@@ -94,8 +94,9 @@ wheel: $(STAMPS)/python $(STAMPS)/ui ## one wheel with the UI and the native mod
 	VIRTUAL_ENV=$(CURDIR)/.venv .venv/bin/maturin build --release --quiet --out dist
 	@ls dist/*.whl
 
-docs: $(STAMPS)/dev $(STAMPS)/native ## regenerate the configuration and API reference
+docs: $(STAMPS)/dev $(STAMPS)/native $(STAMPS)/ui-deps ## regenerate the references and the shapes of the UI
 	$(PY) scripts/generate_reference.py
+	cd ui/tools && npm install --no-package-lock --silent --no-audit --no-fund && cd .. && npm run --silent api
 
 clean: ## remove everything that was built, keep ./nexus-data
 	rm -rf .venv $(STAMPS) target dist ui/node_modules ui/tools/node_modules src/nexus/server/static src/nexus/_native*.so

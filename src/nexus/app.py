@@ -272,9 +272,17 @@ class Process:
         vault = self._opened_vault
         sessions = Sessions(metadata, self.config, time.time_ns, lambda: authorities.generation, authorities.forget)
         passkeys = Passkeys(metadata, time.time_ns)
-        logins = Logins(metadata, sessions, passkeys, vault, audit, self.config, time.time_ns)
+        users = Users(
+            metadata,
+            authorities,
+            audit,
+            time.time_ns,
+            lambda: ANY_TENANT,
+            lambda password, name: passwords.check(password, [name]),
+        )
+        logins = Logins(metadata, sessions, passkeys, vault, audit, self.config, time.time_ns, changing=users.changing)
         mailer = Mailer(lambda: self._config.smtp, self._registry)
-        resets = Resets(metadata, sessions, mailer, audit, self.config, time.time_ns)
+        resets = Resets(metadata, sessions, mailer, audit, self.config, time.time_ns, changing=users.changing)
         limiter = Limiter(self._registry, time.monotonic_ns, metadata.list_limits, lambda: self._config.limits.numbers)
         tenants = Tenants(metadata, self.config, time.time_ns, audit)
         keys = Keys(
@@ -283,14 +291,6 @@ class Process:
         allowed = self._config.outgoing.rules()
         outgoing = Outgoing(
             lambda: allowed, authorities=self._config.outgoing.authorities, user_agent=f"Nexus/{__version__}"
-        )
-        users = Users(
-            metadata,
-            authorities,
-            audit,
-            time.time_ns,
-            lambda: ANY_TENANT,
-            lambda password, name: passwords.check(password, [name]),
         )
         profiles = Profiles(
             metadata,
@@ -315,7 +315,6 @@ class Process:
             audit,
             time.time_ns,
             authorities.forget,
-            lambda: ANY_TENANT,
         )
         pipelines = PipelineSets(
             metadata.get_setting,

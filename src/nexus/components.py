@@ -106,7 +106,7 @@ def socket_receivers(services: Services) -> list[SocketReceiver]:
     return receivers
 
 
-CLAIM_SECONDS: Final = 10.0
+CLAIM_SECONDS: Final = 5.0
 """How long a server waits for another one on its metadata database to end."""
 
 

@@ -50,6 +50,7 @@ class Mailer:
         self._retries = retries
         self._queue: asyncio.Queue[Mail] = asyncio.Queue(MAX_WAITING)
         self._tasks: list[asyncio.Task[None]] = []
+        self._stopping = False
         self._mails = registry.counter("nexus_mails_total", "Mails to users, by what became of them.", "outcome")
 
     @property
@@ -63,6 +64,7 @@ class Mailer:
 
     async def stop(self) -> None:
         """Give up what still waits."""
+        self._stopping = True
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
@@ -82,7 +84,8 @@ class Mailer:
         return True
 
     async def _work(self) -> None:
-        while True:
+        # The SMTP client may swallow a cancellation while it says goodbye: the flag is what ends this.
+        while not self._stopping:
             mail = await self._queue.get()
             try:
                 await self._deliver(mail)
@@ -104,7 +107,7 @@ class Mailer:
                 code = error.code if isinstance(error, SMTPResponseException) else 0
                 facts = {"fields": {"error": type(error).__name__, "code": code, "subject": mail.subject}}
                 log.warning("a mail was not sent", extra=facts)
-                if final or pause is None:
+                if final or pause is None or self._stopping:
                     self._mails.add(1, "failed")
                     return
                 await asyncio.sleep(pause)

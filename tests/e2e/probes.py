@@ -112,15 +112,23 @@ WHOLE: dict[str, list[dict[str, Any]]] = {
 ONE_OF: dict[str, str] = {"RolePreviewRequest": "role"}
 """Shapes of which one field must be given, though each may be left out."""
 
-ALWAYS = {"dry_run", "grants", "field", "permissions"}
+ALWAYS = {"dry_run", "grants", "field", "permissions", "description"}
 """Fields that a request does not make sense without, though they may be left out."""
 
+_SCIM = "urn:ietf:params:scim:"
+_OPERATIONS = [{"op": "replace", "path": "displayName", "value": "probe"}]
+
 BODIES: list[tuple[str, list[str]]] = [
+    (r"PATCH /scim/v2/.*", [json.dumps({"schemas": [f"{_SCIM}api:messages:2.0:PatchOp"], "Operations": _OPERATIONS})]),
+    (r"POST /scim/v2/.*search", [json.dumps({"schemas": [f"{_SCIM}api:messages:2.0:SearchRequest"]})]),
+    (r"PUT /scim/v2/Users.*", [json.dumps({"schemas": [f"{_SCIM}schemas:core:2.0:User"], "userName": "spare-scim"})]),
+    (r".* /scim/v2/Users.*", [json.dumps({"schemas": [f"{_SCIM}schemas:core:2.0:User"], "userName": "probe"})]),
+    (r".* /scim/v2/Groups.*", [json.dumps({"schemas": [f"{_SCIM}schemas:core:2.0:Group"], "displayName": "probe"})]),
     (r".*/_msearch", ["".join(json.dumps(line) + "\n" for line in ({"index": "*"}, AGGREGATIONS))]),
     (r".*/_search", ["{}", json.dumps(AGGREGATIONS), json.dumps({"query": {"query_string": {"query": "hidden* theirs*"}}})]),
     (r".*", [""]),
 ]
-"""Bodies of doors that take any, by path."""
+"""Bodies of doors that take any, by method and path."""
 
 QUERIES: list[tuple[str, dict[str, list[str]]]] = [
     (r"/loki/api/v1/query", {"query": METRICS}),
@@ -198,9 +206,12 @@ def _bodies(route: Route, ids: list[str]) -> Iterator[tuple[bytes | None, str]]:
     elif route.path.endswith("/_search/scroll"):
         yield from ((json.dumps({"scroll_id": id}).encode(), "application/json") for id in ids)
     elif route.raw or route.receiver is not None:
-        texts = next(texts for pattern, texts in BODIES if re.fullmatch(pattern, route.path))
+        texts = next(texts for pattern, texts in BODIES if re.fullmatch(pattern, f"{route.method} {route.path}"))
         for text in texts:
-            yield text.encode(), "application/x-ndjson" if "\n" in text else "application/json"
+            yield (
+                text.replace("probe", f"probe{next(_NUMBERS)}").encode(),
+                "application/x-ndjson" if "\n" in text else "application/json",
+            )
     else:
         yield None, ""
 

@@ -175,6 +175,15 @@ def _made(world: World) -> World:
         ids.append(post("users", {"name": name, "display_name": shown, "password": PASSWORD, **more})["user"]["name"])
         ids.append(post("teams", {"name": shown, "members": [name], **more})["id"])
         ids.append(post("accounts", {"name": shown, **more})["id"])
+        for path, kind, named in (("Users", "User", f"{name}-scim"), ("Groups", "Group", "")):
+            body = {
+                "schemas": [f"urn:ietf:params:scim:schemas:core:2.0:{kind}"],
+                "userName": named,
+                "displayName": f"{shown}-scim",
+            }
+            made = nexus.post(f"/scim/v2/{path}", body, headers={"Content-Type": "application/scim+json"})
+            assert made.status == 201, made.body
+            ids.append(made.json["id"])
     post("roles/spare", {"grants": grants[:1]}, method="PUT")
     post("tenants", {"name": SPARE_TENANT})
     world.own_ids.append(SPARE_TENANT)
@@ -191,6 +200,8 @@ def plan(asker: Asker | None, world: World) -> Iterator[Probe]:
         for number, route in enumerate(routes):
             ids = ["none", *world.own_ids] if asker is None else ["none", *world.ids]
             parts = {name: values for name, values in NAMED.items() if name in route.path_parameters}
+            if route.path.startswith(("/scim/v2/Schemas", "/scim/v2/ResourceTypes")):
+                parts["id"] = ["User", "urn:ietf:params:scim:schemas:core:2.0:User"]
             if route.path.startswith("/loki") and "name" in route.path_parameters:
                 parts["name"] = ["service_name", "user_email", "pod"]
             elif "/index" in route.path or "/indices" in route.path or "indices" in parts.get("what", ()):
@@ -276,8 +287,9 @@ def _handler(route: Route) -> str:
     return route.path if "<locals>" in route.handler.__qualname__ else f"{route.handler.__module__}.{route.handler.__name__}"
 
 
-NEVER_THERE = ("/queries/", "/link")
-"""What is reached through these doors cannot be made beforehand: a query that runs, a user of a single sign-on."""
+NEVER_THERE = ("/queries/", "/link", "/scim/v2/{")
+"""What is reached through these doors cannot be made beforehand: a query that runs, a user of a single sign-on; and what SCIM
+has no name for."""
 
 
 def test_every_request_is_understood_by_those_who_may_see_everything(world: World) -> None:
@@ -295,7 +307,7 @@ def test_every_request_is_understood_by_those_who_may_see_everything(world: Worl
     ]
     # What removes things comes last, and first what is within others; then what tells of something removed.
     removing = [probe for probe in guarded if probe.method == "DELETE" or probe.route.path.endswith("/delete")]
-    removing.sort(key=lambda probe: -probe.route.path.count("/"))
+    removing.sort(key=lambda probe: (not probe.path.startswith("/scim"), -probe.route.path.count("/")))
     guarded = [*(probe for probe in guarded if probe not in removing), *removing]
     for probe in [*guarded, *(probe for probe in guarded if probe.path.endswith(f"{SPARE_TENANT}/deletion"))]:
         route, body = probe.route, probe.body or b""

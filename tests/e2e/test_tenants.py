@@ -15,6 +15,8 @@ from tests.e2e.conftest import Launch
 from tests.e2e.nexus_process import API, NexusProcess, lines, wait_for
 from tests.e2e.test_access import make_key
 from tests.e2e.test_retention_and_deletion import DAY, TODAY, files_with, put
+from websockets.exceptions import ConnectionClosed
+from websockets.sync.client import connect
 
 pytestmark = pytest.mark.e2e
 
@@ -203,7 +205,14 @@ def test_while_a_tenant_is_removed(launch: Launch) -> None:
     nexus.stop()
     settings = {"NEXUS_RECEIVERS_SYSLOG": listeners, "NEXUS_STORAGE_DISK_RESERVE_BYTES": "1024TiB"}
     nexus = launch(**settings)
+    live = connect(f"ws://127.0.0.1:{nexus.port}{API}/live", additional_headers={"Authorization": f"Bearer {reader}"})
+    live.send(json.dumps({"type": "subscribe", "id": "a", "query": ""}))
+    assert json.loads(live.recv(10))["type"] == "subscribed"
     remove(nexus, "shop")
+    with pytest.raises(ConnectionClosed) as closed:
+        while True:
+            live.recv(10)
+    assert closed.value.rcvd is not None and closed.value.rcvd.code == 1008
     nexus.kill()
     nexus = launch(**settings)
     assert listed(nexus)["shop"]["state"] == "deleting"

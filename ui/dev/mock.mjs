@@ -185,6 +185,19 @@ const handlers = {
     sessions.add(id);
     return [200, session(true), { "Set-Cookie": `nexus_session=${id}; HttpOnly; Path=/` }];
   },
+  "GET auth/options": () => ({ password: true, passkeys: false, mail: false, providers: [], passkeys_reason: "" }),
+  "GET tenants": () => ({
+    tenants: [...stores.keys()].map((name) => ({
+      name,
+      description: "",
+      created_at: "",
+      state: "active",
+      retention_days: null,
+      keys: 0,
+      records: stores.get(name).length,
+      bytes: 0,
+    })),
+  }),
   "POST auth/logout": () => [200, {}, { "Set-Cookie": "nexus_session=; Max-Age=0; Path=/" }],
   "GET info": () => ({
     version: "0.1.0",
@@ -465,6 +478,12 @@ function session(signedIn) {
     permissions: signedIn ? ["admin"] : [],
     tenant: "default",
     tenants: ["default", "_nexus"],
+    display_name: "",
+    roles: signedIn ? [{ role: "admin", tenant: "*" }] : [],
+    must: "",
+    masked: [],
+    filtered: false,
+    challenge: null,
   };
 }
 

@@ -1,6 +1,6 @@
 /**
  * Passkeys in a real browser with a virtual authenticator, against the API: `NEXUS_URL=http://localhost:… NEXUS_PASSWORD=… node
- * e2e/passkeys.mjs`. Prints what happened as one JSON document; tests/e2e/test_passkeys.py judges it.
+ * e2e/passkeys.mjs`. Prints what happened as one JSON document; tests/e2e/test_passkeys_in_a_browser.py judges it.
  */
 import { BASE, launch, PASSWORD } from "./browser.mjs";
 

@@ -1,24 +1,25 @@
-/** Regenerates src/core/api/schema.d.ts from a running server (NEXUS_URL, NEXUS_TOKEN) or a saved description (argument). */
+/**
+ * Makes src/core/api/schema.d.ts again from the server's code, or from a saved description (argument). Its first line says
+ * from which description it was made: scripts/generate_reference.py compares that with the code.
+ */
 import { execFileSync } from "node:child_process";
-import { mkdtempSync, writeFileSync } from "node:fs";
+import { createHash } from "node:crypto";
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 
-let source = process.argv[2];
-if (!source) {
-  const base = process.env.NEXUS_URL ?? "http://127.0.0.1:8080";
-  const answer = await fetch(`${base}/api/nexus/v1/openapi.json`, {
-    headers: { Authorization: `Bearer ${process.env.NEXUS_TOKEN ?? ""}` },
-  });
-  if (!answer.ok) {
-    console.error(`${base} answered ${answer.status}: set NEXUS_URL and NEXUS_TOKEN (an API key).`);
-    process.exit(1);
-  }
-  source = join(mkdtempSync(join(tmpdir(), "nexus-api-")), "openapi.json");
-  writeFileSync(source, await answer.text());
+const SHAPES = "src/core/api/schema.d.ts";
+const description = process.argv[2]
+  ? readFileSync(process.argv[2])
+  : execFileSync("../.venv/bin/python", ["../scripts/generate_reference.py", "--openapi"], { maxBuffer: 1 << 26 });
+const folder = mkdtempSync(join(tmpdir(), "nexus-api-"));
+try {
+  const source = join(folder, "openapi.json");
+  writeFileSync(source, description);
+  const options = ["--default-non-nullable=false", "--empty-objects-unknown"];
+  execFileSync("tools/node_modules/.bin/openapi-typescript", [source, ...options, "-o", SHAPES], { stdio: "inherit" });
+} finally {
+  rmSync(folder, { recursive: true });
 }
-execFileSync(
-  "tools/node_modules/.bin/openapi-typescript",
-  [source, "--default-non-nullable=false", "-o", "src/core/api/schema.d.ts"],
-  { stdio: "inherit" },
-);
+const hash = createHash("sha256").update(description).digest("hex");
+writeFileSync(SHAPES, `/** Made from the description with SHA-256 ${hash}. */\n${readFileSync(SHAPES, "utf8")}`);

@@ -13,7 +13,7 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from typing import Any, Final
 
-from nexus.errors import InvalidRequest, Overloaded, RateLimited
+from nexus.errors import InvalidRequest, Overloaded, RateLimited, TenantDeleted
 from nexus.model.batch import Decoded, LogBatch
 from nexus.pipeline.body import Lease
 from nexus.pipeline.decode import Decode, DecodePool, decode, decompress, fingerprint
@@ -229,7 +229,12 @@ class Topology:
         try:
             await self._ensure_tenant(tenant)
             for number, (target, part) in enumerate(processed.routed):
-                await self._ensure_tenant(target)
+                try:
+                    await self._ensure_tenant(target)
+                except TenantDeleted as error:
+                    # What others send to a tenant that goes must not keep them from storing the rest.
+                    self.statistics.dropped(target, receiver, part.num_rows, error.code)
+                    continue
                 own = Token(f"{tenant}\0{number}\0{token.key}", token.fingerprint) if token else None
                 if not (await self._store.append(target, part, own)).replayed:
                     self.statistics.stored(target, receiver, 0, part, 0)

@@ -15,7 +15,7 @@ import binascii
 from collections.abc import Awaitable, Callable, Iterable, Mapping
 from dataclasses import dataclass
 from http.cookies import CookieError, SimpleCookie
-from typing import Final, Protocol
+from typing import Final, Literal, Protocol
 
 from nexus.config import Config
 from nexus.errors import NexusError, NotFound, PermissionDenied, TenantDeleted, Unauthenticated
@@ -43,6 +43,10 @@ _MUST: Final = {
 }
 
 
+Must = Literal["", "change_password", "add_second_factor"]
+"""What a user has to do before anything else."""
+
+
 @dataclass(frozen=True, slots=True)
 class Principal:
     """Who asks. `kind` is `user`, `key`, `account` (a key of a service account), `bootstrap` or `anonymous`.
@@ -59,7 +63,7 @@ class Principal:
     by_cookie: bool = False
     session_id: str = ""
     key_id: str = ""
-    must: str = ""
+    must: Must = ""
 
     @property
     def anonymous(self) -> bool:
@@ -120,11 +124,11 @@ class KeySource(Protocol):
         ...
 
 
-Duty = Callable[[User, Session, Authority], Awaitable[str]]
+Duty = Callable[[User, Session, Authority], Awaitable[Must]]
 """What a user must do before anything else (`Principal.must`)."""
 
 
-async def password_duty(user: User, session: Session, authority: Authority) -> str:
+async def password_duty(user: User, session: Session, authority: Authority) -> Must:
     """Whoever got a password from somebody else changes it first."""
     return "change_password" if user.must_change_password else ""
 

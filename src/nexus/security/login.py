@@ -12,7 +12,7 @@ import logging
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from typing import Final
+from typing import Final, Literal
 
 from nexus.config import Config
 from nexus.errors import NexusError, NotFound, PermissionDenied, TooManyAttempts, Unauthenticated
@@ -20,6 +20,7 @@ from nexus.security import passwords, secrets, totp
 from nexus.security.access import ANY_TENANT, Authority
 from nexus.security.actor import Actor
 from nexus.security.audit import Audit
+from nexus.security.identity import Must
 from nexus.security.lockout import LockOut
 from nexus.security.passkeys import Passkeys
 from nexus.security.permissions import Permission
@@ -38,6 +39,9 @@ CONCURRENT_HASHES: Final = 2
 MAX_WAITING_LOGINS: Final = 32
 CHANGE_PASSWORD: Final = "change_password"  # noqa: S105
 ADD_SECOND_FACTOR: Final = "add_second_factor"
+
+Factor = Literal["totp", "recovery", "passkey"]
+"""What completes a login."""
 
 log = logging.getLogger(__name__)
 
@@ -61,10 +65,10 @@ class Began:
 
 @dataclass(frozen=True, slots=True)
 class Waiting:
-    """A login that waits for its second factor; `methods` are of `totp`, `recovery`, `passkey`."""
+    """A login that waits for its second factor: one of `methods`."""
 
     token: str
-    methods: list[str]
+    methods: list[Factor]
 
 
 class Logins:
@@ -80,8 +84,10 @@ class Logins:
         config: Callable[[], Config],
         now_ns: Callable[[], int],
         clock: Callable[[], float] = time.monotonic,
+        changing: asyncio.Lock | None = None,
     ) -> None:
-        """Nothing is read before it is asked for."""
+        """Nothing is read before it is asked for. `changing` is held while users are changed."""
+        self._changing = changing or asyncio.Lock()
         self._metadata = metadata
         self._sessions = sessions
         self._passkeys = passkeys
@@ -197,7 +203,8 @@ class Logins:
             return False
         self._lockout.succeeded(name, origin.address)
         if verified.fresh_hash:
-            await asyncio.to_thread(self._upgrade, user, verified.fresh_hash)
+            async with self._changing:
+                await asyncio.to_thread(self._upgrade, user, verified.fresh_hash)
         return True
 
     def _check_wait(self, name: str, origin: Origin) -> None:
@@ -227,13 +234,17 @@ class Logins:
             self._lockout.succeeded_code(user.name)
         return method
 
-    async def second_factors(self, user: User) -> list[str]:
+    async def second_factors(self, user: User) -> list[Factor]:
         """What a user can complete a login with; empty without a second factor."""
         passkeys = await asyncio.to_thread(self._metadata.list_passkeys, user.name)
-        methods = (["totp"] if user.totp else []) + (["passkey"] if passkeys else [])
-        return [*methods, "recovery"] if methods and user.recovery else methods
+        methods: list[Factor] = ["totp"] if user.totp else []
+        if passkeys:
+            methods.append("passkey")
+        if methods and user.recovery:
+            methods.append("recovery")
+        return methods
 
-    async def duty(self, user: User, session: Session, authority: Authority) -> str:
+    async def duty(self, user: User, session: Session, authority: Authority) -> Must:
         """What a user must do before anything else: `change_password`, `add_second_factor`, or nothing."""
         # Who comes by single sign-on, passkey or link did not need the password.
         if not session.method.startswith("password"):

@@ -77,8 +77,10 @@ class Resets:
         config: Callable[[], Config],
         now_ns: Callable[[], int],
         clock: Callable[[], float] = time.monotonic,
+        changing: asyncio.Lock | None = None,
     ) -> None:
-        """Nothing is read before it is asked for."""
+        """Nothing is read before it is asked for. `changing` is held while users are changed."""
+        self._changing = changing or asyncio.Lock()
         self._metadata = metadata
         self._sessions = sessions
         self._mailer = mailer
@@ -127,7 +129,8 @@ class Resets:
             self._metadata.put_user(changed)
             return changed
 
-        changed = await asyncio.to_thread(write)
+        async with self._changing:
+            changed = await asyncio.to_thread(write)
         ended = await self._sessions.end_all(user.name)
         await self._audit.record(
             Actor("user", user.name, origin.address), ANY_TENANT, "user.password_changed", user.name,

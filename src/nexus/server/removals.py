@@ -137,15 +137,16 @@ class Removals:
         await asyncio.to_thread(self._metadata.put_retention, StoredRetention(tenant, (), None))
         await self._lifecycle.forget_tenant(tenant)
         done = replace(removal, state="done", finished_at=self._now_ns(), error="", proof=(*proof, *_told(contents)))
+        # Before it is done, so that a stop in between leaves it twice in the log rather than not at all.
+        await self._audit.record(
+            SYSTEM, tenant, "tenant.deleted", tenant,
+            id=done.id, requested_by=done.requested_by, records=done.records, proof="\n".join(done.proof),
+        )  # fmt: skip
         await asyncio.to_thread(self._metadata.delete_tenant, tenant, done)
         if any((await asyncio.to_thread(self._metadata.count_tenant, tenant)).values()):
             # A request that was let in before the mark has stored something since.
             await asyncio.to_thread(self._metadata.delete_tenant, tenant)
         self._tell(tenant)
-        await self._audit.record(
-            SYSTEM, tenant, "tenant.deleted", tenant,
-            id=done.id, requested_by=done.requested_by, records=done.records, proof="\n".join(done.proof),
-        )  # fmt: skip
         log.info("the tenant %s is deleted", tenant, extra={"fields": {"records": done.records}})
 
     def _tell(self, tenant: str) -> None:

@@ -13,7 +13,9 @@ def _classes(root: type[NexusError]) -> list[type[NexusError]]:
 def test_codes_are_unique_and_statuses_sensible() -> None:
     classes = _classes(NexusError)
     assert len({one.code for one in classes}) == len(classes)
-    assert all(one.http_status in (400, 401, 403, 404, 405, 408, 409, 412, 413, 415, 421, 422, 429, 500, 503) for one in classes)
+    assert all(
+        one.http_status in (400, 401, 403, 404, 405, 408, 409, 412, 413, 415, 421, 422, 429, 500, 503) for one in classes
+    )
 
 
 def test_the_drawing_names_every_class() -> None:

@@ -15,7 +15,7 @@ import pytest
 from tests.unit.pipeline.memory import MemoryStore
 
 from nexus import _native
-from nexus.errors import ConfigError, Conflict, DiskFull, InvalidRequest, Unavailable
+from nexus.errors import ConfigError, Conflict, DiskFull, InvalidRequest, TenantDeleted, Unavailable
 from nexus.pipeline.compiling import BadPipeline
 from nexus.pipeline.decode import DecodePool
 from nexus.pipeline.inspection import Inspection, inspecting
@@ -47,8 +47,11 @@ class World:
         self.pool = DecodePool(2)
         self.sets = self.make_sets()
 
+        self.leaving: set[str] = set()
+
         async def ensure(tenant: str) -> None:
-            pass
+            if tenant in self.leaving:
+                raise TenantDeleted(f"the tenant {tenant} is being deleted.")
 
         self.topology = Topology(self.store, IngestStatistics(self.registry), self.pool, ensure, self.sets)  # type: ignore[arg-type]
 
@@ -208,6 +211,31 @@ async def test_routes(world: World) -> None:
     world.sets.reload()
     with pytest.raises(Unavailable, match="may not be routed"):
         await world.send({"_msg": "login of y"})
+
+
+async def test_what_is_routed_to_a_tenant_that_goes_is_dropped(world: World) -> None:
+    """And the rest is stored; what is sent to it itself is refused."""
+    await world.put(pipeline(StepSpec("route", {"tenant": "audit"}, when="login")))
+    world.leaving.add("audit")
+    outcome = await world.send({"_msg": "login of x"}, {"_msg": "other"})
+    assert outcome.accepted == 2 and [record["body"] for record in world.stored()] == ["other"]
+    assert world.stored("audit") == []
+    rejected = 'nexus_ingest_rejected_records_total{tenant="audit",receiver="test",reason="tenant_deleted"} 1'
+    assert rejected in world.metrics()
+    world.leaving.add("t")
+    with pytest.raises(TenantDeleted):
+        await world.send({"_msg": "other"})
+
+
+async def test_a_tenant_that_is_gone_leaves_nothing_to_the_next_of_its_name(world: World) -> None:
+    """Neither pipelines nor what their steps remember or have counted."""
+    await world.put(pipeline(StepSpec("drop", {"query": "a"})))
+    await world.send({"_msg": "a"})
+    assert world.sets.statistics("t")[0][2].dropped == 1
+    del world.settings["pipelines:t"]
+    world.sets.forget("t")
+    await world.send({"_msg": "a"})
+    assert [record["body"] for record in world.stored()] == ["a"] and world.sets.statistics("t") == []
 
 
 async def test_a_failed_delivery_is_no_duplicate_and_costs_no_tokens(world: World) -> None:

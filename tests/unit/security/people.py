@@ -22,7 +22,8 @@ from nexus.security.profiles import Me, Profiles
 from nexus.security.resets import Resets
 from nexus.security.sessions import Sessions
 from nexus.security.vault import Vault
-from nexus.storage.metadata.api import AuditFilter, AuditRecord, User
+from nexus.storage.metadata.api import AuditFilter, AuditRecord, MetadataStore, User
+from nexus.storage.metadata.postgres import PostgresMetadata
 from nexus.storage.metadata.sqlite import SqliteMetadata
 from nexus.telemetry import Registry
 
@@ -36,8 +37,8 @@ HASHED = secrets.hash_password(PASSWORD)
 class People:
     """A user `alice` with PASSWORD, and all parts."""
 
-    def __init__(self, path: Path, retries: tuple[float, ...] = (0.01, 0.01), **settings: str) -> None:
-        self.metadata = SqliteMetadata(path / "data")
+    def __init__(self, path: Path, retries: tuple[float, ...] = (0.01, 0.01), database: str = "", **settings: str) -> None:
+        self.metadata: MetadataStore = PostgresMetadata(database) if database else SqliteMetadata(path / "data")
         self.now = time.time_ns() // (30 * SECOND) * 30 * SECOND + 10 * SECOND
         self.config = load({"NEXUS_HTTP_PUBLIC_URL": "https://nexus.example", **settings}).config
         vault = cache(lambda: Vault(path / "nexus.key"))

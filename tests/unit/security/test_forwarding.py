@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from nexus.config import AuditForward, load
@@ -62,6 +62,7 @@ def _with(**changes: Any) -> AuditRecord:
     return replace(RECORD, **changes)
 
 
+@settings(deadline=None)
 @given(st.text(), st.text())
 def test_no_value_leaves_its_place_or_its_line(who: str, subject: str) -> None:
     message = syslog_message(_with(who=who, subject=subject), "h", "1").decode("utf-8", "surrogatepass")

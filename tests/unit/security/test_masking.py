@@ -6,7 +6,7 @@ import json
 from dataclasses import dataclass
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from msgspec import Struct
 
@@ -115,6 +115,7 @@ def test_a_state_is_bounded() -> None:
     assert len(masked_text("y z" * 10_000)) < 4200
 
 
+@settings(deadline=None)
 @given(
     st.recursive(
         st.none() | st.text() | st.integers() | st.booleans(),

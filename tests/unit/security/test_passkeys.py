@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -14,6 +16,14 @@ from nexus.security.login import Began, Waiting
 from nexus.security.passkeys import MAX_PASSKEYS, PasskeysOff, Site, site_of, user_handle
 from nexus.security.tickets import MAX_PENDING, Pending
 from nexus.storage.metadata.api import User
+
+
+@pytest.fixture
+def people(tmp_path: Path) -> Iterator[People]:
+    """On SQLite: what differs between databases is not in these."""
+    made = People(tmp_path)
+    yield made
+    made.metadata.close()
 
 
 async def register(people: People, **lies: Any) -> Authenticator:
@@ -83,12 +93,11 @@ async def test_a_lie_does_not_log_in(people: People, lie: dict[str, Any]) -> Non
     assert people.audited()[0].action == "login.failed"
 
 
-@pytest.mark.parametrize("lie", LIES[:8], ids=[str(next(iter(lie))) for lie in LIES[:8]])
+WRONG: list[dict[str, Any]] = [*LIES[:5], {"kind": "webauthn.get"}, {"flags": VERIFIED}, {"cross_origin": True}]
+
+
+@pytest.mark.parametrize("lie", WRONG, ids=[str(next(iter(lie))) for lie in WRONG])
 async def test_a_lie_does_not_register(people: People, lie: dict[str, Any]) -> None:
-    if lie.get("flags") == PRESENT:
-        pytest.skip("registering does not ask who holds it")
-    if lie.get("kind"):
-        lie = {"kind": "webauthn.get"}
     with pytest.raises(InvalidRequest, match="cannot be verified"):
         await register(people, **lie)
     assert people.metadata.list_passkeys("alice") == []

@@ -43,6 +43,7 @@ async def asked(people: People, server: MailServer, name: str = "alice", number:
     return found[1]
 
 
+@pytest.mark.filterwarnings("ignore:Requiring AUTH while not requiring TLS")
 @pytest.mark.parametrize("tls", ["off", "starttls", "tls"])
 async def test_a_link_makes_a_new_password_once(tmp_path: Path, tls: str) -> None:
     with MailServer(tmp_path / "mail", tls) as server:
@@ -146,6 +147,24 @@ async def test_a_server_without_the_right_certificate_gets_nothing(tmp_path: Pat
         assert server.mails == []
         await people.mailer.stop()
         people.metadata.close()
+
+
+async def test_stopping_does_not_wait(tmp_path: Path) -> None:
+    """Whatever a mail is at: the client swallows a cancellation while it says goodbye."""
+    with MailServer(tmp_path / "mail", refusals=("451 later",)) as server:
+        for number in range(10):
+            people = People(tmp_path / str(number), retries=(60.0,), **server.settings("off"))
+            people.mailer.start()
+            people.mailer.post(Mail("alice@example.com", "x", "y"))
+            people.mailer.post(Mail("alice@example.com", "x", "y"))
+            if number:
+                await asyncio.to_thread(server.wait, 2 * number)
+            else:
+                await asyncio.to_thread(server.wait, 1)
+                people.mailer.post(Mail("alice@example.com", "x", "y"))
+            async with asyncio.timeout(10):
+                await people.mailer.stop()
+            people.metadata.close()
 
 
 async def test_the_queue_is_bounded() -> None:

@@ -140,7 +140,7 @@ class Place:
             configs or (config(), config("other", issuer="https://other.example")),
             FakeOutgoing(self.provider, self.other),  # type: ignore[arg-type]
             self.metadata, FakeSessions(self.metadata), lambda: Vault(folder / "nexus.key"), self.users, self.audit,
-            lambda: self.now, self._changed, lambda: "default", lambda: self.clock,
+            lambda: self.now, self._changed, lambda: self.clock,
         )  # fmt: skip
 
     def _changed(self) -> None:

@@ -10,7 +10,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from nexus.errors import ConfigError, SealBroken
@@ -22,6 +22,7 @@ def vault(tmp_path_factory: pytest.TempPathFactory) -> Vault:
     return Vault(tmp_path_factory.mktemp("vault") / "nexus.key")
 
 
+@settings(deadline=None)
 @given(st.text(), st.text())
 def test_what_was_sealed_opens_for_its_purpose(vault: Vault, text: str, context: str) -> None:
     sealed = vault.seal(text, context)
@@ -31,17 +32,19 @@ def test_what_was_sealed_opens_for_its_purpose(vault: Vault, text: str, context:
         vault.unseal(sealed, context + "x")
 
 
-@given(st.text(max_size=20), st.data())
-def test_no_character_of_it_can_change(vault: Vault, text: str, data: st.DataObject) -> None:
-    sealed = vault.seal(text, "purpose")
-    place = data.draw(st.integers(0, len(sealed) - 1))
-    other = data.draw(st.sampled_from([one for one in "AB01-_:.=" if one != sealed[place]]))
+@settings(deadline=None)
+@given(st.text(max_size=20), st.integers(0, 10**6), st.sampled_from("AB01-_:.="))
+def test_no_character_of_it_can_change(vault: Vault, text: str, place: int, other: str) -> None:
+    sealed = vault.seal(f"hunter2 {text}", "purpose")
+    place %= len(sealed)
+    other = "~" if other == sealed[place] else other
     for altered in (sealed[:place] + other + sealed[place + 1 :], sealed[:place], sealed + other):
         with pytest.raises(SealBroken) as caught:
             vault.unseal(altered, "purpose")
-        assert len(text) < 4 or text not in str(caught.value)
+        assert "hunter2" not in str(caught.value)
 
 
+@settings(deadline=None)
 @given(st.binary(), st.binary(min_size=1))
 def test_signatures(vault: Vault, message: bytes, more: bytes) -> None:
     signature = vault.sign(message)
@@ -51,6 +54,7 @@ def test_signatures(vault: Vault, message: bytes, more: bytes) -> None:
         assert not vault.verify(message, wrong)
 
 
+@settings(deadline=None)
 @given(st.text(), st.text(min_size=1))
 def test_tags(vault: Vault, text: str, more: str) -> None:
     tag = vault.tag(text)

@@ -96,7 +96,12 @@ async function deletion({ page, world: { play: world } }) {
   await new SettingsPage(page).goTo("Audit log");
   const entry = page.getByTestId("audit-entry").filter({ hasText: "asked for by the person" });
   await entry.first().waitFor();
-  await page.getByTestId("audit-entry").filter({ hasText: "deletion.done" }).waitFor();
+  await page
+    .getByTestId("audit-entry")
+    .filter({ hasText: "deletion.done" })
+    .filter({ hasText: tenant })
+    .first()
+    .waitFor();
 
   const logs = new LogsPage(page);
   await logs.open(tenant);

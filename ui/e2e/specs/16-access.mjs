@@ -64,7 +64,7 @@ async function users({ page, world, browser }) {
   await tab.page.reload();
   await new LoginPage(tab.page).password.waitFor();
 
-  await panel.getByText("Sign-in allowed").click();
+  await panel.getByLabel("Sign-in allowed").click();
   await panel.getByRole("button", { name: "Save", exact: true }).click();
   await settings.row(name).getByText("disabled").waitFor();
   await new LoginPage(tab.page).signIn(chosen, name);

@@ -119,12 +119,12 @@ async function audit({ page, world }) {
   await entries.first().waitFor();
   await page.getByLabel("Subject", { exact: true }).fill(name);
   await page.waitForURL((url) => url.searchParams.get("subject") === name);
-  const changed = entries.filter({ hasText: "user.changed" });
+  const changed = entries.filter({ hasText: "user.changed" }).filter({ hasText: name });
   await changed.waitFor();
   await changed.getByRole("button", { name: /^Show entry/ }).click();
   const detail = page.getByTestId("audit-detail");
-  await detail.getByText("viewer", { exact: true }).waitFor();
-  await detail.getByText("editor", { exact: true }).waitFor();
+  await detail.getByText(`viewer in ${world.tenant}`).waitFor();
+  await detail.getByText(`editor in ${world.tenant}`).waitFor();
 
   // What is filtered by is in the address.
   await page.reload();
@@ -132,6 +132,7 @@ async function audit({ page, world }) {
   assert.equal(await page.getByLabel("Subject", { exact: true }).inputValue(), name);
   await page.getByLabel("Action").selectOption("user.created");
   await changed.waitFor({ state: "detached" });
+  await entries.filter({ hasText: "user.created" }).waitFor();
   const download = page.waitForEvent("download");
   await page.getByRole("button", { name: "Export" }).click();
   await page.getByRole("menuitem", { name: "CSV" }).click();

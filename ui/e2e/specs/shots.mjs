@@ -266,7 +266,7 @@ async function administering({ page, world }, suffix) {
   await settings.open("teams", here);
   await page.getByTestId("team").first().waitFor();
   await shot("teams");
-  await page.getByRole("button", { name: /^Edit Checkout/ }).click();
+  await page.getByRole("button", { name: `Edit Checkout ${world.run}` }).click();
   await shot("teams-edit");
   await settings.open("roles", here);
   await page.getByRole("columnheader", { name: /^admin/ }).waitFor();

@@ -7,15 +7,17 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field
-from typing import Any, Final
+from typing import Any, Final, Literal
+
+OptionType = Literal["string", "integer", "number", "boolean", "duration", "list", "map", "query", "choice"]
 
 
 @dataclass(frozen=True, slots=True)
 class Option:
-    """`type`: string, integer, number, boolean, duration, list, map, query, or choice (one of `choices`)."""
+    """An option of a processor; a `choice` is one of `choices`."""
 
     name: str
-    type: str
+    type: OptionType
     description: str
     default: Any = None
     required: bool = False

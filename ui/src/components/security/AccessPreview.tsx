@@ -20,7 +20,8 @@ function Samples({ samples, masked }: { samples: Preview["samples"]; masked: str
   const { zone } = usePrefs();
   if (samples.length === 0) return <p className={styles.quiet}>{text.noSamples}</p>;
   return (
-    <ul className={own.samples} data-testid="preview-samples">
+    // biome-ignore lint/a11y/noNoninteractiveTabindex: what scrolls has to be reached by keyboard
+    <ul className={own.samples} aria-label={text.samples} tabIndex={0} data-testid="preview-samples">
       {samples.map((sample, index) => {
         const cells = sampleCells(sample, masked);
         return (

@@ -38,7 +38,7 @@ interface Props {
 }
 
 export function LimitFields({ known, texts, noDefault, onChange }: Props): ReactNode {
-  return known.map((info) => {
+  const fields = known.map((info) => {
     const typed = texts[info.name] ?? "";
     const fallback = info.default > 0 && !noDefault ? formatLimit(info.default, info.unit) : s.limits.noLimit;
     return (
@@ -51,10 +51,10 @@ export function LimitFields({ known, texts, noDefault, onChange }: Props): React
         value={typed}
         inputMode="text"
         autoComplete="off"
-        className={styles.grow}
         error={parseLimit(typed, info.unit) === undefined ? s.limits.bad : undefined}
         onChange={(event) => onChange({ ...texts, [info.name]: event.currentTarget.value })}
       />
     );
   });
+  return <div className={styles.pair}>{fields}</div>;
 }

@@ -27,7 +27,7 @@ interface Props {
 export function SessionTable({ sessions, onEnd }: Props): ReactNode {
   return (
     // biome-ignore lint/a11y/noNoninteractiveTabindex: what scrolls has to be reached by keyboard
-    <section className={styles.box} aria-label={text.sessions} tabIndex={0}>
+    <section className={styles.box} aria-label={text.sessionList} tabIndex={0}>
       <table className={styles.table}>
         <thead>
           <tr>

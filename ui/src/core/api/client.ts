@@ -7,6 +7,7 @@ import type * as pipelines from "./pipelines.ts";
 import type { paths } from "./schema.d.ts";
 import type * as security from "./security.ts";
 import type * as api from "./types.ts";
+import type { Whole } from "./types.ts";
 
 export interface Connection {
   /** Called with every answer's status; 0 means unreachable. */
@@ -15,7 +16,7 @@ export interface Connection {
   tenant(): string;
 }
 
-type Result<T> = Promise<{ data?: unknown; error?: unknown; response: Response } & { data?: T | unknown }>;
+type Result<T> = Promise<{ data?: T; error?: unknown; response: Response }>;
 
 export class Api {
   private readonly client: Client<paths>;
@@ -23,7 +24,7 @@ export class Api {
 
   constructor(
     private readonly connection: Connection,
-    private readonly baseUrl: string = location.origin,
+    baseUrl: string = location.origin,
   ) {
     this.client = createClient<paths>({ baseUrl, credentials: "same-origin" });
     const headers: Middleware = {
@@ -42,8 +43,8 @@ export class Api {
     return Date.now() + this.skewMs;
   }
 
-  /** `credentials`: the call carries a password or a code, so that 401 says that those are wrong, not that the session ended. */
-  private async take<T>(call: Result<T>, credentials = false): Promise<T> {
+  /** `N`: what the UI knows more exactly than the description. */
+  private async take<T, N extends Whole<T> = Whole<T>>(call: Result<T>, credentials = false): Promise<N> {
     let result: Awaited<Result<T>>;
     try {
       result = await call;
@@ -56,7 +57,7 @@ export class Api {
     this.noteClock(result.response.headers.get("Date"));
     if (!result.response.ok)
       throw errorFrom(result.response.status, result.error, result.response.headers.get("Retry-After"));
-    return result.data as T;
+    return result.data as N;
   }
 
   /** The Date header has whole seconds and answers take time, so small differences are ignored. */
@@ -67,93 +68,78 @@ export class Api {
     this.skewMs = Math.abs(skew) > 2000 ? skew : 0;
   }
 
-  /** Calls whose shapes are written by hand (explore.ts, security.ts and their neighbours). */
-  private plain<T>(method: string, path: string, body?: unknown, signal?: AbortSignal): Promise<T> {
-    const credentials = /^(profile|auth)\b/.test(path) && method !== "GET" && method !== "DELETE";
-    const headers = new Headers({ "X-Nexus-Request": "1" });
-    const tenant = this.connection.tenant();
-    if (tenant) headers.set("X-Scope-OrgID", tenant);
-    if (body !== undefined) headers.set("Content-Type", "application/json");
-    const request = new Request(`${this.baseUrl}/api/nexus/v1/${path}`, {
-      method,
-      headers,
-      body: body === undefined ? undefined : JSON.stringify(body),
-      signal,
-      credentials: "same-origin",
-    });
-    const call = async (): Promise<{ data?: unknown; error?: unknown; response: Response }> => {
-      const response = await fetch(request);
-      const answer: unknown = await response.json().catch(() => null);
-      return response.ok ? { data: answer, response } : { error: answer, response };
-    };
-    return this.take<T>(call(), credentials);
+  /** Calls that carry a password or a code: 401 says that those are wrong, not that the session ended. */
+  private confirm<T>(call: Result<T>): Promise<Whole<T>> {
+    return this.take(call, true);
   }
 
   session(): Promise<security.Session> {
-    return this.plain("GET", "auth/session");
+    return this.take(this.client.GET("/api/nexus/v1/auth/session"));
   }
   loginOptions(signal?: AbortSignal): Promise<security.LoginOptions> {
-    return this.plain("GET", "auth/options", undefined, signal);
+    return this.take(this.client.GET("/api/nexus/v1/auth/options", { signal }));
   }
   login(username: string, password: string): Promise<security.Session> {
-    return this.plain("POST", "auth/login", { username, password });
+    return this.confirm(this.client.POST("/api/nexus/v1/auth/login", { body: { username, password } }));
   }
   secondFactor(token: string, code: string): Promise<security.Session> {
-    return this.plain("POST", "auth/second-factor", { token, code });
+    return this.confirm(this.client.POST("/api/nexus/v1/auth/second-factor", { body: { token, code } }));
   }
   loginByLink(token: string): Promise<security.Session> {
-    return this.plain("POST", "auth/link", { token });
+    return this.confirm(this.client.POST("/api/nexus/v1/auth/link", { body: { token } }));
   }
   beginPasskeyLogin(token: string): Promise<security.PasskeyOptions> {
-    return this.plain("POST", "auth/passkey/begin", { token });
+    return this.confirm(this.client.POST("/api/nexus/v1/auth/passkey/begin", { body: { token } }));
   }
   finishPasskeyLogin(body: security.PasskeyFinish): Promise<security.Session> {
-    return this.plain("POST", "auth/passkey/finish", body);
+    return this.confirm(this.client.POST("/api/nexus/v1/auth/passkey/finish", { body }));
   }
   askForReset(username: string): Promise<security.Done> {
-    return this.plain("POST", "auth/reset/request", { username });
+    return this.confirm(this.client.POST("/api/nexus/v1/auth/reset/request", { body: { username } }));
   }
   finishReset(token: string, password: string): Promise<security.Done> {
-    return this.plain("POST", "auth/reset/finish", { token, password });
+    return this.confirm(this.client.POST("/api/nexus/v1/auth/reset/finish", { body: { token, password } }));
   }
   logout(): Promise<security.Done> {
-    return this.plain("POST", "auth/logout");
+    return this.confirm(this.client.POST("/api/nexus/v1/auth/logout"));
   }
   profile(signal?: AbortSignal): Promise<security.Profile> {
-    return this.plain("GET", "profile", undefined, signal);
+    return this.take(this.client.GET("/api/nexus/v1/profile", { signal }));
   }
   changeProfile(body: { display_name?: string; email?: string } & security.Confirmation): Promise<security.Profile> {
-    return this.plain("PATCH", "profile", body);
+    return this.confirm(this.client.PATCH("/api/nexus/v1/profile", { body }));
   }
   changePassword(body: { current: string; new: string }): Promise<unknown> {
-    return this.plain("POST", "profile/password", body);
+    return this.confirm(this.client.POST("/api/nexus/v1/profile/password", { body }));
   }
   beginTotp(body: security.Confirmation): Promise<security.TotpSetup> {
-    return this.plain("POST", "profile/totp/begin", body);
+    return this.confirm(this.client.POST("/api/nexus/v1/profile/totp/begin", { body }));
   }
   confirmTotp(code: string): Promise<{ recovery_codes: string[] }> {
-    return this.plain("POST", "profile/totp/confirm", { code });
+    return this.confirm(this.client.POST("/api/nexus/v1/profile/totp/confirm", { body: { code } }));
   }
   removeTotp(body: security.Confirmation): Promise<unknown> {
-    return this.plain("POST", "profile/totp/remove", body);
+    return this.confirm(this.client.POST("/api/nexus/v1/profile/totp/remove", { body }));
   }
   newRecoveryCodes(body: security.Confirmation): Promise<{ recovery_codes: string[] }> {
-    return this.plain("POST", "profile/recovery-codes", body);
+    return this.confirm(this.client.POST("/api/nexus/v1/profile/recovery-codes", { body }));
   }
   beginPasskey(body: security.Confirmation): Promise<security.PasskeyOptions> {
-    return this.plain("POST", "profile/passkeys/begin", body);
+    return this.confirm(this.client.POST("/api/nexus/v1/profile/passkeys/begin", { body }));
   }
   finishPasskey(body: security.PasskeyFinish): Promise<security.PasskeyAdded> {
-    return this.plain("POST", "profile/passkeys/finish", body);
+    return this.confirm(this.client.POST("/api/nexus/v1/profile/passkeys/finish", { body }));
   }
   removePasskey(id: string, body: security.Confirmation): Promise<unknown> {
-    return this.plain("POST", `profile/passkeys/${encodeURIComponent(id)}/remove`, body);
+    return this.confirm(
+      this.client.POST("/api/nexus/v1/profile/passkeys/{id}/remove", { params: { path: { id } }, body }),
+    );
   }
   endSession(id: string): Promise<unknown> {
-    return this.plain("DELETE", `profile/sessions/${encodeURIComponent(id)}`);
+    return this.take(this.client.DELETE("/api/nexus/v1/profile/sessions/{id}", { params: { path: { id } } }));
   }
   endOtherSessions(): Promise<{ ended: number }> {
-    return this.plain("DELETE", "profile/sessions");
+    return this.take(this.client.DELETE("/api/nexus/v1/profile/sessions"));
   }
   info(signal?: AbortSignal): Promise<api.ServerInfo> {
     return this.take(this.client.GET("/api/nexus/v1/info", { signal }));
@@ -192,157 +178,175 @@ export class Api {
     return this.take(this.client.DELETE("/api/nexus/v1/queries/{id}", { params: { path: { id } } }));
   }
   keys(signal?: AbortSignal): Promise<{ keys: security.ApiKey[] }> {
-    return this.plain("GET", "keys", undefined, signal);
+    return this.take(this.client.GET("/api/nexus/v1/keys", { signal }));
   }
   createKey(body: security.CreateKeyRequest): Promise<security.CreatedKey> {
-    return this.plain("POST", "keys", body);
+    return this.take(this.client.POST("/api/nexus/v1/keys", { body }));
   }
   rotateKey(id: string, overlap: number): Promise<security.CreatedKey> {
-    return this.plain("POST", `keys/${encodeURIComponent(id)}/rotate`, { overlap });
+    return this.take(
+      this.client.POST("/api/nexus/v1/keys/{id}/rotate", { params: { path: { id } }, body: { overlap } }),
+    );
   }
   revokeKey(id: string): Promise<unknown> {
-    return this.plain("DELETE", `keys/${encodeURIComponent(id)}`);
+    return this.take(this.client.DELETE("/api/nexus/v1/keys/{id}", { params: { path: { id } } }));
   }
   users(signal?: AbortSignal): Promise<{ users: security.UserInfo[] }> {
-    return this.plain("GET", "users", undefined, signal);
+    return this.take(this.client.GET("/api/nexus/v1/users", { signal }));
   }
   createUser(body: security.CreateUserRequest): Promise<{ user: security.UserInfo; password: string }> {
-    return this.plain("POST", "users", body);
+    return this.take(this.client.POST("/api/nexus/v1/users", { body }));
   }
   changeUser(name: string, body: security.UserChange): Promise<security.UserInfo> {
-    return this.plain("PATCH", `users/${encodeURIComponent(name)}`, body);
+    return this.take(this.client.PATCH("/api/nexus/v1/users/{name}", { params: { path: { name } }, body }));
   }
   deleteUser(name: string): Promise<unknown> {
-    return this.plain("DELETE", `users/${encodeURIComponent(name)}`);
+    return this.take(this.client.DELETE("/api/nexus/v1/users/{name}", { params: { path: { name } } }));
   }
   resetPassword(name: string): Promise<{ password: string }> {
-    return this.plain("POST", `users/${encodeURIComponent(name)}/reset-password`);
+    return this.take(this.client.POST("/api/nexus/v1/users/{name}/reset-password", { params: { path: { name } } }));
   }
   removeSecondFactor(name: string): Promise<unknown> {
-    return this.plain("DELETE", `users/${encodeURIComponent(name)}/second-factor`);
+    return this.take(this.client.DELETE("/api/nexus/v1/users/{name}/second-factor", { params: { path: { name } } }));
   }
   userSessions(name: string, signal?: AbortSignal): Promise<{ sessions: security.SessionInfo[] }> {
-    return this.plain("GET", `users/${encodeURIComponent(name)}/sessions`, undefined, signal);
+    return this.take(this.client.GET("/api/nexus/v1/users/{name}/sessions", { params: { path: { name } }, signal }));
   }
   endUserSessions(name: string): Promise<{ ended: number }> {
-    return this.plain("DELETE", `users/${encodeURIComponent(name)}/sessions`);
+    return this.take(this.client.DELETE("/api/nexus/v1/users/{name}/sessions", { params: { path: { name } } }));
   }
   roles(signal?: AbortSignal): Promise<security.RoleList> {
-    return this.plain("GET", "roles", undefined, signal);
+    return this.take(this.client.GET("/api/nexus/v1/roles", { signal }));
   }
   saveRole(name: string, body: security.RoleRequest): Promise<security.RoleInfo> {
-    return this.plain("PUT", `roles/${encodeURIComponent(name)}`, body);
+    return this.take(this.client.PUT("/api/nexus/v1/roles/{name}", { params: { path: { name } }, body }));
   }
   deleteRole(name: string): Promise<unknown> {
-    return this.plain("DELETE", `roles/${encodeURIComponent(name)}`);
+    return this.take(this.client.DELETE("/api/nexus/v1/roles/{name}", { params: { path: { name } } }));
   }
   previewRole(body: security.PreviewRequest, signal?: AbortSignal): Promise<security.Preview> {
-    return this.plain("POST", "roles/preview", body, signal);
+    return this.take(this.client.POST("/api/nexus/v1/roles/preview", { body, signal }));
   }
   teams(signal?: AbortSignal): Promise<{ teams: security.TeamInfo[] }> {
-    return this.plain("GET", "teams", undefined, signal);
+    return this.take(this.client.GET("/api/nexus/v1/teams", { signal }));
   }
   saveTeam(id: string, body: security.TeamRequest): Promise<security.TeamInfo> {
-    return id ? this.plain("PUT", `teams/${encodeURIComponent(id)}`, body) : this.plain("POST", "teams", body);
+    return id
+      ? this.take(this.client.PUT("/api/nexus/v1/teams/{id}", { params: { path: { id } }, body }))
+      : this.take(this.client.POST("/api/nexus/v1/teams", { body }));
   }
   deleteTeam(id: string): Promise<unknown> {
-    return this.plain("DELETE", `teams/${encodeURIComponent(id)}`);
+    return this.take(this.client.DELETE("/api/nexus/v1/teams/{id}", { params: { path: { id } } }));
   }
   accounts(signal?: AbortSignal): Promise<{ accounts: security.AccountInfo[] }> {
-    return this.plain("GET", "accounts", undefined, signal);
+    return this.take(this.client.GET("/api/nexus/v1/accounts", { signal }));
   }
   saveAccount(id: string, body: security.AccountRequest): Promise<security.AccountInfo> {
-    return id ? this.plain("PUT", `accounts/${encodeURIComponent(id)}`, body) : this.plain("POST", "accounts", body);
+    return id
+      ? this.take(this.client.PUT("/api/nexus/v1/accounts/{id}", { params: { path: { id } }, body }))
+      : this.take(this.client.POST("/api/nexus/v1/accounts", { body }));
   }
   deleteAccount(id: string): Promise<unknown> {
-    return this.plain("DELETE", `accounts/${encodeURIComponent(id)}`);
+    return this.take(this.client.DELETE("/api/nexus/v1/accounts/{id}", { params: { path: { id } } }));
   }
   tenants(signal?: AbortSignal): Promise<{ tenants: security.TenantInfo[] }> {
-    return this.plain("GET", "tenants", undefined, signal);
+    return this.take(this.client.GET("/api/nexus/v1/tenants", { signal }));
   }
   createTenant(body: security.CreateTenantRequest): Promise<security.TenantInfo> {
-    return this.plain("POST", "tenants", body);
+    return this.take(this.client.POST("/api/nexus/v1/tenants", { body }));
   }
   changeTenant(name: string, body: { description?: string }): Promise<security.TenantInfo> {
-    return this.plain("PATCH", `tenants/${encodeURIComponent(name)}`, body);
+    return this.take(this.client.PATCH("/api/nexus/v1/tenants/{name}", { params: { path: { name } }, body }));
   }
   deleteTenant(name: string, confirm: string): Promise<security.TenantDeletion> {
-    return this.plain("POST", `tenants/${encodeURIComponent(name)}/delete`, { confirm });
+    return this.take(
+      this.client.POST("/api/nexus/v1/tenants/{name}/delete", { params: { path: { name } }, body: { confirm } }),
+    );
   }
   tenantDeletion(name: string, signal?: AbortSignal): Promise<security.TenantDeletion> {
-    return this.plain("GET", `tenants/${encodeURIComponent(name)}/deletion`, undefined, signal);
+    return this.take(this.client.GET("/api/nexus/v1/tenants/{name}/deletion", { params: { path: { name } }, signal }));
   }
   limits(signal?: AbortSignal): Promise<security.Limits> {
-    return this.plain("GET", "limits", undefined, signal);
+    return this.take(this.client.GET("/api/nexus/v1/limits", { signal }));
   }
   saveLimits(scope: string, subject: string, limits: security.LimitValues): Promise<unknown> {
-    return this.plain("PUT", `limits/${encodeURIComponent(scope)}/${encodeURIComponent(subject)}`, { limits });
+    return this.take(
+      this.client.PUT("/api/nexus/v1/limits/{scope}/{subject}", {
+        params: { path: { scope, subject } },
+        body: { limits },
+      }),
+    );
   }
   audit(search: string, signal?: AbortSignal): Promise<security.AuditPage> {
-    return this.plain("GET", `audit?${search}`, undefined, signal);
+    return this.take(
+      this.client.GET("/api/nexus/v1/audit", {
+        params: { query: Object.fromEntries(new URLSearchParams(search)) },
+        signal,
+      }),
+    );
   }
   verifyAudit(): Promise<security.AuditReport> {
-    return this.plain("POST", "audit/verify");
+    return this.take(this.client.POST("/api/nexus/v1/audit/verify"));
   }
   patterns(
     body: explore.PatternsRequest & { query_id?: string },
     signal?: AbortSignal,
   ): Promise<explore.PatternsAnswer> {
-    return this.plain("POST", "logs/patterns", body, signal);
+    return this.take(this.client.POST("/api/nexus/v1/logs/patterns", { body, signal }));
   }
   context(body: explore.ContextRequest, signal?: AbortSignal): Promise<explore.ContextAnswer> {
-    return this.plain("POST", "logs/context", body, signal);
+    return this.take(this.client.POST("/api/nexus/v1/logs/context", { body, signal }));
   }
   compare(body: explore.CompareRequest, signal?: AbortSignal): Promise<explore.CompareAnswer> {
-    return this.plain("POST", "logs/compare", body, signal);
+    return this.take(this.client.POST("/api/nexus/v1/logs/compare", { body, signal }));
   }
   field(body: explore.FieldRequest & { query_id?: string }, signal?: AbortSignal): Promise<explore.FieldAnswer> {
-    return this.plain("POST", "logs/field", body, signal);
+    return this.take(this.client.POST("/api/nexus/v1/logs/field", { body, signal }));
   }
   views(signal?: AbortSignal): Promise<{ views: explore.View[] }> {
-    return this.plain("GET", "views", undefined, signal);
+    return this.take(this.client.GET("/api/nexus/v1/views", { signal }));
   }
   createView(body: explore.SaveViewRequest): Promise<explore.View> {
-    return this.plain("POST", "views", body);
+    return this.take(this.client.POST("/api/nexus/v1/views", { body }));
   }
   updateView(id: string, body: explore.SaveViewRequest): Promise<explore.View> {
-    return this.plain("PUT", `views/${encodeURIComponent(id)}`, body);
+    return this.take(this.client.PUT("/api/nexus/v1/views/{id}", { params: { path: { id } }, body }));
   }
   deleteView(id: string): Promise<unknown> {
-    return this.plain("DELETE", `views/${encodeURIComponent(id)}`);
+    return this.take(this.client.DELETE("/api/nexus/v1/views/{id}", { params: { path: { id } } }));
   }
   createLink(path: string): Promise<explore.Link> {
-    return this.plain("POST", "links", { path });
+    return this.take(this.client.POST("/api/nexus/v1/links", { body: { path } }));
   }
   link(id: string, signal?: AbortSignal): Promise<explore.Link> {
-    return this.plain("GET", `links/${encodeURIComponent(id)}`, undefined, signal);
+    return this.take(this.client.GET("/api/nexus/v1/links/{id}", { params: { path: { id } }, signal }));
   }
   pipelines(signal?: AbortSignal): Promise<pipelines.PipelinesAnswer> {
-    return this.plain("GET", "pipelines", undefined, signal);
+    return this.take(this.client.GET("/api/nexus/v1/pipelines", { signal }));
   }
   savePipelines(body: { pipelines: pipelines.PipelineSpec[]; version: string }): Promise<pipelines.PipelinesAnswer> {
-    return this.plain("PUT", "pipelines", body);
+    return this.take(this.client.PUT("/api/nexus/v1/pipelines", { body }));
   }
   processors(signal?: AbortSignal): Promise<{ processors: pipelines.Processor[] }> {
-    return this.plain("GET", "pipelines/processors", undefined, signal);
+    return this.take(this.client.GET("/api/nexus/v1/pipelines/processors", { signal }));
   }
   previewPipelines(body: pipelines.PreviewRequest, signal?: AbortSignal): Promise<pipelines.PreviewAnswer> {
-    return this.plain("POST", "pipelines/preview", body, signal);
+    return this.take(this.client.POST("/api/nexus/v1/pipelines/preview", { body, signal }));
   }
   pipelineStatistics(signal?: AbortSignal): Promise<{ steps: pipelines.StepStatistics[] }> {
-    return this.plain("GET", "pipelines/statistics", undefined, signal);
+    return this.take(this.client.GET("/api/nexus/v1/pipelines/statistics", { signal }));
   }
   retention(signal?: AbortSignal): Promise<lifecycle.RetentionAnswer> {
-    return this.plain("GET", "retention", undefined, signal);
+    return this.take(this.client.GET("/api/nexus/v1/retention", { signal }));
   }
   saveRetention(body: lifecycle.RetentionRequest): Promise<lifecycle.RetentionAnswer> {
-    return this.plain("PUT", "retention", body);
+    return this.take(this.client.PUT("/api/nexus/v1/retention", { body }));
   }
   deletions(signal?: AbortSignal): Promise<{ deletions: lifecycle.Deletion[] }> {
-    return this.plain("GET", "logs/deletions", undefined, signal);
+    return this.take(this.client.GET("/api/nexus/v1/logs/deletions", { signal }));
   }
   deleteRecords(body: lifecycle.DeletionRequest, signal?: AbortSignal): Promise<lifecycle.Deletion> {
-    return this.plain("POST", "logs/deletions", body, signal);
+    return this.take(this.client.POST("/api/nexus/v1/logs/deletions", { body, signal }));
   }
 }
 

@@ -1,72 +1,30 @@
-/** Shapes of exploring, saved views and links: generated ones where they fit, narrower ones where the UI knows more. */
-import type { LogRecord } from "../logs/records.ts";
-import type { components } from "./schema.d.ts";
-import type { LogsQuery, Statistics } from "./types.ts";
+/** Shapes of exploring, saved views and links: names for the generated ones. What goes over the WebSocket is not in OpenAPI. */
+import type { Answer, LogRecord, Schemas } from "./types.ts";
 
-type Schemas = components["schemas"];
-
-export type PatternOrder = "most" | "fewest" | "newest";
-
-export type PatternsRequest = LogsQuery & {
-  limit?: number;
-  buckets?: number;
-  order?: PatternOrder;
-  new_since?: string;
-};
-
-export type Pattern = Required<Schemas["Pattern"]>;
-
-export type PatternsAnswer = Required<Schemas["PatternsAnswer"]>;
-
-export type Same = "stream" | "service";
-
-export interface ContextRequest {
-  id: string;
-  before?: number;
-  after?: number;
-  same?: Same;
-  query_id?: string;
-}
-
-export interface ContextAnswer {
+export type PatternsRequest = Schemas["PatternsRequest"];
+export type PatternOrder = NonNullable<PatternsRequest["order"]>;
+export type Pattern = Answer<"Pattern">;
+export type PatternsAnswer = Answer<"PatternsAnswer">;
+export type ContextRequest = Schemas["ContextRequest"];
+export type Same = NonNullable<ContextRequest["same"]>;
+export type ContextAnswer = Omit<Answer<"ContextAnswer">, "record" | "before" | "after" | "resource"> & {
   record: LogRecord;
   before: LogRecord[];
   after: LogRecord[];
-  more_before: boolean;
-  more_after: boolean;
-  service: string;
   resource: LogRecord["resource"];
-  same: Same;
-  statistics: Statistics;
-}
-
-export interface Selection {
-  query?: string;
-  from?: string;
-  to?: string;
-}
-
-export interface CompareRequest {
-  selection: Selection;
-  baseline: Selection;
-  fields?: string[];
-  limit?: number;
-  query_id?: string;
-}
-
-export type ComparedValue = Required<Schemas["ComparedValue"]>;
-
-export type ComparedField = Required<Schemas["ComparedField"]>;
-
-export type CompareAnswer = Required<Schemas["CompareAnswer"]>;
-
-export type FieldRequest = LogsQuery & { field: string; limit?: number };
-
-export type FieldNumbers = Required<Schemas["FieldNumbers"]>;
-
-export type FieldAnswer = Required<Schemas["FieldAnswer"]>;
-
-export type ExportFormat = "ndjson" | "csv" | "parquet";
+};
+export type Selection = Schemas["Selection"];
+export type CompareRequest = Schemas["CompareRequest"];
+export type ComparedValue = Answer<"ComparedValue">;
+export type ComparedField = Answer<"ComparedField">;
+export type CompareAnswer = Answer<"CompareAnswer">;
+export type FieldRequest = Schemas["FieldRequest"];
+export type FieldNumbers = Answer<"FieldNumbers">;
+export type FieldAnswer = Answer<"FieldAnswer">;
+export type ExportFormat = NonNullable<Schemas["ExportRequest"]["format"]>;
+export type SaveViewRequest = Schemas["SaveViewRequest"];
+export type View = Answer<"View">;
+export type Link = Answer<"Link">;
 
 export interface LiveRequest {
   type: "subscribe" | "unsubscribe" | "pause" | "resume";
@@ -85,15 +43,3 @@ export interface LiveMessage {
   dropped?: number;
   error?: { code?: string; message?: string; hint?: string; position?: { offset: number; length: number } | null };
 }
-
-export interface SaveViewRequest {
-  name: string;
-  state: string;
-  page?: "logs";
-  description?: string;
-  shared?: boolean;
-}
-
-export type View = Required<Schemas["View"]>;
-
-export type Link = Required<Schemas["Link"]>;

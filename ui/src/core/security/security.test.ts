@@ -1,7 +1,7 @@
 import { describe, expect, it } from "vitest";
 import type { RoleInfo } from "../api/security.ts";
 import { deviceOf } from "./agent.ts";
-import { auditExportUrl, auditSearch, detailText, isFiltered, NO_FILTER } from "./audit.ts";
+import { auditExportUrl, auditSearch, detailText, effective, isFiltered, NO_FILTER, readsEverywhere } from "./audit.ts";
 import { changes } from "./diff.ts";
 import { formatLimit, level, parseLimit, printLimit, share } from "./limits.ts";
 import { matching, paged } from "./paging.ts";
@@ -174,6 +174,22 @@ describe("the audit log", () => {
       "/api/nexus/v1/audit/export?who=ana&action=key.created&format=csv&tenant=shop",
     );
     expect(isFiltered(filter)).toBe(true);
+  });
+  it("is of all tenants for who reads it everywhere, unless asked otherwise", () => {
+    expect(readsEverywhere([{ role: "auditor", tenant: "*" }])).toBe(true);
+    expect(
+      readsEverywhere([
+        { role: "auditor", tenant: "shop" },
+        { role: "viewer", tenant: "*" },
+      ]),
+    ).toBe(false);
+    for (const [asked, everywhere, wanted] of [
+      ["", true, "1"],
+      ["0", true, ""],
+      ["", false, ""],
+      ["1", false, "1"],
+    ] as const)
+      expect(effective({ ...NO_FILTER, all_tenants: asked }, everywhere).all_tenants).toBe(wanted);
   });
   it("tells details on one line, instants as times", () => {
     expect(detailText({ details: { name: "Collector", none: "", from: "1795024925266002766" } })).toBe(

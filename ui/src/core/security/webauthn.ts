@@ -26,7 +26,7 @@ export function failureOf(error: unknown): PasskeyFailure {
   return name === "SecurityError" ? "insecure" : "failed";
 }
 
-async function asked(ask: () => Promise<Credential | null>): Promise<unknown> {
+async function asked(ask: () => Promise<Credential | null>): Promise<Record<string, unknown>> {
   let credential: Credential | null;
   try {
     credential = await ask();
@@ -38,7 +38,7 @@ async function asked(ask: () => Promise<Credential | null>): Promise<unknown> {
 }
 
 /** Signs a challenge with a passkey. `options` as the server made them. Throws `PasskeyError`. */
-export function signWithPasskey(options: Record<string, unknown>): Promise<unknown> {
+export function signWithPasskey(options: Record<string, unknown>): Promise<Record<string, unknown>> {
   return asked(() =>
     navigator.credentials.get({
       publicKey: PublicKeyCredential.parseRequestOptionsFromJSON(
@@ -49,7 +49,7 @@ export function signWithPasskey(options: Record<string, unknown>): Promise<unkno
 }
 
 /** Makes a passkey. Throws `PasskeyError`. */
-export function makePasskey(options: Record<string, unknown>): Promise<unknown> {
+export function makePasskey(options: Record<string, unknown>): Promise<Record<string, unknown>> {
   return asked(() =>
     navigator.credentials.create({
       publicKey: PublicKeyCredential.parseCreationOptionsFromJSON(

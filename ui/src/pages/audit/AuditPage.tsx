@@ -7,7 +7,14 @@ import { type ReactNode, useState } from "react";
 import { IconButton } from "../../components/common/IconButton.tsx";
 import { ErrorState, Skeleton, State } from "../../components/common/State.tsx";
 import { Problem, styles } from "../../components/security/parts.tsx";
-import { type AuditFilter, auditExportUrl, auditSearch, isFiltered } from "../../core/security/audit.ts";
+import {
+  type AuditFilter,
+  auditExportUrl,
+  auditSearch,
+  effective,
+  isFiltered,
+  readsEverywhere,
+} from "../../core/security/audit.ts";
 import { EVERY_TENANT } from "../../core/security/roles.ts";
 import { s } from "../../core/securityText.ts";
 import { useBackend } from "../../hooks/useApi.tsx";
@@ -73,7 +80,8 @@ function Filters({
   change(part: Partial<AuditFilter> | null): void;
 }): ReactNode {
   const session = useSession().data;
-  const everywhere = session?.roles.some((entry) => entry.tenant === EVERY_TENANT);
+  const everywhere = readsEverywhere(session?.roles ?? []);
+  const offered = session?.roles.some((entry) => entry.tenant === EVERY_TENANT);
   const known = filter.action && !actions.includes(filter.action) ? [filter.action, ...actions] : actions;
   return (
     <div className={own.filters} role="search">
@@ -114,12 +122,16 @@ function Filters({
         value={filter.end}
         onChange={(value) => change({ end: value })}
       />
-      {everywhere && (
+      {offered && (
         <Checkbox
           className={own.check}
           label={text.allTenants}
           checked={filter.all_tenants === "1"}
-          onChange={(event) => change({ all_tenants: event.currentTarget.checked ? "1" : "" })}
+          onChange={(event) =>
+            change({
+              all_tenants: event.currentTarget.checked === everywhere ? "" : event.currentTarget.checked ? "1" : "0",
+            })
+          }
         />
       )}
       {isFiltered(filter) && (
@@ -134,7 +146,9 @@ function Filters({
 /** Reading the log is noted in it, so it is not asked again by itself. */
 export function AuditPage(): ReactNode {
   const { api, tenant } = useBackend();
-  const [filter, change] = useUrlAudit();
+  const session = useSession().data;
+  const [asked, change] = useUrlAudit();
+  const filter = effective(asked, readsEverywhere(session?.roles ?? []));
   const search = auditSearch(filter, { limit: PAGE });
   const verify = useMutation({ mutationFn: () => api.verifyAudit() });
   const audit = useInfiniteQuery({
@@ -147,6 +161,7 @@ export function AuditPage(): ReactNode {
   });
   const pages = audit.data?.pages ?? [];
   const entries = pages.flatMap((page) => page.entries);
+  const actions = [...new Set([...(pages[0]?.actions ?? []), ...entries.map((entry) => entry.action)])].sort();
   return (
     <div className={styles.page}>
       <div className={styles.head}>
@@ -187,7 +202,7 @@ export function AuditPage(): ReactNode {
       </div>
       {verify.data && <Report report={verify.data} onClose={verify.reset} />}
       <Problem error={verify.error} />
-      <Filters filter={filter} actions={pages[0]?.actions ?? []} change={change} />
+      <Filters filter={filter} actions={actions} change={change} />
       {audit.isPending && <Skeleton rows={8} />}
       {audit.isError && <ErrorState error={audit.error} onRetry={() => void audit.refetch()} />}
       {audit.isSuccess && entries.length === 0 && <State title={isFiltered(filter) ? text.noMatch : text.none} />}

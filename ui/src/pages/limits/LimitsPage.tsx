@@ -185,7 +185,7 @@ export function LimitsPage(): ReactNode {
                     <th scope="col">{text.limit}</th>
                     <th scope="col">{text.scope}</th>
                     <th scope="col" className={styles.number}>
-                      {text.defaults}
+                      {text.default}
                     </th>
                   </tr>
                 </thead>

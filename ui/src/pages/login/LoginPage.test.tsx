@@ -8,7 +8,7 @@ import { LoginPage } from "./LoginPage.tsx";
 
 function Address(): React.ReactNode {
   const { pathname, search, hash } = useLocation();
-  return <output data-testid="address">{pathname + search + hash}</output>;
+  return <span data-testid="address">{pathname + search + hash}</span>;
 }
 
 const pages = (

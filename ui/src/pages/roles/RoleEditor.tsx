@@ -207,7 +207,7 @@ function Form({
             </Button>
             <span className={styles.grow} />
             {role && (
-              <Button size="xs" variant="outline" color="red" onClick={askDelete}>
+              <Button size="xs" variant="default" c="var(--danger)" onClick={askDelete}>
                 {text.delete}
               </Button>
             )}

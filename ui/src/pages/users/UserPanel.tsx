@@ -225,7 +225,7 @@ function Body({ user, mayWrite, onClose }: { user: UserInfo; mayWrite: boolean; 
             </Button>
           )}
           {!you && (
-            <Button size="xs" variant="outline" color="red" onClick={() => setAsked("delete")}>
+            <Button size="xs" variant="default" c="var(--danger)" onClick={() => setAsked("delete")}>
               {text.delete}
             </Button>
           )}

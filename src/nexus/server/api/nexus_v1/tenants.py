@@ -108,7 +108,7 @@ def _deletion(progress: RemovalProgress) -> schema.TenantDeletion:
     removal = progress.removal
     return schema.TenantDeletion(
         name=removal.tenant,
-        state=removal.state,
+        state=removal.state,  # type: ignore[arg-type]
         records=removal.records,
         left=progress.left,
         parts_left=progress.parts_left,

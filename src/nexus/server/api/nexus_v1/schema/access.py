@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Literal
 
 from msgspec import Struct, field
 
@@ -272,7 +272,7 @@ class TenantInfo(Struct):
     name: str
     description: str = ""
     created_at: str = ""
-    state: str = "active"
+    state: Literal["active", "deleting"] = "active"
     retention_days: int | None = None
     keys: int = 0
     records: int = 0
@@ -310,7 +310,7 @@ class TenantDeletion(Struct):
     `failed`; `records` were there, `left` are still on disk; `proof` says in sentences what was checked."""
 
     name: str
-    state: str
+    state: Literal["running", "verifying", "done", "failed"]
     records: int = 0
     left: int = 0
     parts_left: int = 0

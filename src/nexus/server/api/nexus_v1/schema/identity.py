@@ -9,6 +9,9 @@ from typing import Any
 
 from msgspec import Struct, field
 
+from nexus.security.identity import Must
+from nexus.security.login import Factor
+
 
 class Provider(Struct):
     """A single sign-on: `url` begins it; it takes `?next=<path of the UI>`."""
@@ -40,7 +43,7 @@ class Challenge(Struct):
     """The second step of a login: the token goes with it. `methods` are of `totp`, `recovery`, `passkey`."""
 
     token: str
-    methods: list[str]
+    methods: list[Factor]
 
 
 class RoleIn(Struct):
@@ -67,7 +70,7 @@ class Session(Struct):
     permissions: list[str] = []
     tenant: str = ""
     tenants: list[str] = []
-    must: str = ""
+    must: Must = ""
     masked: list[str] = []
     filtered: bool = False
     challenge: Challenge | None = None

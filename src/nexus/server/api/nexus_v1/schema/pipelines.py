@@ -6,6 +6,7 @@ from typing import Annotated, Any, Literal
 
 from msgspec import Meta, Struct
 
+from nexus.pipeline.processors.catalog import OptionType
 from nexus.pipeline.spec import PipelineSpec as PipelineSpec
 from nexus.pipeline.spec import PipelineTest as PipelineTest
 from nexus.pipeline.spec import StepSpec as StepSpec
@@ -38,7 +39,7 @@ class ProcessorOption(Struct):
     """`type`: string, integer, number, boolean, duration, list, map, query, or choice (one of `choices`)."""
 
     name: str
-    type: str
+    type: OptionType
     description: str
     required: bool
     default: Any
