@@ -19,6 +19,7 @@ from nexus.server.api.nexus_v1.schema import protection as schema
 from nexus.server.call import Call
 from nexus.server.errors import json_response
 from nexus.server.queries import checked_id
+from nexus.server.recheck import access_ended
 from nexus.server.routes import BASE, Parameter, Route
 from nexus.server.stream import NDJSON, Download
 from nexus.storage.metadata.api import AuditFilter, AuditRecord
@@ -58,6 +59,7 @@ async def export_audit(call: Call) -> Response:
         pieces,
         lambda work: call.services.queries.run(call.tenant, query_id, work),
         query_id,
+        lambda: access_ended(call, Permission.AUDIT_READ),
         name=f"audit-{stamp}.{style}",
         media_type=MEDIA[style],
     )
