@@ -16,10 +16,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from nexus.errors import StorageError
-from nexus.security import ledger as module
-from nexus.security.chain import Examined, link
-from nexus.security.checkpoint_file import FILE, CheckpointFile
-from nexus.security.ledger import Ledger
+from nexus.security.audit import ledger as module
+from nexus.security.audit.chain import Examined, link
+from nexus.security.audit.checkpoint_file import FILE, CheckpointFile
+from nexus.security.audit.ledger import Ledger
 from nexus.security.vault import Vault
 from nexus.storage.metadata.api import AuditRecord
 from nexus.storage.metadata.sqlite import FILE as DATABASE

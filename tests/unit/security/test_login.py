@@ -12,11 +12,11 @@ import pytest
 from tests.unit.security.people import HERE, PASSWORD, SECOND, People
 
 from nexus.errors import InvalidRequest, NexusError, NotFound, PermissionDenied, TooManyAttempts, Unauthenticated
-from nexus.security import totp
 from nexus.security.access import NO_AUTHORITY
 from nexus.security.authority import FULL_AUTHORITY
-from nexus.security.login import Began, Origin, Waiting, login_link
-from nexus.security.profiles import ConfirmationNeeded
+from nexus.security.login import totp
+from nexus.security.login.logins import Began, Origin, Waiting, login_link
+from nexus.security.login.profiles import ConfirmationNeeded
 from nexus.security.users import reset_password
 
 

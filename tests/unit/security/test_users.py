@@ -14,7 +14,7 @@ from nexus.query.plan import Field, FieldKind, Or
 from nexus.security import secrets, users
 from nexus.security.access import Authority
 from nexus.security.actor import Actor
-from nexus.security.audit import Audit
+from nexus.security.audit.log import Audit
 from nexus.security.authority import FULL_AUTHORITY, Authorities, stored_role
 from nexus.security.identity import Principal
 from nexus.security.permissions import Permission

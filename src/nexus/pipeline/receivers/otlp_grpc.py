@@ -23,7 +23,7 @@ from nexus.pipeline.decode import native_module
 from nexus.pipeline.otlp import PROTOBUF, export_response, retry_seconds, rpc_code, status
 from nexus.pipeline.receivers.tls import Tls
 from nexus.pipeline.topology import Delivery, Outcome, Topology
-from nexus.security.limiter import Meter
+from nexus.security.limits.limiter import Meter
 
 NAME: Final = "otlp_grpc"
 _SERVICE: Final = "/opentelemetry.proto.collector.{0}.v1.{1}Service/Export"

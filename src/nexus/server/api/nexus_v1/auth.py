@@ -15,8 +15,8 @@ from nexus.errors import NexusError, UnsupportedEncoding
 from nexus.query.fields import name_of
 from nexus.security.access import ANY_TENANT
 from nexus.security.identity import COOKIE_GUARD, SESSION_COOKIE, Entry, session_token
-from nexus.security.login import Began, Origin, Waiting
-from nexus.security.passkeys import PasskeysOff, Site, site_of
+from nexus.security.login.logins import Began, Origin, Waiting
+from nexus.security.login.passkeys import PasskeysOff, Site, site_of
 from nexus.security.permissions import Permission
 from nexus.server.api.nexus_v1.schema import identity as schema
 from nexus.server.api.nexus_v1.sso import public_url

@@ -12,8 +12,8 @@ from starlette.responses import Response
 from nexus.errors import InvalidRequest, NotFound
 from nexus.model.tenant import parse_tenant
 from nexus.security.access import ANY_TENANT
-from nexus.security.limiter import address_subject
-from nexus.security.limits import CATALOGUE, EACH, Limit, check_set
+from nexus.security.limits.catalogue import CATALOGUE, EACH, Limit, check_set
+from nexus.security.limits.limiter import address_subject
 from nexus.security.permissions import Permission
 from nexus.server.api.nexus_v1.schema import protection as schema
 from nexus.server.call import Call

@@ -31,12 +31,12 @@ from nexus.outgoing.client import Outgoing
 from nexus.security import secrets
 from nexus.security.access import ANY_TENANT
 from nexus.security.actor import Actor
-from nexus.security.audit import Audit
+from nexus.security.audit.log import Audit
 from nexus.security.authority import FULL_AUTHORITY
 from nexus.security.identity import Principal
-from nexus.security.jwt import MAX_SUBJECT, BadToken
-from nexus.security.oidc import Provider, SignOnFailed, claim
 from nexus.security.permissions import ROLES
+from nexus.security.sso.jwt import MAX_SUBJECT, BadToken
+from nexus.security.sso.oidc import Provider, SignOnFailed, claim
 from nexus.security.users import By, Users, mail_address
 from nexus.security.users import user_name as checked_name
 from nexus.security.vault import Vault
@@ -64,7 +64,7 @@ log = logging.getLogger(__name__)
 
 
 class SessionStarter(Protocol):
-    """Where sessions begin: `nexus.security.sessions.Sessions`."""
+    """Where sessions begin: `nexus.security.login.sessions.Sessions`."""
 
     async def start(
         self, user: User, method: str, actor_address: str, user_agent: str, issuer: str = "", issuer_session: str = ""

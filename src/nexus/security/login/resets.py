@@ -20,14 +20,15 @@ from typing import Any, Final
 from nexus.config import Config
 from nexus.errors import InvalidRequest, NexusError, PermissionDenied, TooManyAttempts
 from nexus.mailing import Mail, Mailer
-from nexus.security import passwords, secrets
+from nexus.security import secrets
 from nexus.security.access import ANY_TENANT
 from nexus.security.actor import Actor
-from nexus.security.audit import Audit
-from nexus.security.lockout import network_of
-from nexus.security.login import MAX_NAME, Origin
-from nexus.security.sessions import Sessions
-from nexus.security.tickets import Tickets
+from nexus.security.audit.log import Audit
+from nexus.security.login import passwords
+from nexus.security.login.lockout import network_of
+from nexus.security.login.logins import MAX_NAME, Origin
+from nexus.security.login.sessions import Sessions
+from nexus.security.login.tickets import Tickets
 from nexus.storage.metadata.api import MetadataStore, User
 
 RESET: Final = "reset"

@@ -16,16 +16,17 @@ from typing import Final, Literal
 
 from nexus.config import Config
 from nexus.errors import NexusError, NotFound, PermissionDenied, TooManyAttempts, Unauthenticated
-from nexus.security import passwords, secrets, totp
+from nexus.security import secrets
 from nexus.security.access import ANY_TENANT, Authority
 from nexus.security.actor import Actor
-from nexus.security.audit import Audit
+from nexus.security.audit.log import Audit
 from nexus.security.identity import Must
-from nexus.security.lockout import LockOut
-from nexus.security.passkeys import Passkeys
+from nexus.security.login import passwords, totp
+from nexus.security.login.lockout import LockOut
+from nexus.security.login.passkeys import Passkeys
+from nexus.security.login.sessions import Sessions
+from nexus.security.login.tickets import Tickets
 from nexus.security.permissions import Permission
-from nexus.security.sessions import Sessions
-from nexus.security.tickets import Tickets
 from nexus.security.vault import Vault
 from nexus.storage.metadata.api import MetadataStore, Session, Ticket, User
 
