@@ -146,8 +146,8 @@ class Place:
     def _changed(self) -> None:
         self.changes += 1
 
-    async def begin(self, name: str = "corp") -> Begun:
-        return await self.sso.begin(name, "/logs", BACK)
+    async def begin(self, name: str = "corp", address: str = "192.0.2.1") -> Begun:
+        return await self.sso.begin(name, "/logs", BACK, address)
 
     async def log_in(self, name: str = "corp", provider: FakeProvider | None = None, /, **claims: Any) -> Finished:
         begun = await self.begin(name)
@@ -533,9 +533,21 @@ async def test_strangers_cannot_fill_the_store(place: Place, monkeypatch: pytest
     await place.begin()
 
 
+async def test_one_stranger_leaves_logins_for_others(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("nexus.security.sso.signon.MAX_OF_ADDRESS", 3)
+    for last in range(3):
+        await place.begin(address=f"2001:db8::{last}")
+    with pytest.raises(NexusError) as error:
+        await place.begin(address="2001:db8::7:1")
+    assert error.value.http_status == 503
+    await place.begin(address="2001:db8:1::1")
+    place.clock += 601
+    await place.begin(address="2001:db8::1")
+
+
 async def test_there_is_no_such_provider(place: Place) -> None:
     for attempt in (
-        place.sso.begin("x", "/", BACK),
+        place.sso.begin("x", "/", BACK, ""),
         place.sso.finish("x", {}, {}, "", ""),
         place.sso.logged_out_there("x", "t", ""),
     ):

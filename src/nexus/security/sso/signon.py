@@ -18,7 +18,7 @@ import hashlib
 import logging
 import re
 import time
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final, Protocol
@@ -34,6 +34,7 @@ from nexus.security.actor import Actor
 from nexus.security.audit.log import Audit
 from nexus.security.authority import FULL_AUTHORITY
 from nexus.security.identity import Principal
+from nexus.security.login.lockout import network_of
 from nexus.security.permissions import ROLES
 from nexus.security.sso.jwt import MAX_SUBJECT, BadToken
 from nexus.security.sso.oidc import Provider, SignOnFailed, claim
@@ -45,6 +46,8 @@ from nexus.storage.metadata.api import Binding, MetadataStore, Session, Ticket, 
 UNDER_WAY: Final = 600
 """Seconds in which a login has to be complete."""
 MAX_UNDER_WAY: Final = 10_000
+MAX_OF_ADDRESS: Final = 1_000
+"""Logins under way that one address may have: no stranger is to leave none for others."""
 MAX_NEXT: Final = 2048
 MAX_GROUPS: Final = 10_000
 MAX_HINT: Final = 4096
@@ -123,7 +126,8 @@ class SingleSignOn:
         self._now_ns = now_ns
         self._changed = changed
         self._monotonic = monotonic
-        self._begun: deque[float] = deque()
+        self._begun: deque[tuple[float, str]] = deque()
+        self._begun_by: Counter[str] = Counter()
         self._creating = asyncio.Lock()
 
     def offered(self) -> list[tuple[str, str]]:
@@ -132,17 +136,12 @@ class SingleSignOn:
 
     # ------------------------------------------------------------------------------------------------------- logging in
 
-    async def begin(self, provider_id: str, next_path: str, redirect_uri: str) -> Begun:
-        """Begin a login. Raises `NotFound`, `InvalidRequest` for a `next_path` that leads away, `Overloaded`, and what
-        asking the provider raises."""
+    async def begin(self, provider_id: str, next_path: str, redirect_uri: str, address: str) -> Begun:
+        """Begin a login from an address. Raises `NotFound`, `InvalidRequest` for a `next_path` that leads away,
+        `Overloaded`, and what asking the provider raises."""
         provider = self._provider(provider_id)
         check_next(next_path)
-        now = self._monotonic()
-        while self._begun and self._begun[0] <= now - UNDER_WAY:
-            self._begun.popleft()
-        if len(self._begun) >= MAX_UNDER_WAY:
-            raise Overloaded("too many logins are under way.", retry_after=30.0)
-        self._begun.append(now)
+        self._count(network_of(address))
         state, browser = secrets.new_token(), secrets.new_token()
         nonce, verifier = _derived(browser)
         url = await provider.authorization_url(redirect_uri, state, nonce, verifier)
@@ -152,6 +151,19 @@ class SingleSignOn:
         )
         await asyncio.to_thread(self._metadata.put_ticket, ticket)
         return Begun(url, cookie_name(state), browser)
+
+    def _count(self, network: str) -> None:
+        """Count a login that begins. Raises `Overloaded`."""
+        now = self._monotonic()
+        while self._begun and self._begun[0][0] <= now - UNDER_WAY:
+            _, gone = self._begun.popleft()
+            self._begun_by[gone] -= 1
+            if not self._begun_by[gone]:
+                del self._begun_by[gone]
+        if len(self._begun) >= MAX_UNDER_WAY or self._begun_by[network] >= MAX_OF_ADDRESS:
+            raise Overloaded("too many logins are under way.", retry_after=30.0)
+        self._begun.append((now, network))
+        self._begun_by[network] += 1
 
     async def finish(
         self,

@@ -37,7 +37,8 @@ async def start(call: Call) -> Response:
     """Go to the provider."""
     provider = call.parameters["id"]
     try:
-        begun = await call.services.sso.begin(provider, call.argument("next") or "/", _redirect_uri(call, provider))
+        uri = _redirect_uri(call, provider)
+        begun = await call.services.sso.begin(provider, call.argument("next") or "/", uri, call.address)
     except NexusError as error:
         return _refusal(call, error)
     response = Response(status_code=303, headers={"Location": begun.url})
