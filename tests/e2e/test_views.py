@@ -63,7 +63,15 @@ def test_links_stay_and_are_the_same(launch: Launch) -> None:
     bound = make_key(nexus, "b", "views:read")
     assert nexus.get(f"{API}/links/{elsewhere['id']}", token=bound).json == elsewhere
     assert nexus.get(f"{API}/links/{made['id']}", token=bound).status == 404
-    for path in ("//evil.example", "https://evil.example", "/\\evil.example", "", "logs"):
+    for path in (
+        "//evil.example",
+        "https://evil.example",
+        "/\\evil.example",
+        "/\t/evil.example",
+        "/\n/evil.example",
+        "",
+        "logs",
+    ):
         assert nexus.post(f"{API}/links", {"path": path}).status == 400
     nexus.kill()
     again = launch()

@@ -94,7 +94,7 @@ describe("the address", () => {
   });
   it("goes nowhere else after login", () => {
     expect(safeNext("/logs?q=a")).toBe("/logs?q=a");
-    for (const next of [null, "", "//evil", "/\\evil", "https://evil", "/login?next=/login"])
+    for (const next of [null, "", "//evil", "/\\evil", "https://evil", "/login?next=/login", "/\t/evil", "/\n/evil"])
       expect(safeNext(next)).toBe("/");
   });
 });

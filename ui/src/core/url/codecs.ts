@@ -80,5 +80,6 @@ export function linkTarget(path: string, tenant: string): string | null {
 
 /** A path of this site to go to after login; anything else leads home. */
 export function safeNext(next: string | null): string {
-  return next && /^\/(?![/\\])/.test(next) && !next.startsWith("/login") ? next : "/";
+  // Browsers leave tabs and line breaks out of addresses: with them, "/<tab>/host" would be another site.
+  return next && /^\/(?![/\\])\P{Cc}*$/u.test(next) && !next.startsWith("/login") ? next : "/";
 }

@@ -43,7 +43,7 @@ class ViewList(Struct):
 class LinkRequest(Struct, forbid_unknown_fields=True):
     """`POST links`. `path` is a path of this UI with its query string, such as `/logs?q=error`."""
 
-    path: Annotated[str, Meta(pattern="^/[^/\\\\]", max_length=64_000)]
+    path: Annotated[str, Meta(pattern="^/[^/\\\\\\x00-\\x20][^\\x00-\\x1f]*$", max_length=64_000)]
 
 
 class Link(Struct):
