@@ -47,6 +47,8 @@ export const theme: MantineThemeOverride = createTheme({
     Tooltip: { defaultProps: { openDelay: 400, transitionProps: { duration: 80 }, zIndex: 500 } },
     Popover: { defaultProps: { transitionProps: { duration: 80 }, shadow: "md" } },
     Menu: { defaultProps: { transitionProps: { duration: 80 }, shadow: "md" } },
+    // A dialog is no page: its head is no banner of one.
+    ModalHeader: { defaultProps: { role: "presentation" } },
     Modal: { defaultProps: { transitionProps: { duration: 100 }, overlayProps: { backgroundOpacity: 0.45 } } },
   },
 });

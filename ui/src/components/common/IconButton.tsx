@@ -11,7 +11,10 @@ interface Props extends ActionIconProps, Omit<ButtonHTMLAttributes<HTMLButtonEle
 
 export function IconButton({ label, hotkey, children, ...props }: Props): ReactNode {
   return (
-    <Tooltip label={hotkey ? `${label} (${hotkey})` : label}>
+    <Tooltip
+      disabled={props["aria-expanded"] === true || props["aria-expanded"] === "true"}
+      label={hotkey ? `${label} (${hotkey})` : label}
+    >
       <ActionIcon variant="subtle" color="gray" size={28} aria-label={label} {...props}>
         {children}
       </ActionIcon>

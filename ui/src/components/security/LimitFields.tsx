@@ -56,5 +56,5 @@ export function LimitFields({ known, texts, noDefault, onChange }: Props): React
       />
     );
   });
-  return <div className={styles.pair}>{fields}</div>;
+  return <div className={`${styles.pair} ${styles.ends}`}>{fields}</div>;
 }

@@ -34,7 +34,7 @@ async function asked(ask: () => Promise<Credential | null>): Promise<Record<stri
     throw new PasskeyError(failureOf(error));
   }
   if (!(credential instanceof PublicKeyCredential)) throw new PasskeyError("cancelled");
-  return credential.toJSON();
+  return { ...credential.toJSON() };
 }
 
 /** Signs a challenge with a passkey. `options` as the server made them. Throws `PasskeyError`. */

@@ -32,13 +32,13 @@ function FilterField({
   label,
   hint,
   value,
-  wide,
+  size = "narrow",
   onChange,
 }: {
   label: string;
   hint?: string;
   value: string;
-  wide?: boolean;
+  size?: "wide" | "narrow" | "time";
   onChange(value: string): void;
 }): ReactNode {
   const [typed, setTyped] = useState(value);
@@ -55,10 +55,10 @@ function FilterField({
   return (
     <TextInput
       size="xs"
-      className={wide ? own.wide : own.narrow}
+      className={own[size]}
       label={label}
       placeholder={hint}
-      leftSection={wide ? <IconSearch size={14} /> : undefined}
+      leftSection={size === "wide" ? <IconSearch size={14} /> : undefined}
       value={typed}
       autoComplete="off"
       spellCheck={false}
@@ -86,7 +86,7 @@ function Filters({
   return (
     <div className={own.filters} role="search">
       <FilterField
-        wide
+        size="wide"
         label={text.text}
         hint={text.textHint}
         value={filter.text}
@@ -111,12 +111,14 @@ function Filters({
         onChange={(event) => change({ outcome: event.currentTarget.value })}
       />
       <FilterField
+        size="time"
         label={text.start}
         hint={text.timeHint}
         value={filter.start}
         onChange={(value) => change({ start: value })}
       />
       <FilterField
+        size="time"
         label={text.end}
         hint={text.timeHint}
         value={filter.end}

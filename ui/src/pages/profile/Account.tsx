@@ -52,6 +52,8 @@ function Names({ profile }: { profile: Profile }): ReactNode {
         />
         <TextInput
           label={text.email}
+          description={text.emailHelp}
+          inputWrapperOrder={["label", "input", "description", "error"]}
           type="email"
           value={email}
           autoComplete="email"
@@ -59,7 +61,6 @@ function Names({ profile }: { profile: Profile }): ReactNode {
           onChange={(event) => setEmail(event.currentTarget.value)}
         />
       </div>
-      <p className={styles.small}>{text.emailHelp}</p>
       {!(save.error instanceof NotConfirmed) && <Problem error={save.error} />}
       <div>
         <Button size="xs" type="submit" disabled={!dirty} loading={save.isPending}>

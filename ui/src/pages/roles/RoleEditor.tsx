@@ -135,7 +135,7 @@ function Form({
       </div>
       <div className={own.editor}>
         <form className={styles.form} onSubmit={submit} noValidate aria-label={role ? text.title(role.name) : text.new}>
-          <div className={styles.pair}>
+          <div className={role ? undefined : styles.pair}>
             {!role && (
               <TextInput
                 label={s.name}

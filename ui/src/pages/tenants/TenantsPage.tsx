@@ -55,17 +55,21 @@ export function TenantsPage(): ReactNode {
                   <thead>
                     <tr>
                       <th scope="col">{text.tenant}</th>
-                      <th scope="col">{text.retention}</th>
+                      <th scope="col" data-minor>
+                        {text.retention}
+                      </th>
                       <th scope="col" className={styles.number}>
                         {text.keys}
                       </th>
                       <th scope="col" className={styles.number}>
                         {text.records}
                       </th>
-                      <th scope="col" className={styles.number}>
+                      <th scope="col" data-minor className={styles.number}>
                         {text.bytes}
                       </th>
-                      <th scope="col">{s.created}</th>
+                      <th scope="col" data-minor>
+                        {s.created}
+                      </th>
                       <th scope="col">
                         <span className="visually-hidden">{s.edit}</span>
                       </th>
@@ -88,13 +92,15 @@ export function TenantsPage(): ReactNode {
                           )}
                           <span className={styles.sub}>{tenant.description}</span>
                         </th>
-                        <td>
+                        <td data-minor>
                           {tenant.retention_days === null ? text.asConfigured : t.data.days(tenant.retention_days)}
                         </td>
                         <td className={styles.number}>{formatCount(tenant.keys)}</td>
                         <td className={styles.number}>{formatShort(tenant.records)}</td>
-                        <td className={styles.number}>{formatBytes(tenant.bytes)}</td>
-                        <td>
+                        <td data-minor className={styles.number}>
+                          {formatBytes(tenant.bytes)}
+                        </td>
+                        <td data-minor>
                           <When text={tenant.created_at} none={s.unknownTime} />
                         </td>
                         <td>

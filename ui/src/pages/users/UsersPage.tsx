@@ -34,9 +34,9 @@ function Row({ user, selected, onOpen }: { user: UserInfo; selected: boolean; on
       <td>
         <RoleChips roles={user.roles} />
       </td>
-      <td>{user.teams.slice(0, 4).join(", ") + (user.teams.length > 4 ? ", …" : "")}</td>
-      <td>{factor}</td>
-      <td>
+      <td data-minor>{user.teams.slice(0, 4).join(", ") + (user.teams.length > 4 ? ", …" : "")}</td>
+      <td data-minor>{factor}</td>
+      <td data-minor>
         <When text={user.last_login} none={s.never} />
       </td>
       <td>
@@ -89,9 +89,15 @@ export function UsersPage(): ReactNode {
                     <tr>
                       <th scope="col">{text.user}</th>
                       <th scope="col">{text.roles}</th>
-                      <th scope="col">{text.teams}</th>
-                      <th scope="col">{text.factor}</th>
-                      <th scope="col">{text.lastLogin}</th>
+                      <th scope="col" data-minor>
+                        {text.teams}
+                      </th>
+                      <th scope="col" data-minor>
+                        {text.factor}
+                      </th>
+                      <th scope="col" data-minor>
+                        {text.lastLogin}
+                      </th>
                       <th scope="col">
                         <span className="visually-hidden">{text.state}</span>
                       </th>
