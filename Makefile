@@ -17,11 +17,11 @@ tools:
 $(STAMPS)/python: requirements/runtime.txt requirements/build.txt | tools
 	@mkdir -p $(STAMPS)
 	@test -x $(PY) || $${PYTHON:-python3} -m venv .venv
-	$(PY) -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/runtime.txt -r requirements/build.txt
+	$(PY) -m pip install --quiet --disable-pip-version-check --no-deps --require-hashes -r requirements/runtime.txt -r requirements/build.txt
 	@touch $@
 
 $(STAMPS)/dev: requirements/dev.txt $(STAMPS)/python
-	$(PY) -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/dev.txt
+	$(PY) -m pip install --quiet --disable-pip-version-check --no-deps --require-hashes -r requirements/dev.txt
 	@touch $@
 
 $(STAMPS)/native: $(RUST) pyproject.toml $(STAMPS)/python

@@ -18,7 +18,7 @@ from nexus.errors import ConfigError, InvalidRequest
 from nexus.security import users
 from nexus.security.access import ANY_TENANT
 from nexus.security.actor import Actor
-from nexus.security.audit import Audit
+from nexus.security.audit.log import Audit
 from nexus.storage.metadata.api import MetadataStore
 
 

@@ -29,9 +29,9 @@ if TYPE_CHECKING:
     from nexus.pipeline.receivers.listener import SocketReceiver
     from nexus.pipeline.receivers.tls import Tls
     from nexus.pipeline.self_telemetry import SelfTelemetry
-    from nexus.security.audit import Audit
-    from nexus.security.forwarding import Forwarding
-    from nexus.security.ledger import Ledger
+    from nexus.security.audit.forwarding import Forwarding
+    from nexus.security.audit.ledger import Ledger
+    from nexus.security.audit.log import Audit
     from nexus.security.vault import Vault
     from nexus.server.http import HttpServer
     from nexus.server.services import Services
@@ -84,7 +84,7 @@ def migrate(file: Path | None, *, dry_run: bool) -> int:
 def login_link(file: Path | None, username: str) -> int:
     """Print a link that logs a user in once. Raises `NexusError`."""
     from nexus import components
-    from nexus.security.login import login_link as make
+    from nexus.security.login.logins import login_link as make
 
     config = load(file=file).config
     running = runtime.read(config.data_path)
@@ -239,19 +239,19 @@ class Process:
         from nexus.pipeline.pipelines import PipelineSets
         from nexus.pipeline.statistics import IngestStatistics
         from nexus.pipeline.topology import Topology
-        from nexus.security import passwords
         from nexus.security.access import ANY_TENANT
-        from nexus.security.audit import Audit
+        from nexus.security.audit.log import Audit
         from nexus.security.authority import Authorities
         from nexus.security.identity import Authenticator
         from nexus.security.keys import Keys
-        from nexus.security.limiter import Limiter, Meter, Subjects
-        from nexus.security.login import Logins
-        from nexus.security.passkeys import Passkeys
-        from nexus.security.profiles import Profiles
-        from nexus.security.resets import Resets
-        from nexus.security.sessions import Sessions
-        from nexus.security.sso import SingleSignOn
+        from nexus.security.limits.limiter import Limiter, Meter, Subjects
+        from nexus.security.login import passwords
+        from nexus.security.login.logins import Logins
+        from nexus.security.login.passkeys import Passkeys
+        from nexus.security.login.profiles import Profiles
+        from nexus.security.login.resets import Resets
+        from nexus.security.login.sessions import Sessions
+        from nexus.security.sso.signon import SingleSignOn
         from nexus.security.tenants import Tenants
         from nexus.security.users import Users
         from nexus.server.deletions import Deletions
@@ -265,7 +265,7 @@ class Process:
             metadata, time.time_ns, self._ledger, self._registry, lambda: self._config.audit.retention
         )
         if targets := self._config.audit.forward:
-            from nexus.security.forwarding import Forwarding
+            from nexus.security.audit.forwarding import Forwarding
 
             self._forwarding = Forwarding(targets, audit, metadata, self._registry, __version__)
         authorities = Authorities(metadata)
@@ -315,7 +315,6 @@ class Process:
             audit,
             time.time_ns,
             authorities.forget,
-            lambda: self._config.tenants.default,
         )
         pipelines = PipelineSets(
             metadata.get_setting,

@@ -35,8 +35,8 @@ def _ask(url: str, token: str) -> dict[str, Any]:
 def _examine(file: Path | None) -> dict[str, Any]:
     """Read the data directory. Nothing in it is changed but what opening the metadata migrates."""
     from nexus import components
-    from nexus.security.checkpoint_file import CheckpointFile
-    from nexus.security.ledger import Ledger
+    from nexus.security.audit.checkpoint_file import CheckpointFile
+    from nexus.security.audit.ledger import Ledger
     from nexus.security.vault import Vault
 
     config = load(file=file).config

@@ -26,8 +26,8 @@ if TYPE_CHECKING:
     from nexus.config import Config
     from nexus.pipeline.receivers.listener import SocketReceiver
     from nexus.pipeline.receivers.otlp_grpc import OtlpGrpc
-    from nexus.security.ledger import Ledger
-    from nexus.security.limiter import Meter
+    from nexus.security.audit.ledger import Ledger
+    from nexus.security.limits.limiter import Meter
     from nexus.security.vault import Vault
     from nexus.server.services import Services
     from nexus.storage.api import RetentionPolicy
@@ -63,7 +63,7 @@ def http_receivers(topology: Topology, config: Config | None = None) -> list[Htt
 def grpc_receiver(services: Services) -> OtlpGrpc:
     """The receiver with a port of its own. gRPC takes a while to load, so it comes with the call."""
     from nexus.pipeline.receivers.otlp_grpc import OtlpGrpc
-    from nexus.security.limits import EndpointClass
+    from nexus.security.limits.catalogue import EndpointClass
     from nexus.server.throttle import Throttle
 
     throttle = Throttle(services.limiter)
@@ -148,8 +148,8 @@ def metadata_state(config: Config) -> DatabaseState:
 def open_ledger(config: Config, metadata: MetadataStore, *, beside: bool = False) -> tuple[Vault, Ledger]:
     """The keys of this installation and its audit log, ready to be written. `beside` a running Nexus nothing is signed: that
     one does. Raises `ConfigError`, `StorageError`."""
-    from nexus.security.checkpoint_file import CheckpointFile
-    from nexus.security.ledger import Ledger
+    from nexus.security.audit.checkpoint_file import CheckpointFile
+    from nexus.security.audit.ledger import Ledger
     from nexus.security.vault import open_vault
 
     vault = open_vault(config.key_path, metadata)

@@ -28,7 +28,7 @@ from nexus.model.tenant import DEFAULT_TENANT, parse_tenant
 from nexus.model.units import Duration, Size
 from nexus.outgoing.targets import PORTS, Rules, parse_target, rules
 from nexus.secret_values import CONTEXT, holds_secrets, open_secrets, secret_hint, secrets_in
-from nexus.security.limits import check_limit
+from nexus.security.limits.catalogue import check_limit
 from nexus.security.vault import FILE as KEY_FILE
 from nexus.security.vault import Vault, is_sealed
 

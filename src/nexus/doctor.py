@@ -252,7 +252,7 @@ def _judged(check: str, name: str, files: TlsFiles) -> Finding:
 
 def key_file(config: Config) -> Iterator[Finding]:
     """The key file is there, nobody else can read it, and it does not lie beside what it protects."""
-    from nexus.security.checkpoint_file import FILE
+    from nexus.security.audit.checkpoint_file import FILE
     from nexus.security.vault import Vault
 
     path = config.key_path

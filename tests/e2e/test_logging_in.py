@@ -158,7 +158,7 @@ def test_what_was_done_is_in_the_audit_log(nexus: NexusProcess, somebody: str) -
     browser.post("profile/password", {"current": GOOD_PASSWORD, "new": "gravel mitten orbit 4"})
     browser.ask("DELETE", "profile/sessions")
     browser.post("auth/logout")
-    text = nexus.get(f"{API}/audit?limit=200").body.decode()
+    text = nexus.get(f"{API}/audit?limit=200&all_tenants=1").body.decode()
     for action in ("login.succeeded", "login.failed", "second_factor.added", "user.password_changed", "session.ended"):
         assert action in text
     for secret in (GOOD_PASSWORD, "gravel mitten", *browser.cookies.values()):

@@ -20,7 +20,7 @@ from nexus.pipeline.decode import Decode, DecodePool, decode, decompress, finger
 from nexus.pipeline.inspection import INSPECTION, Inspection
 from nexus.pipeline.pipelines import PipelineSets, Work
 from nexus.pipeline.statistics import IngestStatistics
-from nexus.security.limiter import Meter
+from nexus.security.limits.limiter import Meter
 from nexus.storage.api import LogStore, Receipt, Token
 
 MAX_KEY_LENGTH: Final = 256

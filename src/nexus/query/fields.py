@@ -91,7 +91,7 @@ def resolve(name: str) -> Field:
 
 def name_of(field: Field) -> str:
     """The shortest name that `resolve` reads as this field, or (for a resource key) as one that includes it."""
-    if field.kind is FieldKind.COLUMN:
+    if field.kind in (FieldKind.COLUMN, FieldKind.ANYWHERE):
         return field.name
     bare = _try_resolve(field.name)
     if bare is not None and (bare == field or (bare.kind is FieldKind.ANYWHERE and field.kind is FieldKind.RESOURCE)):

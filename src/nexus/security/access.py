@@ -8,7 +8,10 @@ would have shown:
 * permissions: all of them together;
 * records: those that any reading role shows;
 * masked fields: with one reading role that neither filters nor masks, none; else all that any reading role masks, because a
-  record may be seen through one of them only.
+  record may be seen through one of them only;
+* records that may be deleted: those that are seen and that any role which deletes shows.
+
+Without a reading role the same holds of those roles that have to do with records in other ways (`ABOUT_RECORDS`).
 """
 
 from __future__ import annotations
@@ -18,8 +21,8 @@ from dataclasses import dataclass, field, replace
 from fnmatch import fnmatchcase
 from typing import Final
 
-from nexus.query.plan import All, Field, Or, Predicate
-from nexus.security.permissions import EVERYTHING, READING, SYSTEM, Permission
+from nexus.query.plan import All, And, Field, Or, Predicate
+from nexus.security.permissions import ABOUT_RECORDS, EVERYTHING, READING, SYSTEM, Permission
 
 ANY_TENANT: Final = "*"
 ANYTHING: Final = "*"
@@ -59,6 +62,18 @@ class Role:
 
 
 @dataclass(frozen=True, slots=True)
+class Sight:
+    """Records and fields that some roles show together. `text` is the policy in the search language."""
+
+    policy: Predicate | None = None
+    masked: frozenset[Field] = frozenset()
+    text: str = ""
+
+
+EVERY_RECORD: Final = Sight()
+
+
+@dataclass(frozen=True, slots=True)
 class Access:
     """What a principal may do and see in one tenant."""
 
@@ -68,6 +83,22 @@ class Access:
     permissions: frozenset[Permission] = field(default=frozenset())
     policy_text: str = ""
     """The policy in the search language: what outlives the request (a deletion) is closed over this again."""
+    erasable: Sight = EVERY_RECORD
+    """What the roles that delete show."""
+
+    @property
+    def erasing(self) -> Access:
+        """The same for deleting: only what is seen, and shown by a role that deletes."""
+        if self.erasable == EVERY_RECORD or self.erasable == Sight(self.policy, self.masked, self.policy_text):
+            return self
+        policies = [one for one in (self.policy, self.erasable.policy) if one is not None]
+        texts = [f"({one})" for one in (self.policy_text, self.erasable.text) if one]
+        return replace(
+            self,
+            policy=And(tuple(policies)) if policies else None,
+            masked=self.masked | self.erasable.masked,
+            policy_text=" AND ".join(texts),
+        )
 
     def may(self, permission: Permission) -> bool:
         """Is this allowed on some resource?"""
@@ -103,19 +134,23 @@ def combine(roles: Iterable[Role]) -> Access:
     grants = frozenset(grant for role in every for grant in role.grants)
     permissions = frozenset(permission for role in every for permission in role.permissions)
     reading = [role for role in every if role.permissions & READING]
-    if any(role.policy is None and not role.masked for role in reading):
-        return Access(grants, permissions=permissions)
-    policies = [role.policy for role in reading]
-    masked = frozenset(name for role in reading for name in role.masked)
-    if not reading:
-        return Access(grants, permissions=permissions)
+    seen = _sight(reading or [role for role in every if role.permissions & ABOUT_RECORDS])
+    erasable = _sight([role for role in every if Permission.LOGS_DELETE in role.permissions])
+    return Access(grants, seen.policy, seen.masked, permissions, seen.text, erasable)
+
+
+def _sight(roles: list[Role]) -> Sight:
+    """What these roles show together: every record when there is none."""
+    if not roles or any(role.policy is None and not role.masked for role in roles):
+        return EVERY_RECORD
+    policies = [role.policy for role in roles]
+    masked = frozenset(name for role in roles for name in role.masked)
     shown = [policy for policy in policies if policy is not None]
     if len(shown) < len(policies) or any(isinstance(policy, All) for policy in shown):
-        return Access(grants, None, masked, permissions)
+        return Sight(None, masked)
     if len(shown) == 1:
-        return Access(grants, shown[0], masked, permissions, reading[0].policy_text)
-    text = " OR ".join(f"({role.policy_text})" for role in reading)
-    return Access(grants, Or(tuple(shown)), masked, permissions, text)
+        return Sight(shown[0], masked, roles[0].policy_text)
+    return Sight(Or(tuple(shown)), masked, " OR ".join(f"({role.policy_text})" for role in roles))
 
 
 @dataclass(frozen=True, slots=True)

@@ -20,7 +20,7 @@ from nexus.errors import InvalidRequest, NexusError
 from nexus.query import masks
 from nexus.query.fields import resolve
 from nexus.query.logs import lower, parse
-from nexus.query.plan import All, Field, Or, Predicate
+from nexus.query.plan import All, Field, FieldKind, Or, Predicate
 from nexus.security.access import ANY_TENANT, ANYTHING, NO_AUTHORITY, Authority, Grant, Role
 from nexus.security.permissions import ROLE_DESCRIPTIONS, ROLES, Permission
 from nexus.storage.metadata.api import ApiKey, Binding, MetadataStore, ServiceAccount, StoredRole
@@ -207,10 +207,17 @@ def lower_policy(text: str) -> Predicate | None:
 
 
 def masked_fields(names: tuple[str, ...]) -> frozenset[Field]:
-    """Fields by their names in the search language. Raises `InvalidRequest`, also for those that cannot be masked."""
-    fields = frozenset(resolve(name) for name in names)
+    """Fields by their names in the search language. A bare name is hidden wherever a sender puts it: in records and in
+    resources. Raises `InvalidRequest`, also for those that cannot be masked."""
+    fields = frozenset(_hidden(name) for name in names)
     masks.complete(fields)
     return fields
+
+
+def _hidden(name: str) -> Field:
+    field = resolve(name)
+    bare = field.kind is FieldKind.ATTRIBUTE and field.name == name
+    return Field(FieldKind.ANYWHERE, name) if bare else field
 
 
 def _of_signals(authority: Authority, signals: tuple[str, ...]) -> Authority:

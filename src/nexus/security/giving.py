@@ -14,7 +14,7 @@ from fnmatch import fnmatchcase
 from nexus.errors import PermissionDenied
 from nexus.query.plan import And, Or, Predicate
 from nexus.security.access import ANY_TENANT, ANYTHING, Access, Authority, Grant, Role
-from nexus.security.permissions import READING, SYSTEM, Permission
+from nexus.security.permissions import ABOUT_RECORDS, SYSTEM, Permission
 
 
 def lacking(giver: Access, role: Role, tenant: str) -> str:
@@ -28,12 +28,15 @@ def lacking(giver: Access, role: Role, tenant: str) -> str:
     )
     if missing:
         return f"the permission {', '.join(missing)}" if len(missing) == 1 else f"the permissions {', '.join(missing)}"
-    if not role.permissions & READING or giver.unrestricted:
-        return ""
-    if giver.policy is not None and (role.policy is None or not implies(role.policy, giver.policy)):
-        return "the sight of every record that it shows"
-    if not giver.masked <= role.masked:
-        return "the sight of every field that it shows"
+    # Who may not see, count, change or remove some records must not get at them with what he gives.
+    sights = [giver] if role.permissions & ABOUT_RECORDS else []
+    if Permission.LOGS_DELETE in role.permissions:
+        sights.append(giver.erasing)
+    for sight in sights:
+        if sight.policy is not None and (role.policy is None or not implies(role.policy, sight.policy)):
+            return "the sight of every record that it shows"
+        if not sight.masked <= role.masked:
+            return "the sight of every field that it shows"
     return ""
 
 

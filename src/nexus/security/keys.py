@@ -25,11 +25,11 @@ from nexus.model.tenant import parse_tenant
 from nexus.security import secrets
 from nexus.security.access import ANY_TENANT, Authority, Grant, Role
 from nexus.security.actor import Actor
-from nexus.security.audit import Audit
+from nexus.security.audit.log import Audit
 from nexus.security.authority import SIGNALS, Authorities
 from nexus.security.giving import check_giving
 from nexus.security.identity import Principal
-from nexus.security.limits import check_set
+from nexus.security.limits.catalogue import check_set
 from nexus.security.permissions import Permission, parse_permissions
 from nexus.storage.metadata.api import ApiKey, MetadataStore, StoredLimits
 

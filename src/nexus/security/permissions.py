@@ -43,6 +43,12 @@ class Permission(StrEnum):
 EVERYTHING: Final = frozenset(Permission)
 READING: Final = frozenset({Permission.LOGS_READ, Permission.SQL_READ})
 """Permissions through which records are seen: what a role's policy and masks are about."""
+ABOUT_RECORDS: Final = READING | {
+    Permission.LOGS_DELETE, Permission.RETENTION_WRITE, Permission.PIPELINES_READ, Permission.PIPELINES_WRITE,
+    Permission.QUERIES_READ, Permission.TENANTS_READ, Permission.METRICS_READ,
+}  # fmt: skip
+"""Permissions that count, change or remove records: a role without any of `READING` keeps its policy and masks with
+these."""
 SYSTEM: Final = frozenset(
     {Permission.TENANTS_WRITE, Permission.USERS_READ, Permission.USERS_WRITE, Permission.ROLES_READ, Permission.ROLES_WRITE,
      Permission.LIMITS_READ, Permission.LIMITS_WRITE, Permission.METRICS_READ}

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 from nexus.errors import ConfigError
-from nexus.security.login import totp_context
+from nexus.security.login.logins import totp_context
 from nexus.security.vault import Vault, is_sealed, remember
 from nexus.storage.metadata.api import MetadataStore
 

@@ -19,7 +19,7 @@ from nexus.errors import Conflict, InvalidRequest, NotFound, PermissionDenied, T
 from nexus.model.tenant import SELF_TENANT, parse_tenant
 from nexus.security import secrets
 from nexus.security.actor import SYSTEM, Actor
-from nexus.security.audit import Audit
+from nexus.security.audit.log import Audit
 from nexus.security.identity import Principal
 from nexus.security.permissions import Permission
 from nexus.storage.metadata.api import MetadataStore, StoredTenantDeletion, Tenant

@@ -23,13 +23,14 @@ from typing import Any, Final
 
 from nexus.errors import Conflict, InvalidRequest, LimitExceeded, NexusError, NotFound, QuerySyntaxError
 from nexus.model.tenant import parse_tenant
-from nexus.security import passwords, secrets
+from nexus.security import secrets
 from nexus.security.access import ANY_TENANT, ANYTHING, Authority, Grant, Role
 from nexus.security.actor import Actor
-from nexus.security.audit import Audit
+from nexus.security.audit.log import Audit
 from nexus.security.authority import BUILTIN, Authorities, authority_of, lower_policy, masked_fields, stored_role
 from nexus.security.giving import check_giving
 from nexus.security.identity import Principal
+from nexus.security.login import passwords
 from nexus.security.permissions import RESOURCES, Permission, parse_permissions
 from nexus.storage.metadata.api import (
     Binding,

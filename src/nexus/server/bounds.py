@@ -11,7 +11,7 @@ from nexus.errors import LimitExceeded
 from nexus.model.time import NS_PER_SECOND
 from nexus.model.units import Duration
 from nexus.query.plan import Bounds, Context, Limits, LogScan, Plan, TimeRange
-from nexus.security.limiter import Meter
+from nexus.security.limits.limiter import Meter
 
 P = TypeVar("P", bound=Plan)
 

@@ -16,7 +16,7 @@ from nexus.pipeline.body import ClientGone, Receive
 from nexus.security.access import ANY_TENANT, NO_ACCESS, Access
 from nexus.security.actor import Actor
 from nexus.security.identity import Entry, Principal
-from nexus.security.limiter import Meter
+from nexus.security.limits.limiter import Meter
 from nexus.security.permissions import Permission
 from nexus.server.services import Services
 
@@ -44,7 +44,7 @@ class Call:
     """The other direction of a WebSocket."""
     access: Access = NO_ACCESS
     meter: Meter | None = None
-    """What the request may use: see `nexus.security.limiter`."""
+    """What the request may use: see `nexus.security.limits.limiter`."""
 
     @property
     def address(self) -> str:

@@ -18,7 +18,7 @@ from nexus.query import policy
 from nexus.query.logs import lower, parse
 from nexus.query.plan import Count, LogScan, Scoped, TimeRange
 from nexus.security.actor import SYSTEM, Actor
-from nexus.security.audit import Audit
+from nexus.security.audit.log import Audit
 from nexus.storage.api import ErasureFailed, LogLifecycle
 from nexus.storage.metadata.api import MetadataStore, StoredDeletion
 

@@ -32,7 +32,7 @@ from nexus.pipeline.inspection import Inspection, inspecting, wanted
 from nexus.pipeline.topology import Delivery
 from nexus.security.actor import Actor
 from nexus.security.identity import COOKIE_GUARD, TENANT_HEADER, Entry, Principal, with_key
-from nexus.security.limiter import Meter
+from nexus.security.limits.limiter import Meter
 from nexus.security.permissions import Permission
 from nexus.server.call import Call, parse_payload, query_pairs
 from nexus.server.cookies import session_cookie, usable_cookies

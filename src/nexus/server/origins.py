@@ -81,7 +81,9 @@ def is_own(config: HttpConfig, headers: Mapping[str, str]) -> bool:
     if not origin:
         return True
     own = {headers.get("host", ""), urlsplit(config.public_url).netloc}
-    return origin != "null" and urlsplit(origin).netloc in own
+    # Of pages that have no host (`null`, a file, an app) nothing is known.
+    parts = urlsplit(origin)
+    return parts.scheme in ("http", "https") and parts.netloc != "" and parts.netloc in own
 
 
 def cors_headers(origins: Collection[str], credentials: Collection[str], origin: str) -> list[tuple[bytes, bytes]]:

@@ -20,7 +20,7 @@ from nexus.query import policy
 from nexus.query.plan import All, Count, LogScan, TimeRange
 from nexus.security import secrets
 from nexus.security.actor import SYSTEM, Actor
-from nexus.security.audit import Audit
+from nexus.security.audit.log import Audit
 from nexus.server.deletions import Deletions
 from nexus.storage.api import LogLifecycle, LogStore
 from nexus.storage.metadata.api import MetadataStore, StoredDeletion, StoredRetention, StoredTenantDeletion

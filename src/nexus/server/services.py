@@ -15,17 +15,17 @@ if TYPE_CHECKING:
     from nexus.pipeline.body import Budget
     from nexus.pipeline.live import LiveHub
     from nexus.pipeline.topology import Topology
-    from nexus.security.audit import Audit
+    from nexus.security.audit.log import Audit
     from nexus.security.authority import Authorities
     from nexus.security.identity import Authenticator
     from nexus.security.keys import Keys
-    from nexus.security.limiter import Limiter
-    from nexus.security.login import Logins
-    from nexus.security.passkeys import Passkeys
-    from nexus.security.profiles import Profiles
-    from nexus.security.resets import Resets
-    from nexus.security.sessions import Sessions
-    from nexus.security.sso import SingleSignOn
+    from nexus.security.limits.limiter import Limiter
+    from nexus.security.login.logins import Logins
+    from nexus.security.login.passkeys import Passkeys
+    from nexus.security.login.profiles import Profiles
+    from nexus.security.login.resets import Resets
+    from nexus.security.login.sessions import Sessions
+    from nexus.security.sso.signon import SingleSignOn
     from nexus.security.tenants import Tenants
     from nexus.security.users import Users
     from nexus.server.deletions import Deletions

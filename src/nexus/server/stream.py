@@ -1,4 +1,5 @@
-"""A streamed answer: encoded records as they are found, cancelled when the client goes away or stops reading."""
+"""A streamed answer: encoded records as they are found, cancelled when the client goes away, stops reading, or may not see
+them any more."""
 
 from __future__ import annotations
 
@@ -20,6 +21,8 @@ NDJSON: Final = "application/x-ndjson"
 READ_TIMEOUT: Final = 60.0
 """Seconds that a client may leave a piece of the answer unread."""
 
+Ended = Callable[[], Coroutine[Any, Any, object]]
+"""Returns when the client may not see any more what it saw at the beginning."""
 Run = Callable[[Coroutine[Any, Any, None]], Coroutine[Any, Any, None]]
 
 log = logging.getLogger(__name__)
@@ -30,7 +33,7 @@ class StreamedAnswer(Response):
 
     media_type = NDJSON
 
-    def __init__(self, first: bytes | None, rest: AsyncIterator[bytes], run: Run, query_id: str) -> None:
+    def __init__(self, first: bytes | None, rest: AsyncIterator[bytes], run: Run, query_id: str, ended: Ended) -> None:
         """`run` runs the sending as a query that can be listed and cancelled."""
         super().__init__(headers={"X-Nexus-Query-Id": query_id})
         del self.headers["content-length"]
@@ -38,15 +41,22 @@ class StreamedAnswer(Response):
         self._rest = rest
         self._run = run
         self._query_id = query_id
+        self._ended = ended
         self._broken = False
 
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
-        """Send until the end, the client's end, or an error; an error is the last line."""
+        """Send until the end, the client's end, or an error; an error is the last line. Without access any more the answer
+        breaks off."""
         sending = asyncio.ensure_future(self._run(self._send(send)))
         gone = asyncio.ensure_future(_gone(receive))
+        ended = asyncio.ensure_future(self._ended())
         try:
-            await asyncio.wait((sending, gone), return_when=asyncio.FIRST_COMPLETED)
+            await asyncio.wait((sending, gone, ended), return_when=asyncio.FIRST_COMPLETED)
             if not sending.done():
+                if ended.done():
+                    log.warning(
+                        "an answer broke off: its reader lost access", extra={"fields": {"query_id": self._query_id}}
+                    )
                 raise ClientGone
             with contextlib.suppress(NexusError):
                 # Cancelled by id: the stream ends without its last piece, which a client sees.
@@ -54,7 +64,8 @@ class StreamedAnswer(Response):
         finally:
             gone.cancel()
             sending.cancel()
-            await asyncio.wait((sending,))
+            ended.cancel()
+            await asyncio.wait((sending, ended))
             close = getattr(self._rest, "aclose", None)
             if close is not None:
                 await close()
@@ -88,11 +99,19 @@ class Download(StreamedAnswer):
     is closed, which every client takes for a failed download."""
 
     def __init__(
-        self, first: bytes | None, rest: AsyncIterator[bytes], run: Run, query_id: str, *, name: str, media_type: str
+        self,
+        first: bytes | None,
+        rest: AsyncIterator[bytes],
+        run: Run,
+        query_id: str,
+        ended: Ended,
+        *,
+        name: str,
+        media_type: str,
     ) -> None:
         """`name` is the file's, in ASCII."""
         self.media_type = media_type
-        super().__init__(first, rest, run, query_id)
+        super().__init__(first, rest, run, query_id, ended)
         self.headers["Content-Disposition"] = f'attachment; filename="{name}"'
         self.headers["Cache-Control"] = "no-store"
 

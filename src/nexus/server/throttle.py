@@ -8,8 +8,8 @@ from typing import Any, Final
 
 from nexus.errors import NexusError, RateLimited
 from nexus.security.identity import Entry, session_token
-from nexus.security.limiter import Limiter, Meter, Quota, Subjects, address_subject, headers
-from nexus.security.limits import EndpointClass
+from nexus.security.limits.catalogue import EndpointClass
+from nexus.security.limits.limiter import Limiter, Meter, Quota, Subjects, address_subject, headers
 from nexus.security.permissions import READING
 from nexus.server.routes import BASE, WEBSOCKET, Route
 from nexus.storage.api import SPENT

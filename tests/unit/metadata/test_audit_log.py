@@ -11,8 +11,8 @@ from pathlib import Path
 import pytest
 
 from nexus.errors import StorageError
-from nexus.security.checkpoint_file import CheckpointFile
-from nexus.security.ledger import Ledger
+from nexus.security.audit.checkpoint_file import CheckpointFile
+from nexus.security.audit.ledger import Ledger
 from nexus.security.vault import Vault
 from nexus.storage.metadata.api import AuditCheckpoint, AuditFilter, AuditRecord, MetadataStore
 

@@ -12,7 +12,7 @@ from nexus import _native
 from nexus.errors import Overloaded, TokenReused
 from nexus.pipeline.receivers import collect
 from nexus.pipeline.receivers.collect import Collector, CollectorOptions, Fate
-from nexus.security.limiter import Limiter, Meter, Subjects
+from nexus.security.limits.limiter import Limiter, Meter, Subjects
 from nexus.storage.metadata.api import StoredLimits
 from nexus.telemetry import Registry
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from nexus.errors import InvalidRequest, MaskedField
-from nexus.query.fields import resolve
+from nexus.query.fields import name_of, resolve
 from nexus.query.logs import lower, parse, terms
 from nexus.query.masks import complete, hides
 from nexus.query.plan import (
@@ -27,6 +27,7 @@ from nexus.query.plan import (
     SqlStatement,
 )
 from nexus.query.policy import check_conditions, scope
+from nexus.security.authority import masked_fields
 
 
 def fields(*names: str) -> frozenset[Field]:
@@ -119,3 +120,18 @@ def test_the_place_of_a_masked_field_is_known() -> None:
             assert "email" in error.message
             places.append((start, end))
     assert [("level:error (user:a OR -email:(x OR y)) word")[start:end] for start, end in places] == ["x", "y"]
+
+
+@pytest.mark.parametrize(
+    ("name", "hidden"),
+    [
+        ("user.email", {"attributes.user.email", "resource.user.email"}),
+        ("pod", {"attributes.pod", "resource.pod"}),
+        ("attributes.user.email", {"attributes.user.email"}),
+        ("resource.user.email", {"resource.user.email"}),
+    ],
+)
+def test_a_bare_name_is_masked_wherever_a_sender_puts_it(name: str, hidden: set[str]) -> None:
+    masked = masked_fields((name,))
+    assert complete(masked) == fields(*hidden)
+    assert {name_of(field) for field in masked} == {name.removeprefix("attributes.")}

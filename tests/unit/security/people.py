@@ -13,14 +13,15 @@ import pyotp
 
 from nexus.config import load
 from nexus.mailing import Mailer
-from nexus.security import secrets, totp
-from nexus.security.audit import Audit
+from nexus.security import secrets
+from nexus.security.audit.log import Audit
 from nexus.security.authority import Authorities
-from nexus.security.login import Logins, Origin, totp_context
-from nexus.security.passkeys import Passkeys, Site
-from nexus.security.profiles import Me, Profiles
-from nexus.security.resets import Resets
-from nexus.security.sessions import Sessions
+from nexus.security.login import totp
+from nexus.security.login.logins import Logins, Origin, totp_context
+from nexus.security.login.passkeys import Passkeys, Site
+from nexus.security.login.profiles import Me, Profiles
+from nexus.security.login.resets import Resets
+from nexus.security.login.sessions import Sessions
 from nexus.security.vault import Vault
 from nexus.storage.metadata.api import AuditFilter, AuditRecord, MetadataStore, User
 from nexus.storage.metadata.postgres import PostgresMetadata

@@ -11,12 +11,12 @@ from typing import Any
 import pytest
 
 from nexus.errors import Overloaded, StorageError
-from nexus.security import audit as module
 from nexus.security.actor import Actor
-from nexus.security.audit import ACTIONS, Audit
-from nexus.security.brake import MAX_KINDS, PERIOD, Brake, Kind
-from nexus.security.checkpoint_file import CheckpointFile
-from nexus.security.ledger import Ledger
+from nexus.security.audit import log as module
+from nexus.security.audit.brake import MAX_KINDS, PERIOD, Brake, Kind
+from nexus.security.audit.checkpoint_file import CheckpointFile
+from nexus.security.audit.ledger import Ledger
+from nexus.security.audit.log import ACTIONS, Audit
 from nexus.security.vault import Vault
 from nexus.storage.metadata.api import AuditFilter, AuditRecord
 from nexus.storage.metadata.sqlite import SqliteMetadata
@@ -195,7 +195,7 @@ def test_the_brake_is_bounded() -> None:
 def test_the_list_of_actions_is_whole() -> None:
     """What the source records is on the list that the page offers to filter by."""
     named: set[str] = set()
-    for file in (Path(module.__file__).parents[1]).rglob("*.py"):
+    for file in (Path(module.__file__).parents[2]).rglob("*.py"):
         source = file.read_text()
         named |= set(re.findall(r'audited="([^"]+)"', source))
         for call in re.findall(r"(?:\.record|_note|_noted)\((.{0,160}?)\)", source, re.DOTALL):

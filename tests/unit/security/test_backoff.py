@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from nexus.security.backoff import FORGET_AFTER, MAX_ENTRIES, Backoff
+from nexus.security.login.backoff import FORGET_AFTER, MAX_ENTRIES, Backoff
 
 
 def test_waits_double_up_to_the_longest() -> None:

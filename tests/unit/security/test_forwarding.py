@@ -16,10 +16,10 @@ from hypothesis import strategies as st
 
 from nexus.config import AuditForward, load
 from nexus.errors import ConfigError
-from nexus.security import forwarding as module
 from nexus.security.actor import Actor
-from nexus.security.audit import Audit
-from nexus.security.forwarding import Forwarding, otlp_document, syslog_message
+from nexus.security.audit import forwarding as module
+from nexus.security.audit.forwarding import Forwarding, otlp_document, syslog_message
+from nexus.security.audit.log import Audit
 from nexus.storage.metadata.api import AuditRecord
 from nexus.storage.metadata.sqlite import SqliteMetadata
 from nexus.telemetry import Registry

@@ -149,3 +149,39 @@ def test_policies_and_masks_cannot_be_widened() -> None:
     assert "every record" in lacking(giver, Role("s", "", read, Or((a, b)), frozenset(FIELDS[:1])), "*")
     assert "every field" in lacking(giver, Role("s", "", read, a), "*")
     assert lacking(giver, Role("s", "", (Grant(Permission.LOGS_READ), Grant(Permission.VIEWS_READ)), a), "*")
+
+
+def test_what_a_role_does_not_show_its_other_permissions_do_not_reach_either() -> None:
+    shop, bank = (Compare(FIELDS[0], CompareOp.EQ, value) for value in "01")
+    cleaner = Role("cleaner", "", (Grant(Permission.LOGS_DELETE),), shop, policy_text="a:0")
+    alone = combine([cleaner])
+    assert (alone.policy, alone.unrestricted) == (shop, False)
+    # A role that shows more deletes no more, and one that deletes shows no more.
+    viewer = Role("viewer", "", (Grant(Permission.LOGS_READ),))
+    both = combine([viewer, cleaner])
+    assert (both.policy, both.erasing.policy, both.erasing.policy_text) == (None, And((shop,)), "(a:0)")
+    other = combine([Role("bank", "", (Grant(Permission.LOGS_READ),), bank, policy_text="a:1"), cleaner])
+    assert (other.policy, other.erasing.policy) == (bank, And((bank, shop)))
+    assert other.erasing.policy_text == "(a:1) AND (a:0)"
+    assert combine([viewer, Role("sweeper", "", (Grant(Permission.LOGS_DELETE),))]).erasing.unrestricted
+    hiding = Role("hiding", "", (Grant(Permission.LOGS_DELETE),), masked=frozenset(FIELDS[:1]))
+    assert combine([viewer, hiding]).erasing.masked == frozenset(FIELDS[:1])
+
+
+@pytest.mark.parametrize(
+    "permission",
+    ["logs:delete", "retention:write", "pipelines:read", "pipelines:write", "queries:read", "tenants:read"],
+)
+def test_who_does_not_see_every_record_gives_nothing_that_reaches_every_record(permission: str) -> None:
+    held = tuple(Grant(one) for one in sorted(EVERYTHING - {Permission.ADMIN}))
+    shop = Compare(FIELDS[0], CompareOp.EQ, "0")
+    wanted = (Grant(Permission(permission)),)
+    for narrow in (Role("narrow", "", held, shop), Role("narrow", "", held, masked=frozenset(FIELDS[:1]))):
+        giver = combine([narrow])
+        assert "the sight of every" in lacking(giver, Role("a key", "", wanted), "team-a")
+        assert not lacking(giver, Role("as narrow", "", wanted, narrow.policy, narrow.masked), "team-a")
+        assert not lacking(giver, Role("a key", "", (Grant(Permission.LOGS_WRITE),)), "team-a")
+    # Who sees everything by one role and deletes by a narrow one gives no wider one that deletes.
+    giver = combine([Role("viewer", "", (Grant(Permission.LOGS_READ),)), Role("narrow", "", held, shop)])
+    lacks = lacking(giver, Role("a key", "", (Grant(Permission.LOGS_DELETE),)), "team-a")
+    assert lacks == "the sight of every record that it shows"

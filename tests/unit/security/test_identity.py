@@ -14,12 +14,12 @@ from nexus.config import Config, load
 from nexus.errors import InvalidRequest, PermissionDenied, Unauthenticated
 from nexus.security import secrets
 from nexus.security.actor import Actor
-from nexus.security.audit import Audit
+from nexus.security.audit.log import Audit
 from nexus.security.authority import Authorities
 from nexus.security.identity import Authenticator, Principal, chosen_tenant, key_of, session_token, with_key
 from nexus.security.keys import Keys, NewKey
+from nexus.security.login.sessions import Sessions
 from nexus.security.permissions import EVERYTHING, SYSTEM, Permission, parse_permissions
-from nexus.security.sessions import Sessions
 from nexus.security.users import bootstrap_admin, reset_password
 from nexus.storage.metadata.api import Binding, User
 from nexus.storage.metadata.sqlite import SqliteMetadata

@@ -16,7 +16,7 @@ from joserfc import jws
 from joserfc.jwk import ECKey, KeySet, OctKey, OKPKey, RSAKey
 from joserfc.jws import JWSRegistry
 
-from nexus.security.jwt import (
+from nexus.security.sso.jwt import (
     ALGORITHMS,
     LOGOUT_EVENT,
     BadToken,

@@ -13,7 +13,7 @@ from nexus.errors import Conflict, InvalidRequest, NotFound, PermissionDenied, S
 from nexus.security import secrets
 from nexus.security.access import Authority, Grant, Role
 from nexus.security.actor import Actor
-from nexus.security.audit import Audit
+from nexus.security.audit.log import Audit
 from nexus.security.authority import FULL_AUTHORITY, Authorities, lower_policy, masked_fields
 from nexus.security.identity import Principal
 from nexus.security.keys import CACHE_SECONDS, MAX_OVERLAP, SECOND, STALE_SECONDS, Keys, NewKey

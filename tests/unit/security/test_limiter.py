@@ -8,9 +8,9 @@ import time
 import pytest
 
 from nexus.errors import InvalidRequest, RateLimited
-from nexus.security.limiter import NOBODY, Limiter, Subjects, address_subject
-from nexus.security.limits import CATALOGUE, SCOPES, EndpointClass, Rules, check_set
-from nexus.security.ratelimit import NS
+from nexus.security.limits.buckets import NS
+from nexus.security.limits.catalogue import CATALOGUE, SCOPES, EndpointClass, Rules, check_set
+from nexus.security.limits.limiter import NOBODY, Limiter, Subjects, address_subject
 from nexus.storage.metadata.api import StoredLimits
 from nexus.telemetry import Registry
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from nexus.security.lockout import FREE_OF_ADDRESS, FREE_OF_USER, LockOut, network_of
+from nexus.security.login.lockout import FREE_OF_ADDRESS, FREE_OF_USER, LockOut, network_of
 
 
 def test_a_user_from_an_address() -> None:

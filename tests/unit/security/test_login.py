@@ -12,11 +12,11 @@ import pytest
 from tests.unit.security.people import HERE, PASSWORD, SECOND, People
 
 from nexus.errors import InvalidRequest, NexusError, NotFound, PermissionDenied, TooManyAttempts, Unauthenticated
-from nexus.security import totp
 from nexus.security.access import NO_AUTHORITY
 from nexus.security.authority import FULL_AUTHORITY
-from nexus.security.login import Began, Origin, Waiting, login_link
-from nexus.security.profiles import ConfirmationNeeded
+from nexus.security.login import totp
+from nexus.security.login.logins import Began, Origin, Waiting, login_link
+from nexus.security.login.profiles import ConfirmationNeeded
 from nexus.security.users import reset_password
 
 
@@ -88,6 +88,13 @@ async def test_too_many_wrong_ones_have_to_wait(people: People) -> None:
     assert isinstance(await people.logins.password("alice", PASSWORD, Origin("198.51.100.1", "")), Began)
     people.now += 2 * SECOND
     assert isinstance(await people.logins.password("alice", PASSWORD, HERE), Began)
+
+
+async def test_guesses_at_one_time_do_not_all_find_the_count_as_it_was(people: People) -> None:
+    guesses = [people.logins.password("alice", f"wrong {number}", HERE) for number in range(30)]
+    results = await asyncio.gather(*guesses, return_exceptions=True)
+    # Three before the wait begins, and one beside the third.
+    assert sum(isinstance(result, Unauthenticated) for result in results) in (3, 4)
 
 
 async def test_guesses_at_one_time_are_bounded(people: People) -> None:

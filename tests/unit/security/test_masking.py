@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from msgspec import Struct
 
 from nexus.security import secrets
-from nexus.security.masking import CHANGED, MASKED, MAX_DOCUMENT, document, masked_text, secret_name
+from nexus.security.audit.masking import CHANGED, MASKED, MAX_DOCUMENT, document, masked_text, secret_name
 
 # The same in every process, so that tests have the same names.
 KEY = secrets.KEY_PREFIX + "jVRN2uU2lESWq-DVwUGLxcXouxY5q_5LnzROHhniX5Y"

@@ -12,9 +12,9 @@ from tests.oracles.authenticator import PRESENT, VERIFIED, Authenticator, b64
 from tests.unit.security.people import HERE, PASSWORD, SECOND, SITE, People
 
 from nexus.errors import Conflict, InvalidRequest, NexusError, Unauthenticated
-from nexus.security.login import Began, Waiting
-from nexus.security.passkeys import MAX_PASSKEYS, PasskeysOff, Site, site_of, user_handle
-from nexus.security.tickets import MAX_PENDING, Pending
+from nexus.security.login.logins import Began, Waiting
+from nexus.security.login.passkeys import MAX_PASSKEYS, PasskeysOff, Site, site_of, user_handle
+from nexus.security.login.tickets import MAX_PENDING, Pending
 from nexus.storage.metadata.api import User
 
 

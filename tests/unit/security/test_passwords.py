@@ -12,7 +12,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from nexus.errors import InvalidRequest
-from nexus.security import passwords, secrets
+from nexus.security import secrets
+from nexus.security.login import passwords
 
 KNOWN = ("alice", "alice.smith@example.com", "Alice Smith")
 

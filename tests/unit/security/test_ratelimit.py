@@ -7,7 +7,7 @@ from fractions import Fraction
 from hypothesis import given
 from hypothesis import strategies as st
 
-from nexus.security.ratelimit import NS, Bucket, Buckets
+from nexus.security.limits.buckets import NS, Bucket, Buckets
 
 RATES = st.sampled_from([0.5, 1.0, 3.0, 7.0, 10.0, 1000.0, 12345.678, 1e9])
 # (pause in ns, amount)

@@ -15,8 +15,8 @@ from tests.unit.security.people import HERE, PASSWORD, SECOND, People
 from nexus.config import load
 from nexus.errors import ConfigError, InvalidRequest, PermissionDenied, TooManyAttempts, Unauthenticated
 from nexus.mailing import MAX_WAITING, Mail, Mailer, message_of
-from nexus.security.login import Began, Origin
-from nexus.security.resets import LINK_SECONDS, MAX_COUNTED, Quota
+from nexus.security.login.logins import Began, Origin
+from nexus.security.login.resets import LINK_SECONDS, MAX_COUNTED, Quota
 from nexus.telemetry import Registry
 
 NEW = "gravel mitten orbit 4"

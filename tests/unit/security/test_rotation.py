@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from nexus.errors import ConfigError, SealBroken
-from nexus.security.login import totp_context
+from nexus.security.login.logins import totp_context
 from nexus.security.rotation import forget_old, rotate
 from nexus.security.vault import Vault, known_keys, open_vault
 from nexus.storage.metadata.api import User

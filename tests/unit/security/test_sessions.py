@@ -10,7 +10,7 @@ import pytest
 
 from nexus.config import load
 from nexus.security import secrets
-from nexus.security.sessions import MAX_CACHED, MAX_SESSIONS, Found, Sessions
+from nexus.security.login.sessions import MAX_CACHED, MAX_SESSIONS, Found, Sessions
 from nexus.storage.metadata.api import User
 from nexus.storage.metadata.sqlite import SqliteMetadata
 

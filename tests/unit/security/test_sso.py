@@ -19,11 +19,11 @@ from nexus.config import GroupRole, OidcConfig, RoleIn
 from nexus.errors import InvalidRequest, NexusError, NotFound, PermissionDenied, TargetFailed
 from nexus.outgoing.client import Answer
 from nexus.security import secrets
-from nexus.security.audit import Audit
+from nexus.security.audit.log import Audit
 from nexus.security.authority import Authorities
-from nexus.security.jwt import LOGOUT_EVENT, half_hash
-from nexus.security.oidc import BETWEEN_REFRESHES, CALM, FRESH, challenge, claim
-from nexus.security.sso import Begun, Finished, SignOnRefused, SingleSignOn
+from nexus.security.sso.jwt import LOGOUT_EVENT, half_hash
+from nexus.security.sso.oidc import BETWEEN_REFRESHES, CALM, FRESH, challenge, claim
+from nexus.security.sso.signon import Begun, Finished, SignOnRefused, SingleSignOn
 from nexus.security.users import Users
 from nexus.security.vault import Vault
 from nexus.storage.metadata.api import AuditFilter, Binding, Session, User
@@ -140,7 +140,7 @@ class Place:
             configs or (config(), config("other", issuer="https://other.example")),
             FakeOutgoing(self.provider, self.other),  # type: ignore[arg-type]
             self.metadata, FakeSessions(self.metadata), lambda: Vault(folder / "nexus.key"), self.users, self.audit,
-            lambda: self.now, self._changed, lambda: "default", lambda: self.clock,
+            lambda: self.now, self._changed, lambda: self.clock,
         )  # fmt: skip
 
     def _changed(self) -> None:
@@ -523,7 +523,7 @@ async def test_logging_out_at_the_provider_too(place: Place) -> None:
 
 
 async def test_strangers_cannot_fill_the_store(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("nexus.security.sso.MAX_UNDER_WAY", 5)
+    monkeypatch.setattr("nexus.security.sso.signon.MAX_UNDER_WAY", 5)
     for _ in range(5):
         await place.begin()
     with pytest.raises(NexusError) as error:

@@ -12,7 +12,7 @@ from nexus.config import load
 from nexus.errors import Conflict, InvalidRequest, NotFound, PermissionDenied, StorageError, TenantDeleted
 from nexus.security.access import Authority
 from nexus.security.actor import Actor
-from nexus.security.audit import Audit
+from nexus.security.audit.log import Audit
 from nexus.security.authority import BUILTIN, FULL_AUTHORITY
 from nexus.security.identity import Principal
 from nexus.security.tenants import Tenants

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from nexus.security import totp
+from nexus.security.login import totp
 
 SECRET = base64.b32encode(b"12345678901234567890").decode()
 

@@ -14,7 +14,7 @@ from nexus.query.plan import Field, FieldKind, Or
 from nexus.security import secrets, users
 from nexus.security.access import Authority
 from nexus.security.actor import Actor
-from nexus.security.audit import Audit
+from nexus.security.audit.log import Audit
 from nexus.security.authority import FULL_AUTHORITY, Authorities, stored_role
 from nexus.security.identity import Principal
 from nexus.security.permissions import Permission
@@ -418,4 +418,4 @@ async def test_a_role_that_is_not_understood_shows_nothing() -> None:
 def test_masked_fields_are_those_of_the_search_language() -> None:
     shown = stored_role(StoredRole("r", "", (("logs:read", "*"),), "*", ("user.email", "resource.x"), 0, 0))
     assert shown.policy is None
-    assert shown.masked == {Field(FieldKind.ATTRIBUTE, "user.email"), Field(FieldKind.RESOURCE, "x")}
+    assert shown.masked == {Field(FieldKind.ANYWHERE, "user.email"), Field(FieldKind.RESOURCE, "x")}

@@ -72,6 +72,11 @@ CORS = HttpConfig(
         (LOCAL, {"host": "localhost:8080", "origin": "http://localhost:8081"}, False),
         (LOCAL, {"host": "localhost:8080", "origin": "null"}, False),
         (LOCAL, {"host": "localhost:8080", "origin": "http://localhost:8080.evil.example"}, False),
+        # Pages without a host: of files, of apps. Some browsers say no `null` for them.
+        (LOCAL, {"host": "localhost:8080", "origin": "file://"}, False),
+        (LOCAL, {"host": "localhost:8080", "origin": "app:"}, False),
+        (LOCAL, {"host": "", "origin": "http://"}, False),
+        (LOCAL, {"host": "x", "origin": "chrome-extension://x"}, False),
         (LOCAL, {"host": "x", "sec-fetch-site": "same-origin"}, True),
         (LOCAL, {"host": "x", "sec-fetch-site": "none"}, True),
         (LOCAL, {"host": "x", "sec-fetch-site": "same-site"}, False),

@@ -14,7 +14,7 @@ import pytest
 from nexus.errors import StorageError
 from nexus.query.plan import Count, Scoped
 from nexus.security.actor import Actor
-from nexus.security.audit import Audit
+from nexus.security.audit.log import Audit
 from nexus.server.removals import Removals
 from nexus.storage.metadata.api import AuditFilter, StoredDeletion, StoredTenantDeletion, View
 from nexus.storage.metadata.sqlite import SqliteMetadata

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from nexus.components import http_receivers, otlp_receivers
-from nexus.security.limits import EndpointClass
+from nexus.security.limits.catalogue import EndpointClass
 from nexus.security.permissions import READING
 from nexus.server.app import main_routes
 from nexus.server.routes import BASE, WEBSOCKET, receiver_routes

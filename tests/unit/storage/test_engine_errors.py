@@ -62,6 +62,13 @@ def test_a_full_engine_is_no_fault_of_the_query() -> None:
     assert isinstance(told(241, "(total) memory limit exceeded: would use 6 GiB, maximum: 5.9 GiB"), Overloaded)
 
 
+@pytest.mark.parametrize("before", ["`x`. In scope", "`x`: In scope", "`x` in query scope:", "`x`. In scope\n"])
+def test_the_statement_that_runs_is_not_told(before: str) -> None:
+    """It holds the tenant, the row policy, and which fields are masked."""
+    text = f"Unknown identifier {before} SELECT x FROM nexus.logs PREWHERE (tenant = 'shop') AND (service = 'bank')"
+    assert told(47, text, user_sql=True).message == "Unknown identifier `x`."
+
+
 def test_mistakes_in_user_sql_are_the_users() -> None:
     """And those in compiled SQL are not, but for regular expressions."""
     assert isinstance(told(47, "Unknown identifier `x`. In scope SELECT x", user_sql=True), InvalidRequest)

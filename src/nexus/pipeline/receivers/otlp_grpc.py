@@ -10,7 +10,7 @@ import asyncio
 import logging
 import time
 import urllib.parse
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Mapping
 from functools import partial
 from typing import Any, Final
 
@@ -23,7 +23,7 @@ from nexus.pipeline.decode import native_module
 from nexus.pipeline.otlp import PROTOBUF, export_response, retry_seconds, rpc_code, status
 from nexus.pipeline.receivers.tls import Tls
 from nexus.pipeline.topology import Delivery, Outcome, Topology
-from nexus.security.limiter import Meter
+from nexus.security.limits.limiter import Meter
 
 NAME: Final = "otlp_grpc"
 _SERVICE: Final = "/opentelemetry.proto.collector.{0}.v1.{1}Service/Export"
@@ -35,6 +35,7 @@ _OTHER_METHODS: Final = {
 METHODS: Final = (LOGS_METHOD, *_OTHER_METHODS)
 """Every method that is answered."""
 
+_ONCE: Final = frozenset({"authorization", "cookie", "idempotency-key", "x-scope-orgid"})
 _STATUS_CODES: Final = {code.value[0]: code for code in grpc.StatusCode}
 
 Enter = Callable[[Mapping[str, str], str], Awaitable[tuple[str, Meter]]]
@@ -101,7 +102,7 @@ class OtlpGrpc:
         raise AssertionError("unreachable")
 
     async def _serve(self, context: Any) -> bytes:
-        metadata = {key: value for key, value in context.invocation_metadata() if isinstance(value, str)}
+        metadata = read_metadata(context.invocation_metadata())
         tenant, meter = await self._enter(metadata, peer_address(context.peer()))
         self._topology.check_open()
         with Lease(self._budget, meter.take_bytes) as lease:
@@ -124,6 +125,17 @@ class OtlpGrpc:
             # The transport has refused the message and told the client why; or there was none.
             raise InvalidRequest("the call carries no message.")
         return message
+
+
+def read_metadata(pairs: Iterable[tuple[str, str | bytes]]) -> dict[str, str]:
+    """Texts of a call's metadata. Raises `InvalidRequest` when one that decides about access comes twice."""
+    metadata: dict[str, str] = {}
+    for name, value in pairs:
+        if name in metadata and name in _ONCE:
+            raise InvalidRequest(f"the metadata {name} comes twice.")
+        if isinstance(value, str):
+            metadata[name] = value
+    return metadata
 
 
 def peer_address(peer: str) -> str:

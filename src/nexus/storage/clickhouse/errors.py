@@ -67,6 +67,7 @@ def parse_engine_error(text: str) -> EngineError:
     return EngineError(int(match[1]), match[3] or "", message)
 
 
+_SCOPE: Final = re.compile(r"[\s.:,]+In (?:query )?scope\b", re.I)
 _SIZES: Final = re.compile(r"would use ([\d.]+ \w+).*?maximum: ([\d.]+ \w+)", re.S)
 _ELAPSED: Final = re.compile(r"elapsed ([\d.]+) (m?s\w*)", re.S)
 _RESULT: Final = re.compile(r"max (rows|bytes): ([^,]+), current \w+: (.+?)\.?$", re.S)
@@ -110,5 +111,6 @@ def _plain(number: str) -> str:
 
 
 def _sentence(text: str) -> str:
-    text = text.split(": In scope ")[0].split(": while executing")[0].strip().rstrip(".:")
+    # The scope is the statement as it runs, with the tenant, the row policy and the masks in it.
+    text = _SCOPE.split(text, maxsplit=1)[0].split(": while executing")[0].strip().rstrip(".:")
     return f"{text[:500]}."

@@ -312,7 +312,8 @@ class AuditCheckpoint:
 @dataclass(frozen=True, slots=True)
 class AuditFilter:
     """Which records of the log: empty and None are any. `start` counts, `end` does not. `text` occurs in who, action,
-    subject, address, tenant, details or changes; upper and lower case of ASCII letters are the same."""
+    subject, address, tenant, details or changes; upper and lower case of ASCII letters are the same. With `system`, what
+    is of no tenant (`*`) counts beside what is of `tenant`."""
 
     tenant: str = ""
     who: str = ""
@@ -322,6 +323,7 @@ class AuditFilter:
     text: str = ""
     start: int | None = None
     end: int | None = None
+    system: bool = False
 
 
 class MetadataStore(Protocol):

@@ -19,6 +19,7 @@ from nexus.server.api.nexus_v1.schema import protection as schema
 from nexus.server.call import Call
 from nexus.server.errors import json_response
 from nexus.server.queries import checked_id
+from nexus.server.recheck import access_ended
 from nexus.server.routes import BASE, Parameter, Route
 from nexus.server.stream import NDJSON, Download
 from nexus.storage.metadata.api import AuditFilter, AuditRecord
@@ -58,6 +59,7 @@ async def export_audit(call: Call) -> Response:
         pieces,
         lambda work: call.services.queries.run(call.tenant, query_id, work),
         query_id,
+        lambda: access_ended(call, Permission.AUDIT_READ),
         name=f"audit-{stamp}.{style}",
         media_type=MEDIA[style],
     )
@@ -127,7 +129,8 @@ def filter_of(call: Call) -> AuditFilter:
     now = call.services.now_ns()
     start, end = (parse_time(text, now_ns=now) if (text := call.argument(name)) else None for name in ("start", "end"))
     everywhere = _flag(call, "all_tenants")
-    if everywhere and not call.principal.authority.access(ANY_TENANT).may(Permission.AUDIT_READ):
+    of_all = call.principal.authority.access(ANY_TENANT).may(Permission.AUDIT_READ)
+    if everywhere and not of_all:
         raise PermissionDenied("entries of every tenant need audit:read in every tenant.", hint="Leave all_tenants out.")
     return AuditFilter(
         tenant="" if everywhere else call.tenant,
@@ -138,6 +141,8 @@ def filter_of(call: Call) -> AuditFilter:
         text=call.argument("text"),
         start=start,
         end=end,
+        # Users, roles, logins and limits are no tenant's: for whom may see all of them they are with the default tenant.
+        system=of_all and call.tenant == call.services.config().tenants.default,
     )
 
 

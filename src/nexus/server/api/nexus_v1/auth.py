@@ -13,9 +13,10 @@ from starlette.responses import Response
 
 from nexus.errors import NexusError, UnsupportedEncoding
 from nexus.query.fields import name_of
+from nexus.security.access import ANY_TENANT
 from nexus.security.identity import COOKIE_GUARD, SESSION_COOKIE, Entry, session_token
-from nexus.security.login import Began, Origin, Waiting
-from nexus.security.passkeys import PasskeysOff, Site, site_of
+from nexus.security.login.logins import Began, Origin, Waiting
+from nexus.security.login.passkeys import PasskeysOff, Site, site_of
 from nexus.security.permissions import Permission
 from nexus.server.api.nexus_v1.schema import identity as schema
 from nexus.server.api.nexus_v1.sso import public_url
@@ -113,8 +114,7 @@ async def logout(call: Call) -> Response:
             raise Forbidden("logging out needs the header X-Nexus-Request: 1.")
         ended = await call.services.sessions.leave(call.principal.id, call.principal.session_id)
         if ended is not None:
-            tenant = call.services.config().tenants.default
-            await call.services.audit.record(call.actor, tenant, "session.ended", call.principal.name, by="logout")
+            await call.services.audit.record(call.actor, ANY_TENANT, "session.ended", call.principal.name, by="logout")
             # The session has ended here whatever the provider says.
             with contextlib.suppress(NexusError):
                 redirect = await call.services.sso.leave(ended, f"{public_url(call)}/login") if ended.issuer else ""

@@ -19,6 +19,7 @@ from nexus.server.api.nexus_v1.logs import scan_of
 from nexus.server.api.nexus_v1.schema.explore import ExportRequest
 from nexus.server.call import Call
 from nexus.server.queries import checked_id
+from nexus.server.recheck import access_ended
 from nexus.server.routes import BASE, Parameter, Route
 from nexus.server.stream import NDJSON, Download
 
@@ -72,6 +73,7 @@ async def _export(call: Call, wanted: ExportRequest) -> Response:
         pieces,
         lambda work: call.services.queries.run(call.tenant, query_id, work),
         query_id,
+        lambda: access_ended(call, Permission.LOGS_READ),
         name=f"logs-{call.tenant}-{stamp}.{wanted.format}",
         media_type=MEDIA[wanted.format],
     )

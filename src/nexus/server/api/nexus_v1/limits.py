@@ -11,8 +11,9 @@ from starlette.responses import Response
 
 from nexus.errors import InvalidRequest, NotFound
 from nexus.model.tenant import parse_tenant
-from nexus.security.limiter import address_subject
-from nexus.security.limits import CATALOGUE, EACH, Limit, check_set
+from nexus.security.access import ANY_TENANT
+from nexus.security.limits.catalogue import CATALOGUE, EACH, Limit, check_set
+from nexus.security.limits.limiter import address_subject
 from nexus.security.permissions import Permission
 from nexus.server.api.nexus_v1.schema import protection as schema
 from nexus.server.call import Call
@@ -68,7 +69,7 @@ async def _store(call: Call, wanted: StoredLimits, before: Mapping[str, float]) 
     action = "limits.changed" if wanted.limits else "limits.removed"
     await services.audit.record(
         call.actor,
-        call.tenant,
+        ANY_TENANT,
         action,
         f"{wanted.scope}:{wanted.subject}",
         before=dict(before) or None,

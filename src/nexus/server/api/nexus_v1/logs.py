@@ -39,6 +39,7 @@ from nexus.server.api.nexus_v1.sql import statement
 from nexus.server.call import Call
 from nexus.server.errors import json_response
 from nexus.server.queries import checked_id
+from nexus.server.recheck import access_ended
 from nexus.server.routes import BASE, Parameter, Route
 from nexus.server.stream import NDJSON, StreamedAnswer
 from nexus.storage.api import Table
@@ -93,7 +94,13 @@ async def _stream(call: Call, scoped: Scoped, query_id: str) -> Response:
         return await anext(pieces, None)
 
     first = await ask(call, query_id, first_piece())
-    return StreamedAnswer(first, pieces, lambda work: call.services.queries.run(call.tenant, query_id, work), query_id)
+    return StreamedAnswer(
+        first,
+        pieces,
+        lambda work: call.services.queries.run(call.tenant, query_id, work),
+        query_id,
+        lambda: access_ended(call, Permission.LOGS_READ),
+    )
 
 
 async def record(call: Call) -> Response:

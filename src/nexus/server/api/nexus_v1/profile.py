@@ -8,8 +8,8 @@ from typing import Final
 from starlette.responses import Response
 
 from nexus.model.time import format_time
-from nexus.security import totp
-from nexus.security.profiles import Me
+from nexus.security.login import totp
+from nexus.security.login.profiles import Me
 from nexus.server.api.nexus_v1.auth import origin, set_session, site
 from nexus.server.api.nexus_v1.schema import identity as schema
 from nexus.server.call import Call

@@ -18,9 +18,9 @@ from starlette.responses import Response
 from nexus.errors import InvalidRequest, NexusError, UnsupportedEncoding
 from nexus.model.time import format_time
 from nexus.pipeline.http import retry_headers
-from nexus.security.jwt import MAX_SUBJECT
 from nexus.security.permissions import Permission
-from nexus.security.sso import COOKIE_PREFIX
+from nexus.security.sso.jwt import MAX_SUBJECT
+from nexus.security.sso.signon import COOKIE_PREFIX
 from nexus.security.users import LOCAL, By
 from nexus.server.api.nexus_v1.schema.sso import SignOnLink, SignOnLinkRequest
 from nexus.server.call import Call

@@ -32,7 +32,10 @@ class AuditSql(Base):
     def list_audit(self, wanted: AuditFilter, *, limit: int, before: int = 0) -> list[AuditRecord]:
         conditions: list[str] = []
         parameters: list[Value] = []
-        for column in ("tenant", "who", "action", "subject", "outcome"):
+        if wanted.tenant:
+            conditions.append("tenant IN (?, '*')" if wanted.system else "tenant = ?")
+            parameters.append(wanted.tenant)
+        for column in ("who", "action", "subject", "outcome"):
             if text := getattr(wanted, column):
                 conditions.append(f"{column} = ?")
                 parameters.append(text)

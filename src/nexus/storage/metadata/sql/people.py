@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
+from dataclasses import replace
 
 from nexus.errors import Conflict
 from nexus.storage.metadata.api import Passkey, Session, Ticket, User
@@ -27,7 +28,11 @@ class PeopleSql(Base):
         return None
 
     def put_user(self, user: User) -> None:
-        self._database.write(USERS.upsert, *USERS.values(user))
+        with self._database.transaction("users") as database:
+            # A step that was used meanwhile stays used.
+            rows = database.rows("SELECT totp_step FROM users WHERE name = ?", user.name)
+            step = max(user.totp_step, int(rows[0][0]) if rows else 0)
+            database.write(USERS.upsert, *USERS.values(replace(user, totp_step=step)))
 
     def note_login(self, name: str, at: int) -> None:
         self._database.write("UPDATE users SET last_login = ? WHERE name = ? AND last_login < ?", at, name, at)

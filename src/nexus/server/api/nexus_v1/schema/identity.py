@@ -10,7 +10,7 @@ from typing import Any
 from msgspec import Struct, field
 
 from nexus.security.identity import Must
-from nexus.security.login import Factor
+from nexus.security.login.logins import Factor
 
 
 class Provider(Struct):

@@ -19,8 +19,8 @@ from dataclasses import dataclass, replace
 from typing import Final
 
 from nexus.errors import StorageError
-from nexus.security.chain import Examined, Unreadable, examine, link, signed_text
-from nexus.security.checkpoint_file import CheckpointFile
+from nexus.security.audit.chain import Examined, Unreadable, examine, link, signed_text
+from nexus.security.audit.checkpoint_file import CheckpointFile
 from nexus.security.vault import Vault
 from nexus.storage.metadata.api import AuditCheckpoint, AuditRecord, MetadataStore
 

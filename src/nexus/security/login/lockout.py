@@ -19,7 +19,7 @@ import ipaddress
 from collections import OrderedDict
 from typing import Final
 
-from nexus.security.backoff import Backoff
+from nexus.security.login.backoff import Backoff
 
 FREE_OF_ADDRESS: Final = 20
 FREE_OF_USER: Final = 50

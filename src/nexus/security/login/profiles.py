@@ -14,15 +14,17 @@ from typing import Any, Final
 
 from nexus.config import Config
 from nexus.errors import Conflict, InvalidRequest, NotFound, PermissionDenied, Unauthenticated
-from nexus.security import passwords, secrets, totp
+from nexus.security import secrets
+from nexus.security.access import ANY_TENANT
 from nexus.security.actor import Actor
-from nexus.security.audit import Audit
+from nexus.security.audit.log import Audit
 from nexus.security.authority import Authorities
-from nexus.security.login import Logins, Origin, totp_context
-from nexus.security.passkeys import Passkeys, Site
-from nexus.security.resets import Resets, known_of
-from nexus.security.sessions import Sessions
-from nexus.security.tickets import Tickets
+from nexus.security.login import passwords, totp
+from nexus.security.login.logins import Logins, Origin, totp_context
+from nexus.security.login.passkeys import Passkeys, Site
+from nexus.security.login.resets import Resets, known_of
+from nexus.security.login.sessions import Sessions
+from nexus.security.login.tickets import Tickets
 from nexus.security.users import MAX_TEXT, mail_address
 from nexus.security.vault import Vault
 from nexus.storage.metadata.api import MetadataStore, Passkey, Session, User
@@ -329,8 +331,9 @@ class Profiles:
     async def _note(
         self, me: Me, action: str, *, before: object = None, after: object = None, outcome: str = "ok", **details: str | int
     ) -> None:
-        tenant = self._config().tenants.default
-        await self._audit.record(me.actor, tenant, action, me.name, before=before, after=after, outcome=outcome, **details)
+        await self._audit.record(
+            me.actor, ANY_TENANT, action, me.name, before=before, after=after, outcome=outcome, **details
+        )
 
 
 def _hashes(codes: list[str]) -> tuple[str, ...]:

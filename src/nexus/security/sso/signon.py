@@ -31,12 +31,12 @@ from nexus.outgoing.client import Outgoing
 from nexus.security import secrets
 from nexus.security.access import ANY_TENANT
 from nexus.security.actor import Actor
-from nexus.security.audit import Audit
+from nexus.security.audit.log import Audit
 from nexus.security.authority import FULL_AUTHORITY
 from nexus.security.identity import Principal
-from nexus.security.jwt import MAX_SUBJECT, BadToken
-from nexus.security.oidc import Provider, SignOnFailed, claim
 from nexus.security.permissions import ROLES
+from nexus.security.sso.jwt import MAX_SUBJECT, BadToken
+from nexus.security.sso.oidc import Provider, SignOnFailed, claim
 from nexus.security.users import By, Users, mail_address
 from nexus.security.users import user_name as checked_name
 from nexus.security.vault import Vault
@@ -64,7 +64,7 @@ log = logging.getLogger(__name__)
 
 
 class SessionStarter(Protocol):
-    """Where sessions begin: `nexus.security.sessions.Sessions`."""
+    """Where sessions begin: `nexus.security.login.sessions.Sessions`."""
 
     async def start(
         self, user: User, method: str, actor_address: str, user_agent: str, issuer: str = "", issuer_session: str = ""
@@ -111,10 +111,9 @@ class SingleSignOn:
         audit: Audit,
         now_ns: Callable[[], int],
         changed: Callable[[], None],
-        tenant: Callable[[], str],
         monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
-        """`tenant` is the one whose audit log has the logins; `vault` is first asked for when somebody logs in."""
+        """`vault` is first asked for when somebody logs in."""
         self._providers = {config.id: Provider(config, outgoing, monotonic, lambda: now_ns() / 1e9) for config in providers}
         self._metadata = metadata
         self._sessions = sessions
@@ -123,7 +122,6 @@ class SingleSignOn:
         self._audit = audit
         self._now_ns = now_ns
         self._changed = changed
-        self._tenant = tenant
         self._monotonic = monotonic
         self._begun: deque[float] = deque()
         self._creating = asyncio.Lock()
@@ -193,7 +191,7 @@ class SingleSignOn:
         await self._remember(provider_id, said.subject, said.id_token, user, session)
         await self._audit.record(
             Actor("user", user.name, address),
-            self._tenant(),
+            ANY_TENANT,
             "login.succeeded",
             user.name,
             method="oidc",
@@ -372,7 +370,7 @@ class SingleSignOn:
         ended = await asyncio.to_thread(self._end, provider_id, subject, session, token_id)
         self._changed()
         await self._audit.record(
-            actor_of(provider_id, address), self._tenant(), "session.ended", subject or session,
+            actor_of(provider_id, address), ANY_TENANT, "session.ended", subject or session,
             ended=ended, by="back-channel logout",
         )  # fmt: skip
         return ended
@@ -414,7 +412,7 @@ class SingleSignOn:
     async def _failed(self, actor: Actor, name: str, reason: str, outcome: str) -> None:
         log.warning("login failed", extra={"fields": {"provider": actor.name, "address": actor.address, "why": reason}})
         await self._audit.record(
-            actor, self._tenant(), "login.failed", name or actor.name, outcome=outcome, method="oidc", reason=reason
+            actor, ANY_TENANT, "login.failed", name or actor.name, outcome=outcome, method="oidc", reason=reason
         )
 
     def _after(self, seconds: float) -> int:

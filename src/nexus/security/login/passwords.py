@@ -96,7 +96,7 @@ def verify(stored: str | None, password: str) -> Verified:
 
 @cache
 def _words() -> frozenset[str]:
-    text = files("nexus.security").joinpath("words/common.txt").read_text("ascii")
+    text = files("nexus.security.login").joinpath("words/common.txt").read_text("ascii")
     return frozenset(text.split())
 
 

@@ -20,13 +20,15 @@ from typing import Any, Final
 from nexus.config import Config
 from nexus.errors import InvalidRequest, NexusError, PermissionDenied, TooManyAttempts
 from nexus.mailing import Mail, Mailer
-from nexus.security import passwords, secrets
+from nexus.security import secrets
+from nexus.security.access import ANY_TENANT
 from nexus.security.actor import Actor
-from nexus.security.audit import Audit
-from nexus.security.lockout import network_of
-from nexus.security.login import MAX_NAME, Origin
-from nexus.security.sessions import Sessions
-from nexus.security.tickets import Tickets
+from nexus.security.audit.log import Audit
+from nexus.security.login import passwords
+from nexus.security.login.lockout import network_of
+from nexus.security.login.logins import MAX_NAME, Origin
+from nexus.security.login.sessions import Sessions
+from nexus.security.login.tickets import Tickets
 from nexus.storage.metadata.api import MetadataStore, User
 
 RESET: Final = "reset"
@@ -132,7 +134,7 @@ class Resets:
             changed = await asyncio.to_thread(write)
         ended = await self._sessions.end_all(user.name)
         await self._audit.record(
-            Actor("user", user.name, origin.address), self._config().tenants.default, "user.password_changed", user.name,
+            Actor("user", user.name, origin.address), ANY_TENANT, "user.password_changed", user.name,
             by="mailed link", sessions_ended=ended,
         )  # fmt: skip
         self.tell(changed, "Your password was changed", "The password of your account was changed by a link sent by mail.")
@@ -172,7 +174,7 @@ class Resets:
             )
             self._mailer.post(Mail(user.email, "Nexus: a new password", text))
             actor = Actor("anonymous", user.name, origin.address)
-            await self._audit.record(actor, self._config().tenants.default, "user.password_link_sent", user.name)
+            await self._audit.record(actor, ANY_TENANT, "user.password_link_sent", user.name)
         except NexusError as error:
             log.error("a link to a new password was not sent: %s", error.message)
 

@@ -16,16 +16,17 @@ from typing import Final, Literal
 
 from nexus.config import Config
 from nexus.errors import NexusError, NotFound, PermissionDenied, TooManyAttempts, Unauthenticated
-from nexus.security import passwords, secrets, totp
-from nexus.security.access import Authority
+from nexus.security import secrets
+from nexus.security.access import ANY_TENANT, Authority
 from nexus.security.actor import Actor
-from nexus.security.audit import Audit
+from nexus.security.audit.log import Audit
 from nexus.security.identity import Must
-from nexus.security.lockout import LockOut
-from nexus.security.passkeys import Passkeys
+from nexus.security.login import passwords, totp
+from nexus.security.login.lockout import LockOut
+from nexus.security.login.passkeys import Passkeys
+from nexus.security.login.sessions import Sessions
+from nexus.security.login.tickets import Tickets
 from nexus.security.permissions import Permission
-from nexus.security.sessions import Sessions
-from nexus.security.tickets import Tickets
 from nexus.security.vault import Vault
 from nexus.storage.metadata.api import MetadataStore, Session, Ticket, User
 
@@ -185,26 +186,32 @@ class Logins:
     async def check_password(self, user: User | None, name: str, password: str, origin: Origin) -> bool:
         """Is this the password? Takes as long for nobody. Counts failures, stores the hash anew when it is an old one.
         Raises `TooManyAttempts`."""
-        wait = self._lockout.wait(name[:MAX_NAME], origin.address, self._clock())
-        if wait > 0:
-            raise TooManyAttempts("too many wrong passwords.", retry_after=wait, hint="Wait as long as Retry-After says.")
+        self._check_wait(name, origin)
         if self._waiting_logins >= MAX_WAITING_LOGINS:
             raise TooManyAttempts("too many logins at a time.", retry_after=1.0, hint="Try again.")
         stored = user.password_hash if user and not user.disabled else None
         self._waiting_logins += 1
         try:
             async with self._hashing:
+                # Again: those that waited before this one may have been wrong.
+                self._check_wait(name, origin)
                 verified = await asyncio.to_thread(passwords.verify, stored, password)
+                if not verified.right or user is None:
+                    self._lockout.failed(name[:MAX_NAME], origin.address, self._clock())
         finally:
             self._waiting_logins -= 1
         if not verified.right or user is None:
-            self._lockout.failed(name[:MAX_NAME], origin.address, self._clock())
             return False
         self._lockout.succeeded(name, origin.address)
         if verified.fresh_hash:
             async with self._changing:
                 await asyncio.to_thread(self._upgrade, user, verified.fresh_hash)
         return True
+
+    def _check_wait(self, name: str, origin: Origin) -> None:
+        wait = self._lockout.wait(name[:MAX_NAME], origin.address, self._clock())
+        if wait > 0:
+            raise TooManyAttempts("too many wrong passwords.", retry_after=wait, hint="Wait as long as Retry-After says.")
 
     async def use_code(self, user: User, code: str) -> str:
         """Use up a code of the app (`totp`) or a recovery code (`recovery`); empty when it is wrong or was used before.
@@ -286,7 +293,7 @@ class Logins:
         await asyncio.to_thread(self._metadata.note_login, user.name, self._now_ns())
         self._lockout.trust(user.name, origin.address)
         actor = Actor("user", user.name, origin.address)
-        await self._audit.record(actor, self._tenant, "login.succeeded", user.name, method=method)
+        await self._audit.record(actor, ANY_TENANT, "login.succeeded", user.name, method=method)
         log.info("login", extra={"fields": {"user": user.name, "address": origin.address, "method": method}})
         return Began(token, session, user)
 
@@ -295,7 +302,7 @@ class Logins:
         shown = user.name if user else f"{name[:2]}... (unknown)" if name and name.isprintable() else "(unknown)"
         log.warning("login failed", extra={"fields": {"user": shown, "address": origin.address, "method": method}})
         await self._audit.record(
-            Actor("anonymous", shown, origin.address), self._tenant, "login.failed", shown, outcome="unauthenticated",
+            Actor("anonymous", shown, origin.address), ANY_TENANT, "login.failed", shown, outcome="unauthenticated",
             method=method, reason=reason,
         )  # fmt: skip
 
@@ -303,10 +310,6 @@ class Logins:
         fresh = self._metadata.get_user(user.name)
         if fresh is not None and fresh.password_hash == user.password_hash:
             self._metadata.put_user(replace(fresh, password_hash=fresh_hash))
-
-    @property
-    def _tenant(self) -> str:
-        return self._config().tenants.default
 
 
 def login_link(metadata: MetadataStore, name: str, now_ns: int) -> str:

@@ -14,7 +14,7 @@ from typing import Final
 import msgspec
 
 from nexus.errors import StorageError
-from nexus.security.chain import Unreadable
+from nexus.security.audit.chain import Unreadable
 from nexus.storage.metadata.api import AuditCheckpoint
 
 FILE: Final = "audit-checkpoints.jsonl"

@@ -26,7 +26,7 @@ import msgspec
 from nexus.config import AuditForward
 from nexus.errors import ConfigError, NexusError
 from nexus.model.time import format_time
-from nexus.security.audit import OK, Audit
+from nexus.security.audit.log import OK, Audit
 from nexus.storage.metadata.api import AuditRecord, MetadataStore
 from nexus.telemetry import Registry
 

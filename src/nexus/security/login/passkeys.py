@@ -25,7 +25,7 @@ from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import urlsplit
 
 from nexus.errors import Conflict, InvalidRequest, PermissionDenied, Unauthenticated
-from nexus.security.tickets import Pending
+from nexus.security.login.tickets import Pending
 from nexus.storage.metadata.api import MetadataStore, Passkey, User
 
 if TYPE_CHECKING:

@@ -21,8 +21,8 @@ from nexus.config import OidcConfig
 from nexus.errors import NexusError, TargetFailed, TargetRefused
 from nexus.outgoing.client import Outgoing
 from nexus.outgoing.targets import parse_target
-from nexus.security import jwt
-from nexus.security.jwt import BadToken, UnknownKey, VerifyingKey
+from nexus.security.sso import jwt
+from nexus.security.sso.jwt import BadToken, UnknownKey, VerifyingKey
 
 FRESH: Final = 3600.0
 USABLE: Final = 24 * 3600.0

@@ -21,8 +21,8 @@ from dataclasses import dataclass
 from typing import Final
 
 from nexus.errors import NexusError, RateLimited
-from nexus.security.limits import CATALOGUE, EndpointClass, Rules, StoredSet
-from nexus.security.ratelimit import NS, Bucket, Buckets
+from nexus.security.limits.buckets import NS, Bucket, Buckets
+from nexus.security.limits.catalogue import CATALOGUE, EndpointClass, Rules, StoredSet
 from nexus.telemetry import Registry
 
 READ_SECONDS: Final = 1.0

@@ -22,10 +22,10 @@ from typing import Final
 
 from nexus.errors import Overloaded, StorageError
 from nexus.security.actor import SYSTEM, Actor
-from nexus.security.brake import Brake, Kind
-from nexus.security.chain import Examined
-from nexus.security.ledger import Ledger
-from nexus.security.masking import MASKED, document, masked_text, secret_name
+from nexus.security.audit.brake import Brake, Kind
+from nexus.security.audit.chain import Examined
+from nexus.security.audit.ledger import Ledger
+from nexus.security.audit.masking import MASKED, document, masked_text, secret_name
 from nexus.storage.metadata.api import AuditFilter, AuditRecord, MetadataStore
 from nexus.telemetry import Registry
 

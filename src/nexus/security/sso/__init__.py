@@ -1,0 +1,1 @@
+"""Single sign-on: tokens, the protocol, and what it does to users and sessions."""
