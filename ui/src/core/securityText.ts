@@ -599,7 +599,7 @@ const enSecurity = {
     } as Record<string, string>,
     start: "From",
     end: "To",
-    timeHint: "2026-11-20 or now-7d",
+    timeHint: "2026-11-20, now-7d",
     allTenants: "All tenants",
     clear: "Clear filters",
     at: "Time",

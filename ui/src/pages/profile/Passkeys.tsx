@@ -77,28 +77,31 @@ export function Passkeys({ profile }: { profile: Profile }): ReactNode {
           </Button>
         )}
       </div>
-      {profile.passkeys.length === 0 && <p className={styles.quiet}>{text.noPasskeys}</p>}
-      <ul className={styles.list}>
-        {profile.passkeys.map((key) => (
-          <li key={key.id} className={styles.item} data-testid="passkey">
-            <div className={styles.grow}>
-              {key.name}
-              <span className={styles.sub}>
-                {s.created} <When text={key.created_at} /> · {text.lastUsed}{" "}
-                <When text={key.last_used} none={s.never} />
-              </span>
-            </div>
-            <Button
-              size="compact-xs"
-              variant="default"
-              aria-label={text.removePasskey(key.name)}
-              onClick={() => setRemoving(key)}
-            >
-              {s.remove}
-            </Button>
-          </li>
-        ))}
-      </ul>
+      {profile.passkeys.length === 0 ? (
+        <p className={styles.quiet}>{text.noPasskeys}</p>
+      ) : (
+        <ul className={styles.list}>
+          {profile.passkeys.map((key) => (
+            <li key={key.id} className={styles.item} data-testid="passkey">
+              <div className={styles.grow}>
+                {key.name}
+                <span className={styles.sub}>
+                  {s.created} <When text={key.created_at} /> · {text.lastUsed}{" "}
+                  <When text={key.last_used} none={s.never} />
+                </span>
+              </div>
+              <Button
+                size="compact-xs"
+                variant="default"
+                aria-label={text.removePasskey(key.name)}
+                onClick={() => setRemoving(key)}
+              >
+                {s.remove}
+              </Button>
+            </li>
+          ))}
+        </ul>
+      )}
       <Dialog opened={adding} onClose={() => setAdding(false)} title={text.addPasskey}>
         <form className={styles.form} onSubmit={submit}>
           <TextInput

@@ -22,7 +22,11 @@ function Cell({ grants, permission }: { grants: GrantInfo[]; permission: string 
   if (found.kind === "some")
     return (
       <td className={own.cell}>
-        <span className={own.some}>{found.resources.join(" ")}</span>
+        <span className={own.some}>
+          {found.resources.map((resource) => (
+            <span key={resource}>{resource}</span>
+          ))}
+        </span>
       </td>
     );
   return (
@@ -45,7 +49,7 @@ function Head({ role, mayWrite, onOpen, onPreview }: { role: RoleInfo } & Omit<P
     <th scope="col" className={own.role}>
       <span className={own.name}>{role.name}</span>
       <span className={own.kind}>
-        {role.builtin ? text.builtin : text.custom} · {text.subjects(role.subjects)}
+        <span>{role.builtin ? text.builtin : text.custom} ·</span> <span>{text.subjects(role.subjects)}</span>
       </span>
       <span className={own.tools}>
         <IconButton label={text.preview(role.name)} size={24} onClick={() => onPreview(role.name)}>

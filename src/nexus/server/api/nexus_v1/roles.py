@@ -77,9 +77,6 @@ async def preview(call: Call) -> Response:
             raise NotFound(f"there is no user {wanted.user[:100]!r}.")
         shown, because = _of_user(directory, wanted.user, call.tenant)
     records, total, samples = await _looked_at(call, shown)
-    await call.services.audit.record(
-        call.actor, call.tenant, "role.previewed", wanted.user or wanted.role or "draft", records=records
-    )
     return json_response(
         schema.Preview(
             grants=_grants(shown),
