@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import statistics
 import threading
 import time
 from pathlib import Path
@@ -54,18 +53,18 @@ async def test_who_may_not_is_told_nothing_else(people: People, change: dict[str
 
 
 async def test_it_takes_as_long_for_nobody(people: People) -> None:
-    """Medians of 15 in turn: a lookup that skipped the hash would be ten times as fast."""
+    """The shortest of 15 in turn, which a busy machine disturbs least: without the hash it would be a tenth."""
     people.metadata.put_user(people.user().__class__("bob", "", 1))
     taken: dict[str, list[float]] = {"alice": [], "nobody": [], "bob": []}
     for number in range(15):
         for name, times in taken.items():
             # From other places, so that none of them has to wait.
-            began = time.thread_time_ns(), time.perf_counter()
+            began = time.perf_counter()
             with pytest.raises(Unauthenticated):
                 await people.logins.password(name, f"wrong {number}", Origin(f"192.0.2.{number}", ""))
-            times.append(time.perf_counter() - began[1])
-    medians = {name: statistics.median(times) for name, times in taken.items()}
-    assert max(medians.values()) < 2.0 * min(medians.values()), medians
+            times.append(time.perf_counter() - began)
+    shortest = {name: min(times) for name, times in taken.items()}
+    assert max(shortest.values()) < 2.0 * min(shortest.values()), shortest
 
 
 async def test_an_old_hash_is_stored_anew(people: People) -> None:
