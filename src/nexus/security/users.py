@@ -736,22 +736,17 @@ def _shown_account(account: ServiceAccount, bindings: Iterable[Binding]) -> dict
 
 
 def bootstrap_admin(metadata: MetadataStore, configured: str, now_ns: int) -> str | None:
-    """Make the user `admin` when there are no users yet. The password, when it was made up here. Slow: hashes."""
+    """Make the user `admin` when there are no users yet. The password, when it was made up here. Slow: hashes.
+
+    Neither has to be changed: the one is random, and whoever configures the other may have programs that log in with it.
+    """
     if metadata.list_users():
         return None
     password = configured or secrets.new_password()
     weak = passwords.weakness(configured, [ADMIN]) if configured else ""
     if weak:
-        log.warning("bootstrap.admin_password is not good enough and has to be changed at the first login: %s", weak)
-    metadata.put_user(
-        User(
-            ADMIN,
-            secrets.hash_password(password),
-            now_ns,
-            password_changed_at=now_ns,
-            must_change_password=not configured or bool(weak),
-        )
-    )
+        log.warning("bootstrap.admin_password is easily guessed, choose another one in the profile: %s", weak)
+    metadata.put_user(User(ADMIN, secrets.hash_password(password), now_ns, password_changed_at=now_ns))
     metadata.add_binding(Binding(secrets.new_id(), "user", ADMIN, ADMIN, ANY_TENANT, now_ns))
     return None if configured else password
 
