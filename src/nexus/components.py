@@ -201,10 +201,16 @@ def _statistic(store: ClickHouseStore, name: str) -> float:
 
 
 def migrate(config: Config, *, dry_run: bool) -> list[str]:
-    """Statements that bring the data directory to this version's format; they are run unless `dry_run`.
+    """Statements that bring the data directory and the metadata to this version's format; they are run unless `dry_run`.
 
     Raises `ConfigError`.
     """
     from nexus.storage.clickhouse.store import migrations
+    from nexus.storage.metadata.migrate import lacking
 
-    return migrations(store_options(config), dry_run=dry_run)
+    # The engine first: it says when another Nexus has the data directory.
+    found = migrations(store_options(config), dry_run=dry_run)
+    metadata = lacking(metadata_state(config).version, "postgresql" if config.metadata.url else "sqlite")
+    if metadata and not dry_run:
+        open_metadata(config).close()
+    return found + metadata

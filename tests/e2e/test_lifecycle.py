@@ -195,7 +195,7 @@ def test_commands(tmp_path: Path, nexus: NexusProcess) -> None:
     assert command(folder, "surprise").returncode == 2
     dry = command(folder, "migrate", "--dry-run")
     assert dry.returncode == 0
-    assert b"CREATE TABLE" in dry.stdout
+    assert b"CREATE TABLE" in dry.stdout and b"CREATE TABLE roles" in dry.stdout
     assert command(folder, "migrate").returncode == 0
     assert b"up to date" in command(folder, "migrate", "--dry-run").stdout
     running = command(nexus.folder, "admin", "reset-password")

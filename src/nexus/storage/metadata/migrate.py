@@ -55,6 +55,11 @@ def pending(version: int) -> list[tuple[int, str]]:
     return every[version:]
 
 
+def lacking(version: int, dialect: Dialect) -> list[str]:
+    """The statements that bring a database of that version to this one's. Raises `ConfigError` when it is newer."""
+    return [statement for _, script in pending(version) for statement in statements(script, dialect)]
+
+
 def state(where: str, version: int) -> DatabaseState:
     """What a database of that version is like. Raises `ConfigError` when it is newer than this program."""
     return DatabaseState(where, version, version + len(pending(version)))
