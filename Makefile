@@ -74,7 +74,7 @@ $(STAMPS)/javascript: tests/e2e/javascript/package-lock.json | tools
 	@touch $@
 
 test-e2e: $(STAMPS)/dev $(STAMPS)/native $(STAMPS)/ui $(STAMPS)/javascript
-	$(PY) -m pytest tests/e2e
+	$(PY) -m pytest -n 2 --dist loadfile tests/e2e
 
 bench: bench-logs ## every benchmark, side by side with the rivals found
 

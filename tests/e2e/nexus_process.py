@@ -22,7 +22,7 @@ PASSWORD = "end-to-end password"
 API = "/api/nexus/v1"
 
 
-def wait_for(what: str, condition: Callable[[], Any], timeout: float = 20.0, pause: float = 0.02) -> Any:
+def wait_for(what: str, condition: Callable[[], Any], timeout: float = 60.0, pause: float = 0.02) -> Any:
     """The condition's first true value; asked again and again."""
     deadline = time.monotonic() + timeout
     while time.monotonic() < deadline:
