@@ -30,8 +30,9 @@ class Forbidden(NexusError):
 
 def error_body(error: NexusError, query_id: str = "") -> ErrorBody:
     """The shape of an error."""
-    placed = isinstance(error, QuerySyntaxError) or (isinstance(error, MaskedField) and error.length)
-    position = Position(error.offset, error.length) if placed else None  # type: ignore[attr-defined]
+    position = None
+    if isinstance(error, QuerySyntaxError) or (isinstance(error, MaskedField) and error.length):
+        position = Position(error.offset, error.length)
     return ErrorBody(error.code, error.message, error.hint, position, query_id)
 
 

@@ -48,7 +48,7 @@ class Subjects:
 
     def of(self, scope: str) -> str:
         """The subject of a scope."""
-        return getattr(self, scope)  # type: ignore[no-any-return]
+        return str(getattr(self, scope))
 
 
 NOBODY: Final = Subjects()
