@@ -413,3 +413,33 @@ class LogqlFields:
 
     def values(self, name: str, limit: int) -> bytes:
         """The values of one as a JSON list."""
+
+# ------------------------------------------------------------------------------------------------------------- metrics
+
+@final
+class MetricBatch:
+    """Metrics of one tenant, columnar; immutable."""
+
+    @property
+    def num_series(self) -> int: ...
+    @property
+    def num_samples(self) -> int:
+        """Float samples and histograms."""
+
+    @property
+    def num_bytes(self) -> int:
+        """Bytes held in memory, nearly."""
+
+@final
+class DecodedMetrics:
+    """What a decoder of metrics made of a body."""
+
+    @property
+    def batch(self) -> MetricBatch: ...
+    @property
+    def rejected(self) -> int:
+        """Samples that were not understood."""
+
+    @property
+    def errors(self) -> list[tuple[int, str]]:
+        """(record number from 1, sentence), the first 100."""

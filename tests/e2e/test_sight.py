@@ -13,7 +13,7 @@ pytestmark = pytest.mark.e2e
 
 PERMISSIONS = (
     *("logs:read", "sql:read", "logs:delete", "pipelines:read", "pipelines:write", "retention:write", "keys:write"),
-    *("queries:read", "tenants:read", "metrics:read"),
+    *("queries:read", "tenants:read", "telemetry:read"),
 )
 RECORDS = [{"_msg": "paid", "service": "shop", "card": "4111"}, *({"_msg": "secret", "service": "bank"} for _ in range(4))]
 

@@ -7,6 +7,7 @@ mod encode;
 mod error;
 mod foreign;
 mod logql;
+mod metrics;
 mod process;
 mod select;
 mod sockets;
@@ -36,6 +37,8 @@ mod _native {
         LogqlEntries, LogqlFields, LogqlMatrix, LogqlRange, logql_check, logql_evaluate, logql_line, logql_patterns,
         logql_streams,
     };
+    #[pymodule_export]
+    use crate::metrics::batch::{DecodedMetrics, MetricBatch};
     #[pymodule_export]
     use crate::process::{Pipelines, Processed, Traced};
     #[pymodule_export]

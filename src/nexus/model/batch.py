@@ -45,3 +45,41 @@ class Decoded(Protocol):
     def errors(self) -> list[tuple[int, str]]:
         """Why, for the first 100 of them."""
         ...
+
+
+class MetricBatch(Protocol):
+    """Metrics of one tenant, columnar, immutable once decoded: series, samples, exemplars, metadata."""
+
+    @property
+    def num_series(self) -> int:
+        """Number of series."""
+        ...
+
+    @property
+    def num_samples(self) -> int:
+        """Float samples and histograms."""
+        ...
+
+    @property
+    def num_bytes(self) -> int:
+        """Bytes held in memory, nearly."""
+        ...
+
+
+class DecodedMetrics(Protocol):
+    """What a decoder made of a body. `errors` are (line or record number from 1, sentence), the first 100."""
+
+    @property
+    def batch(self) -> MetricBatch:
+        """What was understood."""
+        ...
+
+    @property
+    def rejected(self) -> int:
+        """Samples that were not understood."""
+        ...
+
+    @property
+    def errors(self) -> list[tuple[int, str]]:
+        """Why, for the first 100 of them."""
+        ...

@@ -446,6 +446,127 @@ class Tally:
     sample: bool = False
 
 
+# -------------------------------------------------------------------------------------------------------------- series
+
+
+@dataclass(frozen=True, slots=True)
+class LabelMatcher:
+    """A condition on a label of a series, as PromQL means it: a label that is not there has the value ""; regular
+    expressions (RE2) match the whole value."""
+
+    name: str
+    op: Literal["=", "!=", "=~", "!~"]
+    value: str
+
+
+@dataclass(frozen=True, slots=True)
+class SeriesScan:
+    """Series that match all matchers of one of the sets, with samples in `[start, end]`, ms since the epoch (both ends
+    included, as the Prometheus API has it). No set means every series."""
+
+    matchers: tuple[tuple[LabelMatcher, ...], ...]
+    start: int
+    end: int
+
+
+@dataclass(frozen=True, slots=True)
+class PromQuery:
+    """A PromQL program (`query.promql.lower`: JSON as `crates/nexus-promql/src/plan.rs` reads it) with what policy, limits
+    and backends that speak PromQL themselves need to know of it: the scan of each of its selectors, the canonical text,
+    and steps in ms (`step` is 0 for an instant query)."""
+
+    program: bytes
+    selectors: tuple[SeriesScan, ...]
+    text: str
+    start: int
+    end: int
+    step: int
+    lookback: int
+
+
+@dataclass(frozen=True, slots=True)
+class ListSeries:
+    """Label sets. `limit` 0 is none."""
+
+    scan: SeriesScan
+    limit: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class ListLabelNames:
+    """Names of labels."""
+
+    scan: SeriesScan
+    limit: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class ListLabelValues:
+    """Values of a label."""
+
+    label: str
+    scan: SeriesScan
+    limit: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class ListExemplars:
+    """Exemplars of series."""
+
+    scan: SeriesScan
+
+
+@dataclass(frozen=True, slots=True)
+class ListMetadata:
+    """Kind, help and unit of metric families; "" is every family."""
+
+    metric: str = ""
+    limit: int = 0
+    limit_per_metric: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Cardinality:
+    """How many active series there are, by metric, label and value: the `limit` largest of each; of those with the label
+    `focus` only, when it is named."""
+
+    scan: SeriesScan
+    limit: int = 10
+    focus: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class MetricCatalog:
+    """Metric families for people: those whose name or help holds `search` (words, without case) with kind, unit, help,
+    number of series and time of the last sample; ordered by name, series or last sample."""
+
+    scan: SeriesScan
+    search: str = ""
+    order: Literal["name", "series", "last"] = "name"
+    limit: int = 50
+    offset: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class ReadSeries:
+    """Raw samples of series, for remote read, federation of ranges and export."""
+
+    scan: SeriesScan
+
+
+SeriesPlan = (
+    PromQuery
+    | ListSeries
+    | ListLabelNames
+    | ListLabelValues
+    | ListExemplars
+    | ListMetadata
+    | Cardinality
+    | MetricCatalog
+    | ReadSeries
+)
+
+
 Plan = (
     Search
     | GetRecord
@@ -464,6 +585,7 @@ Plan = (
     | SqlStatement
     | Rows
     | Tally
+    | SeriesPlan
 )
 
 

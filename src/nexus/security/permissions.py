@@ -36,22 +36,27 @@ class Permission(StrEnum):
     LIMITS_READ = "limits:read"
     LIMITS_WRITE = "limits:write"
     METRICS_READ = "metrics:read"
+    METRICS_WRITE = "metrics:write"
+    METRICS_DELETE = "metrics:delete"
+    TARGETS_READ = "targets:read"
+    TELEMETRY_READ = "telemetry:read"
     API_READ = "api:read"
     ADMIN = "admin"
 
 
 EVERYTHING: Final = frozenset(Permission)
-READING: Final = frozenset({Permission.LOGS_READ, Permission.SQL_READ})
+READING: Final = frozenset({Permission.LOGS_READ, Permission.SQL_READ, Permission.METRICS_READ})
 """Permissions through which records are seen: what a role's policy and masks are about."""
 ABOUT_RECORDS: Final = READING | {
     Permission.LOGS_DELETE, Permission.RETENTION_WRITE, Permission.PIPELINES_READ, Permission.PIPELINES_WRITE,
-    Permission.QUERIES_READ, Permission.TENANTS_READ, Permission.METRICS_READ,
+    Permission.QUERIES_READ, Permission.TENANTS_READ, Permission.METRICS_DELETE, Permission.TARGETS_READ,
+    Permission.TELEMETRY_READ,
 }  # fmt: skip
 """Permissions that count, change or remove records: a role without any of `READING` keeps its policy and masks with
 these."""
 SYSTEM: Final = frozenset(
     {Permission.TENANTS_WRITE, Permission.USERS_READ, Permission.USERS_WRITE, Permission.ROLES_READ, Permission.ROLES_WRITE,
-     Permission.LIMITS_READ, Permission.LIMITS_WRITE, Permission.METRICS_READ}
+     Permission.LIMITS_READ, Permission.LIMITS_WRITE, Permission.TELEMETRY_READ}
 )  # fmt: skip
 """Permissions about what no single tenant owns: they count only when held in every tenant."""
 
@@ -79,7 +84,11 @@ DESCRIPTIONS: Final = {
     Permission.ROLES_WRITE: "Make and change roles",
     Permission.LIMITS_READ: "See limits and their use",
     Permission.LIMITS_WRITE: "Change limits",
-    Permission.METRICS_READ: "Read the metrics of Nexus itself",
+    Permission.METRICS_READ: "Query metrics",
+    Permission.METRICS_WRITE: "Send metrics",
+    Permission.METRICS_DELETE: "Delete series for good",
+    Permission.TARGETS_READ: "See what is scraped, and how",
+    Permission.TELEMETRY_READ: "Read the metrics of Nexus itself",
     Permission.API_READ: "See facts about this server and the API description",
     Permission.ADMIN: "Everything",
 }
@@ -92,13 +101,15 @@ RESOURCES: Final = {
 permission itself."""
 
 _VIEWER: Final = frozenset(
-    {Permission.LOGS_READ, Permission.SQL_READ, Permission.QUERIES_READ, Permission.VIEWS_READ, Permission.PIPELINES_READ,
-     Permission.RETENTION_READ, Permission.TENANTS_READ, Permission.API_READ}
+    {Permission.LOGS_READ, Permission.METRICS_READ, Permission.TARGETS_READ, Permission.SQL_READ, Permission.QUERIES_READ,
+     Permission.VIEWS_READ, Permission.PIPELINES_READ, Permission.RETENTION_READ, Permission.TENANTS_READ,
+     Permission.API_READ}
 )  # fmt: skip
 _EDITOR: Final = _VIEWER | {Permission.VIEWS_WRITE, Permission.QUERIES_CANCEL}
 _OPERATOR: Final = _EDITOR | {
-    Permission.LOGS_WRITE, Permission.LOGS_DELETE, Permission.PIPELINES_WRITE, Permission.RETENTION_WRITE,
-    Permission.KEYS_READ, Permission.KEYS_WRITE, Permission.LIMITS_READ, Permission.METRICS_READ,
+    Permission.LOGS_WRITE, Permission.LOGS_DELETE, Permission.METRICS_WRITE, Permission.METRICS_DELETE,
+    Permission.PIPELINES_WRITE, Permission.RETENTION_WRITE,
+    Permission.KEYS_READ, Permission.KEYS_WRITE, Permission.LIMITS_READ, Permission.TELEMETRY_READ,
 }  # fmt: skip
 ROLES: Final = {
     "viewer": _VIEWER,
@@ -110,7 +121,7 @@ ROLES: Final = {
          Permission.LIMITS_READ, Permission.API_READ}
     ),
 }  # fmt: skip
-"""The built-in roles. Who sends only needs no role: an API key with `logs:write`."""
+"""The built-in roles. Who sends only needs no role: an API key with `logs:write` or `metrics:write`."""
 
 ROLE_DESCRIPTIONS: Final = {
     "viewer": "Sees records, views and pipelines, and changes nothing",

@@ -167,7 +167,7 @@ async def test_a_key_of_every_tenant_and_one_of_one(keys: Keys, seam: Authentica
     principal = await seam.authenticate(headers)
     assert principal.authority.access("team-a").permissions == EVERYTHING - SYSTEM
     with pytest.raises(PermissionDenied) as caught:
-        await seam.enter(headers, Permission.METRICS_READ)
+        await seam.enter(headers, Permission.TELEMETRY_READ)
     assert caught.value.hint == "It counts only when held in every tenant."
 
 

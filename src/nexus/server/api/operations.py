@@ -38,7 +38,7 @@ ROUTES = (
     Route(
         "GET",
         "/metrics",
-        Permission.METRICS_READ,
+        Permission.TELEMETRY_READ,
         metrics,
         "Own metrics, Prometheus text format",
         answer_media=("text/plain",),

@@ -1,0 +1,5 @@
+//! Evaluates PromQL as Prometheus 3.x does. `nexus.query.promql` parses, checks and lowers a text into a `plan::Program`;
+//! this crate runs it over a `source::Source` and encodes the answer. No storage, no sockets, no Python.
+
+pub mod plan;
+pub mod source;

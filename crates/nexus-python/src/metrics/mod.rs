@@ -1,0 +1,3 @@
+//! Metrics for Python: batches, decoders of each protocol, the store.
+
+pub mod batch;
