@@ -141,7 +141,7 @@ class Lexer:
             raise fault(source, 0, "invalid UTF-8 rune") from error
         self.at = 0
         self._parens = 0
-        self._brace = self._bracket = self._colon = self._lengthy = self._of_duration = False
+        self._brace = self._bracket = self._colon = self._of_duration = False
 
     def next(self) -> Token:
         """The next token; at the end, one of kind END again and again."""
@@ -217,7 +217,7 @@ class Lexer:
             self._bracket = self._colon = self._of_duration = False
             return self._token(Kind.PUNCTUATION, "]")
         if character == ":":
-            if not self._lengthy:
+            if self.text[:at].rstrip(" \t\r\n").endswith("["):
                 raise self._fault(at + 1, "unexpected colon before duration in duration expression")
             if self._colon:
                 raise self._fault(at + 1, "unexpected repeated colon in duration expression")
@@ -230,7 +230,7 @@ class Lexer:
         if (word := _LETTERS.match(self.text, at)) and word[0].lower() in OF_DURATIONS:
             return self._token(Kind.PREPROCESSOR, word[0])
         if character in _DECIMAL or (character == "." and self._here(1) in _DECIMAL):
-            self._lengthy, self._of_duration = True, False
+            self._of_duration = False
             return self._number()
         raise self._fault(at, f"unexpected character in duration expression: {self._shown(at)}")
 

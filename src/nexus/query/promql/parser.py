@@ -210,11 +210,20 @@ class _Parser:
                 if not self.at(","):
                     break
                 comma = self.advance()
-                if self.at(")", ","):
+                if not self.begins():
                     self.fail((comma.start, comma.end), "trailing commas not allowed in function call args")
         end = self.expect(")").end
         self.grow(*heights)
         return found, end
+
+    def begins(self) -> bool:
+        """May an expression begin here?"""
+        kind = self.token.kind
+        if kind is Kind.KEYWORD:
+            return self.token.value not in _NO_METRICS
+        if kind in (Kind.OPERATOR, Kind.PUNCTUATION):
+            return self.at("+", "-", "and", "or", "unless", "(", "{")
+        return True
 
     def call(self, name: Token) -> Call:
         arguments, end = self.arguments()
@@ -366,7 +375,7 @@ class _Parser:
             elif self.at("@"):
                 node = self.time(node)
             elif self.at("anchored", "smoothed"):
-                node = self.extended(node, self.advance().value)
+                node = self.extended(node, self.token.value)
             else:
                 return node
 
@@ -375,7 +384,7 @@ class _Parser:
         length = self.within("subquery or range selector", _DURATION_WORDS, self.positive)
         range_ns, range_expr = _settled(length)
         if self.at("]"):
-            closing = self.advance()
+            closing = self.token
             message = ""
             if not isinstance(node, Vector):
                 message = "ranges only allowed for vector selectors"
@@ -385,6 +394,7 @@ class _Parser:
                 message = "no @ modifiers allowed before range"
             if message or not isinstance(node, Vector):
                 self.fail((opening.start, closing.end), message)
+            self.advance()
             return Matrix(node, range_ns, range_expr, (node.pos[0], closing.end))
         if not self.at(":"):
             self.unexpected("subquery or range", '":" or "]"')
@@ -452,6 +462,7 @@ class _Parser:
             self.fail(node.pos, f"{word} modifier not implemented")
         if target.smoothed if word == "anchored" else target.anchored:
             self.fail(node.pos, "anchored and smoothed modifiers cannot be used together")
+        self.advance()
         changed = replace(target, anchored=True) if word == "anchored" else replace(target, smoothed=True)
         return self.put_back(node, changed)
 
