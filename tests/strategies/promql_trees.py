@@ -88,7 +88,9 @@ matchings = st.builds(
 
 
 def _enclosed(node: ast.Expr) -> ast.Expr:
-    return ast.Paren(node) if isinstance(node, ast.Binary | ast.Unary | ast.Number) else node
+    # What follows an offset in parentheses belongs to it.
+    greedy = isinstance(node, ast.Vector | ast.Subquery) and node.offset_expr is not None
+    return ast.Paren(node) if greedy or isinstance(node, ast.Binary | ast.Unary | ast.Number) else node
 
 
 def _binary(op: str, left: ast.Expr, right: ast.Expr, as_bool: bool, matching: ast.Matching) -> ast.Expr:
