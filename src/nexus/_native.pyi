@@ -430,6 +430,13 @@ class MetricBatch:
     def num_bytes(self) -> int:
         """Bytes held in memory, nearly."""
 
+    @property
+    def is_empty(self) -> bool:
+        """Is there nothing at all in it, no metadata either?"""
+
+    def render(self, limit: int) -> list[bytes]:
+        """The first `limit` series, each a JSON object of its labels, samples and exemplars, for people to look at."""
+
 @final
 class DecodedMetrics:
     """What a decoder of metrics made of a body."""
