@@ -450,3 +450,13 @@ class DecodedMetrics:
     @property
     def errors(self) -> list[tuple[int, str]]:
         """(record number from 1, sentence), the first 100."""
+
+def decode_remote_write_v1(body: bytes) -> DecodedMetrics:
+    """Decode a `prometheus.WriteRequest`, without its snappy encoding. Raises `DecodeError`."""
+
+def decode_remote_write_v2(body: bytes) -> DecodedMetrics:
+    """Decode an `io.prometheus.write.v2.Request`, without its snappy encoding. Raises `DecodeError`."""
+
+def encode_remote_write(batch: MetricBatch, *, version: int, max_series: int, compress: bool) -> list[bytes]:
+    """The batch as requests of remote write 1 or 2 with at most so many series each, in snappy's block format if
+    `compress`. Metadata come with the first (1) or with their series (2). Raises ValueError."""

@@ -1,3 +1,4 @@
 //! Metrics for Python: batches, decoders of each protocol, the store.
 
 pub mod batch;
+pub mod remote_write;
