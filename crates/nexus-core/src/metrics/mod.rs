@@ -4,7 +4,9 @@
 //! fault in a series costs its samples, a fault in a sample that sample; only a body that cannot be read is refused whole.
 
 pub mod builder;
+pub mod exposition;
 pub mod histogram;
+pub mod relabel;
 pub mod remote_write;
 pub mod remote_write_encode;
 pub mod render;
