@@ -430,6 +430,13 @@ class MetricBatch:
     def num_bytes(self) -> int:
         """Bytes held in memory, nearly."""
 
+    @property
+    def is_empty(self) -> bool:
+        """Is there nothing at all in it, no metadata either?"""
+
+    def render(self, limit: int) -> list[bytes]:
+        """The first `limit` series, each a JSON object of its labels, samples and exemplars, for people to look at."""
+
 @final
 class DecodedMetrics:
     """What a decoder of metrics made of a body."""
@@ -669,3 +676,47 @@ class MetricsEngine:
 
 def cut_chunks(rows: bytes, from_ms: int, to_ms: int) -> bytes:
     """Rows as `Sealed.chunks` has them, without the samples in `[from_ms, to_ms]`; rows without any are left out."""
+def decode_remote_write_v1(body: bytes) -> DecodedMetrics:
+    """Decode a `prometheus.WriteRequest`, without its snappy encoding. Raises `DecodeError`."""
+
+def decode_remote_write_v2(body: bytes) -> DecodedMetrics:
+    """Decode an `io.prometheus.write.v2.Request`, without its snappy encoding. Raises `DecodeError`."""
+
+def encode_remote_write(batch: MetricBatch, *, version: int, max_series: int, compress: bool) -> list[bytes]:
+    """The batch as requests of remote write 1 or 2 with at most so many series each, in snappy's block format if
+    `compress`. Metadata come with the first (1) or with their series (2). Raises ValueError."""
+# ---------------------------------------------------------------------------------------- exposition, relabelling, scrapes
+
+def decode_exposition(
+    body: bytes,
+    *,
+    now_ms: int,
+    content_type: str = "text/plain",
+    labels: list[tuple[str, str]] = ...,
+    lenient: bool = False,
+    refuse_timestamps: bool = False,
+    optional_eof: bool = False,
+) -> DecodedMetrics:
+    """Decode Prometheus text, OpenMetrics or delimited protobuf, as `content_type` says (text when it says nothing known).
+
+    `now_ms` is the time of samples without one. `labels` are set on every series, whatever it says; an empty value removes.
+    A line that cannot be read refuses the body (`DecodeError` with its number), or, when `lenient`, is reported. With
+    `refuse_timestamps` samples may have no times of their own. Source: Prometheus' exposition formats, OpenMetrics 1.0.
+    """
+
+@final
+class Relabel:
+    """Compiled relabelling rules (Prometheus `relabel_config`)."""
+
+    def __init__(
+        self, rules: list[tuple[list[str], str, str, int, str, str, str]], *, utf8_names: bool = True
+    ) -> None:
+        """Rules as (source labels, separator, regex, modulus, target label, replacement, action).
+
+        Raises ValueError that names the rule, from 1."""
+
+    def apply(self, labels: list[tuple[str, str]]) -> list[tuple[str, str]] | None:
+        """The labels, sorted by name, after every rule; None when they are dropped."""
+
+    def trace(self, labels: list[tuple[str, str]]) -> list[tuple[list[tuple[str, str]], bool]]:
+        """(labels sorted by name, kept) after each rule, up to the one that drops."""

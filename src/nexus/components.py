@@ -18,12 +18,14 @@ from nexus.pipeline.receivers.journald import Journald
 from nexus.pipeline.receivers.json_lines import JsonLines
 from nexus.pipeline.receivers.loki import Loki
 from nexus.pipeline.receivers.otlp_http import OtlpHttp
+from nexus.pipeline.receivers.remote_write import RemoteWrite
 from nexus.pipeline.receivers.splunk import Acknowledgements, Splunk
 from nexus.pipeline.topology import Topology
 from nexus.security.permissions import Permission
 
 if TYPE_CHECKING:
     from nexus.config import Config
+    from nexus.pipeline.metrics import MetricPipeline
     from nexus.pipeline.receivers.listener import SocketReceiver
     from nexus.pipeline.receivers.otlp_grpc import OtlpGrpc
     from nexus.security.audit.ledger import Ledger
@@ -46,8 +48,10 @@ def otlp_receivers(topology: Topology) -> list[HttpReceiver]:
     return [OtlpHttp(topology)]
 
 
-def http_receivers(topology: Topology, config: Config | None = None) -> list[HttpReceiver]:
-    """Receivers of the main port; the default configuration without one."""
+def http_receivers(
+    topology: Topology, config: Config | None = None, metrics: MetricPipeline | None = None
+) -> list[HttpReceiver]:
+    """Receivers of the main port; the default configuration without one. Without pipelines they can be described only."""
     from nexus.config import Config as Defaults
 
     config = config or Defaults()
@@ -60,6 +64,7 @@ def http_receivers(topology: Topology, config: Config | None = None) -> list[Htt
         Datadog(topology),
         Firehose(topology),
         Journald(topology),
+        RemoteWrite(metrics),  # type: ignore[arg-type]
     ]
 
 
