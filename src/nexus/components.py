@@ -225,7 +225,7 @@ def metric_policies(metadata: MetadataStore) -> dict[str, MetricPolicy]:
 
     found = {}
     for name, text in metadata.list_settings(SETTING).items():
-        rules, days = parse_policy(text)
+        rules, days = parse_policy(text) if text else ((), None)
         if rules or days is not None:
             found[name.removeprefix(SETTING)] = MetricPolicy(rules, days)
     return found

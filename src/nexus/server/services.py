@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from nexus.outgoing.client import Outgoing
     from nexus.pipeline.body import Budget
     from nexus.pipeline.live import LiveHub
+    from nexus.pipeline.metrics import MetricPipeline
     from nexus.pipeline.topology import Topology
     from nexus.security.audit.log import Audit
     from nexus.security.authority import Authorities
@@ -34,6 +35,7 @@ if TYPE_CHECKING:
     from nexus.server.sockets import Sockets
     from nexus.storage.api import LogLifecycle, LogStore, RunningQuery
     from nexus.storage.metadata.api import MetadataStore
+    from nexus.storage.metric_api import MetricStore
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,6 +103,8 @@ class Services:
     audit: Audit
     users: Users
     lifecycle: LogLifecycle
+    metrics: MetricStore
+    metric_pipeline: MetricPipeline
     deletions: Deletions
     removals: Removals
     limiter: Limiter

@@ -13,7 +13,7 @@ from collections.abc import AsyncIterator, Callable, Iterable
 from typing import Final, TypeVar
 
 from nexus import _native
-from nexus.errors import LimitExceeded, Overloaded, QueryError, QueryTimeout
+from nexus.errors import LimitExceeded, QueryError, QueryTimeout
 from nexus.query.plan import (
     Cardinality,
     ListExemplars,

@@ -34,6 +34,9 @@ log = logging.getLogger(__name__)
 FOLDER: Final = "metrics"
 """Of the log, in the data directory."""
 
+STATS_SECONDS: Final = 0.5
+"""Native code is asked for its figures no more often."""
+
 Limits = Callable[[str], SeriesLimits]
 
 
@@ -79,10 +82,18 @@ class EmbeddedMetricStore:
         self._maintenance = Maintenance(engine)
         self._reader = MetricReader(pool, self._engine)
         self._writer = MetricWriter(
-            self._engine, disk, self._flusher.wake, self._limits_of, self._retention.longest, fsync=fsync, future_ms=future_ms
+            self._engine,
+            disk,
+            self._flusher.wake,
+            self._limits_of,
+            self._retention.longest,
+            fsync=fsync,
+            future_ms=future_ms,
         )
         self._limits: Limits = lambda tenant: SeriesLimits()
         self._erased = 0
+        self._stats: dict[str, int] = {}
+        self._looked = float("-inf")
 
     def use_limits(self, limits: Limits) -> None:
         """Take only such series of each tenant; without it there is no limit."""
@@ -167,7 +178,9 @@ class EmbeddedMetricStore:
 
     def metrics(self) -> dict[str, tuple[str, float]]:
         """Name, help text and value of everything worth watching; names are stable."""
-        native, flushed, appended = self._engine.stats(), self._flusher.statistics, self._writer.statistics
+        if time.monotonic() - self._looked > STATS_SECONDS:
+            self._stats, self._looked = self._engine.stats(), time.monotonic()
+        native, flushed, appended = self._stats, self._flusher.statistics, self._writer.statistics
         return {
             "metric_samples": ("Samples of metrics stored since the start.", appended.samples),
             "metric_histograms": ("Native histograms stored since the start.", appended.histograms),
