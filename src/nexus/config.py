@@ -311,8 +311,8 @@ class MetricsConfig(Struct, forbid_unknown_fields=True, frozen=True):
     head_bytes: Annotated[
         Size,
         Meta(
-            description="Memory of samples that are not in the tables yet; 0 is an eighth of the machine's, at least 128 MiB "
-            "and at most 2 GiB."
+            description="Memory of samples that are not in the tables yet; 0 is an eighth of the machine's, at least "
+            "128 MiB and at most 2 GiB."
         ),
     ] = Size(0)
     log_bytes: Annotated[

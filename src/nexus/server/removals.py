@@ -3,8 +3,8 @@
 A removal is written down before it begins and gone on with after a restart, wherever it was. It works by deletions
 (`nexus.server.deletions`) of every record of the tenant. A batch that was under way when the tenant was marked may come in
 behind a deletion; nothing else comes in any more, so records are counted after it, and deleted again until there are none.
-Metrics are removed as a whole by their store, which proves it in the same way. Only then are keys, roles given, views, pipelines, limits and settings removed, all in the moment in which the removal is
-noted as done.
+Metrics are removed as a whole by their store, which proves it in the same way. Only then are keys, roles given, views,
+pipelines, limits and settings removed, all in the moment in which the removal is noted as done.
 """
 
 from __future__ import annotations

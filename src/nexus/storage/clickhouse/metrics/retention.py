@@ -92,7 +92,8 @@ class MetricRetention:
             own = quote(policies.marker_of(tenant))
             for table in TABLES:
                 connection.execute(
-                    f"KILL MUTATION WHERE database = 'nexus' AND table = {quote(table)} AND position(command, {own}) > 0 SYNC"
+                    f"KILL MUTATION WHERE database = 'nexus' AND table = {quote(table)} "
+                    f"AND position(command, {own}) > 0 SYNC"
                 )
         self._database.scrub()
 
