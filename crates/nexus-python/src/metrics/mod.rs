@@ -1,3 +1,6 @@
 //! Metrics for Python: batches, decoders of each protocol, the store.
 
 pub mod batch;
+pub mod exposition;
+pub mod relabel;
+pub mod remote_write;
