@@ -404,6 +404,7 @@ class Process:
             users=users,
             lifecycle=store,
             metrics=store.series,
+            metric_lifecycle=store.series,
             metric_pipeline=metric_pipeline,
             limiter=limiter,
             deletions=deletions,

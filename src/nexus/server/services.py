@@ -35,7 +35,7 @@ if TYPE_CHECKING:
     from nexus.server.sockets import Sockets
     from nexus.storage.api import LogLifecycle, LogStore, RunningQuery
     from nexus.storage.metadata.api import MetadataStore
-    from nexus.storage.metric_api import MetricStore
+    from nexus.storage.metric_api import MetricLifecycle, MetricStore
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,6 +104,7 @@ class Services:
     users: Users
     lifecycle: LogLifecycle
     metrics: MetricStore
+    metric_lifecycle: MetricLifecycle
     metric_pipeline: MetricPipeline
     deletions: Deletions
     removals: Removals

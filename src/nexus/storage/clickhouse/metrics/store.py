@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import logging
 import time
 from collections.abc import AsyncIterator, Callable
@@ -12,13 +11,13 @@ from typing import Any, Final
 from nexus import _native
 from nexus.errors import ConfigError
 from nexus.query.plan import ReadSeries, Scoped
-from nexus.query.series_policy import encode_sight
 from nexus.storage.api import Progress
 from nexus.storage.clickhouse.connection import Connection
 from nexus.storage.clickhouse.disk import DiskGuard
 from nexus.storage.clickhouse.ingest_db import IngestDatabase
 from nexus.storage.clickhouse.maintenance import Maintenance
 from nexus.storage.clickhouse.metrics import loading, retention
+from nexus.storage.clickhouse.metrics.asking import encode_matchers, encode_sight
 from nexus.storage.clickhouse.metrics.erase import Erasures
 from nexus.storage.clickhouse.metrics.flush import Flusher
 from nexus.storage.clickhouse.metrics.policies import WantedPolicies
@@ -140,9 +139,7 @@ class EmbeddedMetricStore:
         if not isinstance(plan, ReadSeries) or query.tenant != tenant:
             raise TypeError("an erasure is about samples of series of its tenant")
         scan = plan.scan
-        sets = json.dumps(
-            [[{"name": one.name, "op": one.op, "value": one.value} for one in matchers] for matchers in scan.matchers]
-        ).encode()
+        sets = encode_matchers(scan.matchers)
         sight, id = encode_sight(query), self._new_id("samples")
 
         def work(connection: Connection) -> int:
