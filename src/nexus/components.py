@@ -181,8 +181,9 @@ def store_options(config: Config) -> StoreOptions:
         metrics=MetricOptions(
             head_bytes=int(config.metrics.head_bytes),
             log_bytes=int(config.metrics.log_bytes),
-            chunk_seconds=int(config.metrics.chunk),
-            active_seconds=int(config.metrics.active),
+            chunk_seconds=float(config.metrics.chunk),
+            active_seconds=float(config.metrics.active),
+            flush_seconds=float(config.metrics.flush),
             retention_days=config.retention.metrics.days,
         ),
     )

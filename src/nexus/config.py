@@ -321,6 +321,7 @@ class MetricsConfig(Struct, forbid_unknown_fields=True, frozen=True):
     chunk: Annotated[Duration, Meta(description="How long samples of a series are gathered before they are stored.")] = (
         Duration(7200)
     )
+    flush: Annotated[Duration, Meta(description="How often to look for what is due to be stored.")] = Duration(5)
     active: Annotated[Duration, Meta(description="How long after its last sample a series counts as active.")] = Duration(
         3600
     )

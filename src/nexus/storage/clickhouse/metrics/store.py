@@ -215,8 +215,8 @@ def _open(folder: Path, options: MetricOptions) -> _native.MetricsEngine:
             str(folder),
             head_bytes=options.head_limit,
             log_bytes=options.log_bytes,
-            chunk_ms=options.chunk_seconds * 1000,
-            active_ms=options.active_seconds * 1000,
+            chunk_ms=int(options.chunk_seconds * 1000),
+            active_ms=int(options.active_seconds * 1000),
         )
     except (OSError, ValueError) as error:
         raise ConfigError(
