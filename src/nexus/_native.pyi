@@ -676,6 +676,7 @@ class MetricsEngine:
 
 def cut_chunks(rows: bytes, from_ms: int, to_ms: int) -> bytes:
     """Rows as `Sealed.chunks` has them, without the samples in `[from_ms, to_ms]`; rows without any are left out."""
+
 def decode_remote_write_v1(body: bytes) -> DecodedMetrics:
     """Decode a `prometheus.WriteRequest`, without its snappy encoding. Raises `DecodeError`."""
 
@@ -685,6 +686,7 @@ def decode_remote_write_v2(body: bytes) -> DecodedMetrics:
 def encode_remote_write(batch: MetricBatch, *, version: int, max_series: int, compress: bool) -> list[bytes]:
     """The batch as requests of remote write 1 or 2 with at most so many series each, in snappy's block format if
     `compress`. Metadata come with the first (1) or with their series (2). Raises ValueError."""
+
 # ---------------------------------------------------------------------------------------- exposition, relabelling, scrapes
 
 def decode_exposition(
@@ -708,9 +710,7 @@ def decode_exposition(
 class Relabel:
     """Compiled relabelling rules (Prometheus `relabel_config`)."""
 
-    def __init__(
-        self, rules: list[tuple[list[str], str, str, int, str, str, str]], *, utf8_names: bool = True
-    ) -> None:
+    def __init__(self, rules: list[tuple[list[str], str, str, int, str, str, str]], *, utf8_names: bool = True) -> None:
         """Rules as (source labels, separator, regex, modulus, target label, replacement, action).
 
         Raises ValueError that names the rule, from 1."""

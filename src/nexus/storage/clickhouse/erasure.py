@@ -84,9 +84,7 @@ def stop(connection: Connection, id: str, table: str = "logs") -> None:
 
 def _old_parts(connection: Connection, table: str, version: int) -> int:
     """Directories on disk that were written before a mutation and hold what it had to look at."""
-    ((paths,),) = connection.rows(
-        f"SELECT data_paths FROM system.tables WHERE database = 'nexus' AND name = {quote(table)}"
-    )
+    ((paths,),) = connection.rows(f"SELECT data_paths FROM system.tables WHERE database = 'nexus' AND name = {quote(table)}")
     names = [path.name for data in paths for path in Path(data).iterdir() if path.is_dir()]
     return sum(is_older(name, version) for name in names)
 

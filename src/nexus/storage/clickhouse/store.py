@@ -142,9 +142,7 @@ class ClickHouseStore:
         that are wanted; both may change. Raises `ConfigError`."""
         engine = Engine.open(options)
         try:
-            return cls(
-                engine, retention_days or (lambda: options.retention_days), policies, metrics or MetricSettings()
-            )
+            return cls(engine, retention_days or (lambda: options.retention_days), policies, metrics or MetricSettings())
         except BaseException:
             engine.close(clean=False)
             raise

@@ -96,7 +96,7 @@ def result(answer: SeriesAnswer, limit: int, statistics: bytes, warnings: Sequen
 
 
 class _Result(Struct):
-    resultType: str  # noqa: N815 (the name on the wire)
+    resultType: str
     result: Raw
 
 

@@ -67,7 +67,9 @@ def pieces(want: Wanted, size: int) -> Iterator[Wanted]:
 
 def chunks_sql(want: Wanted) -> str:
     """Rows for `Run.feed`: series, times, values."""
-    return f"SELECT series, times, values FROM nexus.{CHUNKS} {_where(want)} AND last >= {want.start} AND first <= {want.end}"
+    return (
+        f"SELECT series, times, values FROM nexus.{CHUNKS} {_where(want)} AND last >= {want.start} AND first <= {want.end}"
+    )
 
 
 def exemplars_sql(want: Wanted) -> str:
@@ -96,9 +98,7 @@ def id_set(ids: bytes) -> str:
     if len(ids) <= 16 * 8:
         return ", ".join(f"unhex('{ids[at : at + 16].hex()}')" for at in range(0, len(ids), 16))
     number = len(ids) // 16
-    return (
-        f"SELECT toFixedString(substring(unhex('{ids.hex()}'), number * 16 + 1, 16), 16) FROM numbers({number})"
-    )
+    return f"SELECT toFixedString(substring(unhex('{ids.hex()}'), number * 16 + 1, 16), 16) FROM numbers({number})"
 
 
 def _day(ms: int) -> int:

@@ -83,9 +83,7 @@ def longest(policy: MetricPolicy) -> int:
 def changed(before: Policies, after: Policies) -> list[str]:
     """Tenants whose samples are kept for other days now; `EVERYBODY` when the default is another."""
     return [
-        tenant
-        for tenant in sorted(before.keys() | after.keys())
-        if policy_of(before, tenant) != policy_of(after, tenant)
+        tenant for tenant in sorted(before.keys() | after.keys()) if policy_of(before, tenant) != policy_of(after, tenant)
     ]
 
 

@@ -79,7 +79,13 @@ class EmbeddedMetricStore:
         self._maintenance = Maintenance(engine)
         self._reader = MetricReader(pool, self._engine)
         self._writer = MetricWriter(
-            self._engine, disk, self._flusher.wake, self._limits_of, self._retention.longest, fsync=fsync, future_ms=future_ms
+            self._engine,
+            disk,
+            self._flusher.wake,
+            self._limits_of,
+            self._retention.longest,
+            fsync=fsync,
+            future_ms=future_ms,
         )
         self._limits: Limits = lambda tenant: SeriesLimits()
         self._erased = 0

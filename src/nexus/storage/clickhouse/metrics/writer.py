@@ -126,7 +126,9 @@ class MetricWriter:
             self.statistics.refused_batches += 1
             if error.errno in (errno.ENOSPC, errno.EDQUOT):
                 raise self._disk.report_full(str(error)) from None
-            raise StorageError(f"the samples could not be written: {error}", hint="Retry; the server's log has more.") from error
+            raise StorageError(
+                f"the samples could not be written: {error}", hint="Retry; the server's log has more."
+            ) from error
 
     def _native_limits(self, limits: SeriesLimits) -> _native.MetricLimits:
         made = self._made.get(limits)
@@ -182,7 +184,9 @@ class _GroupSync:
             await asyncio.shield(mine)
         except OSError as error:
             kind = DiskFull if error.errno in (errno.ENOSPC, errno.EDQUOT) else StorageError
-            raise kind(f"the samples are not safe on disk: {error}", hint="Retry; sending them again changes nothing.") from error
+            raise kind(
+                f"the samples are not safe on disk: {error}", hint="Retry; sending them again changes nothing."
+            ) from error
 
     async def _after(self, running: asyncio.Future[None]) -> None:
         await asyncio.wait([running])
