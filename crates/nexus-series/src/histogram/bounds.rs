@@ -3,11 +3,21 @@
 use super::CUSTOM_BUCKETS;
 use std::sync::LazyLock;
 
-/// 2^(i/256) / 2 for i below 256: mantissas of all bounds of schemas 0 ..= 8.
+/// Square root of two, rounded down as Prometheus' bounds have it.
+const ROOT_OF_TWO: f64 = 1.414_213_562_373_095;
+
+/// 2^(i/256) / 2 for i below 256: mantissas of all bounds of schemas 0 ..= 8. Each schema puts a bound after each of the
+/// schema below it, one multiplication further: the last bits are those that other tools print.
 static MANTISSAS: LazyLock<[f64; 256]> = LazyLock::new(|| {
     let mut table = [0.5; 256];
-    for (index, mantissa) in table.iter_mut().enumerate().skip(1) {
-        *mantissa = (index as f64 / 256.0).exp2() / 2.0;
+    let mut distance = 256;
+    while distance > 1 {
+        let half = distance / 2;
+        let factor = if half == 128 { ROOT_OF_TWO } else { (half as f64 / 256.0).exp2() };
+        for at in (0..256).step_by(distance) {
+            table[at + half] = table[at] * factor;
+        }
+        distance = half;
     }
     table
 });
@@ -58,7 +68,11 @@ mod tests {
         assert_eq!(bound(3, 0, &[]), 8.0);
         assert_eq!(bound(-2, 0, &[]), 0.25);
         assert_eq!(bound(1, -2, &[]), 16.0);
-        assert_eq!(bound(1, 1, &[]), std::f64::consts::SQRT_2);
+        assert_eq!(bound(1, 1, &[]), ROOT_OF_TWO);
+        for index in 0..256 {
+            let exact = (f64::from(index) / 256.0).exp2();
+            assert!((bound(index, 8, &[]) / exact - 1.0).abs() < 1e-15);
+        }
         assert_eq!(bound(8, 3, &[]), 2.0);
         assert_eq!(bound(1024, 0, &[]), f64::MAX);
         assert_eq!(bound(1025, 0, &[]), f64::INFINITY);

@@ -27,7 +27,7 @@ impl Side {
 
 /// One step of Kahan-Neumaier summation: (sum, compensation) with `more` added.
 #[inline]
-pub(super) fn kahan(more: f64, sum: f64, lost: f64) -> (f64, f64) {
+pub fn kahan(more: f64, sum: f64, lost: f64) -> (f64, f64) {
     let total = sum + more;
     let lost = if total.is_infinite() {
         0.0

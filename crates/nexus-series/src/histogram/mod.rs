@@ -13,6 +13,7 @@ pub use add::{Added, HistogramSum, MixedSchemas};
 pub use bounds::bound;
 pub use buckets::{Bucket, Indexed};
 pub use check::HistogramFault;
+pub use layout::kahan;
 
 /// A run of buckets: `offset` empty ones after the previous span (of the first span: the index of its first bucket), then
 /// `length` buckets that are there.
