@@ -1,6 +1,8 @@
 //! Warnings and infos of a query: each once, with the place in the query it is about.
 
-use std::collections::BTreeSet;
+use crate::encode::go_general;
+use crate::window::Annotator;
+use std::collections::BTreeMap;
 use std::sync::Mutex;
 
 /// Place in the query's text: start and end, bytes.
@@ -9,8 +11,8 @@ pub type Position = (u32, u32);
 /// See the module text. Texts are those of Prometheus, because dashboards and people search for them.
 #[derive(Debug, Default)]
 pub struct Notes {
-    warnings: Mutex<BTreeSet<(Position, String)>>,
-    infos: Mutex<BTreeSet<(Position, String)>>,
+    warnings: Mutex<BTreeMap<String, Position>>,
+    infos: Mutex<BTreeMap<String, Position>>,
 }
 
 /// More notes than this are not kept: a query over a million series could write as many.
@@ -29,18 +31,21 @@ impl Notes {
 
     /// Warnings and infos as clients read them.
     pub fn texts(&self, query: &str) -> (Vec<String>, Vec<String>) {
-        let of = |notes: &Mutex<BTreeSet<(Position, String)>>, head: &str| {
+        let of = |notes: &Mutex<BTreeMap<String, Position>>, head: &str| {
             let notes = notes.lock().expect("no panic while locked");
-            notes.iter().map(|(at, text)| format!("{head}: {text} ({})", place(query, at.0 as usize))).collect()
+            notes.iter().map(|(text, at)| format!("{head}: {text} ({})", place(query, at.0 as usize))).collect()
         };
         (of(&self.warnings, "PromQL warning"), of(&self.infos, "PromQL info"))
     }
 }
 
-fn add(notes: &Mutex<BTreeSet<(Position, String)>>, position: Position, text: String) {
+/// Of a text noted at several places, the last one counts.
+fn add(notes: &Mutex<BTreeMap<String, Position>>, position: Position, text: String) {
     let mut notes = notes.lock().expect("no panic while locked");
-    if notes.len() < MOST {
-        notes.insert((position, text));
+    if let Some(at) = notes.get_mut(&text) {
+        *at = position.max(*at);
+    } else if notes.len() < MOST {
+        notes.insert(text, position);
     }
 }
 
@@ -68,6 +73,50 @@ pub fn quoted(name: &str) -> String {
     }
     out.push('"');
     out
+}
+
+/// A quantile that is none.
+pub fn invalid_quantile(notes: &Notes, position: Position, value: f64) {
+    notes.warn(position, format!("quantile value should be between 0 and 1, got {}", go_general(value)));
+}
+
+/// A ratio that is none.
+pub fn invalid_ratio(notes: &Notes, position: Position, value: f64, used: f64) {
+    let (value, used) = (go_general(value), go_general(used));
+    notes.warn(position, format!("ratio value should be between -1 and 1, got {value}, capping to {used}"));
+}
+
+/// A counter's function on a metric that is not called like one.
+pub fn possible_non_counter(notes: &Notes, position: Position, metric: &str) {
+    let text = "metric might not be a counter, name does not end in _total/_sum/_count/_bucket:";
+    notes.info(position, format!("{text} {}", quoted(metric)));
+}
+
+/// Operands that an operator does not take together.
+pub fn incompatible_types(notes: &Notes, position: Position, left: &str, operator: &str, right: &str) {
+    let text = "incompatible sample types encountered for binary operator";
+    notes.info(position, format!("{text} {}: {left} {operator} {right}", quoted(operator)));
+}
+
+/// Floats and histograms in one window.
+pub fn mixed_floats_histograms(annotator: &Annotator) {
+    let text = "encountered a mix of histograms and floats for metric name";
+    annotator.notes.warn(annotator.position, format!("{text} {}", quoted(annotator.metric)));
+}
+
+/// Floats and histograms in one group.
+pub fn mixed_in_aggregation(notes: &Notes, position: Position) {
+    notes.warn(position, "encountered a mix of histograms and floats for aggregation");
+}
+
+/// A histogram in an aggregation that has no use for it.
+pub fn histogram_ignored(notes: &Notes, position: Position, aggregation: &str) {
+    notes.info(position, format!("ignored histogram in {aggregation} aggregation"));
+}
+
+/// Sorting where it cannot be seen.
+pub fn sort_in_range(notes: &Notes, position: Position) {
+    notes.warn(position, "sort is ineffective for range queries since results are always ordered by labels");
 }
 
 #[cfg(test)]

@@ -1,5 +1,6 @@
 //! Labels while a query runs: symbols of the source, and of the query itself for texts that functions make.
 
+use crate::annotations::quoted;
 use crate::source::SeriesLabels;
 use nexus_series::NAME;
 use nexus_series::symbols::{Label, Sym, SymbolTable};
@@ -107,21 +108,22 @@ impl<'a> Names<'a> {
         left.len().cmp(&right.len())
     }
 
-    /// Labels as Prometheus writes them: `{a="b"}`, with the name in front.
+    /// Labels as Prometheus writes them in messages: `{__name__="a", b="c"}`.
     pub fn show(&self, labels: &[Label]) -> String {
-        let name = self.metric(labels);
-        let mut out = String::from(name);
-        let rest: Vec<String> = labels
-            .iter()
-            .filter(|label| label.0 != self.name)
-            .map(|label| format!("{}={}", self.text(label.0), crate::annotations::quoted(self.text(label.1))))
-            .collect();
-        if !rest.is_empty() || name.is_empty() {
-            out.push('{');
-            out.push_str(&rest.join(", "));
-            out.push('}');
-        }
-        out
+        let legacy = |name: &str| {
+            let plain = |(at, byte): (usize, u8)| byte == b'_' || byte.is_ascii_alphabetic() || (at > 0 && byte.is_ascii_digit());
+            !name.is_empty() && name.bytes().enumerate().all(plain)
+        };
+        let one = |&(name, value): &Label| {
+            let (name, value) = (self.text(name), quoted(self.text(value)));
+            if legacy(name) { format!("{name}={value}") } else { format!("{}={value}", quoted(name)) }
+        };
+        format!("{{{}}}", labels.iter().map(one).collect::<Vec<_>>().join(", "))
+    }
+
+    /// Symbols of names.
+    pub fn symbols(&self, names: &[String]) -> Vec<Sym> {
+        names.iter().map(|name| self.intern(name)).collect()
     }
 }
 
