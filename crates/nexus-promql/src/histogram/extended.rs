@@ -29,12 +29,12 @@ pub(super) fn extended(
     }
     check(&points[first..=last], counter, note)?;
     let left = if smoothed && points[first].0 < window.start {
-        interpolate(&points[first], &points[first + 1], window.start, counter, note)?
+        interpolate(of(&points[first]), of(&points[first + 1]), window.start, counter, note)?
     } else {
         (*points[first].1).clone()
     };
     let right = if smoothed && last > 0 && points[last].0 > window.end {
-        interpolate(&points[last - 1], &points[last], window.end, counter, note)?
+        interpolate(of(&points[last - 1]), of(&points[last]), window.end, counter, note)?
     } else {
         (*points[last].1).clone()
     };
@@ -53,6 +53,10 @@ pub(super) fn extended(
     change.hint = ResetHint::Gauge;
     change.compact();
     Some(change)
+}
+
+fn of(point: &Point) -> (i64, &Histogram) {
+    (point.0, &point.1)
 }
 
 fn check(points: &[Point], counter: bool, note: &Annotator) -> Option<()> {
@@ -102,25 +106,31 @@ fn add_lost_by_resets(
 }
 
 /// The value at a time between two histograms, in a straight line; a counter that was reset between begins at zero.
-pub fn interpolate(before: &Point, after: &Point, at: i64, counter: bool, note: &Annotator) -> Option<Histogram> {
+pub fn interpolate(
+    before: (i64, &Histogram),
+    after: (i64, &Histogram),
+    at: i64,
+    counter: bool,
+    note: &Annotator,
+) -> Option<Histogram> {
     if before.1.is_custom() != after.1.is_custom() {
         note.mixed_schemas();
         return None;
     }
     if at == before.0 {
-        return Some((*before.1).clone());
+        return Some(before.1.clone());
     }
-    let mut value = (*after.1).clone();
+    let mut value = after.1.clone();
     if at == after.0 {
         return Some(value);
     }
     let part = (at - before.0) as f64 / (after.0 - before.0) as f64;
-    if counter && after.1.is_reset_after(&before.1) {
+    if counter && after.1.is_reset_after(before.1) {
         value.scale(part);
         return Some(value);
     }
-    note.added(value.subtract(&before.1), Doing::Subtraction)?;
+    note.added(value.subtract(before.1), Doing::Subtraction)?;
     value.scale(part);
-    note.added(value.add(&before.1), Doing::Addition)?;
+    note.added(value.add(before.1), Doing::Addition)?;
     Some(value)
 }
