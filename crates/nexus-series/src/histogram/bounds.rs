@@ -4,7 +4,7 @@ use super::CUSTOM_BUCKETS;
 use std::sync::LazyLock;
 
 /// Square root of two, rounded down as Prometheus' bounds have it.
-const ROOT_OF_TWO: f64 = 1.414_213_562_373_095;
+const ROOT_OF_TWO: f64 = std::f64::consts::SQRT_2.next_down();
 
 /// 2^(i/256) / 2 for i below 256: mantissas of all bounds of schemas 0 ..= 8. Each schema puts a bound after each of the
 /// schema below it, one multiplication further: the last bits are those that other tools print.
