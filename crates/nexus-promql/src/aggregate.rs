@@ -2,8 +2,9 @@
 
 use crate::annotations::{self, quoted};
 use crate::control::Fault;
-use crate::encode::{go_float, go_value};
+use crate::encode::go_float;
 use crate::evaluate::{Evaluator, count};
+use crate::histogram;
 use crate::histogram::aggregate::HistogramAccumulator;
 use crate::kernels::{compensated, statistics, statistics::Mean};
 use crate::labels::Names;
@@ -212,8 +213,7 @@ impl Folded {
             Columns::Sum(sums, losses) => {
                 for ((sum, lost), &value) in sums.iter_mut().zip(losses).zip(values) {
                     if !is_nothing(value) {
-                        (*sum, *lost) =
-                            if is_nothing(*sum) { (value, 0.0) } else { compensated(value, *sum, *lost) };
+                        (*sum, *lost) = if is_nothing(*sum) { (value, 0.0) } else { compensated(value, *sum, *lost) };
                     }
                 }
             }
@@ -372,19 +372,25 @@ fn folded(evaluator: &Evaluator, inner: &Node, kind: Kind, grouping: &Grouping, 
 
 /// Adds histograms to the rows of their groups; where a group has floats, too, there is no result.
 fn add_histograms(evaluator: &Evaluator, inner: &Node, kind: Kind, pending: Vec<Pending>, rows: &mut [Row]) {
-    let annotator = |metric| Annotator { notes: &evaluator.notes, position: inner.pos, metric };
-    let mut sums: HashMap<(usize, usize), (HistogramAccumulator, String), foldhash::fast::RandomState> = HashMap::default();
+    fn annotator<'a>(evaluator: &'a Evaluator, inner: &Node, metric: &'a str) -> Annotator<'a> {
+        Annotator { notes: &evaluator.notes, position: inner.pos, metric }
+    }
+    let mut sums: HashMap<(usize, usize), (HistogramAccumulator, String), foldhash::fast::RandomState> =
+        HashMap::default();
     for one in &pending {
         for (step, histogram) in one.histograms.iter().enumerate() {
             let Some(histogram) = histogram else { continue };
             let make = || (HistogramAccumulator::new(kind == Kind::Avg), one.metric.clone());
-            sums.entry((one.group, step)).or_insert_with(make).0.add(histogram, &annotator(&one.metric));
+            sums.entry((one.group, step))
+                .or_insert_with(make)
+                .0
+                .add(histogram, &annotator(evaluator, inner, &one.metric));
         }
     }
     for ((group, step), (sum, metric)) in sums {
         let row = &mut rows[group];
         if is_nothing(row.floats[step]) {
-            let sum = sum.finish(&annotator(&metric));
+            let sum = sum.finish(&annotator(evaluator, inner, &metric));
             row.set(step, sum.map_or(Cell::Nothing, Cell::Histogram));
         } else {
             annotations::mixed_in_aggregation(&evaluator.notes, inner.pos);
@@ -469,7 +475,7 @@ fn count_values(
                     last = None;
                     go_float(value)
                 }
-                Cell::Histogram(histogram) => go_value(&histogram),
+                Cell::Histogram(histogram) => histogram::encode::text(&histogram),
             };
             with_value.clear();
             with_value.extend_from_slice(&row.labels);

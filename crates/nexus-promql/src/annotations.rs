@@ -1,6 +1,7 @@
 //! Warnings and infos of a query: each once, with the place in the query it is about.
 
 use crate::encode::go_general;
+use crate::histogram::forced::ForcedNotes;
 use crate::window::Annotator;
 use std::collections::BTreeMap;
 use std::sync::Mutex;
@@ -13,6 +14,8 @@ pub type Position = (u32, u32);
 pub struct Notes {
     warnings: Mutex<BTreeMap<String, Position>>,
     infos: Mutex<BTreeMap<String, Position>>,
+    /// Infos of `histogram_quantile` that grow with each occurrence.
+    pub forced: ForcedNotes,
 }
 
 /// More notes than this are not kept: a query over a million series could write as many.
@@ -35,6 +38,9 @@ impl Notes {
             let notes = notes.lock().expect("no panic while locked");
             notes.iter().map(|(text, at)| format!("{head}: {text} ({})", place(query, at.0 as usize))).collect()
         };
+        for (position, text) in self.forced.texts() {
+            self.info(position, text);
+        }
         (of(&self.warnings, "PromQL warning"), of(&self.infos, "PromQL info"))
     }
 }

@@ -118,14 +118,7 @@ impl BinaryOp {
 }
 
 /// An operator on two cells that hold something. `Nothing`: no result (filtered, or the types do not go together).
-pub fn cells(
-    op: BinaryOp,
-    left: &Cell,
-    right: &Cell,
-    return_bool: bool,
-    notes: &Notes,
-    position: Position,
-) -> Cell {
+pub fn cells(op: BinaryOp, left: &Cell, right: &Cell, return_bool: bool, notes: &Notes, position: Position) -> Cell {
     match (left, right) {
         (Cell::Float(left), Cell::Float(right)) => {
             if matches!(op, BinaryOp::TrimUpper | BinaryOp::TrimLower) {

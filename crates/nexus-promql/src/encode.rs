@@ -236,6 +236,15 @@ pub fn go_general(value: f64) -> String {
     if value != 0.0 && !(-3..=6).contains(&decimal.point) { decimal.exponent() } else { decimal.plain() }
 }
 
+/// A number as Go's `%v` writes it.
+pub fn go_shortest(value: f64) -> String {
+    if let Some(text) = special(value) {
+        return text.to_owned();
+    }
+    let decimal = Decimal::of(value);
+    if value != 0.0 && !(-3..=21).contains(&decimal.point) { decimal.exponent() } else { decimal.plain() }
+}
+
 fn special(value: f64) -> Option<&'static str> {
     match value {
         _ if value.is_nan() => Some("NaN"),
@@ -321,14 +330,18 @@ mod tests {
             assert_eq!(text(value), format!("\"{expected}\""));
         }
         assert_eq!(go_float(1e21), "1000000000000000000000");
-        for (value, expected) in [(1e6, "1e+06"), (123_456.0, "123456"), (0.0001, "0.0001"), (0.00001, "1e-05"), (-1.5, "-1.5")] {
+        for (value, expected) in
+            [(1e6, "1e+06"), (123_456.0, "123456"), (0.0001, "0.0001"), (0.00001, "1e-05"), (-1.5, "-1.5")]
+        {
             assert_eq!(go_general(value), expected);
         }
     }
 
     #[test]
     fn times_are_seconds_with_three_digits() {
-        for (time, expected) in [(0, "0"), (1_500, "1.500"), (1_007, "1.007"), (-20, "-0.020"), (1_435_781_430_781, "1435781430.781")] {
+        for (time, expected) in
+            [(0, "0"), (1_500, "1.500"), (1_007, "1.007"), (-20, "-0.020"), (1_435_781_430_781, "1435781430.781")]
+        {
             let mut out = Vec::new();
             timestamp(&mut out, time);
             assert_eq!(String::from_utf8(out).unwrap(), expected);

@@ -45,11 +45,8 @@ pub fn evaluate(program: &Program, source: &dyn Source, control: &Control) -> Re
         notes: Notes::default(),
     };
     let instant = program.step == 0;
-    let grid = if instant {
-        Grid::instant(program.start)
-    } else {
-        Grid::range(program.start, program.end, program.step)
-    };
+    let grid =
+        if instant { Grid::instant(program.start) } else { Grid::range(program.start, program.end, program.step) };
     let value = evaluator.root(&program.root, grid, instant)?;
     let value = merge::finish(&evaluator, value, instant)?;
     control.check()?;
@@ -247,7 +244,9 @@ impl<'a> Evaluator<'a> {
                 self.staged(
                     vector,
                     grid,
-                    Box::new(move |row| binary::with_scalar(operator, return_bool, swapped, &scalar, row, notes, position)),
+                    Box::new(move |row| {
+                        binary::with_scalar(operator, return_bool, swapped, &scalar, row, notes, position)
+                    }),
                 )
             }
             Expr::Call { function, arguments, info: None } => match functions::lookup(function) {

@@ -111,7 +111,9 @@ impl<'a> Names<'a> {
     /// Labels as Prometheus writes them in messages: `{__name__="a", b="c"}`.
     pub fn show(&self, labels: &[Label]) -> String {
         let legacy = |name: &str| {
-            let plain = |(at, byte): (usize, u8)| byte == b'_' || byte.is_ascii_alphabetic() || (at > 0 && byte.is_ascii_digit());
+            let plain = |(at, byte): (usize, u8)| {
+                byte == b'_' || byte.is_ascii_alphabetic() || (at > 0 && byte.is_ascii_digit())
+            };
             !name.is_empty() && name.bytes().enumerate().all(plain)
         };
         let one = |&(name, value): &Label| {

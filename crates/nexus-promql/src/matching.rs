@@ -188,7 +188,8 @@ impl Join<'_> {
     /// Step by step: where several rows may meet, or one is missing and filled in.
     fn stepwise(&self, group: &Group) -> Result<Vec<Placed>, Fault> {
         let mut out: Vec<Placed> = Vec::new();
-        let mut places: HashMap<(Option<usize>, Option<usize>), usize, foldhash::fast::RandomState> = HashMap::default();
+        let mut places: HashMap<(Option<usize>, Option<usize>), usize, foldhash::fast::RandomState> =
+            HashMap::default();
         let mut taken: Vec<SeriesLabels> = Vec::new();
         let filled = self.fill_left.is_some() || self.fill_right.is_some();
         for step in 0..self.steps {

@@ -9,7 +9,6 @@ use crate::plan::{Extension, Shift};
 use crate::source::{Samples, SeriesLabels};
 use crate::value::{Cell, Grid, NOTHING, Points, Row};
 use crate::window::{Annotator, RangeFunction, Window};
-use nexus_series::histogram::ResetHint;
 use nexus_series::is_stale;
 use std::sync::Arc;
 
@@ -234,7 +233,8 @@ impl Leaf {
                         next.checked_sub(1).map_or(Cell::Nothing, |before| Cell::Float(values[before]))
                     }
                 }
-                (true, false) => smoothed_histogram(window.histograms, time, &annotator),
+                (true, false) => histogram::extended::smoothed(window.histograms, time, &annotator)
+                    .map_or(Cell::Nothing, Cell::Histogram),
             };
             row.set(step, cell);
         }
@@ -358,33 +358,6 @@ fn points_of(row: &Row, grid: &Grid, into: &mut Samples) {
     }
     for (step, histogram) in row.histograms.iter().enumerate() {
         let Some(histogram) = histogram else { continue };
-        let histogram = if matches!(histogram.hint, ResetHint::Reset | ResetHint::NotReset) {
-            let mut copy = (**histogram).clone();
-            copy.hint = ResetHint::Unknown;
-            Arc::new(copy)
-        } else {
-            Arc::clone(histogram)
-        };
-        into.histograms.push((grid.time(step), histogram));
-    }
-}
-
-/// A smoothed selector's histogram at a time.
-fn smoothed_histogram(histograms: &[(i64, Arc<histogram::Histogram>)], time: i64, annotator: &Annotator) -> Cell {
-    let next = histograms.partition_point(|&(one, _)| one < time);
-    match (next.checked_sub(1).map(|before| &histograms[before]), histograms.get(next)) {
-        (_, Some((at, histogram))) if *at == time => Cell::Histogram(Arc::clone(histogram)),
-        (Some((left_time, left)), Some((right_time, right))) => {
-            let counter = left.hint != ResetHint::Gauge || right.hint != ResetHint::Gauge;
-            let (left, right) = ((*left_time, &**left), (*right_time, &**right));
-            histogram::range::interpolate(left, right, time, counter, annotator)
-                .map_or(Cell::Nothing, |one| Cell::Histogram(Arc::new(one)))
-        }
-        (Some((_, histogram)), None) => {
-            let mut copy = (**histogram).clone();
-            copy.hint = ResetHint::Unknown;
-            Cell::Histogram(Arc::new(copy))
-        }
-        (None, _) => Cell::Nothing,
+        into.histograms.push((grid.time(step), histogram::without_hint(histogram)));
     }
 }

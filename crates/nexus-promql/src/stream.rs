@@ -107,6 +107,9 @@ impl Stream<'_> {
         if count <= size {
             return Ok(vec![work(0..count)?]);
         }
-        (0..count.div_ceil(size)).into_par_iter().map(|part| work(part * size..((part + 1) * size).min(count))).collect()
+        (0..count.div_ceil(size))
+            .into_par_iter()
+            .map(|part| work(part * size..((part + 1) * size).min(count)))
+            .collect()
     }
 }

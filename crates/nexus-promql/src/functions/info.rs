@@ -9,7 +9,7 @@ use crate::source::{Samples, SeriesLabels};
 use crate::value::{Cell, Grid, Row, Value};
 use hashbrown::HashMap;
 use nexus_series::is_stale;
-use nexus_series::matcher::{MatcherSpec, Matcher, Op};
+use nexus_series::matcher::{Matcher, MatcherSpec, Op};
 use nexus_series::symbols::{Label, Sym};
 
 /// An info series: for each step, the time of its sample, if it has one.

@@ -46,7 +46,15 @@ pub fn lookup(name: &str) -> Option<Map> {
         "atanh" => Map::Plain(f64::atanh),
         "rad" => Map::Plain(|value| value * PI / 180.0),
         "deg" => Map::Plain(|value| value * 180.0 / PI),
-        "sgn" => Map::Plain(|value| if value < 0.0 { -1.0 } else if value > 0.0 { 1.0 } else { value }),
+        "sgn" => Map::Plain(|value| {
+            if value < 0.0 {
+                -1.0
+            } else if value > 0.0 {
+                1.0
+            } else {
+                value
+            }
+        }),
         "clamp" => Map::Clamp,
         "clamp_min" => Map::ClampMin,
         "clamp_max" => Map::ClampMax,

@@ -121,9 +121,11 @@ pub fn lookup(name: &str) -> Option<Function> {
         "sort_by_label_desc" => Function::Vector(sorting::sort_by_label_desc),
         "label_replace" => Function::Vector(labels::label_replace),
         "label_join" => Function::Vector(labels::label_join),
-        name => return maps::lookup(name).map(Function::Map).or_else(|| {
-            histogram::functions::lookup(name).map(Function::Vector)
-        }),
+        name => {
+            return maps::lookup(name)
+                .map(Function::Map)
+                .or_else(|| histogram::functions::lookup(name).map(Function::Vector));
+        }
     })
 }
 
