@@ -328,6 +328,15 @@ class MetricsConfig(Struct, forbid_unknown_fields=True, frozen=True):
     max_future: Annotated[
         Duration, Meta(description="How far ahead of the clock samples may be; 0 is no limit.", extra=RELOADS)
     ] = Duration(600)
+    lookback: Annotated[
+        Duration, Meta(description="How old the last sample of a series may be for PromQL to show it.", extra=RELOADS)
+    ] = Duration(300)
+    max_query_samples: Annotated[
+        int, Meta(ge=1, description="Most samples that one PromQL query may have in memory at a time.", extra=RELOADS)
+    ] = 50_000_000
+    admin_api: Annotated[
+        bool, Meta(description="Answer to `/api/v1/admin/tsdb/*`, with which series can be deleted.", extra=RELOADS)
+    ] = False
 
 
 class MetadataConfig(Masked, forbid_unknown_fields=True, frozen=True):
