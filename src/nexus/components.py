@@ -181,8 +181,9 @@ def store_options(config: Config) -> StoreOptions:
         metrics=MetricOptions(
             head_bytes=int(config.metrics.head_bytes),
             log_bytes=int(config.metrics.log_bytes),
-            chunk_seconds=int(config.metrics.chunk),
-            active_seconds=int(config.metrics.active),
+            chunk_seconds=float(config.metrics.chunk),
+            active_seconds=float(config.metrics.active),
+            flush_seconds=float(config.metrics.flush),
             retention_days=config.retention.metrics.days,
         ),
     )
@@ -220,14 +221,15 @@ def retention_policies(metadata: MetadataStore) -> dict[str, RetentionPolicy]:
 
 def metric_policies(metadata: MetadataStore) -> dict[str, MetricPolicy]:
     """The retention of metrics that tenants have of their own."""
-    from nexus.query.metric_retention import SETTING, parse_policy
+    from nexus.query.metric_retention import parse_policy
     from nexus.storage.clickhouse.metrics.policies import MetricPolicy
+    from nexus.storage.metadata.api import METRIC_RETENTION
 
     found = {}
-    for name, text in metadata.list_settings(SETTING).items():
-        rules, days = parse_policy(text)
+    for name, text in metadata.list_settings(METRIC_RETENTION).items():
+        rules, days = parse_policy(text) if text else ((), None)
         if rules or days is not None:
-            found[name.removeprefix(SETTING)] = MetricPolicy(rules, days)
+            found[name.removeprefix(METRIC_RETENTION)] = MetricPolicy(rules, days)
     return found
 
 

@@ -311,8 +311,8 @@ class MetricsConfig(Struct, forbid_unknown_fields=True, frozen=True):
     head_bytes: Annotated[
         Size,
         Meta(
-            description="Memory of samples that are not in the tables yet; 0 is an eighth of the machine's, at least 128 MiB "
-            "and at most 2 GiB."
+            description="Memory of samples that are not in the tables yet; 0 is an eighth of the machine's, at least "
+            "128 MiB and at most 2 GiB."
         ),
     ] = Size(0)
     log_bytes: Annotated[
@@ -321,6 +321,7 @@ class MetricsConfig(Struct, forbid_unknown_fields=True, frozen=True):
     chunk: Annotated[Duration, Meta(description="How long samples of a series are gathered before they are stored.")] = (
         Duration(7200)
     )
+    flush: Annotated[Duration, Meta(description="How often to look for what is due to be stored.")] = Duration(5)
     active: Annotated[Duration, Meta(description="How long after its last sample a series counts as active.")] = Duration(
         3600
     )

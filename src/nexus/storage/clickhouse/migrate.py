@@ -2,8 +2,8 @@
 
 A file holds statements that end in `;` at the end of a line. Each must be repeatable (`IF NOT EXISTS`): a migration
 that was interrupted is run again from its first statement. `{engine}`, `{engine:Aggregating}`, `{engine:Replacing(column)}`
-and `{on_cluster}` are filled in. What was applied is kept in the table `nexus.migrations`, so that cluster and embedded store
-know it the same way.
+and `{on_cluster}` are filled in. What was applied is kept in the table `nexus.migrations`, so that cluster and embedded
+store know it the same way.
 """
 
 from __future__ import annotations

@@ -81,9 +81,9 @@ class MetricOptions:
     """Memory of open samples of all tenants; 0 is an eighth of the machine's, 128 MiB to 2 GiB."""
     log_bytes: int = 16 * GIB
     """The log that makes them durable at most."""
-    chunk_seconds: int = 7200
+    chunk_seconds: float = 7200.0
     """How long a chunk may be open."""
-    active_seconds: int = 3600
+    active_seconds: float = 3600.0
     """A series is active as long after its last sample."""
     flush_seconds: float = 5.0
     """How often to look whether something is due to be stored."""

@@ -69,7 +69,8 @@ class Erasures:
             touched = f"{condition} AND {days} AND last >= {first} AND first <= {last}"
             connection.execute("SET max_query_size = 1073741824")
             rows = connection.query(
-                f"SELECT {COLUMNS[CHUNKS]} FROM nexus.{CHUNKS} WHERE {touched} AND NOT (first >= {first} AND last <= {last})",
+                f"SELECT {COLUMNS[CHUNKS]} FROM nexus.{CHUNKS} WHERE {touched} "
+                f"AND NOT (first >= {first} AND last <= {last})",
                 FORMAT,
             ).data
             cut = _native.cut_chunks(rows, first, last) if rows else b""
@@ -92,10 +93,9 @@ class Erasures:
         for round in range(_ROUNDS):
             with self._paused():
                 self._engine.forget_tenant(tenant)
-                if not any(_count(connection, table, condition) for table in TABLES):
-                    if round:
-                        return
-                    # Nothing is there, but replaced parts may still lie on disk: the mutation proves it.
+                # At first a mutation is issued even when nothing is there: replaced parts may still lie on disk.
+                if round and not any(_count(connection, table, condition) for table in TABLES):
+                    return
                 for table in TABLES:
                     erasure.begin(connection, f"{id}-{round}", condition, table)
             _finish(connection, f"{id}-{round}", dict.fromkeys(TABLES, condition))

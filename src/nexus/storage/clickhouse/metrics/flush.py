@@ -57,7 +57,7 @@ class Flusher:
         self._look_seconds = look_seconds
         self._clock = clock
         self._wake = threading.Event()
-        self._stopping = False
+        self._stopping = threading.Event()
         self._lock = threading.Lock()
         self._thread: threading.Thread | None = None
         self._connection: Connection | None = None
@@ -75,7 +75,7 @@ class Flusher:
 
     def stop(self) -> None:
         """Bring everything into the tables, then end. What cannot be stored stays in the log."""
-        self._stopping = True
+        self._stopping.set()
         self._wake.set()
         if self._thread is not None:
             self._thread.join()
@@ -100,10 +100,10 @@ class Flusher:
 
     def _run(self) -> None:
         wait, delay = self._look_seconds, RETRY_SECONDS[0]
-        while not self._stopping:
+        while not self._stopping.is_set():
             self._wake.wait(wait)
             self._wake.clear()
-            if self._stopping:
+            if self._stopping.is_set():
                 return
             try:
                 self._flush()
@@ -138,7 +138,7 @@ class Flusher:
                 self.statistics.flushes += 1
                 self.statistics.samples += sealed.samples
                 self.statistics.seconds += time.perf_counter() - began
-            if self._stopping and not everything:
+            if self._stopping.is_set() and not everything:
                 return samples
 
     def _store(self, sealed: _native.Sealed) -> None:

@@ -7,13 +7,12 @@ Answers stay encoded: Python never sees a sample or a label set.
 from __future__ import annotations
 
 import asyncio
-import json
 import time
 from collections.abc import AsyncIterator, Callable, Iterable
 from typing import Final, TypeVar
 
 from nexus import _native
-from nexus.errors import LimitExceeded, Overloaded, QueryError, QueryTimeout
+from nexus.errors import LimitExceeded, QueryError, QueryTimeout
 from nexus.query.plan import (
     Cardinality,
     ListExemplars,
@@ -27,8 +26,8 @@ from nexus.query.plan import (
     Scoped,
     SeriesScan,
 )
-from nexus.query.series_policy import encode_sight
 from nexus.storage.clickhouse.metrics import fetch
+from nexus.storage.clickhouse.metrics.asking import encode_matchers, encode_sight
 from nexus.storage.clickhouse.metrics.tables import FORMAT
 from nexus.storage.clickhouse.queries import QueryPool, Session
 from nexus.storage.metric_api import Estimate, SeriesAnswer, SeriesStatistics
@@ -129,8 +128,8 @@ class MetricReader:
         raise TypeError(f"{type(plan).__name__} is no plan of metrics")
 
     def _select(self, query: Scoped, scan: SeriesScan) -> _native.Selection:
-        sets = [[{"name": one.name, "op": one.op, "value": one.value} for one in matchers] for matchers in scan.matchers]
-        return self._engine.select(query.tenant, json.dumps(sets).encode(), encode_sight(query), scan.start, scan.end)
+        sets = encode_matchers(scan.matchers)
+        return self._engine.select(query.tenant, sets, encode_sight(query), scan.start, scan.end)
 
     def _run(self, session: Session, query: Scoped, plan: PromQuery, began: float) -> SeriesAnswer:
         run = self._engine.query(query.tenant, plan.program, encode_sight(query))

@@ -6,7 +6,6 @@ nothing is inserted, then remembered; after a kill in between it is done again, 
 
 from __future__ import annotations
 
-import json
 import logging
 import threading
 from collections.abc import Callable
@@ -19,6 +18,7 @@ from nexus.storage.api import Progress
 from nexus.storage.clickhouse.connection import Connection, quote
 from nexus.storage.clickhouse.ingest_db import IngestDatabase
 from nexus.storage.clickhouse.metrics import policies
+from nexus.storage.clickhouse.metrics.asking import EVERYTHING, encode_matchers
 from nexus.storage.clickhouse.metrics.policies import EVERYBODY, MetricPolicy, WantedPolicies
 from nexus.storage.clickhouse.metrics.tables import TABLES
 
@@ -92,7 +92,8 @@ class MetricRetention:
             own = quote(policies.marker_of(tenant))
             for table in TABLES:
                 connection.execute(
-                    f"KILL MUTATION WHERE database = 'nexus' AND table = {quote(table)} AND position(command, {own}) > 0 SYNC"
+                    f"KILL MUTATION WHERE database = 'nexus' AND table = {quote(table)} "
+                    f"AND position(command, {own}) > 0 SYNC"
                 )
         self._database.scrub()
 
@@ -124,8 +125,7 @@ class MetricRetention:
         log.info("the retention of metrics of %s changed; stored samples follow in the background", whose)
 
     def _ids(self, tenant: str, matchers: tuple[LabelMatcher, ...]) -> bytes:
-        sets = [[{"name": one.name, "op": one.op, "value": one.value} for one in matchers]]
-        return self._engine.select(tenant, json.dumps(sets).encode(), b"{}", *_ALL_TIME).series_ids()
+        return self._engine.select(tenant, encode_matchers([matchers]), EVERYTHING, *_ALL_TIME).series_ids()
 
 
 def progress(connection: Connection, tenant: str) -> Progress:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import logging
 import time
 from collections.abc import AsyncIterator, Callable
@@ -12,13 +11,13 @@ from typing import Any, Final
 from nexus import _native
 from nexus.errors import ConfigError
 from nexus.query.plan import ReadSeries, Scoped
-from nexus.query.series_policy import encode_sight
 from nexus.storage.api import Progress
 from nexus.storage.clickhouse.connection import Connection
 from nexus.storage.clickhouse.disk import DiskGuard
 from nexus.storage.clickhouse.ingest_db import IngestDatabase
 from nexus.storage.clickhouse.maintenance import Maintenance
 from nexus.storage.clickhouse.metrics import loading, retention
+from nexus.storage.clickhouse.metrics.asking import encode_matchers, encode_sight
 from nexus.storage.clickhouse.metrics.erase import Erasures
 from nexus.storage.clickhouse.metrics.flush import Flusher
 from nexus.storage.clickhouse.metrics.policies import WantedPolicies
@@ -33,6 +32,9 @@ log = logging.getLogger(__name__)
 
 FOLDER: Final = "metrics"
 """Of the log, in the data directory."""
+
+STATS_SECONDS: Final = 0.5
+"""Native code is asked for its figures no more often."""
 
 Limits = Callable[[str], SeriesLimits]
 
@@ -89,6 +91,8 @@ class EmbeddedMetricStore:
         )
         self._limits: Limits = lambda tenant: SeriesLimits()
         self._erased = 0
+        self._stats: dict[str, int] = {}
+        self._looked = float("-inf")
 
     def use_limits(self, limits: Limits) -> None:
         """Take only such series of each tenant; without it there is no limit."""
@@ -135,9 +139,7 @@ class EmbeddedMetricStore:
         if not isinstance(plan, ReadSeries) or query.tenant != tenant:
             raise TypeError("an erasure is about samples of series of its tenant")
         scan = plan.scan
-        sets = json.dumps(
-            [[{"name": one.name, "op": one.op, "value": one.value} for one in matchers] for matchers in scan.matchers]
-        ).encode()
+        sets = encode_matchers(scan.matchers)
         sight, id = encode_sight(query), self._new_id("samples")
 
         def work(connection: Connection) -> int:
@@ -173,7 +175,9 @@ class EmbeddedMetricStore:
 
     def metrics(self) -> dict[str, tuple[str, float]]:
         """Name, help text and value of everything worth watching; names are stable."""
-        native, flushed, appended = self._engine.stats(), self._flusher.statistics, self._writer.statistics
+        if time.monotonic() - self._looked > STATS_SECONDS:
+            self._stats, self._looked = self._engine.stats(), time.monotonic()
+        native, flushed, appended = self._stats, self._flusher.statistics, self._writer.statistics
         return {
             "metric_samples": ("Samples of metrics stored since the start.", appended.samples),
             "metric_histograms": ("Native histograms stored since the start.", appended.histograms),
@@ -211,8 +215,8 @@ def _open(folder: Path, options: MetricOptions) -> _native.MetricsEngine:
             str(folder),
             head_bytes=options.head_limit,
             log_bytes=options.log_bytes,
-            chunk_ms=options.chunk_seconds * 1000,
-            active_ms=options.active_seconds * 1000,
+            chunk_ms=int(options.chunk_seconds * 1000),
+            active_ms=int(options.active_seconds * 1000),
         )
     except (OSError, ValueError) as error:
         raise ConfigError(

@@ -168,8 +168,8 @@ class _GroupSync:
 
     def __init__(self, sync: Callable[[], None]) -> None:
         self._sync = sync
-        self._running: asyncio.Future[None] | None = None
-        self._next: asyncio.Future[None] | None = None
+        self._running: asyncio.Task[None] | None = None
+        self._next: asyncio.Task[None] | None = None
 
     async def __call__(self) -> None:
         """Returns when what was appended before is on disk. Raises `StorageError`, `DiskFull`."""
@@ -188,7 +188,7 @@ class _GroupSync:
                 f"the samples are not safe on disk: {error}", hint="Retry; sending them again changes nothing."
             ) from error
 
-    async def _after(self, running: asyncio.Future[None]) -> None:
+    async def _after(self, running: asyncio.Task[None]) -> None:
         await asyncio.wait([running])
         self._running, self._next = self._next, None
         await self._run()
