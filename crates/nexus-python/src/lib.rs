@@ -40,6 +40,8 @@ mod _native {
     #[pymodule_export]
     use crate::metrics::batch::{DecodedMetrics, MetricBatch};
     #[pymodule_export]
+    use crate::metrics::chart::metric_chart;
+    #[pymodule_export]
     use crate::metrics::exposition::decode_exposition;
     #[pymodule_export]
     use crate::metrics::relabel::Relabel;
