@@ -460,6 +460,7 @@ def decode_remote_write_v2(body: bytes) -> DecodedMetrics:
 def encode_remote_write(batch: MetricBatch, *, version: int, max_series: int, compress: bool) -> list[bytes]:
     """The batch as requests of remote write 1 or 2 with at most so many series each, in snappy's block format if
     `compress`. Metadata come with the first (1) or with their series (2). Raises ValueError."""
+
 # ---------------------------------------------------------------------------------------- exposition, relabelling, scrapes
 
 def decode_exposition(
@@ -483,9 +484,7 @@ def decode_exposition(
 class Relabel:
     """Compiled relabelling rules (Prometheus `relabel_config`)."""
 
-    def __init__(
-        self, rules: list[tuple[list[str], str, str, int, str, str, str]], *, utf8_names: bool = True
-    ) -> None:
+    def __init__(self, rules: list[tuple[list[str], str, str, int, str, str, str]], *, utf8_names: bool = True) -> None:
         """Rules as (source labels, separator, regex, modulus, target label, replacement, action).
 
         Raises ValueError that names the rule, from 1."""
@@ -495,3 +494,30 @@ class Relabel:
 
     def trace(self, labels: list[tuple[str, str]]) -> list[tuple[list[tuple[str, str]], bool]]:
         """(labels sorted by name, kept) after each rule, up to the one that drops."""
+
+@final
+class OtlpMetrics:
+    """Decodes requests of OTLP metrics; remembers the totals of streams of deltas. Usable from several threads."""
+
+    def __init__(
+        self,
+        *,
+        strategy: str,
+        promoted: list[str],
+        keep_identifying: bool,
+        scope_labels: bool,
+        custom_buckets: bool,
+        delta_bytes: int,
+    ) -> None:
+        """`strategy` is one of Prometheus' `translation_strategy`; `promoted` are resource attributes that become labels;
+        totals of deltas take `delta_bytes` at most. Raises ValueError."""
+
+    @property
+    def streams(self) -> tuple[int, int]:
+        """Streams of deltas, and bytes of their totals."""
+
+    def decode_protobuf(self, body: bytes, *, now_ns: int, tenant: str) -> DecodedMetrics:
+        """Decode an `ExportMetricsServiceRequest`. Rejections count data points. Raises `DecodeError`."""
+
+    def decode_json(self, body: bytes, *, now_ns: int, tenant: str) -> DecodedMetrics:
+        """Decode an `ExportMetricsServiceRequest` in OTLP/JSON. Raises `DecodeError`."""

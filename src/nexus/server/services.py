@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from nexus.mailing import Mailer
     from nexus.outgoing.client import Outgoing
     from nexus.pipeline.body import Budget
+    from nexus.pipeline.intake import MetricIntake
     from nexus.pipeline.live import LiveHub
     from nexus.pipeline.topology import Topology
     from nexus.security.audit.log import Audit
@@ -88,6 +89,7 @@ class Services:
     resets: Resets
     mailer: Mailer
     topology: Topology
+    intake: MetricIntake
     budget: Budget
     queries: RunningQueries
     live: LiveHub

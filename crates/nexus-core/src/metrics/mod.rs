@@ -6,6 +6,7 @@
 pub mod builder;
 pub mod exposition;
 pub mod histogram;
+pub mod otlp;
 pub mod relabel;
 pub mod remote_write;
 pub mod remote_write_encode;

@@ -2,5 +2,6 @@
 
 pub mod batch;
 pub mod exposition;
+pub mod otlp;
 pub mod relabel;
 pub mod remote_write;
