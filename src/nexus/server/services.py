@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from nexus.pipeline.body import Budget
     from nexus.pipeline.intake import MetricIntake
     from nexus.pipeline.live import LiveHub
+    from nexus.pipeline.metrics import MetricPipeline
     from nexus.pipeline.topology import Topology
     from nexus.security.audit.log import Audit
     from nexus.security.authority import Authorities
@@ -35,6 +36,7 @@ if TYPE_CHECKING:
     from nexus.server.sockets import Sockets
     from nexus.storage.api import LogLifecycle, LogStore, RunningQuery
     from nexus.storage.metadata.api import MetadataStore
+    from nexus.storage.metric_api import MetricLifecycle, MetricStore
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,6 +105,9 @@ class Services:
     audit: Audit
     users: Users
     lifecycle: LogLifecycle
+    metrics: MetricStore
+    metric_lifecycle: MetricLifecycle
+    metric_pipeline: MetricPipeline
     deletions: Deletions
     removals: Removals
     limiter: Limiter
