@@ -747,3 +747,26 @@ class OtlpMetrics:
 
     def decode_json(self, body: bytes, *, now_ns: int, tenant: str) -> DecodedMetrics:
         """Decode an `ExportMetricsServiceRequest` in OTLP/JSON. Raises `DecodeError`."""
+
+def decode_influx(body: bytes, *, now_ms: int, unit_ns: int, database: str) -> DecodedMetrics:
+    """Decode InfluxDB's line protocol. Times are in units of `unit_ns`; `database` becomes the label `db`, if not empty."""
+
+def decode_graphite(body: bytes, *, now_ms: int) -> DecodedMetrics:
+    """Decode Graphite's plaintext protocol."""
+
+@final
+class StatsdAggregator:
+    """Adds up what StatsD and DogStatsD clients send. Usable from several threads."""
+
+    def __init__(self, *, max_series: int, buckets: list[float]) -> None:
+        """`buckets` are upper bounds of timers and histograms; none makes native histograms. Raises ValueError."""
+
+    def __len__(self) -> int:
+        """Number of series."""
+
+    def feed(self, packet: bytes, now_ms: int) -> None:
+        """Take lines."""
+
+    def flush(self, now_ms: int) -> tuple[MetricBatch, tuple[int, int, int, list[str]]]:
+        """Samples of all series now, and (values taken, lines that could not be read, values without room, some errors)
+        since the last time."""

@@ -42,6 +42,8 @@ mod _native {
     #[pymodule_export]
     use crate::metrics::exposition::decode_exposition;
     #[pymodule_export]
+    use crate::metrics::lines::{StatsdAggregator, decode_graphite, decode_influx};
+    #[pymodule_export]
     use crate::metrics::otlp::OtlpMetrics;
     #[pymodule_export]
     use crate::metrics::relabel::Relabel;

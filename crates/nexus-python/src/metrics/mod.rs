@@ -2,6 +2,7 @@
 
 pub mod batch;
 pub mod exposition;
+pub mod lines;
 pub mod otlp;
 pub mod relabel;
 pub mod remote_write;
