@@ -44,6 +44,8 @@ mod _native {
     #[pymodule_export]
     use crate::metrics::relabel::Relabel;
     #[pymodule_export]
+    use crate::metrics::scrape::{ScrapeCache, Scraped};
+    #[pymodule_export]
     use crate::process::{Pipelines, Processed, Traced};
     #[pymodule_export]
     use crate::select::{Filter, Masks, render_batch};

@@ -3,3 +3,4 @@
 pub mod batch;
 pub mod exposition;
 pub mod relabel;
+pub mod scrape;
