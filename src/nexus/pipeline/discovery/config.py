@@ -102,7 +102,7 @@ class AttachMetadata(Quiet, frozen=True):
 
 Role = Literal["node", "service", "pod", "endpoints", "endpointslice", "ingress"]
 _ALLOWED_SELECTORS: Final = {
-    "pod": {"pod"},
+    "pod": {"pod", "node"},
     "service": {"service"},
     "endpointslice": {"pod", "service", "endpointslice"},
     "endpoints": {"pod", "service", "endpoints"},

@@ -332,8 +332,8 @@ def _limit(own: int | None, default: int | None) -> int:
 def _matching(pattern: str, base: Path) -> list[Path]:
     from glob import glob
 
-    if "**" in pattern or pattern.count("[") != pattern.count("]"):
-        raise ConfigError(f"`scrape_config_files` holds {pattern!r}, which is no path with `*` in it.")
+    if "*" in pattern.rpartition("/")[0]:
+        raise ConfigError(f"`scrape_config_files` holds {pattern!r}, which has `*` in another place than its last part.")
     return [Path(found) for found in glob(str(base / pattern))]
 
 

@@ -19,6 +19,7 @@ from msgspec import Struct
 from nexus.errors import ConfigError
 
 MAX_DEPTH: Final = 40
+_BINARY: Final = "tag:yaml.org,2002:binary"
 _TRUE: Final = frozenset({"true", "yes", "on", "y"})
 _FALSE: Final = frozenset({"false", "no", "off", "n"})
 _NULLS: Final = frozenset({"", "~", "null", "Null", "NULL"})
@@ -82,6 +83,9 @@ def convert(node: Any, kind: Any, path: tuple[str, ...]) -> Any:
             return []
         if not _is(node, "sequence"):
             raise Wrong(f"{_shown(path)} must be a list", _line(node))
+        for number, item in enumerate(node.value):
+            if _is_null(item) and arguments[0] is not str:
+                raise Wrong(f"{_shown((*path, f'[{number}]'))} is empty", _line(item))
         return [convert(item, arguments[0], (*path, f"[{number}]")) for number, item in enumerate(node.value)]
     if origin is dict:
         if _is_null(node):
@@ -145,7 +149,7 @@ def _pairs(node: Any, path: tuple[str, ...]) -> list[tuple[str, Any]]:
     found: dict[str, Any] = {}
     merged: dict[str, Any] = {}
     for key, value in node.value:
-        if not _is(key, "scalar"):
+        if not _is(key, "scalar") or key.tag == _BINARY:
             raise Wrong(f"{_shown(path)} has a key that is no text", _line(key))
         if key.tag == "tag:yaml.org,2002:merge":
             for one in value.value if _is(value, "sequence") else [value]:
@@ -159,8 +163,8 @@ def _pairs(node: Any, path: tuple[str, ...]) -> list[tuple[str, Any]]:
 
 
 def _scalar(node: Any, kind: Any, path: tuple[str, ...]) -> Any:
-    if not _is(node, "scalar"):
-        raise Wrong(f"{_shown(path)} must be a single value", _line(node))
+    if not _is(node, "scalar") or node.tag == _BINARY:
+        raise Wrong(f"{_shown(path)} must be a single text or number", _line(node))
     text = "" if _is_null(node) else node.value
     try:
         return _parsers(kind)(text)
