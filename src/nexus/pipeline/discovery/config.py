@@ -98,6 +98,9 @@ class AttachMetadata(Quiet, frozen=True):
 
     node: bool = False
     namespace: bool = False
+    deployment: bool = False
+    job: bool = False
+    cronjob: bool = False
 
 
 Role = Literal["node", "service", "pod", "endpoints", "endpointslice", "ingress"]

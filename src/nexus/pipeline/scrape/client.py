@@ -53,8 +53,17 @@ class Fetched:
     status: int
     reason: str
     body: bytes
-    content_type: str
-    encoding: str
+    headers: Mapping[str, str]
+
+    @property
+    def content_type(self) -> str:
+        """Its `Content-Type`."""
+        return self.headers.get("Content-Type", "")
+
+    @property
+    def encoding(self) -> str:
+        """Its `Content-Encoding`."""
+        return self.headers.get("Content-Encoding", "")
 
 
 class SecretFile:
@@ -367,13 +376,7 @@ class ScrapeClient:
                 if profile.follow and where and response.status in _REDIRECT_STATUSES and method == "GET":
                     return where
                 body = await _body(response, limit)
-                return Fetched(
-                    response.status,
-                    response.reason or "",
-                    body,
-                    response.headers.get("Content-Type", ""),
-                    response.headers.get("Content-Encoding", ""),
-                )
+                return Fetched(response.status, response.reason or "", body, response.headers)
         except aiohttp.ClientConnectorError as error:
             if isinstance(error.os_error, Refused):
                 raise TargetRefused(str(error.os_error)) from error
