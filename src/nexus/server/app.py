@@ -10,7 +10,7 @@ from typing import Final
 import msgspec
 
 from nexus.pipeline.http import HttpReceiver
-from nexus.server.api import loki, operations
+from nexus.server.api import loki, operations, prometheus
 from nexus.server.api.elasticsearch import routes as elasticsearch
 from nexus.server.api.nexus_v1 import (
     accounts,
@@ -25,6 +25,7 @@ from nexus.server.api.nexus_v1 import (
     limits,
     live,
     logs,
+    metric_retention,
     pipelines,
     profile,
     queries,
@@ -66,6 +67,7 @@ _TABLES: Final = (
     export.ROUTES,
     deletions.ROUTES,
     retention.ROUTES,
+    metric_retention.ROUTES,
     limits.ROUTES,
     audit.ROUTES,
     users.ROUTES,
@@ -73,6 +75,7 @@ _TABLES: Final = (
     roles.ROUTES,
     accounts.ROUTES,
     loki.ROUTES,
+    prometheus.ROUTES,
     scim.ROUTES,
 )
 

@@ -3,4 +3,5 @@
 pub mod batch;
 pub mod exposition;
 pub mod relabel;
+pub mod remote_write;
 pub mod scrape;
