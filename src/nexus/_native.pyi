@@ -687,7 +687,7 @@ def encode_remote_write(batch: MetricBatch, *, version: int, max_series: int, co
     """The batch as requests of remote write 1 or 2 with at most so many series each, in snappy's block format if
     `compress`. Metadata come with the first (1) or with their series (2). Raises ValueError."""
 
-# ---------------------------------------------------------------------------------------- exposition, relabelling, scrapes
+# ------------------------------------------------------------------------------------ exposition, relabelling, scrapes
 
 def decode_exposition(
     body: bytes,
@@ -723,8 +723,8 @@ class Relabel:
 
 @final
 class Scraped:
-    """What came of a scrape: counts as `scrape_samples_scraped`, `..._post_metric_relabeling` and `scrape_series_added` have
-    them; `error` says why it failed, "" when it did not; `size` is the body unpacked."""
+    """What came of a scrape: its samples, those after relabelling, those of new series; `error` says why it failed, "" when it
+    did not; `size` is the body unpacked."""
 
     batch: MetricBatch
     error: str
@@ -776,7 +776,7 @@ class ScrapeCache:
         seconds: float,
         error: str = "",
     ) -> Scraped:
-        """Take a body as it came, of at most `limit` bytes unpacked, or why there is none (`error`). The batch has its samples,
+        """Take a body as it came, of at most `limit` bytes unpacked, or why there is none (`error`). The batch has samples,
         staleness markers of what went away (all of it when the scrape failed), and `up` and the other series about it."""
 
     def end(self, timestamp_ms: int) -> MetricBatch:

@@ -130,10 +130,10 @@ class KubernetesDiscovery(HttpSettings, frozen=True):
         if self.role is None:
             raise ValueError("`role` is missing (one of pod, service, endpoints, endpointslice, node or ingress)")
         http = self.basic_auth or self.authorization or self.oauth2 or self.bearer_token or self.bearer_token_file
-        http = http or self.tls_config != type(self.tls_config)() or not self.follow_redirects
-        if self.kubeconfig_file and (self.api_server or http):
+        set_here = bool(http) or self.tls_config != type(self.tls_config)() or not self.follow_redirects
+        if self.kubeconfig_file and (self.api_server or set_here):
             raise ValueError("`kubeconfig_file` excludes `api_server` and HTTP settings")
-        if http and not self.api_server:
+        if set_here and not self.api_server:
             raise ValueError("HTTP settings need an `api_server`")
         if self.api_server and self.namespaces.own_namespace:
             raise ValueError("`api_server` excludes `namespaces.own_namespace`")

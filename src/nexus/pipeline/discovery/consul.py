@@ -1,5 +1,5 @@
-"""Services of Consul's catalogue (`consul_sd_configs`). Consul's API is spoken by py-consul; its requests go through the HTTP
-client of scraping, with that one's guard, TLS and credentials. Changes are waited for with blocking queries."""
+"""Services of Consul's catalogue (`consul_sd_configs`). Consul's API is spoken by py-consul; its requests go through the
+HTTP client of scraping, with its guard, TLS and credentials. Changes are waited for with blocking queries."""
 
 from __future__ import annotations
 
@@ -30,9 +30,7 @@ def connect(settings: ConsulDiscovery, client: ScrapeClient) -> Any:
     profile = Profile(_with_basic(settings), client)
     parts = urlsplit(settings.server if "://" in settings.server else f"{settings.scheme}://{settings.server}")
     origin = f"{parts.scheme}://{parts.netloc}{settings.path_prefix.rstrip('/')}"
-    common = [
-        (name, value) for name, value in (("ns", settings.namespace), ("partition", settings.partition)) if value
-    ]
+    common = [(name, value) for name, value in (("ns", settings.namespace), ("partition", settings.partition)) if value]
 
     class Transport:
         """What py-consul asks with."""
@@ -84,7 +82,7 @@ def _with_basic(settings: ConsulDiscovery) -> ConsulDiscovery:
     if not settings.username and not settings.password:
         return settings
     basic = BasicAuth(username=settings.username, password=settings.password)
-    return replace(settings, basic_auth=basic, username="", password="")  # noqa: S106
+    return replace(settings, basic_auth=basic, username="", password="")
 
 
 async def watch_catalog(settings: ConsulDiscovery, client: ScrapeClient) -> AsyncIterator[Sequence[Group]]:

@@ -7,7 +7,6 @@ import asyncio
 import logging
 import time
 from collections.abc import AsyncIterator, Sequence
-from glob import glob
 from pathlib import Path
 from typing import Any, Final
 
@@ -33,7 +32,8 @@ class Files:
 
     def look(self, *, again: bool) -> list[Group] | None:
         """The groups, None when no file has changed; `again` reads all of them."""
-        names = sorted({name for pattern in self._patterns for name in glob(pattern)})
+        patterns = [Path(pattern) for pattern in self._patterns]
+        names = sorted({str(path) for pattern in patterns for path in pattern.parent.glob(pattern.name)})
         changed = again or set(names) != set(self._stamps)
         for gone in set(self._stamps) - set(names):
             del self._stamps[gone]

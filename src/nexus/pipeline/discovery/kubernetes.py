@@ -26,14 +26,13 @@ async def watch_cluster(settings: KubernetesDiscovery) -> AsyncIterator[Sequence
     """The groups of the role, one an object, now and whenever something changes. Raises `TargetFailed`."""
     import httpx2
     from lightkube import AsyncClient
-    from lightkube.core.exceptions import LightkubeException
 
     try:
         client: Any = AsyncClient(config=await asyncio.to_thread(connection, settings), trust_env=False)
         async with Watches(client, settings) as watches:
             while True:
                 yield await watches.change()
-    except (LightkubeException, httpx2.HTTPError, OSError) as error:
+    except (httpx2.HTTPError, OSError) as error:
         raise TargetFailed(f"Kubernetes could not be asked: {str(error)[:300] or type(error).__name__}") from error
 
 
@@ -52,9 +51,7 @@ def connection(settings: KubernetesDiscovery) -> Any:
         raise TargetFailed(f"there is no way to a Kubernetes cluster: {str(error)[:200]}") from error
     basic, tls = settings.basic_auth, settings.tls_config
     token = settings.bearer_token or (settings.authorization.credentials if settings.authorization else "")
-    token_file = settings.bearer_token_file or (
-        settings.authorization.credentials_file if settings.authorization else ""
-    )
+    token_file = settings.bearer_token_file or (settings.authorization.credentials_file if settings.authorization else "")
     user = User(
         username=basic.username or None if basic else None,
         password=(basic.password or _read(basic.password_file)) if basic else None,
@@ -63,9 +60,7 @@ def connection(settings: KubernetesDiscovery) -> Any:
         client_cert=tls.cert_file or None,
         client_key=tls.key_file or None,
     )
-    cluster = Cluster(
-        server=settings.api_server, certificate_auth=tls.ca_file or None, insecure=tls.insecure_skip_verify
-    )
+    cluster = Cluster(server=settings.api_server, certificate_auth=tls.ca_file or None, insecure=tls.insecure_skip_verify)
     return KubeConfig.from_one(cluster=cluster, user=user).get()
 
 

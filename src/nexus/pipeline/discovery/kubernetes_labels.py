@@ -20,7 +20,7 @@ class Stores:
     """Objects by kind (lower case, plural) and key."""
 
     kinds: dict[str, dict[str, Object]] = field(default_factory=dict)
-    attach: AttachMetadata = AttachMetadata()
+    attach: AttachMetadata = field(default_factory=AttachMetadata)
 
     def get(self, kind: str, key: str) -> Object | None:
         """An object, if it is known."""
@@ -124,9 +124,7 @@ def service_group(service: Object, stores: Stores) -> Group:
             target[f"{META}service_cluster_ip"] = spec.get("clusterIP") or ""
         if kind == "LoadBalancer":
             target[f"{META}service_loadbalancer_ip"] = spec.get("loadBalancerIP") or ",".join(
-                one["ip"]
-                for one in service.get("status", {}).get("loadBalancer", {}).get("ingress") or ()
-                if one.get("ip")
+                one["ip"] for one in service.get("status", {}).get("loadBalancer", {}).get("ingress") or () if one.get("ip")
             )
         targets.append(target)
     labels = {f"{META}namespace": namespace, **object_labels(service, "service"), **namespace_labels(stores, namespace)}
@@ -336,7 +334,9 @@ def ingress_group(ingress: Object, stores: Stores) -> Group:
     for rule in spec.get("rules") or ():
         host = rule.get("host") or ""
         scheme = "https" if any(covers(pattern, host) for pattern in secure) else "http"
-        paths = [one.get("path") or "/" for one in (rule.get("http") or {}).get("paths") or ()] if rule.get("http") else ["/"]
+        paths = (
+            [one.get("path") or "/" for one in (rule.get("http") or {}).get("paths") or ()] if rule.get("http") else ["/"]
+        )
         targets += [
             {ADDRESS: host, f"{META}ingress_scheme": scheme, f"{META}ingress_host": host, f"{META}ingress_path": path}
             for path in paths

@@ -172,7 +172,9 @@ class Profile:
         basic = settings.basic_auth
         self._user_file = SecretFile(basic.username_file) if basic and basic.username_file else None
         self._password_file = SecretFile(basic.password_file) if basic and basic.password_file else None
-        token_file = settings.bearer_token_file or (settings.authorization.credentials_file if settings.authorization else "")
+        token_file = settings.bearer_token_file or (
+            settings.authorization.credentials_file if settings.authorization else ""
+        )
         self._token_file = SecretFile(token_file) if token_file else None
         self._oauth = Tokens(settings.oauth2, client) if settings.oauth2 else None
         self._plain = not (self._files or basic or self._token_file or self._oauth or settings.authorization
@@ -314,7 +316,7 @@ class ScrapeClient:
         profile: Profile,
         url: str,
         headers: Mapping[str, str],
-        timeout: float,
+        within: float,
         limit: int,
         *,
         method: str = "GET",
@@ -322,10 +324,10 @@ class ScrapeClient:
     ) -> Fetched:
         """Ask for an address, at most `limit` bytes as they are sent. Raises `TargetFailed`, `TargetRefused`."""
         try:
-            async with asyncio.timeout(timeout):
+            async with asyncio.timeout(within):
                 return await self._follow(profile, url, {**headers, **await profile.headers()}, limit, method, data)
         except TimeoutError as error:
-            raise TargetFailed(f"timeout: no complete answer within {timeout:g} s") from error
+            raise TargetFailed(f"timeout: no complete answer within {within:g} s") from error
 
     async def _follow(
         self, profile: Profile, url: str, headers: dict[str, str], limit: int, method: str, data: bytes | None

@@ -220,7 +220,7 @@ def parse(text: str, name: str, base: Path, files: Iterable[Path] = ()) -> Scrap
             raise ConfigError(f"{source}: in the scrape job {keys.job_name!r}: {error}.") from None
     sections = ("alerting", "rule_files", "remote_write", "remote_read", "storage", "tracing", "otlp", "runtime")
     warnings = [
-        f"the scrape job {name!r} has {' and '.join(job.keys.unsupported())}, which is not supported: it finds no targets by it"
+        f"the scrape job {name!r} has {' and '.join(job.keys.unsupported())}, which finds nothing here"
         for name, job in decided.items()
         if job.keys.unsupported()
     ]
@@ -330,11 +330,10 @@ def _limit(own: int | None, default: int | None) -> int:
 
 
 def _matching(pattern: str, base: Path) -> list[Path]:
-    from glob import glob
-
     if "*" in pattern.rpartition("/")[0]:
         raise ConfigError(f"`scrape_config_files` holds {pattern!r}, which has `*` in another place than its last part.")
-    return [Path(found) for found in glob(str(base / pattern))]
+    whole = base / pattern
+    return list(whole.parent.glob(whole.name))
 
 
 def _text(path: Path) -> str:
@@ -346,5 +345,3 @@ def _text(path: Path) -> str:
         raise ConfigError(f"{path} is not UTF-8.") from error
     except OSError as error:
         raise ConfigError(f"cannot read {path}: {error.strerror}.") from error
-
-

@@ -72,7 +72,11 @@ class TlsSettings(Quiet, frozen=True):
                 raise ValueError(f"at most one of `{name}` and `{name}_file` may be set")
         if bool(self.cert or self.cert_file) != bool(self.key or self.key_file):
             raise ValueError("a client certificate needs both a certificate and a key")
-        if self.min_version and self.max_version and _TLS_VERSIONS.index(self.min_version) > _TLS_VERSIONS.index(self.max_version):
+        if (
+            self.min_version
+            and self.max_version
+            and _TLS_VERSIONS.index(self.min_version) > _TLS_VERSIONS.index(self.max_version)
+        ):
             raise ValueError("`min_version` is above `max_version`")
 
 
@@ -129,10 +133,12 @@ class HeaderValues(Quiet, frozen=True):
 
 
 _RESERVED = frozenset(
-    "authorization host content-encoding content-length content-type user-agent connection keep-alive proxy-authenticate "
-    "proxy-authorization www-authenticate accept-encoding x-prometheus-remote-write-version x-prometheus-remote-read-version "
-    "x-prometheus-scrape-timeout-seconds".split()
-)
+    (
+        "authorization", "host", "content-encoding", "content-length", "content-type", "user-agent", "connection",
+        "keep-alive", "proxy-authenticate", "proxy-authorization", "www-authenticate", "accept-encoding",
+        "x-prometheus-remote-write-version", "x-prometheus-remote-read-version", "x-prometheus-scrape-timeout-seconds",
+    )
+)  # fmt: skip
 
 
 class HttpSettings(ProxySettings, frozen=True):
@@ -166,8 +172,11 @@ class HttpSettings(ProxySettings, frozen=True):
 
 
 _SECRETS = frozenset(
-    "password credentials client_secret bearer_token key secrets token secret_key access_token api_key".split()
-)
+    (
+        "password", "credentials", "client_secret", "bearer_token", "key", "secrets", "token", "secret_key",
+        "access_token", "api_key",
+    )
+)  # fmt: skip
 
 
 def masked(value: Any, key: str = "") -> Any:

@@ -12,7 +12,7 @@ import time
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 from nexus.errors import ConfigError, NexusError
 from nexus.pipeline.discovery.group import Group
@@ -55,11 +55,17 @@ class Scraping:
         self._discoveries: dict[str, JobDiscovery] = {}
         self._turn = asyncio.Lock()
         self._stamps: tuple[tuple[str, int, int], ...] = ()
+        self._reloading: asyncio.Task[None] | None = None
 
     @property
     def configured(self) -> bool:
         """Is there anything to scrape?"""
         return any(self._source())
+
+    @property
+    def file(self) -> str:
+        """The file that is named, empty when the configuration is inline."""
+        return self._source()[0]
 
     async def start(self) -> None:
         """Read the configuration and begin. Raises `ConfigError`."""
@@ -147,10 +153,17 @@ class Scraping:
         except NexusError as error:
             log.error("the scrape configuration was not reloaded: %s", error)
 
+    def reload_soon(self) -> None:
+        """Reload in the background."""
+        if self._reloading is None or self._reloading.done():
+            self._reloading = asyncio.create_task(self.reload_logged())
+
     def register(self, registry: Registry) -> None:
         """Nexus' own metrics about scraping."""
         registry.gauge(
-            "nexus_scrape_targets", "Targets being scraped.", read=lambda: sum(len(pool.loops) for pool in self.pools.values())
+            "nexus_scrape_targets",
+            "Targets being scraped.",
+            read=lambda: sum(len(pool.loops) for pool in self.pools.values()),
         )
         for name, help_text in (
             ("scrapes", "Scrapes."),
@@ -160,10 +173,6 @@ class Scraping:
             ("skipped", "Scrapes left out because the clock went back."),
         ):
             registry.gauge(f"nexus_scrape_{name}_total", help_text, read=partial(getattr, self.counts, name))
-
-    def status_yaml(self) -> dict[str, Any]:
-        """The whole configuration, secrets masked."""
-        return self.config.shown
 
 
 def _stamps(files: tuple[Path, ...]) -> tuple[tuple[str, int, int], ...]:

@@ -5,13 +5,13 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Iterable, Sequence
-from typing import Any, Final
+from typing import Final
 
 from nexus.pipeline.discovery.group import Group
 from nexus.pipeline.scrape.client import Profile, ScrapeClient
 from nexus.pipeline.scrape.config import Job
 from nexus.pipeline.scrape.loop import Append, ScrapeCounts, ScrapeLoop, new_cache
-from nexus.pipeline.scrape.relabel import compiled
+from nexus.pipeline.scrape.relabel import RelabelRule, compiled
 from nexus.pipeline.scrape.targets import Dropped, Target, Wrong, targets_of
 
 MAX_DROPPED: Final = 1000
@@ -73,9 +73,7 @@ class Pool:
 
     def _begin(self, target: Target, before: ScrapeLoop | None) -> ScrapeLoop:
         cache = new_cache(self.job, target, self._metric_relabel)
-        loop = ScrapeLoop(
-            self.job, target, cache, self._client, self._profile, self._append, self._body_limit, self._counts
-        )
+        loop = ScrapeLoop(self.job, target, cache, self._client, self._profile, self._append, self._body_limit, self._counts)
         if before is None:
             loop.start()
         else:
@@ -102,13 +100,10 @@ class Pool:
         while self._ending:
             await asyncio.wait(self._ending)
 
-    def trace(self, labels: Iterable[tuple[str, str]]) -> list[dict[str, Any]]:
-        """What each rule of relabelling does to these labels."""
+    def trace(self, labels: Iterable[tuple[str, str]]) -> list[tuple[RelabelRule, list[tuple[str, str]], bool]]:
+        """(rule, labels after it, kept) of each rule of relabelling, up to the one that drops."""
         steps = self.relabel.trace(list(labels))
-        return [
-            {"rule": rule, "output": dict(shown) if kept else {}, "keep": kept}
-            for rule, (shown, kept) in zip(self.job.keys.relabel_configs, steps, strict=False)
-        ]
+        return [(rule, *step) for rule, step in zip(self.job.keys.relabel_configs, steps, strict=False)]
 
 
 async def _take_over(loop: ScrapeLoop, before: ScrapeLoop) -> None:

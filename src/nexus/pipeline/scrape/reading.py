@@ -133,11 +133,7 @@ def _made(kind: type[Struct], values: dict[str, Any], node: Any, path: tuple[str
     try:
         return kind(**values)
     except TypeError:
-        missing = [
-            info.encode_name
-            for info in msgspec.structs.fields(kind)
-            if info.required and info.name not in values
-        ]
+        missing = [info.encode_name for info in msgspec.structs.fields(kind) if info.required and info.name not in values]
         raise Wrong(f"{_shown(path)} needs {' and '.join(f'`{name}`' for name in missing)}", _line(node)) from None
     except ValueError as error:
         raise Wrong(f"{_shown(path)}: {error}", _line(node)) from None

@@ -111,7 +111,9 @@ def target_of(job: Job, labels: Mapping[str, str], relabel: Any) -> Target | Dro
     found.setdefault("instance", address)
     url = _url(job, scheme, address, found)
     shown = tuple(sorted((name, value) for name, value in found.items() if value and not name.startswith("__")))
-    key = hashlib.blake2b(repr((shown, url, int(interval), int(timeout))).encode("utf-8", "replace"), digest_size=16).digest()
+    key = hashlib.blake2b(
+        repr((shown, url, int(interval), int(timeout))).encode("utf-8", "replace"), digest_size=16
+    ).digest()
     return Target(key, shown, discovered, url, int(interval), int(timeout))
 
 

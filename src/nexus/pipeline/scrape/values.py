@@ -1,6 +1,6 @@
 """Durations and sizes as Prometheus writes them. Pure.
 
-Source: Prometheus' configuration documentation: `1h30m`, `100ms`, units in descending order; `15MB`, `1GiB` in powers of 1024.
+Source: Prometheus' configuration documentation: `1h30m`, `100ms`, units in descending order; `15MB` in powers of 1024.
 """
 
 from __future__ import annotations
@@ -8,9 +8,7 @@ from __future__ import annotations
 import re
 from typing import Final
 
-_DURATION: Final = re.compile(
-    r"(?:(\d+)y)?(?:(\d+)w)?(?:(\d+)d)?(?:(\d+)h)?(?:(\d+)m)?(?:(\d+)s)?(?:(\d+)ms)?", re.ASCII
-)
+_DURATION: Final = re.compile(r"(?:(\d+)y)?(?:(\d+)w)?(?:(\d+)d)?(?:(\d+)h)?(?:(\d+)m)?(?:(\d+)s)?(?:(\d+)ms)?", re.ASCII)
 _UNITS: Final = (365 * 86400000, 7 * 86400000, 86400000, 3600000, 60000, 1000, 1)
 _NAMES: Final = ("y", "w", "d", "h", "m", "s", "ms")
 _MAX_MS: Final = (1 << 63) // 1_000_000
@@ -29,7 +27,9 @@ class Span(int):
         found = _DURATION.fullmatch(text)
         if text != "0" and (not text or found is None):
             raise ValueError(f"{text[:40]!r} is not a duration such as 15s or 1m30s")
-        milliseconds = sum(int(part) * unit for part, unit in zip(found.groups(), _UNITS, strict=True) if part) if found else 0
+        milliseconds = (
+            sum(int(part) * unit for part, unit in zip(found.groups(), _UNITS, strict=True) if part) if found else 0
+        )
         if milliseconds >= _MAX_MS:
             raise ValueError(f"the duration {text[:40]!r} is too long")
         return cls(milliseconds)
@@ -46,9 +46,8 @@ class Span(int):
         left, parts = int(self), []
         for unit, name in zip(_UNITS, _NAMES, strict=True):
             # Years and weeks only when nothing is left: 90 days are no 12w6d.
-            if name in ("y", "w", "d") and left % unit:
-                if name != "d" or left < unit:
-                    continue
+            if name in ("y", "w") and left % unit:
+                continue
             if count := left // unit:
                 parts.append(f"{count}{name}")
                 left -= count * unit
