@@ -723,8 +723,8 @@ class Relabel:
 
 @final
 class Scraped:
-    """What came of a scrape: its samples, those after relabelling, those of new series; `error` says why it failed, "" when it
-    did not; `size` is the body unpacked."""
+    """What came of a scrape: its samples, those after relabelling, those of new series; `error` says why it failed, "" when
+    it did not; `size` is the body unpacked."""
 
     batch: MetricBatch
     error: str
