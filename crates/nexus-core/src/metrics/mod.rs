@@ -13,6 +13,7 @@ pub mod relabel;
 pub mod remote_write;
 pub mod remote_write_encode;
 pub mod render;
+pub mod scrape;
 pub mod statsd;
 
 use crate::decode::Rejections;

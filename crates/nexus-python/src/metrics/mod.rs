@@ -7,3 +7,4 @@ pub mod lines;
 pub mod otlp;
 pub mod relabel;
 pub mod remote_write;
+pub mod scrape;
