@@ -55,7 +55,11 @@ async def test_a_sync_that_fails_fails_who_waited(number: int, kind: type[Except
 async def test_a_waiter_that_goes_away_takes_nobody_along() -> None:
     """The sync goes on for the others."""
     go = threading.Event()
-    group = GroupSync(lambda: None if go.wait(10) else None)
+
+    def sync() -> None:
+        assert go.wait(10)
+
+    group = GroupSync(sync)
     gone, stays = asyncio.ensure_future(group()), asyncio.ensure_future(group())
     await asyncio.sleep(0)
     gone.cancel()
