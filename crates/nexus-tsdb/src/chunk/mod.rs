@@ -100,4 +100,4 @@ pub fn decode_values(blob: &[u8], floats: &mut Vec<f64>, scratch: &mut Scratch) 
 }
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;
