@@ -12,7 +12,7 @@ pub mod ints;
 mod packing;
 mod pco_bytes;
 pub mod times;
-mod varint;
+pub(crate) mod varint;
 
 pub use header::sign_again;
 pub use header::{Kind, TimesHeader, ValuesHeader};

@@ -211,6 +211,48 @@ impl SeriesHead {
         }
     }
 
+    /// The float of a time, when it is here.
+    pub fn float_at(&self, time: i64) -> Option<f64> {
+        if let Some(late) = self.late()
+            && let Some((_, value)) = late.read(time, time).pop()
+        {
+            return if let Value::Float(value) = value { Some(value) } else { None };
+        }
+        let (mut timestamps, mut values) = (Vec::new(), Vec::new());
+        self.open.read(time, time, &mut timestamps, &mut values);
+        let mut pieces: Vec<&Arc<Piece>> = self.pieces().iter().collect();
+        pieces.sort_by_key(|piece| std::cmp::Reverse(piece.sequence));
+        for piece in pieces {
+            if !values.is_empty() {
+                break;
+            }
+            piece.read_floats(time, time, &mut timestamps, &mut values);
+        }
+        values.first().copied()
+    }
+
+    /// Is the row of series of a UTC day in the tables?
+    pub fn is_day_stored(&self, day: i64) -> bool {
+        let last = i64::from(self.stored_day);
+        day <= last && day > last - 64 && self.stored_days & 1 << day.rem_euclid(64) != 0
+    }
+
+    /// It is.
+    pub fn note_stored_day(&mut self, day: i64) {
+        let last = i64::from(self.stored_day);
+        let Ok(named) = u16::try_from(day) else { return };
+        if day > last {
+            if day - last >= 64 {
+                self.stored_days = 0;
+            }
+            (last + 1..day).rev().take(64).for_each(|between| self.stored_days &= !(1 << between.rem_euclid(64)));
+            self.stored_day = named;
+        }
+        if day > i64::from(self.stored_day) - 64 {
+            self.stored_days |= 1 << day.rem_euclid(64);
+        }
+    }
+
     /// Removes the samples of `from ..= to`, of pieces, too. Answers with how many there were.
     pub fn erase(&mut self, from: i64, to: i64) -> usize {
         let mut erased = self.open.erase(from, to);

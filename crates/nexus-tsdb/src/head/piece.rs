@@ -150,6 +150,25 @@ impl Piece {
         }
     }
 
+    /// UTC days of its samples, ascending.
+    pub fn days(&self) -> Vec<i64> {
+        let (first, last) = (day_of(self.first), day_of(self.last));
+        if first == last {
+            return vec![first];
+        }
+        let mut days: Vec<i64> = match &self.body {
+            Body::Floats(open) => {
+                let (mut timestamps, mut values) = (Vec::new(), Vec::new());
+                open.read(i64::MIN, i64::MAX, &mut timestamps, &mut values);
+                timestamps.into_iter().map(day_of).collect()
+            }
+            Body::LateFloats(samples) => samples.iter().map(|(time, _)| day_of(*time)).collect(),
+            Body::Histograms(samples) => samples.iter().map(|(time, _)| day_of(*time)).collect(),
+        };
+        days.dedup();
+        days
+    }
+
     /// As chunks of the tables.
     pub fn chunks(&self) -> Vec<Stored> {
         if let Body::Histograms(samples) = &self.body {

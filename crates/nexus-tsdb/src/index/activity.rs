@@ -49,8 +49,10 @@ impl Activity {
     #[inline]
     pub fn note(&self, time: i64) {
         let last = self.last();
-        if time <= last && day_of(time) == day_of(last) {
-            if time < self.first() {
+        if day_of(time) == day_of(last) {
+            if time > last {
+                self.last.store(time, Ordering::Relaxed);
+            } else if time < self.first() {
                 self.first.store(time, Ordering::Relaxed);
             }
             return;

@@ -164,9 +164,26 @@ impl Index {
         self.series(number).labels.iter().find(|(label, _)| *label == name).map(|(_, value)| *value)
     }
 
+    /// Number of series of a metric.
+    pub fn series_of_metric(&self, metric: Sym) -> usize {
+        self.postings.read().expect("no panic while locked").with(self.name, metric).len()
+    }
+
+    /// Values of a label of which a series may have samples of `from ..= to`.
+    pub fn values_within(&self, name: Sym, from: i64, to: i64) -> Vec<Sym> {
+        let postings = self.postings.read().expect("no panic while locked");
+        let lives = |number: &u32| self.series(*number).activity.within(from, to);
+        postings.values(name).filter(|(_, list)| list.iter().any(lives)).map(|(value, _)| value).collect()
+    }
+
+    /// The symbol of `__name__`.
+    pub fn name(&self) -> Sym {
+        self.name
+    }
+
     /// Number of label pairs.
-    pub fn pairs(&self) -> usize {
-        self.postings.read().expect("no panic while locked").pairs()
+    pub fn num_pairs(&self) -> usize {
+        self.postings.read().expect("no panic while locked").num_pairs()
     }
 }
 

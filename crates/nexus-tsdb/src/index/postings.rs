@@ -77,13 +77,8 @@ impl Postings {
         self.names.get(&name).into_iter().flatten().map(|(value, list)| (*value, list.as_slice()))
     }
 
-    /// Number of values of a name.
-    pub fn num_values(&self, name: Sym) -> usize {
-        self.names.get(&name).map_or(0, HashMap::len)
-    }
-
     /// Number of pairs of name and value.
-    pub fn pairs(&self) -> usize {
+    pub fn num_pairs(&self) -> usize {
         self.names.values().map(HashMap::len).sum()
     }
 }
