@@ -623,8 +623,8 @@ class MetricsEngine:
         limits: MetricLimits,
         *,
         now_ms: int,
-        oldest_ms: int = -(1 << 62),
-        newest_ms: int = 1 << 62,
+        oldest_ms: int = -(1 << 60),
+        newest_ms: int = 1 << 60,
     ) -> Appended:
         """Take a batch: in the log file and visible to queries on return. Samples outside of `oldest_ms ..= newest_ms` are
         refused (`too_old`, `too_new`). Raises HeadFull, LogFull, OSError (errno ENOSPC: the disk is full)."""
