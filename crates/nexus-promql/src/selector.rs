@@ -7,8 +7,9 @@ use crate::histogram;
 use crate::kernels::{self, extended, sliding};
 use crate::plan::{Extension, Shift};
 use crate::source::{Samples, SeriesLabels};
-use crate::value::{Cell, Grid, NOTHING, Points, Row};
+use crate::value::{Cell, Grid, NOTHING, Points, Row, SharedHistogram};
 use crate::window::{Annotator, RangeFunction, Window};
+use nexus_series::histogram::ResetHint;
 use nexus_series::is_stale;
 use std::sync::Arc;
 
@@ -233,8 +234,7 @@ impl Leaf {
                         next.checked_sub(1).map_or(Cell::Nothing, |before| Cell::Float(values[before]))
                     }
                 }
-                (true, false) => histogram::extended::smoothed(window.histograms, time, &annotator)
-                    .map_or(Cell::Nothing, Cell::Histogram),
+                (true, false) => smoothed_histogram(window.histograms, time, &annotator),
             };
             row.set(step, cell);
         }
@@ -359,5 +359,25 @@ fn points_of(row: &Row, grid: &Grid, into: &mut Samples) {
     for (step, histogram) in row.histograms.iter().enumerate() {
         let Some(histogram) = histogram else { continue };
         into.histograms.push((grid.time(step), histogram::without_hint(histogram)));
+    }
+}
+
+/// A smoothed selector's histogram at a time.
+fn smoothed_histogram(histograms: &[(i64, SharedHistogram)], time: i64, annotator: &Annotator) -> Cell {
+    let next = histograms.partition_point(|&(one, _)| one < time);
+    match (next.checked_sub(1).map(|before| &histograms[before]), histograms.get(next)) {
+        (_, Some((at, histogram))) if *at == time => Cell::Histogram(Arc::clone(histogram)),
+        (Some((left_time, left)), Some((right_time, right))) => {
+            let counter = left.hint != ResetHint::Gauge || right.hint != ResetHint::Gauge;
+            let (left, right) = ((*left_time, &**left), (*right_time, &**right));
+            histogram::extended::interpolate(left, right, time, counter, annotator)
+                .map_or(Cell::Nothing, |one| Cell::Histogram(Arc::new(one)))
+        }
+        (Some((_, histogram)), None) => {
+            let mut copy = (**histogram).clone();
+            copy.hint = ResetHint::Unknown;
+            Cell::Histogram(Arc::new(copy))
+        }
+        (None, _) => Cell::Nothing,
     }
 }
