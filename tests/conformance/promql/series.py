@@ -57,12 +57,13 @@ class Histogram:
         )
 
     def buckets(self) -> list[tuple[float, float, float]]:
-        """Lower bound, upper bound and count of all buckets that are not empty, ascending."""
+        """Lower bound, upper bound and count of the buckets that an answer shows, ascending: those that are not empty, and a
+        zero bucket with observations."""
         edge = self.zero_threshold
         negative = [
             (-self.bound(at), -self.bound(at - 1), count) for at, count in sorted(self.negative.items(), reverse=True)
         ]
-        zero = [(-edge, edge, self.zero_count)] if self.zero_count else []
+        zero = [(-edge, edge, self.zero_count)] if self.zero_count > 0 else []
         positive = [(self.bound(at - 1), self.bound(at), count) for at, count in sorted(self.positive.items())]
         cut = [(low, min(high, -edge) if high < 0 else high, count) for low, high, count in negative]
         cut += zero + [(max(low, edge) if low > 0 else low, high, count) for low, high, count in positive]
@@ -86,7 +87,7 @@ def _added(one: dict[int, float], two: dict[int, float], by: int, sign: float) -
 Value: TypeAlias = "float | Histogram | Stale | None"
 Labels: TypeAlias = "tuple[tuple[str, str], ...]"
 
-_NUMBER = r"(?:0x[0-9a-f]+|inf|nan|(?:\d+\.?\d*|\.\d+)(?:e[+-]?\d+)?)"
+_NUMBER = r"(?:inf|nan|(?:\d+\.?\d*|\.\d+)(?:e[+-]?\d+)?)"
 _FLOATS = re.compile(rf"([+-]?{_NUMBER})(?:([+-]{_NUMBER}))?(?:x(\d+))?", re.IGNORECASE)
 _HISTOGRAMS = re.compile(r"\{\{(.*?)\}\}(?:([+-])\{\{(.*?)\}\})?(?:x(\d+))?")
 _ITEM = re.compile(r"(\w+):(\[[^\]]*\]|\S+)")
