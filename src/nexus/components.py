@@ -18,19 +18,28 @@ from nexus.pipeline.receivers.journald import Journald
 from nexus.pipeline.receivers.json_lines import JsonLines
 from nexus.pipeline.receivers.loki import Loki
 from nexus.pipeline.receivers.otlp_http import OtlpHttp
+from nexus.pipeline.receivers.remote_write import RemoteWrite
 from nexus.pipeline.receivers.splunk import Acknowledgements, Splunk
 from nexus.pipeline.topology import Topology
 from nexus.security.permissions import Permission
 
 if TYPE_CHECKING:
     from nexus.config import Config
+    from nexus.model.batch import MetricBatch
+    from nexus.outgoing.targets import Rules as OutgoingRules
+    from nexus.pipeline.intake import MetricIntake
+    from nexus.pipeline.metrics import MetricOutcome, MetricPipeline
     from nexus.pipeline.receivers.listener import SocketReceiver
     from nexus.pipeline.receivers.otlp_grpc import OtlpGrpc
+    from nexus.pipeline.scrape.manager import Scraping
     from nexus.security.audit.ledger import Ledger
+    from nexus.security.limits.catalogue import Rules
     from nexus.security.limits.limiter import Meter
     from nexus.security.vault import Vault
     from nexus.server.services import Services
     from nexus.storage.api import RetentionPolicy
+    from nexus.storage.clickhouse.metrics.policies import MetricPolicy
+    from nexus.storage.clickhouse.metrics.writer import SeriesLimits
     from nexus.storage.clickhouse.options import StoreOptions
     from nexus.storage.clickhouse.store import ClickHouseStore
     from nexus.storage.metadata.api import MetadataStore
@@ -38,18 +47,25 @@ if TYPE_CHECKING:
     from nexus.telemetry import Registry
 
 
-def otlp_receivers(topology: Topology) -> list[HttpReceiver]:
+def metric_intake(config: Config, pipeline: MetricPipeline) -> MetricIntake:
+    """What receivers of metrics share."""
+    from nexus.pipeline.intake import MetricIntake, otlp_decoder
+
+    return MetricIntake(pipeline, otlp_decoder(config.otlp.metrics))
+
+
+def otlp_receivers(topology: Topology, metrics: MetricIntake) -> list[HttpReceiver]:
     """Receivers of the OTLP/HTTP port."""
-    return [OtlpHttp(topology)]
+    return [OtlpHttp(topology, metrics)]
 
 
-def http_receivers(topology: Topology, config: Config | None = None) -> list[HttpReceiver]:
+def http_receivers(topology: Topology, metrics: MetricIntake, config: Config | None = None) -> list[HttpReceiver]:
     """Receivers of the main port; the default configuration without one."""
     from nexus.config import Config as Defaults
 
     config = config or Defaults()
     return [
-        OtlpHttp(topology),
+        OtlpHttp(topology, metrics),
         JsonLines(topology),
         Loki(topology),
         Elasticsearch(topology, config.elasticsearch.version),
@@ -57,6 +73,7 @@ def http_receivers(topology: Topology, config: Config | None = None) -> list[Htt
         Datadog(topology),
         Firehose(topology),
         Journald(topology),
+        RemoteWrite(metrics),
     ]
 
 
@@ -68,10 +85,10 @@ def grpc_receiver(services: Services) -> OtlpGrpc:
 
     throttle = Throttle(services.limiter)
 
-    async def enter(metadata: Mapping[str, str], peer: str) -> tuple[str, Meter]:
+    async def enter(metadata: Mapping[str, str], peer: str, permission: Permission) -> tuple[str, Meter]:
         address = throttle.knock(EndpointClass.INGEST, {}, peer)
         try:
-            entry = await services.authenticator.enter(metadata, Permission.LOGS_WRITE)
+            entry = await services.authenticator.enter(metadata, permission)
         except Unauthenticated:
             throttle.failed(address, metadata)
             raise
@@ -81,7 +98,34 @@ def grpc_receiver(services: Services) -> OtlpGrpc:
         ingest = services.config().ingest
         return BodyLimits(ingest.max_body_bytes, ingest.body_idle_timeout, ingest.body_timeout)
 
-    return OtlpGrpc(services.topology, enter, limits, services.budget)
+    return OtlpGrpc(services.topology, services.intake, enter, limits, services.budget)
+
+
+def scraping(
+    config: Callable[[], Config],
+    pipeline: MetricPipeline,
+    rules: Callable[[], OutgoingRules],
+    registry: Registry,
+    version: str,
+) -> Scraping:
+    """What scrapes, by the configuration in force, into one tenant."""
+    from nexus.pipeline.scrape.client import ScrapeClient
+    from nexus.pipeline.scrape.config import yaml_text
+    from nexus.pipeline.scrape.manager import Scraping
+
+    tenant = config().scrape.tenant or config().tenants.default
+
+    def source() -> tuple[str, str]:
+        settings = config().scrape
+        return settings.file, yaml_text({"scrape_configs": settings.configs}) if settings.configs else ""
+
+    async def append(batch: MetricBatch) -> MetricOutcome:
+        return await pipeline.append(tenant, "scrape", batch)
+
+    client = ScrapeClient(rules, user_agent=f"Nexus/{version}")
+    found = Scraping(tenant, source, client, append, lambda: int(config().scrape.max_body_bytes))
+    found.register(registry)
+    return found
 
 
 def socket_receivers(services: Services) -> list[SocketReceiver]:
@@ -160,7 +204,7 @@ def open_ledger(config: Config, metadata: MetadataStore, *, beside: bool = False
 
 def store_options(config: Config) -> StoreOptions:
     """What the embedded store is told."""
-    from nexus.storage.clickhouse.options import ReaderOptions, StoreOptions, WriterOptions
+    from nexus.storage.clickhouse.options import MetricOptions, ReaderOptions, StoreOptions, WriterOptions
 
     return StoreOptions(
         data_dir=config.data_path,
@@ -170,18 +214,33 @@ def store_options(config: Config) -> StoreOptions:
         retention_days=config.retention.logs.days,
         writer=WriterOptions(queue_bytes=int(config.ingest.queue_bytes)),
         reader=ReaderOptions(threads=config.query.threads, condition_cache=config.query.condition_cache),
+        metrics=MetricOptions(
+            head_bytes=int(config.metrics.head_bytes),
+            log_bytes=int(config.metrics.log_bytes),
+            chunk_seconds=float(config.metrics.chunk),
+            active_seconds=float(config.metrics.active),
+            flush_seconds=float(config.metrics.flush),
+            retention_days=config.retention.metrics.days,
+        ),
     )
 
 
 def open_store(
     config: Config, registry: Registry, current: Callable[[], Config], metadata: Callable[[], MetadataStore]
 ) -> ClickHouseStore:
-    """The log store of the data directory; `current` is the configuration in force, `metadata` is opened once the data
-    directory is ours. Raises `ConfigError`."""
-    from nexus.storage.clickhouse.store import ClickHouseStore
+    """The store of the data directory, of logs and metrics; `current` is the configuration in force, `metadata` is opened
+    once the data directory is ours. Raises `ConfigError`."""
+    from nexus.storage.clickhouse.store import ClickHouseStore, MetricSettings
 
     store = ClickHouseStore.open(
-        store_options(config), lambda: current().retention.logs.days, lambda: retention_policies(metadata())
+        store_options(config),
+        lambda: current().retention.logs.days,
+        lambda: retention_policies(metadata()),
+        MetricSettings(
+            retention_days=lambda: current().retention.metrics.days,
+            policies=lambda: metric_policies(metadata()),
+            future_ms=lambda: int(current().metrics.max_future) * 1000,
+        ),
     )
     for name, (help_text, _) in store.metrics().items():
         registry.gauge(f"nexus_store_{name}", help_text, read=partial(_statistic, store, name))
@@ -194,6 +253,38 @@ def retention_policies(metadata: MetadataStore) -> dict[str, RetentionPolicy]:
     from nexus.storage.api import RetentionPolicy
 
     return {stored.tenant: RetentionPolicy(lower_rules(stored.rules), stored.days) for stored in metadata.list_retention()}
+
+
+def metric_policies(metadata: MetadataStore) -> dict[str, MetricPolicy]:
+    """The retention of metrics that tenants have of their own."""
+    from nexus.query.metric_retention import parse_policy
+    from nexus.storage.clickhouse.metrics.policies import MetricPolicy
+    from nexus.storage.metadata.api import METRIC_RETENTION
+
+    found = {}
+    for name, text in metadata.list_settings(METRIC_RETENTION).items():
+        rules, days = parse_policy(text) if text else ((), None)
+        if rules or days is not None:
+            found[name.removeprefix(METRIC_RETENTION)] = MetricPolicy(rules, days)
+    return found
+
+
+def series_limits(rules: Callable[[], Rules]) -> Callable[[str], SeriesLimits]:
+    """What series a tenant may have, by the limits in force."""
+    from nexus.storage.clickhouse.metrics.writer import SeriesLimits
+
+    def limits(tenant: str) -> SeriesLimits:
+        value = partial(rules().value, "tenant", tenant)
+        return SeriesLimits(
+            series=int(value("metric_series")),
+            series_per_metric=int(value("metric_series_per_metric")),
+            values_per_label=int(value("metric_values_per_label")),
+            labels_per_series=int(value("metric_labels")),
+            name_bytes=int(value("metric_name_bytes")),
+            value_bytes=int(value("metric_value_bytes")),
+        )
+
+    return limits
 
 
 def _statistic(store: ClickHouseStore, name: str) -> float:

@@ -1,3 +1,10 @@
 //! Metrics for Python: batches, decoders of each protocol, the store.
 
 pub mod batch;
+pub mod chart;
+pub mod exposition;
+pub mod lines;
+pub mod otlp;
+pub mod relabel;
+pub mod remote_write;
+pub mod scrape;
