@@ -25,9 +25,13 @@ from nexus.security.permissions import Permission
 
 if TYPE_CHECKING:
     from nexus.config import Config
-    from nexus.pipeline.metrics import MetricPipeline
+    from nexus.model.batch import MetricBatch
+    from nexus.outgoing.targets import Rules as OutgoingRules
+    from nexus.pipeline.intake import MetricIntake
+    from nexus.pipeline.metrics import MetricOutcome, MetricPipeline
     from nexus.pipeline.receivers.listener import SocketReceiver
     from nexus.pipeline.receivers.otlp_grpc import OtlpGrpc
+    from nexus.pipeline.scrape.manager import Scraping
     from nexus.security.audit.ledger import Ledger
     from nexus.security.limits.catalogue import Rules
     from nexus.security.limits.limiter import Meter
@@ -43,20 +47,25 @@ if TYPE_CHECKING:
     from nexus.telemetry import Registry
 
 
-def otlp_receivers(topology: Topology) -> list[HttpReceiver]:
+def metric_intake(config: Config, pipeline: MetricPipeline) -> MetricIntake:
+    """What receivers of metrics share."""
+    from nexus.pipeline.intake import MetricIntake, otlp_decoder
+
+    return MetricIntake(pipeline, otlp_decoder(config.otlp.metrics))
+
+
+def otlp_receivers(topology: Topology, metrics: MetricIntake) -> list[HttpReceiver]:
     """Receivers of the OTLP/HTTP port."""
-    return [OtlpHttp(topology)]
+    return [OtlpHttp(topology, metrics)]
 
 
-def http_receivers(
-    topology: Topology, config: Config | None = None, metrics: MetricPipeline | None = None
-) -> list[HttpReceiver]:
-    """Receivers of the main port; the default configuration without one. Without pipelines they can be described only."""
+def http_receivers(topology: Topology, metrics: MetricIntake, config: Config | None = None) -> list[HttpReceiver]:
+    """Receivers of the main port; the default configuration without one."""
     from nexus.config import Config as Defaults
 
     config = config or Defaults()
     return [
-        OtlpHttp(topology),
+        OtlpHttp(topology, metrics),
         JsonLines(topology),
         Loki(topology),
         Elasticsearch(topology, config.elasticsearch.version),
@@ -64,7 +73,7 @@ def http_receivers(
         Datadog(topology),
         Firehose(topology),
         Journald(topology),
-        RemoteWrite(metrics),  # type: ignore[arg-type]
+        RemoteWrite(metrics),
     ]
 
 
@@ -76,10 +85,10 @@ def grpc_receiver(services: Services) -> OtlpGrpc:
 
     throttle = Throttle(services.limiter)
 
-    async def enter(metadata: Mapping[str, str], peer: str) -> tuple[str, Meter]:
+    async def enter(metadata: Mapping[str, str], peer: str, permission: Permission) -> tuple[str, Meter]:
         address = throttle.knock(EndpointClass.INGEST, {}, peer)
         try:
-            entry = await services.authenticator.enter(metadata, Permission.LOGS_WRITE)
+            entry = await services.authenticator.enter(metadata, permission)
         except Unauthenticated:
             throttle.failed(address, metadata)
             raise
@@ -89,7 +98,34 @@ def grpc_receiver(services: Services) -> OtlpGrpc:
         ingest = services.config().ingest
         return BodyLimits(ingest.max_body_bytes, ingest.body_idle_timeout, ingest.body_timeout)
 
-    return OtlpGrpc(services.topology, enter, limits, services.budget)
+    return OtlpGrpc(services.topology, services.intake, enter, limits, services.budget)
+
+
+def scraping(
+    config: Callable[[], Config],
+    pipeline: MetricPipeline,
+    rules: Callable[[], OutgoingRules],
+    registry: Registry,
+    version: str,
+) -> Scraping:
+    """What scrapes, by the configuration in force, into one tenant."""
+    from nexus.pipeline.scrape.client import ScrapeClient
+    from nexus.pipeline.scrape.config import yaml_text
+    from nexus.pipeline.scrape.manager import Scraping
+
+    tenant = config().scrape.tenant or config().tenants.default
+
+    def source() -> tuple[str, str]:
+        settings = config().scrape
+        return settings.file, yaml_text({"scrape_configs": settings.configs}) if settings.configs else ""
+
+    async def append(batch: MetricBatch) -> MetricOutcome:
+        return await pipeline.append(tenant, "scrape", batch)
+
+    client = ScrapeClient(rules, user_agent=f"Nexus/{version}")
+    found = Scraping(tenant, source, client, append, lambda: int(config().scrape.max_body_bytes))
+    found.register(registry)
+    return found
 
 
 def socket_receivers(services: Services) -> list[SocketReceiver]:

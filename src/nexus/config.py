@@ -134,6 +134,35 @@ class HttpConfig(Struct, forbid_unknown_fields=True, frozen=True):
             raise ValueError(f"`cors_credentials` holds {unlisted[0]!r}, which `cors_origins` does not")
 
 
+class OtlpMetricsConfig(Struct, forbid_unknown_fields=True, frozen=True):
+    """How OpenTelemetry's metrics become Prometheus' series; the names are those of Prometheus' section `otlp`."""
+
+    translation_strategy: Annotated[
+        Literal[
+            "UnderscoreEscapingWithSuffixes",
+            "UnderscoreEscapingWithoutSuffixes",
+            "NoUTF8EscapingWithSuffixes",
+            "NoTranslation",
+        ],
+        Meta(description="Whether names keep other characters than letters, digits and underscores, and get unit and kind."),
+    ] = "UnderscoreEscapingWithSuffixes"
+    promote_resource_attributes: Annotated[
+        list[str], Meta(description="Resource attributes that become labels of every series, such as k8s.pod.name.")
+    ] = []
+    keep_identifying_resource_attributes: Annotated[
+        bool, Meta(description="Keep service.name, service.namespace and service.instance.id in target_info, too.")
+    ] = False
+    promote_scope_metadata: Annotated[
+        bool, Meta(description="Name, version and attributes of the scope become labels otel_scope_...")
+    ] = False
+    convert_histograms_to_nhcb: Annotated[
+        bool, Meta(description="Store histograms with bounds as native histograms with custom buckets.")
+    ] = False
+    delta_bytes: Annotated[
+        Size, Meta(description="Memory for the totals of streams that send deltas; points of further streams are refused.")
+    ] = Size(64 << 20)
+
+
 class OtlpConfig(Struct, forbid_unknown_fields=True, frozen=True):
     """The OTLP receivers."""
 
@@ -141,6 +170,7 @@ class OtlpConfig(Struct, forbid_unknown_fields=True, frozen=True):
     grpc_port: Annotated[Port, Meta(description="OTLP over gRPC; 0 picks a free port and prints it.")] = 4317
     http_port: Annotated[Port, Meta(description="OTLP over HTTP; 0 picks a free port and prints it.")] = 4318
     tls: TlsConfig = TlsConfig()
+    metrics: OtlpMetricsConfig = OtlpMetricsConfig()
 
 
 class RetentionConfig(Struct, forbid_unknown_fields=True, frozen=True):
@@ -355,6 +385,41 @@ class MetadataConfig(Masked, forbid_unknown_fields=True, frozen=True):
     statement_timeout: Annotated[
         Duration, Meta(description="Longest time of a statement in PostgreSQL, and of a wait for a lock.")
     ] = Duration(10)
+
+
+class ScrapeConfig(Masked, forbid_unknown_fields=True, frozen=True):
+    """Scraping, as Prometheus does it; see the guide on replacing Prometheus."""
+
+    file: Annotated[
+        str,
+        Meta(
+            description="A prometheus.yml, taken as it is. Read again within seconds when it changes; one that is wrong "
+            "changes nothing.",
+            extra=RELOADS,
+        ),
+    ] = ""
+    tenant: Annotated[str, Meta(description="Tenant that samples of scrapes go to; empty is `tenants.default`.")] = ""
+    configs: Annotated[
+        list[dict[str, Any]],
+        Meta(description="Without a `file`: entries of `scrape_configs`, written here.", extra={**RELOADS, **SECRET}),
+    ] = []
+    max_body_bytes: Annotated[
+        Size,
+        Meta(
+            description="Largest answer of a target, unpacked, where its job has no smaller `body_size_limit`.",
+            extra=RELOADS,
+        ),
+    ] = Size(64 << 20)
+
+    def __post_init__(self) -> None:
+        """Check what a single value does not show."""
+        if self.file and self.configs:
+            raise ValueError("`file` and `configs` exclude each other")
+        if self.tenant:
+            try:
+                parse_tenant(self.tenant)
+            except InvalidRequest as error:
+                raise ValueError(f"`tenant`: {error.message}") from error
 
 
 class SessionConfig(Struct, forbid_unknown_fields=True, frozen=True):
@@ -745,6 +810,7 @@ class Config(Masked, forbid_unknown_fields=True, frozen=True):
     limits: LimitsConfig = LimitsConfig()
     storage: StorageConfig = StorageConfig()
     metrics: MetricsConfig = MetricsConfig()
+    scrape: ScrapeConfig = ScrapeConfig()
     session: SessionConfig = SessionConfig()
     outgoing: OutgoingConfig = OutgoingConfig()
     sso: SsoConfig = SsoConfig()
