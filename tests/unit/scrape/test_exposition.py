@@ -30,18 +30,12 @@ def series(batch: Any) -> list[dict[str, Any]]:
 def flat(batch: Any) -> set[tuple[Any, ...]]:
     """(labels, value) of all float samples; bounds as numbers, as clients spell them differently."""
     return {
-        (tuple(sorted(labels(one["labels"]).items())), number(value))
-        for one in series(batch)
-        for _, value in one["samples"]
+        (tuple(sorted(labels(one["labels"]).items())), number(value)) for one in series(batch) for _, value in one["samples"]
     }
 
 
 def labels(found: dict[str, str]) -> dict[str, str]:
-    return {
-        name: str(float(value)) if name in ("le", "quantile") else value
-        for name, value in found.items()
-        if value
-    }
+    return {name: str(float(value)) if name in ("le", "quantile") else value for name, value in found.items() if value}
 
 
 def number(value: Any) -> str:
@@ -173,9 +167,7 @@ def client_model() -> Any:
                 one.type, one.type_name = 11, f".t.{kind}"
     pool = descriptor_pool.DescriptorPool()
     pool.Add(file)
-    return {
-        name: message_factory.GetMessageClass(pool.FindMessageTypeByName(f"t.{name}")) for name in messages
-    }
+    return {name: message_factory.GetMessageClass(pool.FindMessageTypeByName(f"t.{name}")) for name in messages}
 
 
 def delimited(*families: Any) -> bytes:

@@ -40,14 +40,20 @@ def test_defaults_and_what_global_says() -> None:
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("scrape_intervall: 5s", "line 4: `scrape_configs[0]` has no key `scrape_intervall`. Did you mean `scrape_interval`?"),
+        (
+            "scrape_intervall: 5s",
+            "line 4: `scrape_configs[0]` has no key `scrape_intervall`. Did you mean `scrape_interval`?",
+        ),
         ("scrape_interval: 5", "line 4: `scrape_configs[0].scrape_interval`: '5' is not a duration"),
         ("scheme: ftp", "line 4: `scrape_configs[0].scheme`: 'ftp' is none of http, https"),
         ("scrape_timeout: 2m", "`scrape_timeout` 2m is longer than `scrape_interval` 1m"),
         ("static_configs: [{targets: ['http://x']}]", "'http://x' is not a valid hostname"),
         ("static_configs: [{targets: ['x'], label: {}}]", "Did you mean `labels`?"),
         ("basic_auth: {username: a}\n  bearer_token: b", "at most one of"),
-        ("relabel_configs: [{action: keep, regex: '('}]", "line 4: `scrape_configs[0].relabel_configs[0]`: rule 1: error parsing"),
+        (
+            "relabel_configs: [{action: keep, regex: '('}]",
+            "line 4: `scrape_configs[0].relabel_configs[0]`: rule 1: error parsing",
+        ),
         ("scrape_protocols: [PrometheusText]", "is none of PrometheusProto"),
         ("file_sd_configs: [{files: ['*/x.yml']}]", "is not the path of a .json, .yml or .yaml file"),
         ("job_name: k", "has the key `job_name` twice"),

@@ -273,17 +273,17 @@ async def test_oauth2(server: TargetServer, running: Running) -> None:
 
 
 async def test_tls(running: Running, tmp_path: Path) -> None:
-    authority = Authority(tmp_path)
-    certificate, key = authority.issue("target.example")
+    authority = Authority.make(tmp_path)
+    certificate, key = authority.issue("target")
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.load_cert_chain(certificate, key)
     async with serving(context) as server:
         server.say("/metrics", "a 1\n")
-        tls = {"ca_file": str(authority.path), "server_name": "target.example"}
+        tls = {"ca_file": str(authority.certificate), "server_name": "localhost"}
         running.job(server.address, scheme="https", tls_config=tls)
         await running.scraping.start()
         await running.up()
-        running.job(server.address, scheme="https", tls_config={"ca_file": str(authority.path), "server_name": "other"})
+        running.job(server.address, scheme="https", tls_config={**tls, "server_name": "other"})
         await running.scraping.reload()
         await running.up(0)
         assert "certificate" in running.error()
@@ -362,7 +362,9 @@ async def test_targets_are_spread_over_the_interval() -> None:
     from nexus.pipeline.scrape.pool import Pool
 
     (job,) = parse("scrape_configs: [{job_name: j, scrape_interval: 15s}]", "x", Path("/")).jobs
-    pool = Pool(job, ScrapeClient(), Kept().append, 1 << 20, Scraping("t", lambda: ("", ""), ScrapeClient(), Kept().append).counts)
+    pool = Pool(
+        job, ScrapeClient(), Kept().append, 1 << 20, Scraping("t", lambda: ("", ""), ScrapeClient(), Kept().append).counts
+    )
     pool.update([Group("g", tuple({ADDRESS: f"host-{number}:9100"} for number in range(1000)))])
     phases = [loop.target.phase for loop in pool.loops.values()]
     await pool.close(mark=False)
