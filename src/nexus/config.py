@@ -400,7 +400,7 @@ class ScrapeConfig(Masked, forbid_unknown_fields=True, frozen=True):
     ] = ""
     tenant: Annotated[str, Meta(description="Tenant that samples of scrapes go to; empty is `tenants.default`.")] = ""
     configs: Annotated[
-        list[dict[str, Any]],
+        list[Any],
         Meta(description="Without a `file`: entries of `scrape_configs`, written here.", extra={**RELOADS, **SECRET}),
     ] = []
     max_body_bytes: Annotated[
