@@ -240,7 +240,6 @@ def metric_router(config: Config, embedded: MetricStore, registry: Registry) -> 
     """The metric store of each tenant: the embedded one, but for those that the configuration sends elsewhere. Raises
     `StorageError`."""
     from nexus.storage.metric_router import MetricRouter
-
     from nexus.storage.victoriametrics.options import Backend, basic
     from nexus.storage.victoriametrics.store import VictoriaMetricsStore
 
