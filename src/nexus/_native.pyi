@@ -683,9 +683,12 @@ def decode_remote_write_v1(body: bytes) -> DecodedMetrics:
 def decode_remote_write_v2(body: bytes) -> DecodedMetrics:
     """Decode an `io.prometheus.write.v2.Request`, without its snappy encoding. Raises `DecodeError`."""
 
-def encode_remote_write(batch: MetricBatch, *, version: int, max_series: int, compress: bool) -> list[bytes]:
+def encode_remote_write(
+    batch: MetricBatch, *, version: int, max_series: int, compress: bool
+) -> list[tuple[bytes, int, int]]:
     """The batch as requests of remote write 1 or 2 with at most so many series each, in snappy's block format if
-    `compress`. Metadata come with the first (1) or with their series (2). Raises ValueError."""
+    `compress`: (body, float samples, histograms). Metadata come with the first (1) or with their series (2). Raises
+    ValueError."""
 
 # ------------------------------------------------------------------------------------ exposition, relabelling, scrapes
 
