@@ -109,7 +109,15 @@ export const m = {
   thresholdHelp: "A number drawn as a line",
   thresholdBad: "A number.",
   statistics: "What the query cost",
-  stat: { elapsed: "Time", series: "Series", samples: "Samples read", peak: "Most at once", bytes: "Bytes read", step: "Step", id: "Query id" },
+  stat: {
+    elapsed: "Time",
+    series: "Series",
+    samples: "Samples read",
+    peak: "Most at once",
+    bytes: "Bytes read",
+    step: "Step",
+    id: "Query id",
+  },
   drawn: (shown: number, total: number): string =>
     shown < total ? `${formatCount(shown)} of ${formatCount(total)} series` : plural(total, "series", "series"),
   samples: (count: number): string => `${formatShort(count)} samples`,
@@ -139,6 +147,8 @@ export const m = {
     permissionHelp: "Your account lacks the permission metrics:read for this tenant. Ask an administrator.",
   },
   failed: (letter: string): string => `Query ${letter} failed`,
+  mistake: (letter: string): string => `Query ${letter} has a mistake`,
+  mistakeHelp: "It is marked in the editor above, with what would be right.",
   stale: (age: string): string => `From ${age}; a newer answer is on its way.`,
   histograms: (count: number): string =>
     `${plural(count, "series is", "series are")} native histograms, which have no line of their own. Take histogram_quantile(0.95, …), histogram_avg(…) or histogram_count(…) of them.`,
@@ -184,6 +194,7 @@ export const c = {
   summaryHead: (count: number): string => plural(count, "series", "series"),
   summaryMore: (count: number): string => `And ${formatCount(count)} more.`,
   pinned: "Pinned values",
+  values: "Values at the cursor",
   unpin: "Unpin",
   nearest: (count: number): string => `${formatCount(count)} more further away`,
   total: "Total",
@@ -191,7 +202,8 @@ export const c = {
   showAll: "Show all",
   noData: "No data",
   threshold: (value: string): string => `threshold ${value}`,
-  rows: (shown: number, all: number): string => `The first ${formatCount(shown)} of ${plural(all, "moment", "moments")}`,
+  rows: (shown: number, all: number): string =>
+    `The first ${formatCount(shown)} of ${plural(all, "moment", "moments")}`,
   exemplars: "Exemplars",
   openExemplar: (value: string, time: string): string => `Exemplar ${value} at ${time}`,
   loading: "Loading the chart",

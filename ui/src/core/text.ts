@@ -754,7 +754,8 @@ export const en = {
     openTargets: "Open the targets",
     rejected: (count: string): string => `${count} records were rejected; the sender was told why.`,
     samplesRejected: (count: string): string => `${count} samples were refused; the sender was told why.`,
-    scraped: "Nexus asks for these itself, so no key is needed. It reads the file again by itself or with the button of the Targets page.",
+    scraped:
+      "Nexus asks for these itself, so no key is needed. It reads the file again by itself or with the button of the Targets page.",
     placeholderKey: "YOUR_KEY",
   },
   query: {

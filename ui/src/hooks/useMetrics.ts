@@ -140,7 +140,9 @@ export function useMetricQueries(asks: readonly Ask[], enabled: readonly boolean
   return useQueries({ queries: asks.map((ask, index) => asking(ask, enabled[index] ?? true)) });
 }
 
-export function useMetricExplain(ask: Pick<Ask, "query" | "span" | "step" | "points">): UseQueryResult<MetricExplanation> {
+export function useMetricExplain(
+  ask: Pick<Ask, "query" | "span" | "step" | "points">,
+): UseQueryResult<MetricExplanation> {
   const { api, tenant } = useBackend();
   const { query, span, step, points } = ask;
   return useQuery({
@@ -256,8 +258,7 @@ export function useMetricNames(span: Span): MetricNames {
     const match = (metric?: string): Record<string, string[]> => (metric ? { "match[]": [selectorOf(metric)] } : {});
     return {
       labelNames: (metric) => ask<string[]>("labels", match(metric), []),
-      labelValues: (label, metric) =>
-        ask<string[]>(`label/${encodeURIComponent(label)}/values`, match(metric), []),
+      labelValues: (label, metric) => ask<string[]>(`label/${encodeURIComponent(label)}/values`, match(metric), []),
       metricMetadata: () => ask("metadata", {}, {}),
       series: async (metric) => {
         const found = await ask<Record<string, string>[]>("series", match(metric), []);

@@ -45,9 +45,10 @@ const parsers = {
     .withOptions({ history: "push" }),
   view: one<ResultView>("chart", "table").withDefault("chart"),
   style: createParser<ChartStyle>({ parse: parseStyle, serialize: (value) => value }).withDefault("line"),
-  unit: createParser<Unit | "auto">({ parse: (text) => (text === "auto" ? text : asUnit(text)), serialize: String }).withDefault(
-    "auto",
-  ),
+  unit: createParser<Unit | "auto">({
+    parse: (text) => (text === "auto" ? text : asUnit(text)),
+    serialize: String,
+  }).withDefault("auto"),
   step: createParser<string>({
     parse: (text) => (parseStep(text) === null ? null : text),
     serialize: (value) => value,

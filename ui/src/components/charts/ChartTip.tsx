@@ -41,8 +41,8 @@ export function ChartTip({ model, index, y, heightOf, zone, left, width, pinned,
       className={styles.tip}
       data-pinned={pinned || undefined}
       data-testid="chart-tip"
-      role={pinned ? "group" : undefined}
-      aria-label={pinned ? c.pinned : undefined}
+      role="group"
+      aria-label={pinned ? c.pinned : c.values}
       aria-live={said ? "polite" : undefined}
       style={{ left: right ? left + 12 : Math.max(0, left - 12 - own) }}
     >

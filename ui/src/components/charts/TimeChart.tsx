@@ -22,13 +22,13 @@ import { c } from "../../core/metricsText.ts";
 import { fromMs } from "../../core/time/instant.ts";
 import { useSize } from "../../hooks/useSize.ts";
 import { IconButton } from "../common/IconButton.tsx";
-import type { ChartProps } from "./Chart.tsx";
 import styles from "./Chart.module.css";
+import type { ChartProps } from "./Chart.tsx";
 import { ChartLegend } from "./ChartLegend.tsx";
 import { ChartSummary, ChartTable } from "./ChartTable.tsx";
 import { ChartTip } from "./ChartTip.tsx";
 import { useCursorStore } from "./cursor.tsx";
-import { buildModel, type ChartExemplar, looksFor, measured, type Model, nearestIndex } from "./model.ts";
+import { buildModel, type ChartExemplar, looksFor, type Model, measured, nearestIndex } from "./model.ts";
 import { DIAMOND, makePlot } from "./plot.ts";
 
 interface Brush {
@@ -190,7 +190,10 @@ function Plot(props: PlotProps): ReactNode {
   };
   const yIn = (event: { clientY: number }): number =>
     event.clientY - (plot.current?.over.getBoundingClientRect().top ?? 0);
-  const timeAt = useCallback((x: number): number => from + (x / Math.max(1, area.width)) * (to - from), [from, to, area]);
+  const timeAt = useCallback(
+    (x: number): number => from + (x / Math.max(1, area.width)) * (to - from),
+    [from, to, area],
+  );
   const spanOf = (a: number, b: number): void => {
     const [first, last] = [timeAt(Math.min(a, b)), timeAt(Math.max(a, b))];
     if (last - first > 0.001) onZoom?.({ from: fromMs(first * 1000), to: fromMs(last * 1000) });
@@ -206,7 +209,8 @@ function Plot(props: PlotProps): ReactNode {
     const reach = DIAMOND + 4;
     return exemplars.find(
       (one) =>
-        Math.abs(current.valToPos(one.time, "x") - x) <= reach && Math.abs(current.valToPos(one.value, "y") - y) <= reach,
+        Math.abs(current.valToPos(one.time, "x") - x) <= reach &&
+        Math.abs(current.valToPos(one.value, "y") - y) <= reach,
     );
   };
 
@@ -235,10 +239,10 @@ function Plot(props: PlotProps): ReactNode {
     setBrush(null);
     if (!start) return;
     const [x, y] = [xIn(event), yIn(event)];
-    if (start.moved) return spanOf(start.x, x);
-    const exemplar = exemplarAt(x, y);
-    if (exemplar && onExemplar) return onExemplar(exemplar);
-    setPinned(pinned ? null : pointAt(x, y));
+    const exemplar = start.moved ? undefined : exemplarAt(x, y);
+    if (start.moved) spanOf(start.x, x);
+    else if (exemplar && onExemplar) onExemplar(exemplar);
+    else setPinned(pinned ? null : pointAt(x, y));
   };
   const onLeave = (): void => {
     if (pressed.current?.moved) return;
@@ -278,8 +282,9 @@ function Plot(props: PlotProps): ReactNode {
   };
 
   const tip = pinned ?? (brush ? null : spot);
-  const select = brush ?? (keyed && keyed.start !== keyed.end ? { start: xOfIndex(keyed.start), end: xOfIndex(keyed.end) } : null);
-  const empty = model !== null && model.series.every((one) => one.values.every((value) => value === null));
+  const select =
+    brush ?? (keyed && keyed.start !== keyed.end ? { start: xOfIndex(keyed.start), end: xOfIndex(keyed.end) } : null);
+  const empty = model?.series.every((one) => one.values.every((value) => value === null));
   return (
     <div
       ref={box}

@@ -54,7 +54,9 @@ export function measured<T>(name: string, work: () => T): T {
 
 export function looksFor(series: readonly ChartSeries[]): Map<string, Look> {
   const looks = looksOf(series.filter((one) => one.earlier === undefined).map((one) => one.key));
-  const own = looksOf(series.filter((one) => one.earlier !== undefined && !looks.has(one.earlier)).map((one) => one.key));
+  const own = looksOf(
+    series.filter((one) => one.earlier !== undefined && !looks.has(one.earlier)).map((one) => one.key),
+  );
   for (const one of series) {
     if (one.earlier === undefined) continue;
     const base = looks.get(one.earlier) ?? own.get(one.key);
@@ -130,7 +132,8 @@ export function tipRows(
     if (value === null || value === undefined || drawn === null || drawn === undefined) return [];
     return [{ one, value, distance: height === null ? 0 : Math.abs(heightOf(drawn) - height) }];
   });
-  const byDistance = height === null ? [...there].sort((a, b) => b.value - a.value) : [...there].sort((a, b) => a.distance - b.distance);
+  const byDistance =
+    height === null ? [...there].sort((a, b) => b.value - a.value) : [...there].sort((a, b) => a.distance - b.distance);
   const nearest = height === null ? undefined : byDistance[0];
   const rows = byDistance
     .slice(0, TIP_ROWS)

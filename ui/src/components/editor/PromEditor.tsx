@@ -23,7 +23,10 @@ const colours = HighlightStyle.define([
   { tag: tags.number, class: "cm-q-number" },
   { tag: tags.labelName, class: "cm-q-regex" },
   { tag: [tags.variableName, tags.definition(tags.variableName)], class: "cm-q-field" },
-  { tag: [tags.operator, tags.arithmeticOperator, tags.compareOperator, tags.paren, tags.brace], class: "cm-q-operator" },
+  {
+    tag: [tags.operator, tags.arithmeticOperator, tags.compareOperator, tags.paren, tags.brace],
+    class: "cm-q-operator",
+  },
 ]);
 
 export interface PromHandle {
@@ -60,7 +63,9 @@ export default function PromEditor({ value, label, hint, problem, names, onChang
       if (!selectedCompletion(target.state)) moveCompletionSelection(true)(target);
       return acceptCompletion(target);
     };
-    const promql = new PromQLExtension().activateLinter(false).setComplete({ remote: names, maxMetricsMetadata: 50_000 });
+    const promql = new PromQLExtension()
+      .activateLinter(false)
+      .setComplete({ remote: names, maxMetricsMetadata: 50_000 });
     const created = new EditorView({
       parent: host.current,
       state: EditorState.create({

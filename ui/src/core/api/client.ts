@@ -46,7 +46,9 @@ export class Api {
   ): Promise<T> {
     const { query, ...init } = rest;
     const call = this.client.request as unknown as (method: string, path: string, init: object) => Result<T>;
-    return this.take<T, T & Whole<T>>(call(method.toLowerCase(), path, { ...init, ...(query && { params: { query } }) }));
+    return this.take<T, T & Whole<T>>(
+      call(method.toLowerCase(), path, { ...init, ...(query && { params: { query } }) }),
+    );
   }
 
   /** The server's clock, estimated from its answers, in ms. */

@@ -98,8 +98,7 @@ export function stack(columns: readonly (number | null)[][]): (number | null)[][
   const length = columns[0]?.length ?? 0;
   const sums = new Float64Array(length);
   const any = new Uint8Array(length);
-  for (const column of columns)
-    for (let at = 0; at < length; at += 1) if (column[at] !== null) any[at] = 1;
+  for (const column of columns) for (let at = 0; at < length; at += 1) if (column[at] !== null) any[at] = 1;
   return columns.map((column) => {
     const out = new Array<number | null>(length);
     for (let at = 0; at < length; at += 1) {

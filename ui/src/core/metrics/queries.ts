@@ -21,7 +21,8 @@ export function line(query: string): QueryLine {
 /** A lone plain query is itself; anything more is a list in JSON. No PromQL begins with a bracket. */
 export function printQueries(lines: readonly QueryLine[]): string {
   const only = lines[0];
-  if (lines.length === 1 && only && only.legend === "" && !only.hidden && !only.query.startsWith("[")) return only.query;
+  if (lines.length === 1 && only && only.legend === "" && !only.hidden && !only.query.startsWith("["))
+    return only.query;
   return JSON.stringify(
     lines.map(({ query, legend, hidden }) => ({ q: query, ...(legend && { l: legend }), ...(hidden && { h: 1 }) })),
   );

@@ -89,7 +89,8 @@ export function perSecond(unit: Unit): Unit {
 }
 
 const RATES = /\b(?:rate|irate|deriv)\s*\(/;
-const COUNTS = /\b(?:count|count_values|count_over_time|changes|resets|absent|group|present_over_time)\b\s*(?:\(|by|without)/;
+const COUNTS =
+  /\b(?:count|count_values|count_over_time|changes|resets|absent|group|present_over_time)\b\s*(?:\(|by|without)/;
 const METRIC = /[a-zA-Z_:][a-zA-Z0-9_:]*(?=\s*[{[])|[a-zA-Z_:][a-zA-Z0-9_:]*(?!\s*\()/g;
 
 /** A guess from the text of a query, used when the server does not say. */
@@ -192,7 +193,9 @@ function significant(value: number): string {
 
 function dateText(seconds: number): string {
   const moment = new Date(seconds * 1000);
-  return Number.isNaN(moment.getTime()) ? String(seconds) : `${moment.toISOString().slice(0, 19).replace("T", " ")} UTC`;
+  return Number.isNaN(moment.getTime())
+    ? String(seconds)
+    : `${moment.toISOString().slice(0, 19).replace("T", " ")} UTC`;
 }
 
 /** One value with its unit: "1.5 KiB", "12.3 ms", "42 %". */
@@ -215,7 +218,7 @@ export function formatTicks(values: readonly number[], unit: Unit): string[] {
   return values.map((value) => {
     const scaled = value / factor;
     const text = Math.abs(scaled) >= 1e6 ? three.format(scaled) : scaled.toFixed(digits);
-    return (Number(text) === 0 ? "0" : text) + suffix;
+    return Number(text) === 0 ? "0" : text + suffix;
   });
 }
 
@@ -229,8 +232,31 @@ function needsMore(step: number): boolean {
 const BINARY: readonly number[] = Array.from({ length: 61 }, (_, power) => 2 ** power);
 const TIMES: readonly number[] = [
   ...Array.from({ length: 30 }, (_, at) => ([1, 2, 5][at % 3] ?? 1) * 10 ** (Math.floor(at / 3) - 9)),
-  10, 15, 20, 30, 60, 120, 300, 600, 900, 1200, 1800, 3600, 7200, 10_800, 14_400, 21_600, 43_200, 86_400, 172_800,
-  432_000, 864_000, 1_728_000, 4_320_000, 8_640_000, 86_400_000,
+  10,
+  15,
+  20,
+  30,
+  60,
+  120,
+  300,
+  600,
+  900,
+  1200,
+  1800,
+  3600,
+  7200,
+  10_800,
+  14_400,
+  21_600,
+  43_200,
+  86_400,
+  172_800,
+  432_000,
+  864_000,
+  1_728_000,
+  4_320_000,
+  8_640_000,
+  86_400_000,
 ];
 
 /** Distances of axis lines that are round in the unit; undefined where decimal ones are. */

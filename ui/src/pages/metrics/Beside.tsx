@@ -6,7 +6,7 @@ import { Link } from "react-router";
 import { CopyIcon } from "../../components/common/CopyButton.tsx";
 import { ErrorState, Skeleton, State } from "../../components/common/State.tsx";
 import { SidePanel } from "../../components/shell/SidePanel.tsx";
-import { SEVERITY_LETTER, asSeverity } from "../../core/logs/severity.ts";
+import { asSeverity, SEVERITY_LETTER } from "../../core/logs/severity.ts";
 import { logsOf } from "../../core/metrics/pivot.ts";
 import { labelsText } from "../../core/metrics/series.ts";
 import { formatUnit } from "../../core/metrics/units.ts";
@@ -36,7 +36,9 @@ type Panel = { kind: "logs"; labels: Record<string, string> | null } | { kind: "
 
 function texts(value: unknown): Record<string, string> {
   if (typeof value !== "object" || value === null) return {};
-  return Object.fromEntries(Object.entries(value).filter((entry): entry is [string, string] => typeof entry[1] === "string"));
+  return Object.fromEntries(
+    Object.entries(value).filter((entry): entry is [string, string] => typeof entry[1] === "string"),
+  );
 }
 
 /** What the address names; null for what it cannot. */
@@ -64,7 +66,15 @@ export function Beside({ panel, query, onClose }: { panel: string; query: string
   );
 }
 
-function LogsPanel({ labels, query, onClose }: { labels: Record<string, string> | null; query: string; onClose(): void }): ReactNode {
+function LogsPanel({
+  labels,
+  query,
+  onClose,
+}: {
+  labels: Record<string, string> | null;
+  query: string;
+  onClose(): void;
+}): ReactNode {
   const { span } = useTime();
   const allowed = usePermission("logs:read");
   const pinned = usePinned(labels ? "" : query, span);

@@ -32,7 +32,19 @@ interface Props {
 }
 
 const ROW = 62;
-const DECLARED_UNITS = ["bytes", "seconds", "ratio", "percent", "celsius", "hertz", "volts", "amperes", "watts", "joules", "meters"];
+const DECLARED_UNITS = [
+  "bytes",
+  "seconds",
+  "ratio",
+  "percent",
+  "celsius",
+  "hertz",
+  "volts",
+  "amperes",
+  "watts",
+  "joules",
+  "meters",
+];
 
 export function Browser({ url, onUrl, onPick, onAdd }: Props): ReactNode {
   const setPrefs = useSetPrefs();
@@ -107,7 +119,9 @@ export function Browser({ url, onUrl, onPick, onAdd }: Props): ReactNode {
       {catalog.isError && metrics.length === 0 && (
         <ErrorState error={catalog.error} onRetry={() => void catalog.refetch()} />
       )}
-      {catalog.isSuccess && metrics.length === 0 && <NoMetrics filtered={filtered} onClear={() => onUrl({ find: "", kind: "", munit: "" })} />}
+      {catalog.isSuccess && metrics.length === 0 && (
+        <NoMetrics filtered={filtered} onClear={() => onUrl({ find: "", kind: "", munit: "" })} />
+      )}
       {metrics.length > 0 && (
         <MetricList
           metrics={metrics}
@@ -204,7 +218,16 @@ function MetricList({ metrics, total, chosen, stale, more, onPick, onAdd }: List
       tabIndex={0}
       data-stale={stale || undefined}
       onKeyDown={onKey}
-      onFocus={() => setActive((current) => (current < 0 ? Math.max(0, metrics.findIndex((one) => one.name === chosen)) : current))}
+      onFocus={() =>
+        setActive((current) =>
+          current < 0
+            ? Math.max(
+                0,
+                metrics.findIndex((one) => one.name === chosen),
+              )
+            : current,
+        )
+      }
       onBlur={() => setActive(-1)}
       data-testid="metric-list"
     >

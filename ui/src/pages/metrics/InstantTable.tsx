@@ -70,7 +70,9 @@ export function InstantTable({ parts, unit, zone, stale, onSeries }: Props): Rea
       order.by === "query" ? row.letter : order.by === "labels" ? labelsText(row.labels) : (row.labels[order.by] ?? "");
     const number = (row: Row): number => (Number.isNaN(row.value) ? Number.NEGATIVE_INFINITY : row.value);
     return [...all].sort((a, b) =>
-      order.by === "value" ? sign * (number(a) - number(b)) : sign * text(a).localeCompare(text(b), "en", { numeric: true }),
+      order.by === "value"
+        ? sign * (number(a) - number(b))
+        : sign * text(a).localeCompare(text(b), "en", { numeric: true }),
     );
   }, [all, order]);
   const several = new Set(all.map((row) => row.letter)).size > 1;
@@ -82,7 +84,9 @@ export function InstantTable({ parts, unit, zone, stale, onSeries }: Props): Rea
   });
   const template = [
     several ? "64px" : "",
-    columns ? columns.map(() => "minmax(110px, 1fr)").join(" ") : "minmax(300px, 1fr)",
+    columns
+      ? columns.map((name) => (name === "__name__" ? "minmax(220px, 2fr)" : "minmax(110px, 1fr)")).join(" ")
+      : "minmax(300px, 1fr)",
     "minmax(130px, max-content) 36px",
   ].join(" ");
   const head = (by: string, text: string, number = false): ReactNode => (
@@ -101,7 +105,11 @@ export function InstantTable({ parts, unit, zone, stale, onSeries }: Props): Rea
   const csv = (): string =>
     toCsv(
       [m.queryColumn, ...names, m.value],
-      rows.map((row) => [row.letter, ...names.map((name) => row.labels[name] ?? ""), Number.isNaN(row.value) ? row.text : row.value]),
+      rows.map((row) => [
+        row.letter,
+        ...names.map((name) => row.labels[name] ?? ""),
+        Number.isNaN(row.value) ? row.text : row.value,
+      ]),
     );
   const at = parts[0] ? formatInstant(fromMs(parts[0].answer.start), zone, 0) : "";
   return (
@@ -125,7 +133,9 @@ export function InstantTable({ parts, unit, zone, stale, onSeries }: Props): Rea
         <div role="rowgroup" className={styles.heads}>
           <div role="row" className={styles.row}>
             {several && head("query", m.queryColumn)}
-            {columns ? columns.map((name) => head(name, name === "__name__" ? m.name : name)) : head("labels", m.labels)}
+            {columns
+              ? columns.map((name) => head(name, name === "__name__" ? m.name : name))
+              : head("labels", m.labels)}
             {head("value", m.value, true)}
             <div role="columnheader">
               <span className="visually-hidden">{m.logs}</span>
@@ -156,12 +166,20 @@ export function InstantTable({ parts, unit, zone, stale, onSeries }: Props): Rea
                     {labelsText(row.labels)}
                   </div>
                 )}
-                <div role="gridcell" className={styles.number} title={Number.isNaN(row.value) ? undefined : String(row.value)}>
+                <div
+                  role="gridcell"
+                  className={styles.number}
+                  title={Number.isNaN(row.value) ? undefined : String(row.value)}
+                >
                   {row.text}
                 </div>
                 <div role="gridcell">
                   {Object.keys(row.labels).length > 0 && (
-                    <IconButton label={`${m.logs}: ${labelsText(row.labels)}`} size={24} onClick={() => onSeries(row.labels)}>
+                    <IconButton
+                      label={`${m.logs}: ${labelsText(row.labels)}`}
+                      size={24}
+                      onClick={() => onSeries(row.labels)}
+                    >
                       <IconLogs size={14} stroke={1.6} />
                     </IconButton>
                   )}

@@ -12,8 +12,7 @@ import { formatUnit, type Unit, unitOfMetric, unitOfQuery } from "../../core/met
 import { m } from "../../core/metricsText.ts";
 import { formatAge } from "../../core/time/format.ts";
 import { fromMs, toMs } from "../../core/time/instant.ts";
-import { zoomOut } from "../../core/time/range.ts";
-import { absolute, type Span } from "../../core/time/range.ts";
+import { absolute, type Span, zoomOut } from "../../core/time/range.ts";
 import { useApi } from "../../hooks/useApi.tsx";
 import { type Answered, useMetric, useMetricQuery, useSplitLabels } from "../../hooks/useMetrics.ts";
 import type { MetricsUrl } from "../../hooks/useMetricsUrl.ts";
@@ -107,7 +106,10 @@ function Known({ metric, url, onUrl, onQuery }: Props & { metric: MetricInfo }):
           label={m.by}
           className={styles.by}
           searchable
-          data={[{ value: "", label: m.byNothing }, ...(labels.data?.names ?? []).map((name) => ({ value: name, label: name }))]}
+          data={[
+            { value: "", label: m.byNothing },
+            ...(labels.data?.names ?? []).map((name) => ({ value: name, label: name })),
+          ]}
           value={url.by}
           onChange={(by) => onUrl({ by: by ?? "", top: 20 })}
           allowDeselect={false}
@@ -133,7 +135,9 @@ function Known({ metric, url, onUrl, onQuery }: Props & { metric: MetricInfo }):
         )}
       </div>
       {(answer.isPending || !ready) && !answer.isError && <Skeleton rows={8} />}
-      {answer.isError && !answer.data && <ErrorState error={answer.error} title={m.failed("A")} onRetry={() => void answer.refetch()} />}
+      {answer.isError && !answer.data && (
+        <ErrorState error={answer.error} title={m.failed("A")} onRetry={() => void answer.refetch()} />
+      )}
       {answer.data && answer.data.series.length === 0 && <NothingHere metric={metric} />}
       {answer.data && frame && frame.series.length > 0 && !split && (
         <Chart
@@ -169,7 +173,11 @@ function Known({ metric, url, onUrl, onQuery }: Props & { metric: MetricInfo }):
             <div className={styles.more}>
               <span>{m.more(answer.data.total - answer.data.series.length)}</span>
               {top < MOST && (
-                <Button size="compact-xs" variant="default" onClick={() => onUrl({ top: Math.min(MOST, top + CHARTS) })}>
+                <Button
+                  size="compact-xs"
+                  variant="default"
+                  onClick={() => onUrl({ top: Math.min(MOST, top + CHARTS) })}
+                >
                   {m.showMore(Math.min(MOST, top + CHARTS, answer.data.total))}
                 </Button>
               )}

@@ -1,4 +1,5 @@
 /** Metrics: find one and look at it by its labels, or write queries; logs and traces beside it. Everything follows from the address. */
+import { useMediaQuery } from "@mantine/hooks";
 import { IconLayoutSidebarLeftExpand } from "@tabler/icons-react";
 import { lazy, type ReactNode, Suspense, useCallback } from "react";
 import { CursorProvider } from "../../components/charts/cursor.tsx";
@@ -25,6 +26,9 @@ export function MetricsPage(): ReactNode {
   const { span } = useTime();
   const { metricsShown } = usePrefs();
   const setPrefs = useSetPrefs();
+  const roomy = useMediaQuery("(width >= 1500px)", true, { getInitialValueInEffect: false });
+  // The panel takes its place where there is none for both.
+  const shown = metricsShown && (roomy || url.panel === "");
   const seconds = (toMs(span.to) - toMs(span.from)) / 1000;
   const tab = (name: (typeof TABS)[number]): undefined => setUrl({ tab: name }) as undefined;
   useAction("tabRows", () => tab("browse"));
@@ -45,7 +49,7 @@ export function MetricsPage(): ReactNode {
   return (
     <CursorProvider>
       <div className={styles.page}>
-        {metricsShown && <Browser url={url} onUrl={setUrl} onPick={onPick} onAdd={onAdd} />}
+        {shown && <Browser url={url} onUrl={setUrl} onPick={onPick} onAdd={onAdd} />}
         <div className={styles.center}>
           <div className={styles.tabs} role="tablist" aria-label={m.views}>
             {!metricsShown && (
@@ -85,7 +89,11 @@ export function MetricsPage(): ReactNode {
           </div>
         </div>
         {url.panel !== "" && (
-          <Beside panel={url.panel} query={url.q.find((entry) => !entry.hidden)?.query ?? ""} onClose={() => setUrl({ panel: "" })} />
+          <Beside
+            panel={url.panel}
+            query={url.q.find((entry) => !entry.hidden)?.query ?? ""}
+            onClose={() => setUrl({ panel: "" })}
+          />
         )}
       </div>
     </CursorProvider>

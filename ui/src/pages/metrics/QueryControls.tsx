@@ -3,8 +3,8 @@ import { Button, Menu, Select, TextInput } from "@mantine/core";
 import { IconHistory, IconPlayerPlayFilled, IconPlayerStopFilled, IconPlus } from "@tabler/icons-react";
 import { type ReactNode, useEffect, useState } from "react";
 import { IconButton } from "../../components/common/IconButton.tsx";
-import { MAX_QUERIES, PERIODS, type Period, parseStep, STYLES, type ChartStyle } from "../../core/metrics/queries.ts";
-import { asUnit, UNITS } from "../../core/metrics/units.ts";
+import { type ChartStyle, MAX_QUERIES, PERIODS, type Period, parseStep, STYLES } from "../../core/metrics/queries.ts";
+import { asUnit, UNITS, type Unit } from "../../core/metrics/units.ts";
 import { m } from "../../core/metricsText.ts";
 import { t } from "../../core/text.ts";
 import type { MetricsUrl } from "../../hooks/useMetricsUrl.ts";
@@ -14,6 +14,8 @@ import styles from "./QueryView.module.css";
 interface Props {
   url: MetricsUrl;
   onUrl(change: Partial<MetricsUrl>): void;
+  /** What "automatic" found. */
+  found: Unit;
   running: boolean;
   stopped: boolean;
   full: boolean;
@@ -24,7 +26,7 @@ interface Props {
 }
 
 export function QueryControls(props: Props): ReactNode {
-  const { url, onUrl, running, stopped, full, onAdd, onRun, onStop, onHistory } = props;
+  const { url, onUrl, found, running, stopped, full, onAdd, onRun, onStop, onHistory } = props;
   const { promqls } = usePrefs();
   const chart = url.view === "chart";
   return (
@@ -67,7 +69,13 @@ export function QueryControls(props: Props): ReactNode {
       <span className={styles.space} />
       <div className={styles.switch} role="radiogroup" aria-label={m.results}>
         {(["chart", "table"] as const).map((view) => (
-          <button key={view} type="button" role="radio" aria-checked={url.view === view} onClick={() => onUrl({ view })}>
+          <button
+            key={view}
+            type="button"
+            role="radio"
+            aria-checked={url.view === view}
+            onClick={() => onUrl({ view })}
+          >
             {m[view]}
           </button>
         ))}
@@ -85,14 +93,16 @@ export function QueryControls(props: Props): ReactNode {
       )}
       <Select
         size="xs"
-        w={150}
+        w={190}
         aria-label={m.unit}
         data={[
-          { value: "auto", label: m.autoUnit(m.unit) },
+          { value: "auto", label: m.autoUnit(m.units[found] ?? found) },
           ...UNITS.map((unit) => ({ value: unit || "none", label: m.units[unit] ?? unit })),
         ]}
         value={url.unit === "" ? "none" : url.unit}
-        onChange={(unit) => onUrl({ unit: unit === "auto" ? "auto" : (asUnit(unit === "none" ? "" : (unit ?? "")) ?? "auto") })}
+        onChange={(unit) =>
+          onUrl({ unit: unit === "auto" ? "auto" : (asUnit(unit === "none" ? "" : (unit ?? "")) ?? "auto") })
+        }
         allowDeselect={false}
       />
       {chart && (
@@ -158,8 +168,8 @@ function Small({ label, title, hint, value, bad, onChange }: SmallProps): ReactN
     if (error === "" && text.trim() !== value) onChange(text.trim());
   };
   return (
-    <label className={styles.small} title={error || title}>
-      <span>{label}</span>
+    <div className={styles.small} title={error || title}>
+      <span aria-hidden>{label}</span>
       <TextInput
         size="xs"
         w={64}
@@ -171,6 +181,6 @@ function Small({ label, title, hint, value, bad, onChange }: SmallProps): ReactN
         onBlur={take}
         onKeyDown={(event) => event.key === "Enter" && take()}
       />
-    </label>
+    </div>
   );
 }

@@ -89,7 +89,12 @@ export function QueryRow(props: Props): ReactNode {
       tenant,
     );
   return (
-    <section className={styles.query} aria-label={m.editor(letter)} data-hidden={line.hidden || undefined} data-testid="query-row">
+    <section
+      className={styles.query}
+      aria-label={m.editor(letter)}
+      data-hidden={line.hidden || undefined}
+      data-testid="query-row"
+    >
       <span className={styles.letter} aria-hidden>
         {letter}
       </span>
@@ -193,12 +198,19 @@ export function QueryRow(props: Props): ReactNode {
 }
 
 /** The tree of the query, a sentence a node. */
-function Words({ known, query, onFormat }: { known: MetricExplanation; query: string; onFormat(query: string): void }): ReactNode {
+function Words({
+  known,
+  query,
+  onFormat,
+}: {
+  known: MetricExplanation;
+  query: string;
+  onFormat(query: string): void;
+}): ReactNode {
   return (
     <div className={styles.words} data-testid="query-words">
       <ul>
         {known.words.map((word, index) => (
-          // biome-ignore lint/suspicious/noArrayIndexKey: the tree has no other names
           <li key={index} style={{ paddingLeft: word.depth * 18 }}>
             {word.text}
             {word.length > 0 && <code>{part(query, word.offset, word.length)}</code>}

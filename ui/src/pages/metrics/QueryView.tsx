@@ -14,7 +14,7 @@ import { pointsFor } from "./MetricView.tsx";
 import { QueryControls } from "./QueryControls.tsx";
 import { QueryRow } from "./QueryRow.tsx";
 import styles from "./QueryView.module.css";
-import { Results } from "./Results.tsx";
+import { Results, unitFound } from "./Results.tsx";
 
 interface Props {
   url: MetricsUrl;
@@ -38,7 +38,14 @@ export default function QueryView({ url, onUrl }: Props): ReactNode {
   const points = pointsFor(width - 32);
   const step = parseStep(url.step) ?? 0;
   const instant = url.view === "table";
-  const asks = url.q.map((entry) => ({ query: entry.query, span, step: instant ? 0 : step, points: instant ? 1 : points, top: instant ? 500 : url.top, instant }));
+  const asks = url.q.map((entry) => ({
+    query: entry.query,
+    span,
+    step: instant ? 0 : step,
+    points: instant ? 1 : points,
+    top: instant ? 500 : url.top,
+    instant,
+  }));
   const answers = useMetricQueries(
     asks,
     url.q.map((entry) => !entry.hidden),
@@ -69,7 +76,6 @@ export default function QueryView({ url, onUrl }: Props): ReactNode {
       <div className={styles.queries}>
         {drafts.map((entry, index) => (
           <QueryRow
-            // biome-ignore lint/suspicious/noArrayIndexKey: a query is its place
             key={index}
             ref={index === 0 ? first : undefined}
             letter={letterOf(index)}
@@ -92,6 +98,10 @@ export default function QueryView({ url, onUrl }: Props): ReactNode {
         <QueryControls
           url={url}
           onUrl={onUrl}
+          found={unitFound(
+            url,
+            answers.map((answer, index) => (url.q[index]?.hidden ? undefined : answer.data)),
+          )}
           running={running}
           stopped={stopped}
           full={drafts.length >= MAX_QUERIES}

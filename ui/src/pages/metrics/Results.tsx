@@ -8,8 +8,8 @@ import { ErrorState, Skeleton, State } from "../../components/common/State.tsx";
 import { isQueryMistake } from "../../core/api/errors.ts";
 import type { ExemplarSeries } from "../../core/api/metrics.ts";
 import { formatBytes, formatDuration, formatShort } from "../../core/format.ts";
-import { formatStep, letterOf, parseStep, periodShift } from "../../core/metrics/queries.ts";
 import { traceOf } from "../../core/metrics/pivot.ts";
+import { formatStep, letterOf, parseStep, periodShift } from "../../core/metrics/queries.ts";
 import { type Drawn, labelsText, toFrame } from "../../core/metrics/series.ts";
 import { asUnit, type Unit, unitOfMetric, unitOfQuery } from "../../core/metrics/units.ts";
 import { m } from "../../core/metricsText.ts";
@@ -70,7 +70,8 @@ function useEarlier(url: MetricsUrl, points: number): Drawn<Answered>[] {
 
 function useExemplarsOf(url: MetricsUrl, span: Span): { found: ChartExemplar[]; settled: boolean } {
   const { api, tenant } = useBackend();
-  const wanted = url.ex && url.view === "chart" ? url.q.filter(({ query, hidden }) => query.trim() !== "" && !hidden) : [];
+  const wanted =
+    url.ex && url.view === "chart" ? url.q.filter(({ query, hidden }) => query.trim() !== "" && !hidden) : [];
   const answers = useQueries({
     queries: wanted.map(({ query }) => ({
       queryKey: ["metrics", "exemplars", tenant.current, query, toIso(span.from), toIso(span.to)],
@@ -99,9 +100,8 @@ function useExemplarsOf(url: MetricsUrl, span: Span): { found: ChartExemplar[]; 
   return { found, settled: answers.every((answer) => !answer.isPending) };
 }
 
-/** The unit of what is shown: chosen, said by the server, or guessed from the first query. */
-function unitFor(url: MetricsUrl, answers: readonly (Answered | undefined)[]): Unit {
-  if (url.unit !== "auto") return url.unit;
+/** The unit of what is shown, said by the server or guessed from the first query. */
+export function unitFound(url: MetricsUrl, answers: readonly (Answered | undefined)[]): Unit {
   const first = answers.findIndex((answer) => answer !== undefined);
   const said = answers[first]?.unit ?? "";
   if (said !== "") return asUnit(said) ?? unitOfMetric("", said);
@@ -125,11 +125,13 @@ export function Results({ url, onUrl, answers, points, stopped }: Props): ReactN
   // biome-ignore lint/correctness/useExhaustiveDependencies: new answers have a new time
   const frame = useMemo(() => measured("nexus-chart-frame", () => toFrame(all)), [version]);
   const thresholds = useMemo<Threshold[]>(() => (url.line === null ? [] : [{ value: url.line }]), [url.line]);
-  const unit = unitFor(url, visible);
+  const unit = url.unit === "auto" ? unitFound(url, visible) : url.unit;
   const asked = url.q.some(({ query, hidden }) => query.trim() !== "" && !hidden);
   if (!asked) return <State title={m.nothingTyped}>{m.nothingTypedHelp}</State>;
   const failures = answers.flatMap((answer, index) =>
-    answer.error && !url.q[index]?.hidden ? [{ error: answer.error, letter: letterOf(index), retry: answer.refetch }] : [],
+    answer.error && !url.q[index]?.hidden
+      ? [{ error: answer.error, letter: letterOf(index), retry: answer.refetch }]
+      : [],
   );
   const there = visible.filter((answer) => answer !== undefined);
   const stale = answers.some((answer) => answer.isPlaceholderData || (answer.isError && answer.data !== undefined));
@@ -143,8 +145,13 @@ export function Results({ url, onUrl, answers, points, stopped }: Props): ReactN
       <Notes answers={there} />
       {native > 0 && url.view === "chart" && <div className={styles.banner}>{m.histograms(native)}</div>}
       {failures.map(({ error, letter, retry }) =>
-        // A mistake stands below its editor.
-        isQueryMistake(error) && there.length > 0 ? null : (
+        isQueryMistake(error) ? (
+          there.length === 0 && (
+            <State key={letter} title={m.mistake(letter)}>
+              {m.mistakeHelp}
+            </State>
+          )
+        ) : (
           <ErrorState key={letter} error={error} title={m.failed(letter)} onRetry={() => void retry()} />
         ),
       )}
@@ -154,15 +161,30 @@ export function Results({ url, onUrl, answers, points, stopped }: Props): ReactN
       )}
       {there.length > 0 && (
         <div className={styles.status}>
-          <Cost answers={there} shown={frame.series.filter((one) => one.earlier === undefined).length} total={total} table={url.view === "table"} />
+          <Cost
+            answers={there}
+            shown={frame.series.filter((one) => one.earlier === undefined).length}
+            total={total}
+            table={url.view === "table"}
+          />
           {url.ex && url.view === "chart" && exemplars.settled && exemplars.found.length === 0 && (
             <span className={styles.note}>{m.noExemplars}</span>
           )}
           <span className={styles.space} />
-          <LogsCount query={url.q.find(({ query, hidden }) => query && !hidden)?.query ?? ""} span={span} onOpen={() => onUrl({ panel: "logs" })} />
+          <LogsCount
+            query={url.q.find(({ query, hidden }) => query && !hidden)?.query ?? ""}
+            span={span}
+            onOpen={() => onUrl({ panel: "logs" })}
+          />
         </div>
       )}
-      {empty && !stale && <EmptyResult queries={url.q.filter(({ hidden }) => !hidden).map(({ query }) => query)} now={fromMs(api.now())} onQuery={(query) => onUrl({ q: [{ query, legend: "", hidden: false }] })} />}
+      {empty && !stale && (
+        <EmptyResult
+          queries={url.q.filter(({ hidden }) => !hidden).map(({ query }) => query)}
+          now={fromMs(api.now())}
+          onQuery={(query) => onUrl({ q: [{ query, legend: "", hidden: false }] })}
+        />
+      )}
       {url.view === "chart" && frame.series.length > 0 && (
         <Chart
           frame={frame}
@@ -180,7 +202,11 @@ export function Results({ url, onUrl, answers, points, stopped }: Props): ReactN
           onZoomOut={() => setRange(zoomOut(range, span))}
           onTop={(top) => onUrl({ top })}
           onSeries={(one) => onUrl({ panel: `logs:${JSON.stringify(one.labels)}` })}
-          onExemplar={(one) => onUrl({ panel: `exemplar:${JSON.stringify({ t: one.time, v: one.value, l: one.labels, s: one.series, id: traceOf(one.labels) })}` })}
+          onExemplar={(one) =>
+            onUrl({
+              panel: `exemplar:${JSON.stringify({ t: one.time, v: one.value, l: one.labels, s: one.series, id: traceOf(one.labels) })}`,
+            })
+          }
         />
       )}
       {url.view === "table" && !empty && there.length > 0 && (
@@ -219,7 +245,17 @@ function Notes({ answers }: { answers: readonly Answered[] }): ReactNode {
   );
 }
 
-function Cost({ answers, shown, total, table }: { answers: readonly Answered[]; shown: number; total: number; table: boolean }): ReactNode {
+function Cost({
+  answers,
+  shown,
+  total,
+  table,
+}: {
+  answers: readonly Answered[];
+  shown: number;
+  total: number;
+  table: boolean;
+}): ReactNode {
   const sum = (pick: (one: Answered) => number): number => answers.reduce((all, one) => all + pick(one), 0);
   const slowest = Math.max(...answers.map((one) => one.statistics.elapsed_ms));
   const count = table ? sum((one) => one.series.length) : shown;

@@ -74,9 +74,7 @@ export function Probe({ arrival, scraped = false }: { arrival: Arrival; scraped?
       <div>
         <b>{there ? arrived(formatCount(arrival.arrived), formatRate(arrival.rate)) : t.start.waiting}</b>
         {!there && <div className={styles.muted}>{t.start.waitingHelp}</div>}
-        {arrival.rejected > 0 && (
-          <div className={styles.rejected}>{rejected(formatCount(arrival.rejected))}</div>
-        )}
+        {arrival.rejected > 0 && <div className={styles.rejected}>{rejected(formatCount(arrival.rejected))}</div>}
       </div>
       {there && (
         <Button

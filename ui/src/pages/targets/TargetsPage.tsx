@@ -32,7 +32,10 @@ function matches(target: TargetInfo, find: string): boolean {
 }
 
 /** Pools with those of their targets that the filters leave; pools without any are left out. */
-export function filterPools(pools: readonly TargetPool[], { find, health, pool }: Pick<TargetsUrl, "find" | "health" | "pool">): TargetPool[] {
+export function filterPools(
+  pools: readonly TargetPool[],
+  { find, health, pool }: Pick<TargetsUrl, "find" | "health" | "pool">,
+): TargetPool[] {
   return pools
     .filter((one) => pool === "" || one.name === pool)
     .map((one) => ({
@@ -142,14 +145,23 @@ function Head({ answer, now, onReloaded }: HeadProps): ReactNode {
       </div>
       {reload.isError && (
         <div className={styles.banner} role="alert" data-testid="reload-failed">
-          <b>{g.reloadFailed}.</b> {reload.error.message} {reload.error instanceof ApiError && reload.error.hint} {g.stillOld}
+          <b>{g.reloadFailed}.</b> {reload.error.message} {reload.error instanceof ApiError && reload.error.hint}{" "}
+          {g.stillOld}
         </div>
       )}
     </>
   );
 }
 
-function Filters({ pools, url, onUrl }: { pools: TargetPool[]; url: TargetsUrl; onUrl(change: Partial<TargetsUrl>): void }): ReactNode {
+function Filters({
+  pools,
+  url,
+  onUrl,
+}: {
+  pools: TargetPool[];
+  url: TargetsUrl;
+  onUrl(change: Partial<TargetsUrl>): void;
+}): ReactNode {
   const sum = (pick: (pool: TargetPool) => number): number => pools.reduce((total, pool) => total + pick(pool), 0);
   return (
     <div className={styles.filters}>
@@ -215,11 +227,16 @@ function Pool({ pool, chosen, now, onUrl }: PoolProps): ReactNode {
         <h2>{pool.name}</h2>
         {HEALTH.filter((health) => pool[health] > 0).map((health) => (
           <span key={health} className={styles.state} data-health={health}>
-            <span className={styles.dot} data-health={health} aria-hidden /> {formatCount(pool[health])} {g.health[health]}
+            <span className={styles.dot} data-health={health} aria-hidden /> {formatCount(pool[health])}{" "}
+            {g.health[health]}
           </span>
         ))}
         <span className={styles.muted}>
-          {[g.every(formatDuration(pool.interval_ms)), g.timeout(formatDuration(pool.timeout_ms)), pool.discovery.join(", ")]
+          {[
+            g.every(formatDuration(pool.interval_ms)),
+            g.timeout(formatDuration(pool.timeout_ms)),
+            pool.discovery.join(", "),
+          ]
             .filter(Boolean)
             .join(" · ")}
         </span>
@@ -241,7 +258,9 @@ function Pool({ pool, chosen, now, onUrl }: PoolProps): ReactNode {
               <tr>
                 <th scope="col">{g.target}</th>
                 <th scope="col">{g.state}</th>
-                <th scope="col">{g.labels}</th>
+                <th scope="col" data-minor>
+                  {g.labels}
+                </th>
                 <th scope="col" className={styles.number}>
                   {g.lastScrape}
                 </th>
@@ -251,14 +270,20 @@ function Pool({ pool, chosen, now, onUrl }: PoolProps): ReactNode {
                 <th scope="col" className={styles.number} title={g.samplesHelp}>
                   {g.samples}
                 </th>
-                <th scope="col" className={styles.number}>
+                <th scope="col" className={styles.number} data-minor>
                   {g.size}
                 </th>
               </tr>
             </thead>
             <tbody>
               {shown.map((target) => (
-                <Row key={target.id} target={target} chosen={target.id === chosen} now={now} onOpen={() => onUrl({ target: target.id, dropped: "" })} />
+                <Row
+                  key={target.id}
+                  target={target}
+                  chosen={target.id === chosen}
+                  now={now}
+                  onOpen={() => onUrl({ target: target.id, dropped: "" })}
+                />
               ))}
             </tbody>
           </table>
@@ -273,7 +298,17 @@ function Pool({ pool, chosen, now, onUrl }: PoolProps): ReactNode {
   );
 }
 
-function Row({ target, chosen, now, onOpen }: { target: TargetInfo; chosen: boolean; now: Instant; onOpen(): void }): ReactNode {
+function Row({
+  target,
+  chosen,
+  now,
+  onOpen,
+}: {
+  target: TargetInfo;
+  chosen: boolean;
+  now: Instant;
+  onOpen(): void;
+}): ReactNode {
   const last = Date.parse(target.last_scrape);
   return (
     <tr data-selected={chosen || undefined} data-testid="target">
@@ -288,7 +323,7 @@ function Row({ target, chosen, now, onOpen }: { target: TargetInfo; chosen: bool
           <span className={styles.dot} data-health={target.health} aria-hidden /> {g.health[target.health]}
         </span>
       </td>
-      <td className={styles.labels}>
+      <td className={styles.labels} data-minor>
         {Object.entries(target.labels)
           .filter(([name]) => !name.startsWith("__"))
           .slice(0, 8)
@@ -307,7 +342,9 @@ function Row({ target, chosen, now, onOpen }: { target: TargetInfo; chosen: bool
             ? formatCount(target.samples)
             : `${formatCount(target.samples_kept)} / ${formatCount(target.samples)}`}
       </td>
-      <td className={styles.number}>{target.body_bytes > 0 ? formatBytes(target.body_bytes) : "–"}</td>
+      <td className={styles.number} data-minor>
+        {target.body_bytes > 0 ? formatBytes(target.body_bytes) : "–"}
+      </td>
     </tr>
   );
 }
