@@ -149,7 +149,9 @@ function Plot(props: PlotProps): ReactNode {
     if (!host || !model) return;
     const start = performance.now();
     host.dataset.theme = scheme;
-    const drawn = (): void => {
+    const drawn = (made: uPlot): void => {
+      const [left, width] = [made.over.offsetLeft, made.over.clientWidth];
+      setArea((area) => (area.left === left && area.width === width ? area : { left, width }));
       if (host.dataset.drawn) return;
       host.dataset.drawn = "1";
       performance.clearMeasures?.("nexus-chart-draw");
@@ -157,7 +159,6 @@ function Plot(props: PlotProps): ReactNode {
     };
     const made = makePlot(host, { model, span, zone, width, height, small, onDrawn: drawn });
     plot.current = made;
-    setArea({ left: made.over.offsetLeft, width: made.over.clientWidth });
     return () => {
       plot.current = null;
       delete host.dataset.drawn;

@@ -14,7 +14,8 @@ export interface Paint {
   height: number;
   /** Small charts leave out what cannot be read at their size. */
   small: boolean;
-  onDrawn(): void;
+  /** Called after each drawing, when the axes have their sizes. */
+  onDrawn(plot: uPlot): void;
 }
 
 const FONT = "11px 'Inter Variable', system-ui, sans-serif";
@@ -207,7 +208,7 @@ export function makePlot(host: HTMLElement, paint: Paint): uPlot {
               drawThresholds(plot, model, host);
               drawExemplars(plot, model, host);
             });
-            paint.onDrawn();
+            paint.onDrawn(plot);
           },
         ],
       },
