@@ -3,7 +3,7 @@
  * Of PromQL it understands the first metric, equality conditions, `by (label)`, and whether there is a rate.
  */
 const LABELS = {
-  job: ["checkout", "frontend", "payment", "cart"],
+  job: ["checkout", "frontend", "payment", "cart", "inventory"],
   instance: Array.from({ length: 9 }, (_, index) => `10.0.0.${index + 1}:9100`),
   method: ["GET", "POST"],
   code: ["200", "404", "500"],
@@ -310,7 +310,7 @@ export function answer(path, parameters) {
         exemplars: Array.from({ length: 6 }, (_, index) => {
           const timestamp = start + ((end - start) * (index + 0.5)) / 6;
           return {
-            labels: { trace_id: hash(String(timestamp)).toString(16).padStart(32, "0") },
+            labels: { trace_id: "0af7651916cd43dd8448eb211c80319c" },
             value: String(valueAt(query, seriesLabels, timestamp * 1000) * 1.1),
             timestamp,
           };

@@ -19,11 +19,7 @@ async function browse({ page, world }) {
   assert.ok((await metrics.metrics.count()) < 60);
   await page.getByTestId("metric-list").focus();
   await page.keyboard.press("End");
-  await page.waitForFunction(
-    () =>
-      document.querySelector("[data-testid=metric-list] [aria-posinset='60']") !== null ||
-      document.querySelectorAll("[aria-posinset]").length > 0,
-  );
+  await page.waitForFunction(() => document.querySelector("[data-testid=metric-list] [aria-rowindex='51']") !== null);
   await metrics.find.fill("requests served");
   await page.waitForFunction(() => document.querySelectorAll("[data-testid=metric]").length === 1);
   const found = metrics.metrics.first();
@@ -32,7 +28,7 @@ async function browse({ page, world }) {
   await page.keyboard.press("Enter");
   await metrics.drawn();
   assert.equal(metrics.argument("metric"), "http_requests_total");
-  await page.getByLabel("Split by").click();
+  await page.getByRole("combobox", { name: "Split by" }).click();
   await page.getByRole("option", { name: "job", exact: true }).click();
   const multiples = page.getByTestId("multiples");
   await multiples.getByTestId("chart").nth(4).waitFor();
@@ -85,7 +81,7 @@ async function query({ page, world }) {
     .series(/requests of .*checkout/)
     .first()
     .waitFor();
-  await page.getByRole("textbox", { name: "Compare" }).click();
+  await page.getByRole("combobox", { name: "Compare" }).click();
   await page.getByRole("option", { name: "The span before" }).click();
   await page.waitForURL((url) => url.searchParams.get("vs") === "previous");
   await page.reload();

@@ -3,7 +3,7 @@ import { Select, TextInput } from "@mantine/core";
 import { useDebouncedValue } from "@mantine/hooks";
 import { IconLayoutSidebarLeftCollapse, IconPlus, IconSearch } from "@tabler/icons-react";
 import { useVirtualizer } from "@tanstack/react-virtual";
-import { type KeyboardEvent, type ReactNode, useEffect, useMemo, useRef, useState } from "react";
+import { type KeyboardEvent, type MouseEvent, type ReactNode, useEffect, useMemo, useRef, useState } from "react";
 import { Link } from "react-router";
 import { IconButton } from "../../components/common/IconButton.tsx";
 import { ErrorState, Skeleton, State } from "../../components/common/State.tsx";
@@ -192,6 +192,11 @@ function MetricList({ metrics, total, chosen, stale, more, onPick, onAdd }: List
   }, [lastShown, metrics.length, more]);
   const now = fromMs(api.now());
   const age = (ms: number): string => formatAge(fromMs(ms), now);
+  const onClick = (event: MouseEvent): void => {
+    const target = event.target as Element;
+    const metric = metrics[Number(target.closest<HTMLElement>("[data-at]")?.dataset.at ?? -1)];
+    if (metric && !target.closest("button")) onPick(metric);
+  };
   const onKey = (event: KeyboardEvent): void => {
     const last = metrics.length - 1;
     const step = { ArrowDown: 1, ArrowUp: -1, PageDown: 10, PageUp: -10 }[event.key];
@@ -211,12 +216,13 @@ function MetricList({ metrics, total, chosen, stale, more, onPick, onAdd }: List
     <div
       ref={scroller}
       className={styles.list}
-      role="listbox"
+      role="grid"
       aria-label={m.list}
-      title={undefined}
+      aria-rowcount={total}
       aria-activedescendant={active >= 0 ? `metric-${active}` : undefined}
       tabIndex={0}
       data-stale={stale || undefined}
+      onClick={onClick}
       onKeyDown={onKey}
       onFocus={() =>
         setActive((current) =>
@@ -231,7 +237,7 @@ function MetricList({ metrics, total, chosen, stale, more, onPick, onAdd }: List
       onBlur={() => setActive(-1)}
       data-testid="metric-list"
     >
-      <div style={{ height: virtual.getTotalSize(), position: "relative" }}>
+      <div role="rowgroup" style={{ height: virtual.getTotalSize(), position: "relative" }}>
         {items.map((item) => {
           const metric = metrics[item.index];
           if (!metric) return null;
@@ -240,40 +246,37 @@ function MetricList({ metrics, total, chosen, stale, more, onPick, onAdd }: List
             <div
               key={metric.name}
               id={`metric-${item.index}`}
-              role="option"
+              role="row"
               aria-selected={metric.name === chosen}
-              aria-setsize={total}
-              aria-posinset={item.index + 1}
+              aria-rowindex={item.index + 1}
               className={styles.metric}
               data-active={item.index === active || undefined}
               style={{ height: ROW, transform: `translateY(${item.start}px)` }}
-              onClick={() => onPick(metric)}
-              onKeyDown={undefined}
+              data-at={item.index}
               data-testid="metric"
             >
-              <div className={styles.name} title={metric.name}>
-                {metric.name}
+              <div role="gridcell">
+                <div className={styles.name} title={metric.name}>
+                  {metric.name}
+                </div>
+                <div className={styles.help} title={metric.help}>
+                  {metric.help || m.noHelp}
+                </div>
+                <div className={styles.facts}>
+                  <span data-kind={metric.kind}>{metric.kind || m.unknownKind}</span>
+                  {unit && <span>{unit}</span>}
+                  <span>{m.series(metric.series)}</span>
+                  <span className={styles.use} title={metric.last > 0 ? m.lastSample(age(metric.last)) : undefined}>
+                    {metric.queried > 0 ? m.lastUse(metric.queries, age(metric.queried)) : m.neverUsed}
+                  </span>
+                </div>
               </div>
-              <div className={styles.help} title={metric.help}>
-                {metric.help || m.noHelp}
-              </div>
-              <div className={styles.facts}>
-                <span data-kind={metric.kind}>{metric.kind || m.unknownKind}</span>
-                {unit && <span>{unit}</span>}
-                <span>{m.series(metric.series)}</span>
-                <span className={styles.use} title={metric.last > 0 ? m.lastSample(age(metric.last)) : undefined}>
-                  {metric.queried > 0 ? m.lastUse(metric.queries, age(metric.queried)) : m.neverUsed}
-                </span>
-              </div>
-              <span className={styles.add}>
+              <span className={styles.add} role="gridcell">
                 <IconButton
                   label={`${m.addToQuery}: ${metric.name}`}
                   size={24}
                   tabIndex={-1}
-                  onClick={(event) => {
-                    event.stopPropagation();
-                    onAdd(metric);
-                  }}
+                  onClick={() => onAdd(metric)}
                 >
                   <IconPlus size={14} />
                 </IconButton>
