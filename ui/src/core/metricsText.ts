@@ -132,6 +132,7 @@ export const m = {
     neverButton: "Get started",
     range: "No samples in this range",
     rangeLast: (age: string): string => `The last sample is from ${age}.`,
+    rangeOlder: "Its samples are older or newer than this range.",
     jump: "Jump there",
     filtered: "Nothing matches all of these labels",
     filteredHelp: "Without one of them there would be series:",

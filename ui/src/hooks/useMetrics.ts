@@ -56,7 +56,7 @@ export function useMetric(name: string): UseQueryResult<MetricInfo | null> {
     enabled: name !== "",
     staleTime: 60_000,
     queryFn: async ({ signal }) => {
-      const found = await api.catalog({ search: name, limit: 50 }, signal);
+      const found = await api.catalog({ search: name, limit: 1000 }, signal);
       return found.metrics.find((metric) => metric.name === name) ?? null;
     },
   });

@@ -98,10 +98,15 @@ export interface Drawn<Answer extends MetricAnswer = MetricAnswer> {
   note?: string;
 }
 
+/** Times of a series that the server has thinned out; null on the grid of the answer. */
+function ownTimes(one: SeriesAnswer): readonly number[] | null {
+  return one.times && one.times.length > 0 ? one.times : null;
+}
+
 function timesOf(answer: MetricAnswer, one: SeriesAnswer, shift: number): Float64Array {
   const length = one.values.length;
   const times = new Float64Array(length);
-  const given = one.times;
+  const given = ownTimes(one);
   for (let at = 0; at < length; at += 1)
     times[at] = (given ? (given[at] ?? 0) : answer.start + at * answer.step) / 1000 + shift;
   return times;
@@ -174,7 +179,7 @@ export function toFrame(drawn: readonly Drawn[]): Frame {
       const name = part.note ? `${base} · ${part.note}` : base;
       const key = unique(name, taken);
       if (!part.note) keys.set(id, key);
-      const times: Float64Array = one.times ? timesOf(part.answer, one, part.shift) : gridOf(part, one, shared);
+      const times: Float64Array = ownTimes(one) ? timesOf(part.answer, one, part.shift) : gridOf(part, one, shared);
       shared ??= times;
       found.push({
         one,

@@ -54,9 +54,9 @@ function useCause(queries: readonly string[], span: Span) {
         const base = all.filter((matcher) => matcher.name === "__name__");
         const name = selector.name || (base[0]?.op === "=" ? base[0].value : "");
         if (name !== "" && (await count(base)) === 0) {
-          const found = await api.catalog({ search: name.replace(/_(bucket|sum|count)$/, ""), limit: 50 }, signal);
+          const found = await api.catalog({ search: name.replace(/_(bucket|sum|count)$/, ""), limit: 1000 }, signal);
           const metric = found.metrics.find((one) => one.name === name || name.startsWith(`${one.name}_`));
-          return metric && metric.last > 0 ? { kind: "range", last: metric.last } : { kind: "unknown", name };
+          return metric ? { kind: "range", last: metric.last } : { kind: "unknown", name };
         }
         const without: { text: string; query: string; count: number }[] = [];
         for (const matcher of all.filter((one) => one.name !== "__name__").slice(0, TRIED)) {
@@ -104,18 +104,20 @@ export function EmptyResult({ queries, now, onQuery }: Props): ReactNode {
       </State>
     );
   if (found.kind === "range") {
-    const last = fromMs(found.last);
+    const last = found.last > 0 ? fromMs(found.last) : null;
     return (
       <State
         icon={<IconZoomOut {...ICON} />}
         title={m.empty.range}
         actions={
-          <Button size="xs" onClick={() => setRange(rangeAround(last))}>
-            {m.empty.jump}
-          </Button>
+          last !== null && (
+            <Button size="xs" onClick={() => setRange(rangeAround(last))}>
+              {m.empty.jump}
+            </Button>
+          )
         }
       >
-        {m.empty.rangeLast(formatAge(last, now))}
+        {last === null ? m.empty.rangeOlder : m.empty.rangeLast(formatAge(last, now))}
       </State>
     );
   }

@@ -223,7 +223,7 @@ function NothingHere({ metric }: { metric: MetricInfo }): ReactNode {
         )
       }
     >
-      {last === null ? m.empty.nothingHelp : m.empty.rangeLast(formatAge(last, fromMs(api.now())))}
+      {last === null ? m.empty.rangeOlder : m.empty.rangeLast(formatAge(last, fromMs(api.now())))}
     </State>
   );
 }

@@ -42,7 +42,7 @@ export default function QueryView({ url, onUrl }: Props): ReactNode {
     query: entry.query,
     span,
     step: instant ? 0 : step,
-    points: instant ? 1 : points,
+    points: instant ? 100 : points,
     top: instant ? 500 : url.top,
     instant,
   }));
