@@ -430,6 +430,13 @@ class MetricBatch:
     def num_bytes(self) -> int:
         """Bytes held in memory, nearly."""
 
+    @property
+    def is_empty(self) -> bool:
+        """Is there nothing at all in it, no metadata either?"""
+
+    def render(self, limit: int) -> list[bytes]:
+        """The first `limit` series, each a JSON object of its labels, samples and exemplars, for people to look at."""
+
 @final
 class DecodedMetrics:
     """What a decoder of metrics made of a body."""
@@ -443,3 +450,279 @@ class DecodedMetrics:
     @property
     def errors(self) -> list[tuple[int, str]]:
         """(record number from 1, sentence), the first 100."""
+
+class HeadFull(RuntimeError):
+    """The open samples of all tenants take all the memory they may: seal and store, then try again."""
+
+class LogFull(RuntimeError):
+    """The segment log takes all the disk it may, because what it holds was not stored for too long."""
+
+@final
+class MetricLimits:
+    """What `MetricsEngine.append` takes; 0 is no limit. Series count while they are active: their last sample is not older
+    than the engine's `active_ms`. Lengths are bytes."""
+
+    def __init__(
+        self,
+        *,
+        series: int = 0,
+        series_per_metric: int = 0,
+        values_per_label: int = 0,
+        labels_per_series: int = 0,
+        name_bytes: int = 0,
+        value_bytes: int = 0,
+        exemplars: int = 100_000,
+        metadata: int = 100_000,
+    ) -> None:
+        """`values_per_label`: values that one label may have on the active series of one metric. `exemplars` are kept in
+        memory until they are stored, per tenant; `metadata`: families per tenant."""
+
+@final
+class Appended:
+    """What of a batch was taken. What was there already counts as taken."""
+
+    @property
+    def samples(self) -> int: ...
+    @property
+    def histograms(self) -> int: ...
+    @property
+    def exemplars(self) -> int: ...
+    @property
+    def metadata(self) -> int: ...
+    @property
+    def new_series(self) -> int: ...
+    @property
+    def refusals(self) -> list[tuple[str, str, int, bool]]:
+        """(reason, sentence about the first of its kind, samples, retryable), by reason."""
+
+@final
+class Sealed:
+    """Samples that left the open head for the engine's tables, readable by queries until `done`. Rows are RowBinary."""
+
+    @property
+    def number(self) -> int:
+        """The same number has the same contents, over restarts, too: a token for the inserts is made of it."""
+
+    @property
+    def samples(self) -> int: ...
+    @property
+    def chunks(self) -> list[tuple[int, int, bytes]]:
+        """(UTC day since the epoch, rows, RowBinary), by day; a row is a series: tenant String, metric String (its
+        name), series UInt128 (id), day Date, expires_on Date, first Int64 (ms), last Int64, samples UInt32,
+        times Array(String), values Array(String). The arrays run in step; equal times of several series have equal bytes."""
+
+    @property
+    def series(self) -> tuple[int, bytes]:
+        """(rows, RowBinary) of series that are new, or have samples of a day they had none of: tenant String,
+        metric String, series UInt128, labels String (packed), day Date, expires_on Date."""
+
+    @property
+    def exemplars(self) -> list[tuple[int, int, bytes]]:
+        """(UTC day, rows, RowBinary): tenant String, metric String, series UInt128, day Date, expires_on Date,
+        time Int64 (ms), value Float64, labels String (packed)."""
+
+    @property
+    def metadata(self) -> tuple[int, bytes]:
+        """(rows, RowBinary): tenant String, metric String, kind UInt8, unit String, help String, seen Int64 (ms)."""
+
+    def done(self) -> None:
+        """All rows are stored: forget them, and the part of the log that made them durable. Raises OSError."""
+
+    def give_back(self) -> None:
+        """They are not: `take_sealed` will answer with them again. What nobody refers to any more is given back by itself."""
+
+@final
+class Selection:
+    """Series that somebody may see, as they were when selected; labels masked. JSON answers are what stands under `data`
+    in the Prometheus API; with them comes whether `limit` (0: none) cut them."""
+
+    @property
+    def count(self) -> int: ...
+    def series_json(self, limit: int = 0) -> tuple[bytes, bool]:
+        """Array of label objects, by labels."""
+
+    def label_names_json(self, limit: int = 0) -> tuple[bytes, bool]:
+        """Sorted array of texts."""
+
+    def label_values_json(self, name: str, limit: int = 0) -> tuple[bytes, bool]:
+        """Sorted array of texts."""
+
+    def cardinality_json(self, limit: int = 10, focus: str = "") -> bytes:
+        """`/status/tsdb`; with `focus` also `seriesCountByFocusLabelValue` (of series that have the label)."""
+
+    def catalog_json(self, search: str, order: str, limit: int, offset: int) -> bytes:
+        """`{"metrics": [{"name", "kind", "unit", "help", "series", "last"}], "total"}`; order name, series or last."""
+
+    def exemplars_json(self, rows: bytes) -> bytes:
+        """`/query_exemplars` of the selection's time range, from what is in memory and rows of the table as
+        `Sealed.exemplars` has them, without day and expires_on. Raises ValueError."""
+
+    def needs(self) -> list[tuple[int, int, list[str], bytes]]:
+        """As `Run.needs`, for exemplars and `read`."""
+
+    def series_ids(self) -> bytes:
+        """Ids, 16 bytes each, little endian."""
+
+@final
+class Run:
+    """A query under way. `needs`, `feed` each answer, `run`. Ending it, in any way, lets go of what it reads."""
+
+    def needs(self) -> list[tuple[int, int, list[str], bytes]]:
+        """What to fetch from the table of chunks: (from ms, to ms, names of metrics, ids of series of 16 bytes each; no
+        ids: all series of the metrics). A row is wanted when `last >= from and first <= to`. [] when the head has it all."""
+
+    def feed(self, rows: bytes) -> None:
+        """RowBinary of rows: series UInt128, times Array(String), values Array(String); a series may come more than once,
+        others are passed over. Raises ValueError for what is no row, DecodeError for a chunk that is damaged."""
+
+    def estimate(self) -> tuple[int, int, int]:
+        """(series, samples, bytes) to read, at most, before anything is fed."""
+
+    def run(self, timeout_ms: int) -> tuple[bytes, list[str], list[str], tuple[int, int, int, int]]:
+        """(JSON of `{"resultType", "result"}`, warnings, infos, (series, samples read, most samples in memory, bytes of
+        chunks decoded)). Raises MetricQueryError (the query cannot be answered), MetricLimitExceeded, MetricQueryTimeout,
+        MetricQueryCanceled."""
+
+    def cancel(self) -> None:
+        """End it soon, from any thread."""
+
+class MetricQueryError(ValueError):
+    """A query fails while it is evaluated; the message is Prometheus' sentence."""
+
+class MetricLimitExceeded(MetricQueryError):
+    """It needs more samples than it may have in memory at a time."""
+
+class MetricQueryTimeout(RuntimeError):
+    """Its time is over."""
+
+class MetricQueryCanceled(RuntimeError):
+    """It was cancelled."""
+
+@final
+class MetricsEngine:
+    """Series, open samples and the log that makes them durable, of all tenants. Usable from several threads; no call holds
+    the GIL while it works. One engine per directory."""
+
+    def __init__(
+        self,
+        directory: str,
+        *,
+        head_bytes: int = 2 << 30,
+        log_bytes: int = 16 << 30,
+        chunk_ms: int = 7_200_000,
+        chunk_samples: int = 1_024,
+        active_ms: int = 3_600_000,
+    ) -> None:
+        """Open or create the log and replay it. Chunks span `chunk_ms` at most, or `chunk_samples`. Raises OSError, and
+        ValueError when the directory holds a newer format."""
+
+    def append(
+        self,
+        tenant: str,
+        batch: MetricBatch,
+        limits: MetricLimits,
+        *,
+        now_ms: int,
+        oldest_ms: int = -(1 << 62),
+        newest_ms: int = 1 << 62,
+    ) -> Appended:
+        """Take a batch: in the log file and visible to queries on return. Samples outside of `oldest_ms ..= newest_ms` are
+        refused (`too_old`, `too_new`). Raises HeadFull, LogFull, OSError (errno ENOSPC: the disk is full)."""
+
+    def sync(self) -> None:
+        """fsync of what was appended. Raises OSError."""
+
+    def set_retention(self, rules: bytes) -> None:
+        """JSON `{tenant: {"days": 30, "rules": [{"matchers": [{"name", "op", "value"}], "days": 7}]}}`, the first rule
+        that matches counts; 0 days: for ever (day 65535). Tenant "*" is for those not named. Raises ValueError."""
+
+    def take_sealed(self, now_ms: int, *, all: bool = False, max_samples: int = 4_000_000) -> Sealed | None:
+        """What is due to be stored: chunks whose time is over, that are full, or that memory has no more room for; with
+        `all`, everything. None when nothing is. Call again until None."""
+
+    def load_series(self, rows: bytes) -> int:
+        """Series of the table, at start: RowBinary tenant String, labels String (packed), days Array(UInt16) (UTC days
+        with samples). Answers with the number of rows. Raises ValueError."""
+
+    def load_metadata(self, rows: bytes) -> int:
+        """Rows as `Sealed.metadata` has them. Raises ValueError."""
+
+    def select(self, tenant: str, matcher_sets: bytes, sight: bytes, from_ms: int, to_ms: int) -> Selection:
+        """Series with samples in `[from_ms, to_ms]` (to the day) that match all matchers of a set: JSON
+        `[[{"name", "op", "value"}]]` (`[]`: every series), and `nexus_series::policy::SightSpec`. Raises ValueError."""
+
+    def query(self, tenant: str, program: bytes, sight: bytes) -> Run:
+        """Begin a query. Raises ValueError."""
+
+    def metadata_json(self, tenant: str, sight: bytes, metric: str, limit: int, limit_per_metric: int) -> bytes:
+        """`/metadata`: `{family: [{"type", "help", "unit"}]}`; limits of 0 or less are none."""
+
+    def erase(self, tenant: str, matcher_sets: bytes, sight: bytes, from_ms: int, to_ms: int) -> tuple[int, bytes]:
+        """Remove samples of series from head and log; series that have none left are forgotten. Answers with the number
+        of series and their ids. The caller removes the table's rows, with `cut_chunks` those that stay in part."""
+
+    def forget_tenant(self, tenant: str) -> None:
+        """Remove everything of a tenant from memory and log."""
+
+    def stats(self) -> dict[str, int]:
+        """series, active_series, head_bytes, head_samples, index_bytes, log_bytes, log_segments, sealed_samples,
+        replayed_samples, replay_ms, sequence, tenants."""
+
+    def tenant_stats(self, tenant: str) -> dict[str, int]:
+        """series, active_series, head_samples, first_ms, last_ms."""
+
+    def close(self) -> None:
+        """Write out and close the log. Later calls raise ValueError. May be repeated."""
+
+def cut_chunks(rows: bytes, from_ms: int, to_ms: int) -> bytes:
+    """Rows as `Sealed.chunks` has them, without the samples in `[from_ms, to_ms]`; rows without any are left out."""
+
+def decode_remote_write_v1(body: bytes) -> DecodedMetrics:
+    """Decode a `prometheus.WriteRequest`, without its snappy encoding. Raises `DecodeError`."""
+
+def decode_remote_write_v2(body: bytes) -> DecodedMetrics:
+    """Decode an `io.prometheus.write.v2.Request`, without its snappy encoding. Raises `DecodeError`."""
+
+def encode_remote_write(batch: MetricBatch, *, version: int, max_series: int, compress: bool) -> list[bytes]:
+    """The batch as requests of remote write 1 or 2 with at most so many series each, in snappy's block format if
+    `compress`. Metadata come with the first (1) or with their series (2). Raises ValueError."""
+
+# ---------------------------------------------------------------------------------------- exposition, relabelling, scrapes
+
+def decode_exposition(
+    body: bytes,
+    *,
+    now_ms: int,
+    content_type: str = "text/plain",
+    labels: list[tuple[str, str]] = ...,
+    lenient: bool = False,
+    refuse_timestamps: bool = False,
+    optional_eof: bool = False,
+) -> DecodedMetrics:
+    """Decode Prometheus text, OpenMetrics or delimited protobuf, as `content_type` says (text when it says nothing known).
+
+    `now_ms` is the time of samples without one. `labels` are set on every series, whatever it says; an empty value removes.
+    A line that cannot be read refuses the body (`DecodeError` with its number), or, when `lenient`, is reported. With
+    `refuse_timestamps` samples may have no times of their own. Source: Prometheus' exposition formats, OpenMetrics 1.0.
+    """
+
+@final
+class Relabel:
+    """Compiled relabelling rules (Prometheus `relabel_config`)."""
+
+    def __init__(self, rules: list[tuple[list[str], str, str, int, str, str, str]], *, utf8_names: bool = True) -> None:
+        """Rules as (source labels, separator, regex, modulus, target label, replacement, action).
+
+        Raises ValueError that names the rule, from 1."""
+
+    def apply(self, labels: list[tuple[str, str]]) -> list[tuple[str, str]] | None:
+        """The labels, sorted by name, after every rule; None when they are dropped."""
+
+    def trace(self, labels: list[tuple[str, str]]) -> list[tuple[list[tuple[str, str]], bool]]:
+        """(labels sorted by name, kept) after each rule, up to the one that drops."""
+
+def metric_chart(data: bytes, *, start: int, step: int, steps: int, points: int, top: int, ordered: bool = False) -> bytes:
+    """An answer's `data` of the Prometheus API as charts draw it: `{"type", "points", "total", "text", "series"}`, the `top`
+    series with the greatest mean of absolute values (`ordered`: the first), each with a value a step (null: a gap), or with
+    the first, least, greatest and last value of each of `points` pixels and their `times`; `last`, `min`, `max` and `mean`
+    are over all steps. Times and steps are ms. Raises ValueError."""

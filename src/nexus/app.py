@@ -165,7 +165,9 @@ class Process:
                 raise
             store, metadata, password = await opening
         services = self._services(store, metadata, pool, readiness, addresses)
-        door.app = server_app.main_app(services, components.http_receivers(services.topology, services.config()))
+        door.app = server_app.main_app(
+            services, components.http_receivers(services.topology, services.config(), services.metric_pipeline)
+        )
         otlp_door.app = server_app.otlp_app(services, components.otlp_receivers(services.topology))
         await self._start_grpc(services)
         self._exits.push_async_callback(self._drain, services)
@@ -231,11 +233,13 @@ class Process:
         return self._vault
 
     def _services(self, store: Any, metadata: Any, pool: DecodePool, readiness: Any, addresses: Any) -> Services:
-
+        from nexus import components
         from nexus.mailing import Mailer
         from nexus.outgoing.client import Outgoing
         from nexus.pipeline.body import Budget
         from nexus.pipeline.live import LiveHub
+        from nexus.pipeline.metric_statistics import MetricStatistics
+        from nexus.pipeline.metrics import MetricPipeline
         from nexus.pipeline.pipelines import PipelineSets
         from nexus.pipeline.statistics import IngestStatistics
         from nexus.pipeline.topology import Topology
@@ -335,15 +339,32 @@ class Process:
             lambda tenant: Meter(limiter, Subjects(tenant=tenant)),
             tenants.check_active,
         )
+        store.series.use_limits(components.series_limits(lambda: limiter.rules))
+        metric_pipeline = MetricPipeline(
+            store.series,
+            MetricStatistics(self._registry),
+            pool,
+            tenants.ensure,
+            lambda: self._config.ingest.max_body_bytes,
+            lambda tenant: Meter(limiter, Subjects(tenant=tenant)),
+            tenants.check_active,
+        )
         deletions = Deletions(metadata, store, audit, time.time_ns)
         # What remembers something of a tenant drops it when the tenant is gone.
         forget = (
             pipelines.forget,
             topology.statistics.forget,
+            metric_pipeline.statistics.forget,
             lambda tenant: keys.forget(),
             lambda tenant: authorities.forget(),
         )
-        removals = Removals(metadata, store, store, deletions, audit, time.time_ns, topology.settle, forget, tenants.removed)
+
+        async def settle(seconds: float) -> None:
+            await asyncio.gather(topology.settle(seconds), metric_pipeline.settle(seconds))
+
+        removals = Removals(
+            metadata, store, store, store.series, deletions, audit, time.time_ns, settle, forget, tenants.removed
+        )
         budget = Budget(self._config.ingest.receiving_bytes, "bodies being received")
         queries = RunningQueries()
         process_metrics(self._registry)
@@ -382,6 +403,9 @@ class Process:
             audit=audit,
             users=users,
             lifecycle=store,
+            metrics=store.series,
+            metric_lifecycle=store.series,
+            metric_pipeline=metric_pipeline,
             limiter=limiter,
             deletions=deletions,
             removals=removals,
@@ -567,7 +591,7 @@ class Process:
         """Refuse new records and wait for those handed over."""
         try:
             async with asyncio.timeout(self._config.shutdown_timeout):
-                await services.topology.drain()
+                await asyncio.gather(services.topology.drain(), services.metric_pipeline.drain())
         except TimeoutError:
             log.error("some records were not stored in time; their senders were not told otherwise")
         asyncio.get_running_loop().call_later(QUERY_GRACE, services.queries.cancel_all)

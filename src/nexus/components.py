@@ -18,19 +18,24 @@ from nexus.pipeline.receivers.journald import Journald
 from nexus.pipeline.receivers.json_lines import JsonLines
 from nexus.pipeline.receivers.loki import Loki
 from nexus.pipeline.receivers.otlp_http import OtlpHttp
+from nexus.pipeline.receivers.remote_write import RemoteWrite
 from nexus.pipeline.receivers.splunk import Acknowledgements, Splunk
 from nexus.pipeline.topology import Topology
 from nexus.security.permissions import Permission
 
 if TYPE_CHECKING:
     from nexus.config import Config
+    from nexus.pipeline.metrics import MetricPipeline
     from nexus.pipeline.receivers.listener import SocketReceiver
     from nexus.pipeline.receivers.otlp_grpc import OtlpGrpc
     from nexus.security.audit.ledger import Ledger
+    from nexus.security.limits.catalogue import Rules
     from nexus.security.limits.limiter import Meter
     from nexus.security.vault import Vault
     from nexus.server.services import Services
     from nexus.storage.api import RetentionPolicy
+    from nexus.storage.clickhouse.metrics.policies import MetricPolicy
+    from nexus.storage.clickhouse.metrics.writer import SeriesLimits
     from nexus.storage.clickhouse.options import StoreOptions
     from nexus.storage.clickhouse.store import ClickHouseStore
     from nexus.storage.metadata.api import MetadataStore
@@ -43,8 +48,10 @@ def otlp_receivers(topology: Topology) -> list[HttpReceiver]:
     return [OtlpHttp(topology)]
 
 
-def http_receivers(topology: Topology, config: Config | None = None) -> list[HttpReceiver]:
-    """Receivers of the main port; the default configuration without one."""
+def http_receivers(
+    topology: Topology, config: Config | None = None, metrics: MetricPipeline | None = None
+) -> list[HttpReceiver]:
+    """Receivers of the main port; the default configuration without one. Without pipelines they can be described only."""
     from nexus.config import Config as Defaults
 
     config = config or Defaults()
@@ -57,6 +64,7 @@ def http_receivers(topology: Topology, config: Config | None = None) -> list[Htt
         Datadog(topology),
         Firehose(topology),
         Journald(topology),
+        RemoteWrite(metrics),  # type: ignore[arg-type]
     ]
 
 
@@ -160,7 +168,7 @@ def open_ledger(config: Config, metadata: MetadataStore, *, beside: bool = False
 
 def store_options(config: Config) -> StoreOptions:
     """What the embedded store is told."""
-    from nexus.storage.clickhouse.options import ReaderOptions, StoreOptions, WriterOptions
+    from nexus.storage.clickhouse.options import MetricOptions, ReaderOptions, StoreOptions, WriterOptions
 
     return StoreOptions(
         data_dir=config.data_path,
@@ -170,18 +178,33 @@ def store_options(config: Config) -> StoreOptions:
         retention_days=config.retention.logs.days,
         writer=WriterOptions(queue_bytes=int(config.ingest.queue_bytes)),
         reader=ReaderOptions(threads=config.query.threads, condition_cache=config.query.condition_cache),
+        metrics=MetricOptions(
+            head_bytes=int(config.metrics.head_bytes),
+            log_bytes=int(config.metrics.log_bytes),
+            chunk_seconds=float(config.metrics.chunk),
+            active_seconds=float(config.metrics.active),
+            flush_seconds=float(config.metrics.flush),
+            retention_days=config.retention.metrics.days,
+        ),
     )
 
 
 def open_store(
     config: Config, registry: Registry, current: Callable[[], Config], metadata: Callable[[], MetadataStore]
 ) -> ClickHouseStore:
-    """The log store of the data directory; `current` is the configuration in force, `metadata` is opened once the data
-    directory is ours. Raises `ConfigError`."""
-    from nexus.storage.clickhouse.store import ClickHouseStore
+    """The store of the data directory, of logs and metrics; `current` is the configuration in force, `metadata` is opened
+    once the data directory is ours. Raises `ConfigError`."""
+    from nexus.storage.clickhouse.store import ClickHouseStore, MetricSettings
 
     store = ClickHouseStore.open(
-        store_options(config), lambda: current().retention.logs.days, lambda: retention_policies(metadata())
+        store_options(config),
+        lambda: current().retention.logs.days,
+        lambda: retention_policies(metadata()),
+        MetricSettings(
+            retention_days=lambda: current().retention.metrics.days,
+            policies=lambda: metric_policies(metadata()),
+            future_ms=lambda: int(current().metrics.max_future) * 1000,
+        ),
     )
     for name, (help_text, _) in store.metrics().items():
         registry.gauge(f"nexus_store_{name}", help_text, read=partial(_statistic, store, name))
@@ -194,6 +217,38 @@ def retention_policies(metadata: MetadataStore) -> dict[str, RetentionPolicy]:
     from nexus.storage.api import RetentionPolicy
 
     return {stored.tenant: RetentionPolicy(lower_rules(stored.rules), stored.days) for stored in metadata.list_retention()}
+
+
+def metric_policies(metadata: MetadataStore) -> dict[str, MetricPolicy]:
+    """The retention of metrics that tenants have of their own."""
+    from nexus.query.metric_retention import parse_policy
+    from nexus.storage.clickhouse.metrics.policies import MetricPolicy
+    from nexus.storage.metadata.api import METRIC_RETENTION
+
+    found = {}
+    for name, text in metadata.list_settings(METRIC_RETENTION).items():
+        rules, days = parse_policy(text) if text else ((), None)
+        if rules or days is not None:
+            found[name.removeprefix(METRIC_RETENTION)] = MetricPolicy(rules, days)
+    return found
+
+
+def series_limits(rules: Callable[[], Rules]) -> Callable[[str], SeriesLimits]:
+    """What series a tenant may have, by the limits in force."""
+    from nexus.storage.clickhouse.metrics.writer import SeriesLimits
+
+    def limits(tenant: str) -> SeriesLimits:
+        value = partial(rules().value, "tenant", tenant)
+        return SeriesLimits(
+            series=int(value("metric_series")),
+            series_per_metric=int(value("metric_series_per_metric")),
+            values_per_label=int(value("metric_values_per_label")),
+            labels_per_series=int(value("metric_labels")),
+            name_bytes=int(value("metric_name_bytes")),
+            value_bytes=int(value("metric_value_bytes")),
+        )
+
+    return limits
 
 
 def _statistic(store: ClickHouseStore, name: str) -> float:

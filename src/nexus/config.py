@@ -305,6 +305,40 @@ class StorageConfig(Struct, forbid_unknown_fields=True, frozen=True):
     ] = Size(0)
 
 
+class MetricsConfig(Struct, forbid_unknown_fields=True, frozen=True):
+    """The embedded store of metrics. How many series there may be is a matter of `limits` (metric_series and the like)."""
+
+    head_bytes: Annotated[
+        Size,
+        Meta(
+            description="Memory of samples that are not in the tables yet; 0 is an eighth of the machine's, at least "
+            "128 MiB and at most 2 GiB."
+        ),
+    ] = Size(0)
+    log_bytes: Annotated[
+        Size, Meta(description="Disk space of the log that keeps them until they are; ingest stops with a 503 beyond it.")
+    ] = Size(16 << 30)
+    chunk: Annotated[Duration, Meta(description="How long samples of a series are gathered before they are stored.")] = (
+        Duration(7200)
+    )
+    flush: Annotated[Duration, Meta(description="How often to look for what is due to be stored.")] = Duration(5)
+    active: Annotated[Duration, Meta(description="How long after its last sample a series counts as active.")] = Duration(
+        3600
+    )
+    max_future: Annotated[
+        Duration, Meta(description="How far ahead of the clock samples may be; 0 is no limit.", extra=RELOADS)
+    ] = Duration(600)
+    lookback: Annotated[
+        Duration, Meta(description="How old the last sample of a series may be for PromQL to show it.", extra=RELOADS)
+    ] = Duration(300)
+    max_query_samples: Annotated[
+        int, Meta(ge=1, description="Most samples that one PromQL query may have in memory at a time.", extra=RELOADS)
+    ] = 50_000_000
+    admin_api: Annotated[
+        bool, Meta(description="Answer to `/api/v1/admin/tsdb/*`, with which series can be deleted.", extra=RELOADS)
+    ] = False
+
+
 class MetadataConfig(Masked, forbid_unknown_fields=True, frozen=True):
     """Where users, roles, keys, tenants, settings and the audit log are kept."""
 
@@ -710,6 +744,7 @@ class Config(Masked, forbid_unknown_fields=True, frozen=True):
     query: QueryConfig = QueryConfig()
     limits: LimitsConfig = LimitsConfig()
     storage: StorageConfig = StorageConfig()
+    metrics: MetricsConfig = MetricsConfig()
     session: SessionConfig = SessionConfig()
     outgoing: OutgoingConfig = OutgoingConfig()
     sso: SsoConfig = SsoConfig()

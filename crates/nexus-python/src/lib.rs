@@ -40,6 +40,14 @@ mod _native {
     #[pymodule_export]
     use crate::metrics::batch::{DecodedMetrics, MetricBatch};
     #[pymodule_export]
+    use crate::metrics::chart::metric_chart;
+    #[pymodule_export]
+    use crate::metrics::exposition::decode_exposition;
+    #[pymodule_export]
+    use crate::metrics::relabel::Relabel;
+    #[pymodule_export]
+    use crate::metrics::remote_write::{decode_remote_write_v1, decode_remote_write_v2, encode_remote_write};
+    #[pymodule_export]
     use crate::process::{Pipelines, Processed, Traced};
     #[pymodule_export]
     use crate::select::{Filter, Masks, render_batch};

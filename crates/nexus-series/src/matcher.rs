@@ -81,7 +81,8 @@ mod tests {
 
     #[test]
     fn expressions_match_whole_values() {
-        let matcher = |op, value: &str| Matcher::new(&MatcherSpec { name: "a".into(), op, value: value.into() }).unwrap();
+        let matcher =
+            |op, value: &str| Matcher::new(&MatcherSpec { name: "a".into(), op, value: value.into() }).unwrap();
         assert!(matcher(Op::Matches, "a|b").matches("b"));
         assert!(!matcher(Op::Matches, "a|b").matches("ab"));
         assert!(matcher(Op::NotMatches, "a.*").matches("ba"));
