@@ -25,9 +25,12 @@ from nexus.security.permissions import Permission
 
 if TYPE_CHECKING:
     from nexus.config import Config
-    from nexus.pipeline.metrics import MetricPipeline
+    from nexus.model.batch import MetricBatch
+    from nexus.outgoing.targets import Rules as OutgoingRules
+    from nexus.pipeline.metrics import MetricOutcome, MetricPipeline
     from nexus.pipeline.receivers.listener import SocketReceiver
     from nexus.pipeline.receivers.otlp_grpc import OtlpGrpc
+    from nexus.pipeline.scrape.manager import Scraping
     from nexus.security.audit.ledger import Ledger
     from nexus.security.limits.catalogue import Rules
     from nexus.security.limits.limiter import Meter
@@ -90,6 +93,33 @@ def grpc_receiver(services: Services) -> OtlpGrpc:
         return BodyLimits(ingest.max_body_bytes, ingest.body_idle_timeout, ingest.body_timeout)
 
     return OtlpGrpc(services.topology, enter, limits, services.budget)
+
+
+def scraping(
+    config: Callable[[], Config],
+    pipeline: MetricPipeline,
+    rules: Callable[[], OutgoingRules],
+    registry: Registry,
+    version: str,
+) -> Scraping:
+    """What scrapes, by the configuration in force, into one tenant."""
+    from nexus.pipeline.scrape.client import ScrapeClient
+    from nexus.pipeline.scrape.config import yaml_text
+    from nexus.pipeline.scrape.manager import Scraping
+
+    tenant = config().scrape.tenant or config().tenants.default
+
+    def source() -> tuple[str, str]:
+        settings = config().scrape
+        return settings.file, yaml_text({"scrape_configs": settings.configs}) if settings.configs else ""
+
+    async def append(batch: MetricBatch) -> MetricOutcome:
+        return await pipeline.append(tenant, "scrape", batch)
+
+    client = ScrapeClient(rules, user_agent=f"Nexus/{version}")
+    found = Scraping(tenant, source, client, append, lambda: int(config().scrape.max_body_bytes))
+    found.register(registry)
+    return found
 
 
 def socket_receivers(services: Services) -> list[SocketReceiver]:

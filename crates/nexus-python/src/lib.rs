@@ -48,6 +48,8 @@ mod _native {
     #[pymodule_export]
     use crate::metrics::remote_write::{decode_remote_write_v1, decode_remote_write_v2, encode_remote_write};
     #[pymodule_export]
+    use crate::metrics::scrape::{ScrapeCache, Scraped};
+    #[pymodule_export]
     use crate::process::{Pipelines, Processed, Traced};
     #[pymodule_export]
     use crate::select::{Filter, Masks, render_batch};

@@ -10,6 +10,7 @@ pub mod relabel;
 pub mod remote_write;
 pub mod remote_write_encode;
 pub mod render;
+pub mod scrape;
 
 use crate::decode::Rejections;
 use nexus_series::batch::MetricBatch;

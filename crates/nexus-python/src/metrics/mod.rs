@@ -5,3 +5,4 @@ pub mod chart;
 pub mod exposition;
 pub mod relabel;
 pub mod remote_write;
+pub mod scrape;
