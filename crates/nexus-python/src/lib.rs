@@ -44,6 +44,10 @@ mod _native {
     #[pymodule_export]
     use crate::metrics::exposition::decode_exposition;
     #[pymodule_export]
+    use crate::metrics::lines::{StatsdAggregator, decode_graphite, decode_influx};
+    #[pymodule_export]
+    use crate::metrics::otlp::OtlpMetrics;
+    #[pymodule_export]
     use crate::metrics::relabel::Relabel;
     #[pymodule_export]
     use crate::metrics::remote_write::{decode_remote_write_v1, decode_remote_write_v2, encode_remote_write};

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from nexus.mailing import Mailer
     from nexus.outgoing.client import Outgoing
     from nexus.pipeline.body import Budget
+    from nexus.pipeline.intake import MetricIntake
     from nexus.pipeline.live import LiveHub
     from nexus.pipeline.metrics import MetricPipeline
     from nexus.pipeline.topology import Topology
@@ -92,6 +93,7 @@ class Services:
     resets: Resets
     mailer: Mailer
     topology: Topology
+    intake: MetricIntake
     budget: Budget
     queries: RunningQueries
     live: LiveHub

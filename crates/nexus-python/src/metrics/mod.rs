@@ -3,6 +3,8 @@
 pub mod batch;
 pub mod chart;
 pub mod exposition;
+pub mod lines;
+pub mod otlp;
 pub mod relabel;
 pub mod remote_write;
 pub mod scrape;
