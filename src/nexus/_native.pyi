@@ -726,7 +726,55 @@ def metric_chart(data: bytes, *, start: int, step: int, steps: int, points: int,
     series with the greatest mean of absolute values (`ordered`: the first), each with a value a step (null: a gap), or with
     the first, least, greatest and last value of each of `points` pixels and their `times`; `last`, `min`, `max` and `mean`
     are over all steps. Times and steps are ms. Raises ValueError."""
+@final
+class OtlpMetrics:
+    """Decodes requests of OTLP metrics; remembers the totals of streams of deltas. Usable from several threads."""
 
+    def __init__(
+        self,
+        *,
+        strategy: str,
+        promoted: list[str],
+        keep_identifying: bool,
+        scope_labels: bool,
+        custom_buckets: bool,
+        delta_bytes: int,
+    ) -> None:
+        """`strategy` is one of Prometheus' `translation_strategy`; `promoted` are resource attributes that become labels;
+        totals of deltas take `delta_bytes` at most. Raises ValueError."""
+
+    @property
+    def streams(self) -> tuple[int, int]:
+        """Streams of deltas, and bytes of their totals."""
+
+    def decode_protobuf(self, body: bytes, *, now_ns: int, tenant: str) -> DecodedMetrics:
+        """Decode an `ExportMetricsServiceRequest`. Rejections count data points. Raises `DecodeError`."""
+
+    def decode_json(self, body: bytes, *, now_ns: int, tenant: str) -> DecodedMetrics:
+        """Decode an `ExportMetricsServiceRequest` in OTLP/JSON. Raises `DecodeError`."""
+
+def decode_influx(body: bytes, *, now_ms: int, unit_ns: int, database: str) -> DecodedMetrics:
+    """Decode InfluxDB's line protocol. Times are in units of `unit_ns`; `database` becomes the label `db`, if not empty."""
+
+def decode_graphite(body: bytes, *, now_ms: int) -> DecodedMetrics:
+    """Decode Graphite's plaintext protocol."""
+
+@final
+class StatsdAggregator:
+    """Adds up what StatsD and DogStatsD clients send. Usable from several threads."""
+
+    def __init__(self, *, max_series: int, buckets: list[float]) -> None:
+        """`buckets` are upper bounds of timers and histograms; none makes native histograms. Raises ValueError."""
+
+    def __len__(self) -> int:
+        """Number of series."""
+
+    def feed(self, packet: bytes, now_ms: int) -> None:
+        """Take lines."""
+
+    def flush(self, now_ms: int) -> tuple[MetricBatch, tuple[int, int, int, list[str]]]:
+        """Samples of all series now, and (values taken, lines that could not be read, values without room, some errors)
+        since the last time."""
 @final
 class Scraped:
     """What came of a scrape: its samples, those after relabelling, those of new series; `error` says why it failed, "" when
@@ -799,53 +847,3 @@ class ScrapeCache:
 
     @property
     def num_bytes(self) -> int: ...
-
-@final
-class OtlpMetrics:
-    """Decodes requests of OTLP metrics; remembers the totals of streams of deltas. Usable from several threads."""
-
-    def __init__(
-        self,
-        *,
-        strategy: str,
-        promoted: list[str],
-        keep_identifying: bool,
-        scope_labels: bool,
-        custom_buckets: bool,
-        delta_bytes: int,
-    ) -> None:
-        """`strategy` is one of Prometheus' `translation_strategy`; `promoted` are resource attributes that become labels;
-        totals of deltas take `delta_bytes` at most. Raises ValueError."""
-
-    @property
-    def streams(self) -> tuple[int, int]:
-        """Streams of deltas, and bytes of their totals."""
-
-    def decode_protobuf(self, body: bytes, *, now_ns: int, tenant: str) -> DecodedMetrics:
-        """Decode an `ExportMetricsServiceRequest`. Rejections count data points. Raises `DecodeError`."""
-
-    def decode_json(self, body: bytes, *, now_ns: int, tenant: str) -> DecodedMetrics:
-        """Decode an `ExportMetricsServiceRequest` in OTLP/JSON. Raises `DecodeError`."""
-
-def decode_influx(body: bytes, *, now_ms: int, unit_ns: int, database: str) -> DecodedMetrics:
-    """Decode InfluxDB's line protocol. Times are in units of `unit_ns`; `database` becomes the label `db`, if not empty."""
-
-def decode_graphite(body: bytes, *, now_ms: int) -> DecodedMetrics:
-    """Decode Graphite's plaintext protocol."""
-
-@final
-class StatsdAggregator:
-    """Adds up what StatsD and DogStatsD clients send. Usable from several threads."""
-
-    def __init__(self, *, max_series: int, buckets: list[float]) -> None:
-        """`buckets` are upper bounds of timers and histograms; none makes native histograms. Raises ValueError."""
-
-    def __len__(self) -> int:
-        """Number of series."""
-
-    def feed(self, packet: bytes, now_ms: int) -> None:
-        """Take lines."""
-
-    def flush(self, now_ms: int) -> tuple[MetricBatch, tuple[int, int, int, list[str]]]:
-        """Samples of all series now, and (values taken, lines that could not be read, values without room, some errors)
-        since the last time."""

@@ -2,3 +2,4 @@
 //! them durable (`log`), how they are packed for the engine's tables (`chunk`), and the view of both that queries read.
 
 pub mod chunk;
+pub mod export;
