@@ -726,6 +726,7 @@ def metric_chart(data: bytes, *, start: int, step: int, steps: int, points: int,
     series with the greatest mean of absolute values (`ordered`: the first), each with a value a step (null: a gap), or with
     the first, least, greatest and last value of each of `points` pixels and their `times`; `last`, `min`, `max` and `mean`
     are over all steps. Times and steps are ms. Raises ValueError."""
+
 @final
 class OtlpMetrics:
     """Decodes requests of OTLP metrics; remembers the totals of streams of deltas. Usable from several threads."""
@@ -775,6 +776,7 @@ class StatsdAggregator:
     def flush(self, now_ms: int) -> tuple[MetricBatch, tuple[int, int, int, list[str]]]:
         """Samples of all series now, and (values taken, lines that could not be read, values without room, some errors)
         since the last time."""
+
 @final
 class Scraped:
     """What came of a scrape: its samples, those after relabelling, those of new series; `error` says why it failed, "" when
