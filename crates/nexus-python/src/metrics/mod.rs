@@ -2,7 +2,9 @@
 
 pub mod batch;
 pub mod exposition;
+pub mod group;
 pub mod lines;
 pub mod otlp;
 pub mod relabel;
 pub mod remote_write;
+pub mod tsdb_block;
