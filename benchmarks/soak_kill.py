@@ -2,8 +2,8 @@
 
 Client threads send batches through every receiver (JSON lines, OTLP over HTTP as protobuf and as JSON, OTLP over gRPC, Loki
 push, Elasticsearch bulk, Splunk HEC, Datadog, Firehose, journald, Fluent forward with acknowledged chunks), each under an
-idempotency key (a chunk's name is one), some of them over several
-days, and metrics by remote write, whose samples need no key. At a random moment the process is killed; it is started again on the same data, and every batch without an answer is
+idempotency key (a chunk's name is one), some of them over several days, and metrics by remote write, whose samples need no
+key. At a random moment the process is killed; it is started again on the same data, and every batch without an answer is
 sent again with the same key, until it is acknowledged. Now and then an acknowledged batch is repeated: the answer must be
 the first one, byte for byte. At the end the store is asked for every batch: each must be there once, whole.
 

@@ -687,7 +687,7 @@ def encode_remote_write(batch: MetricBatch, *, version: int, max_series: int, co
     """The batch as requests of remote write 1 or 2 with at most so many series each, in snappy's block format if
     `compress`. Metadata come with the first (1) or with their series (2). Raises ValueError."""
 
-# ---------------------------------------------------------------------------------------- exposition, relabelling, scrapes
+# ------------------------------------------------------------------------------------ exposition, relabelling, scrapes
 
 def decode_exposition(
     body: bytes,
@@ -793,3 +793,75 @@ class TsdbBlock:
 
     def next(self, max_samples: int) -> DecodedMetrics | None:
         """The next series with about so many samples; None at the end. Rejections count chunks."""
+
+class Scraped:
+    """What came of a scrape: its samples, those after relabelling, those of new series; `error` says why it failed, "" when
+    it did not; `size` is the body unpacked."""
+
+    batch: MetricBatch
+    error: str
+    scraped: int
+    kept: int
+    added: int
+    duplicates: int
+    out_of_bounds: int
+    seconds: float
+    size: int
+
+@final
+class ScrapeCache:
+    """What is remembered of one target from scrape to scrape. Usable from several threads, one scrape at a time."""
+
+    def __init__(
+        self,
+        labels: list[tuple[str, str]],
+        relabel: Relabel,
+        *,
+        honor_labels: bool = False,
+        honor_timestamps: bool = True,
+        track_timestamps_staleness: bool = False,
+        sample_limit: int = 0,
+        label_limit: int = 0,
+        label_name_length_limit: int = 0,
+        label_value_length_limit: int = 0,
+        bucket_limit: int = 0,
+        min_bucket_factor: float = 0.0,
+        native_histograms: bool = False,
+        classic_histograms: bool = False,
+        convert_histograms: bool = False,
+        utf8_names: bool = True,
+        extra_metrics: bool = False,
+        timeout_seconds: float = 0.0,
+        fallback: str = "",
+    ) -> None:
+        """For a target with these labels whose series are relabelled so; keys are those of a scrape job, 0 is no limit.
+        `fallback` is the media type to take when the target names none that is known."""
+
+    def scrape(
+        self,
+        body: bytes,
+        *,
+        content_type: str = "",
+        encoding: str = "",
+        limit: int,
+        timestamp_ms: int,
+        seconds: float,
+        error: str = "",
+    ) -> Scraped:
+        """Take a body as it came, of at most `limit` bytes unpacked, or why there is none (`error`). The batch has samples,
+        staleness markers of what went away (all of it when the scrape failed), and `up` and the other series about it."""
+
+    def end(self, timestamp_ms: int) -> MetricBatch:
+        """Staleness markers for everything: the target is gone."""
+
+    def lost(self) -> None:
+        """The last batch was not stored: what it marked is marked again with the next one."""
+
+    def adopt(self, before: ScrapeCache) -> None:
+        """Take over from the cache that the target had under other settings."""
+
+    def metadata(self, limit: int, name: str = "") -> list[tuple[str, str, str, str]]:
+        """(name, type, help, unit) of the target's families."""
+
+    @property
+    def num_bytes(self) -> int: ...

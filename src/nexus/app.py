@@ -179,6 +179,7 @@ class Process:
         await self._start_grpc(services)
         self._exits.push_async_callback(self._drain, services)
         await self._start_listeners(services)
+        await self._start_scraping(services)
         if self._config.self_telemetry:
             self._start_self_telemetry(services)
         self._background(services)
@@ -462,6 +463,19 @@ class Process:
                 "Open connections of syslog and forward senders.",
                 read=lambda: sum(receiver.connections for receiver in self._listeners),
             )
+
+    async def _start_scraping(self, services: Services) -> None:
+        """Also when there is nothing to scrape yet: a reload may name something."""
+        from nexus import components
+        from nexus.pipeline.scrape.view import ScrapeView
+
+        allowed = self._config.outgoing.rules()
+        scraping = components.scraping(self.config, services.metric_pipeline, lambda: allowed, self._registry, __version__)
+        self._exits.push_async_callback(scraping.stop)
+        services.scraping = ScrapeView(scraping)
+        await scraping.start()
+        self._reloaders.append(scraping.reload_soon)
+        self._exits.push_async_callback(_cancelled, asyncio.create_task(scraping.watch()))
 
     def _start_self_telemetry(self, services: Services) -> None:
         from nexus.pipeline.self_telemetry import SelfTelemetry

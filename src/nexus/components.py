@@ -28,10 +28,13 @@ from nexus.security.permissions import Permission
 
 if TYPE_CHECKING:
     from nexus.config import Config
+    from nexus.model.batch import MetricBatch
+    from nexus.outgoing.targets import Rules as OutgoingRules
     from nexus.pipeline.intake import MetricIntake
-    from nexus.pipeline.metrics import MetricPipeline
+    from nexus.pipeline.metrics import MetricOutcome, MetricPipeline
     from nexus.pipeline.receivers.listener import SocketReceiver
     from nexus.pipeline.receivers.otlp_grpc import OtlpGrpc
+    from nexus.pipeline.scrape.manager import Scraping
     from nexus.security.audit.ledger import Ledger
     from nexus.security.limits.catalogue import Rules
     from nexus.security.limits.limiter import Meter
@@ -105,6 +108,33 @@ def grpc_receiver(services: Services) -> OtlpGrpc:
         return BodyLimits(ingest.max_body_bytes, ingest.body_idle_timeout, ingest.body_timeout)
 
     return OtlpGrpc(services.topology, services.intake, enter, limits, services.budget)
+
+
+def scraping(
+    config: Callable[[], Config],
+    pipeline: MetricPipeline,
+    rules: Callable[[], OutgoingRules],
+    registry: Registry,
+    version: str,
+) -> Scraping:
+    """What scrapes, by the configuration in force, into one tenant."""
+    from nexus.pipeline.scrape.client import ScrapeClient
+    from nexus.pipeline.scrape.config import yaml_text
+    from nexus.pipeline.scrape.manager import Scraping
+
+    tenant = config().scrape.tenant or config().tenants.default
+
+    def source() -> tuple[str, str]:
+        settings = config().scrape
+        return settings.file, yaml_text({"scrape_configs": settings.configs}) if settings.configs else ""
+
+    async def append(batch: MetricBatch) -> MetricOutcome:
+        return await pipeline.append(tenant, "scrape", batch)
+
+    client = ScrapeClient(rules, user_agent=f"Nexus/{version}")
+    found = Scraping(tenant, source, client, append, lambda: int(config().scrape.max_body_bytes))
+    found.register(registry)
+    return found
 
 
 def socket_receivers(services: Services) -> list[SocketReceiver]:
@@ -249,14 +279,15 @@ def retention_policies(metadata: MetadataStore) -> dict[str, RetentionPolicy]:
 
 def metric_policies(metadata: MetadataStore) -> dict[str, MetricPolicy]:
     """The retention of metrics that tenants have of their own."""
-    from nexus.query.metric_retention import SETTING, parse_policy
+    from nexus.query.metric_retention import parse_policy
     from nexus.storage.clickhouse.metrics.policies import MetricPolicy
+    from nexus.storage.metadata.api import METRIC_RETENTION
 
     found = {}
-    for name, text in metadata.list_settings(SETTING).items():
+    for name, text in metadata.list_settings(METRIC_RETENTION).items():
         rules, days = parse_policy(text) if text else ((), None)
         if rules or days is not None:
-            found[name.removeprefix(SETTING)] = MetricPolicy(rules, days)
+            found[name.removeprefix(METRIC_RETENTION)] = MetricPolicy(rules, days)
     return found
 
 

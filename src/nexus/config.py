@@ -358,6 +358,15 @@ class MetricsConfig(Struct, forbid_unknown_fields=True, frozen=True):
     max_future: Annotated[
         Duration, Meta(description="How far ahead of the clock samples may be; 0 is no limit.", extra=RELOADS)
     ] = Duration(600)
+    lookback: Annotated[
+        Duration, Meta(description="How old the last sample of a series may be for PromQL to show it.", extra=RELOADS)
+    ] = Duration(300)
+    max_query_samples: Annotated[
+        int, Meta(ge=1, description="Most samples that one PromQL query may have in memory at a time.", extra=RELOADS)
+    ] = 50_000_000
+    admin_api: Annotated[
+        bool, Meta(description="Answer to `/api/v1/admin/tsdb/*`, with which series can be deleted.", extra=RELOADS)
+    ] = False
 
 
 class MetadataConfig(Masked, forbid_unknown_fields=True, frozen=True):
@@ -376,6 +385,41 @@ class MetadataConfig(Masked, forbid_unknown_fields=True, frozen=True):
     statement_timeout: Annotated[
         Duration, Meta(description="Longest time of a statement in PostgreSQL, and of a wait for a lock.")
     ] = Duration(10)
+
+
+class ScrapeConfig(Masked, forbid_unknown_fields=True, frozen=True):
+    """Scraping, as Prometheus does it; see the guide on replacing Prometheus."""
+
+    file: Annotated[
+        str,
+        Meta(
+            description="A prometheus.yml, taken as it is. Read again within seconds when it changes; one that is wrong "
+            "changes nothing.",
+            extra=RELOADS,
+        ),
+    ] = ""
+    tenant: Annotated[str, Meta(description="Tenant that samples of scrapes go to; empty is `tenants.default`.")] = ""
+    configs: Annotated[
+        list[dict[str, Any]],
+        Meta(description="Without a `file`: entries of `scrape_configs`, written here.", extra={**RELOADS, **SECRET}),
+    ] = []
+    max_body_bytes: Annotated[
+        Size,
+        Meta(
+            description="Largest answer of a target, unpacked, where its job has no smaller `body_size_limit`.",
+            extra=RELOADS,
+        ),
+    ] = Size(64 << 20)
+
+    def __post_init__(self) -> None:
+        """Check what a single value does not show."""
+        if self.file and self.configs:
+            raise ValueError("`file` and `configs` exclude each other")
+        if self.tenant:
+            try:
+                parse_tenant(self.tenant)
+            except InvalidRequest as error:
+                raise ValueError(f"`tenant`: {error.message}") from error
 
 
 class SessionConfig(Struct, forbid_unknown_fields=True, frozen=True):
@@ -831,6 +875,7 @@ class Config(Masked, forbid_unknown_fields=True, frozen=True):
     limits: LimitsConfig = LimitsConfig()
     storage: StorageConfig = StorageConfig()
     metrics: MetricsConfig = MetricsConfig()
+    scrape: ScrapeConfig = ScrapeConfig()
     session: SessionConfig = SessionConfig()
     outgoing: OutgoingConfig = OutgoingConfig()
     sso: SsoConfig = SsoConfig()

@@ -76,7 +76,7 @@ def test_a_removed_tenant_is_on_no_disk(launch: Launch) -> None:
             write(nexus, [(labels, new), ({**labels, "fresh": f"marker-{tenant}-fresh"}, new)], tenant=tenant).status == 204
         )
     assert number(nexus, "sum(count_over_time({secret!=''}[6h]))", NOW / 1000, "doomed") == 210
-    answer = nexus.request("DELETE", f"{API}/tenants/doomed")
+    answer = nexus.post(f"{API}/tenants/doomed/delete", {"confirm": "doomed"})
     assert answer.status in (200, 202), answer.body
 
     def done() -> Any:

@@ -52,6 +52,8 @@ mod _native {
     #[pymodule_export]
     use crate::metrics::remote_write::{decode_remote_write_v1, decode_remote_write_v2, encode_remote_write};
     #[pymodule_export]
+    use crate::metrics::scrape::{ScrapeCache, Scraped};
+    #[pymodule_export]
     use crate::metrics::tsdb_block::TsdbBlock;
     #[pymodule_export]
     use crate::process::{Pipelines, Processed, Traced};

@@ -3,6 +3,9 @@
 //!
 //! Times are integer milliseconds since the Unix epoch. A series is its labels, the name being the label `__name__`.
 
+// Values are compared as PromQL compares them: exactly.
+#![allow(clippy::float_cmp)]
+
 pub mod batch;
 pub mod histogram;
 pub mod labels;

@@ -5,23 +5,19 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable
 from functools import lru_cache
-from typing import Final, Literal, cast
 
 from nexus.errors import QuerySyntaxError
 from nexus.query.plan import LabelMatcher
+from nexus.query.promql.lower import matchers_of as lowered
 from nexus.query.promql.parser import parse_selector
 
-SETTING: Final = "metric_retention:"
-"""How the names of the settings begin; the tenant's is the rest."""
-
-Operator = Literal["=", "!=", "=~", "!~"]
 Rule = tuple[tuple[LabelMatcher, ...], int]
 
 
 @lru_cache(maxsize=1024)
 def matchers_of(selector: str) -> tuple[LabelMatcher, ...]:
     """The matchers of a selector such as `{job="api"}`. Raises `QuerySyntaxError`."""
-    return tuple(LabelMatcher(one.name, cast(Operator, one.op), one.value) for one in parse_selector(selector))
+    return lowered(parse_selector(selector))
 
 
 def lower_rules(rules: Iterable[tuple[str, int]]) -> tuple[Rule, ...]:

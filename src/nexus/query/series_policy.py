@@ -37,6 +37,7 @@ from nexus.query.plan import (
     Predicate,
     PromQuery,
     Regex,
+    Scoped,
     SeriesScan,
     Wildcard,
     Word,
@@ -122,6 +123,11 @@ def sight(policy: Predicate, masked: frozenset[Field]) -> str:
     if not isinstance(policy, All):
         shown["policy"] = _json(_condition(policy, False))
     return json.dumps(shown, ensure_ascii=False, separators=(",", ":"))
+
+
+def encode_sight(query: Scoped) -> bytes:
+    """What a closed plan sees, as JSON for the native store."""
+    return sight(query.policy, query.masked).encode(errors="replace")
 
 
 def hidden_labels(masked: Iterable[Field]) -> frozenset[str]:

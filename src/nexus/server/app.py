@@ -10,7 +10,7 @@ from typing import Final
 import msgspec
 
 from nexus.pipeline.http import HttpReceiver
-from nexus.server.api import loki, operations
+from nexus.server.api import loki, operations, prometheus
 from nexus.server.api.elasticsearch import routes as elasticsearch
 from nexus.server.api.nexus_v1 import (
     accounts,
@@ -33,6 +33,7 @@ from nexus.server.api.nexus_v1 import (
     roles,
     sql,
     sso,
+    targets,
     teams,
     tenants,
     users,
@@ -59,6 +60,7 @@ _TABLES: Final = (
     ingest.ROUTES,
     live.ROUTES,
     pipelines.ROUTES,
+    targets.ROUTES,
     keys.ROUTES,
     tenants.ROUTES,
     admin.ROUTES,
@@ -75,6 +77,7 @@ _TABLES: Final = (
     roles.ROUTES,
     accounts.ROUTES,
     loki.ROUTES,
+    prometheus.ROUTES,
     scim.ROUTES,
 )
 

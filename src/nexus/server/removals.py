@@ -17,14 +17,19 @@ from typing import Final
 
 from nexus.errors import NexusError
 from nexus.query import policy
-from nexus.query.metric_retention import SETTING as METRIC_RETENTION
 from nexus.query.plan import All, Count, LogScan, TimeRange
 from nexus.security import secrets
 from nexus.security.actor import SYSTEM, Actor
 from nexus.security.audit.log import Audit
 from nexus.server.deletions import Deletions
 from nexus.storage.api import LogLifecycle, LogStore
-from nexus.storage.metadata.api import MetadataStore, StoredDeletion, StoredRetention, StoredTenantDeletion
+from nexus.storage.metadata.api import (
+    METRIC_RETENTION,
+    MetadataStore,
+    StoredDeletion,
+    StoredRetention,
+    StoredTenantDeletion,
+)
 from nexus.storage.metric_api import MetricStore
 
 MAX_ROUNDS: Final = 10

@@ -45,7 +45,7 @@ _CHANGING: Final = frozenset(
 )
 
 _PUBLIC_PATHS: Final = re.compile(
-    rf"/-/healthy|/-/ready|{BASE}/(auth|public)/.+|/(login|logs|start|query|pipelines|profile|v/[^/]+|settings(/.+)?)?"
+    rf"(/prometheus)?/-/(healthy|ready)|{BASE}/(auth|public)/.+|/(login|logs|start|query|pipelines|profile|v/[^/]+|settings(/.+)?)?"
 )
 """The only paths that may be public (and the static files, which are found by name)."""
 

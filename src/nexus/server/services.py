@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from nexus.security.sso.signon import SingleSignOn
     from nexus.security.tenants import Tenants
     from nexus.security.users import Users
+    from nexus.server.api.prometheus.targets import Scraping
     from nexus.server.deletions import Deletions
     from nexus.server.queries import RunningQueries
     from nexus.server.removals import Removals
@@ -113,6 +114,8 @@ class Services:
     limiter: Limiter
     outgoing: Outgoing
     sso: SingleSignOn
+    scraping: Scraping | None = None
+    """What is scraped, and how it goes."""
     running: Callable[[str], Sequence[RunningQuery]] = lambda tenant: ()
     """What the engine says of a tenant's running queries."""
     openapi: Callable[[], bytes] = lambda: b"{}"

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+
 import pytest
 
 from nexus.query.plan import LabelMatcher
@@ -30,7 +32,7 @@ def test_pieces_cover_a_need_once(size: int, start: int, end: int) -> None:
     for part in range(found[0].part[1]):
         mine = sorted((piece.start, piece.end) for piece in found if piece.part[0] == part)
         assert mine[0][0] == start and mine[-1][1] == end
-        assert all(after[0] == before[1] + 1 for before, after in zip(mine, mine[1:], strict=False))
+        assert all(after[0] == before[1] + 1 for before, after in itertools.pairwise(mine))
     assert {piece.part[1] for piece in found} == {found[0].part[1]}
     assert len(found) <= max(2 * size // fetch.PIECE_BYTES + 2, 1)
 

@@ -14,6 +14,7 @@ pub mod relabel;
 pub mod remote_write;
 pub mod remote_write_encode;
 pub mod render;
+pub mod scrape;
 pub mod statsd;
 pub mod tsdb_block;
 pub mod tsdb_chunk;

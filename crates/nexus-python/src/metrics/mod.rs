@@ -7,4 +7,5 @@ pub mod lines;
 pub mod otlp;
 pub mod relabel;
 pub mod remote_write;
+pub mod scrape;
 pub mod tsdb_block;

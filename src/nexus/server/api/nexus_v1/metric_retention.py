@@ -7,12 +7,13 @@ import asyncio
 from starlette.responses import Response
 
 from nexus.errors import StorageError
-from nexus.query.metric_retention import SETTING, dump_policy, load_policy, lower_rules
+from nexus.query.metric_retention import dump_policy, load_policy, lower_rules
 from nexus.security.permissions import Permission
 from nexus.server.api.nexus_v1.schema import lifecycle as schema
 from nexus.server.call import Call
 from nexus.server.errors import json_response
 from nexus.server.routes import BASE, Route
+from nexus.storage.metadata.api import METRIC_RETENTION
 
 
 async def get_metric_retention(call: Call) -> Response:
@@ -28,9 +29,9 @@ async def put_metric_retention(call: Call) -> Response:
     lower_rules(rules)
     services = call.services
     await services.tenants.ensure(call.tenant)
-    before = await asyncio.to_thread(services.metadata.get_setting, SETTING + call.tenant)
+    before = await asyncio.to_thread(services.metadata.get_setting, METRIC_RETENTION + call.tenant)
     after = dump_policy(rules, wanted.days)
-    await asyncio.to_thread(services.metadata.put_setting, SETTING + call.tenant, after)
+    await asyncio.to_thread(services.metadata.put_setting, METRIC_RETENTION + call.tenant, after)
     await services.audit.record(
         call.actor, call.tenant, "metric_retention.changed", call.tenant, before=before or "", after=after
     )
@@ -43,7 +44,7 @@ async def put_metric_retention(call: Call) -> Response:
 
 async def _answer(call: Call) -> schema.MetricRetentionAnswer:
     services = call.services
-    rules, days = load_policy(await asyncio.to_thread(services.metadata.get_setting, SETTING + call.tenant))
+    rules, days = load_policy(await asyncio.to_thread(services.metadata.get_setting, METRIC_RETENTION + call.tenant))
     progress = await services.metric_lifecycle.retention_progress(call.tenant)
     return schema.MetricRetentionAnswer(
         rules=[schema.MetricRetentionRule(selector, kept) for selector, kept in rules],

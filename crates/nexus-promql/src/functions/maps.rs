@@ -1,0 +1,198 @@
+//! Functions on floats one by one: mathematics and dates. Histograms are left out, names go.
+
+use super::Call;
+use crate::value::{NOTHING, Row, Value, is_nothing};
+use std::f64::consts::PI;
+
+/// A function on floats one by one.
+#[derive(Clone, Copy)]
+pub enum Map {
+    /// Of the value alone.
+    Plain(fn(f64) -> f64),
+    /// Of a time in seconds; without an argument, of the step's time.
+    Date(fn(i64) -> f64),
+    /// `clamp(v, min, max)`
+    Clamp,
+    /// `clamp_min(v, min)`
+    ClampMin,
+    /// `clamp_max(v, max)`
+    ClampMax,
+    /// `round(v, to = 1)`
+    Round,
+}
+
+/// The function of a name.
+pub fn lookup(name: &str) -> Option<Map> {
+    Some(match name {
+        "abs" => Map::Plain(f64::abs),
+        "ceil" => Map::Plain(f64::ceil),
+        "floor" => Map::Plain(f64::floor),
+        "exp" => Map::Plain(f64::exp),
+        "sqrt" => Map::Plain(f64::sqrt),
+        "ln" => Map::Plain(f64::ln),
+        "log2" => Map::Plain(f64::log2),
+        "log10" => Map::Plain(f64::log10),
+        "sin" => Map::Plain(f64::sin),
+        "cos" => Map::Plain(f64::cos),
+        "tan" => Map::Plain(f64::tan),
+        "asin" => Map::Plain(f64::asin),
+        "acos" => Map::Plain(f64::acos),
+        "atan" => Map::Plain(f64::atan),
+        "sinh" => Map::Plain(f64::sinh),
+        "cosh" => Map::Plain(f64::cosh),
+        "tanh" => Map::Plain(f64::tanh),
+        "asinh" => Map::Plain(f64::asinh),
+        "acosh" => Map::Plain(f64::acosh),
+        "atanh" => Map::Plain(f64::atanh),
+        "rad" => Map::Plain(|value| value * PI / 180.0),
+        "deg" => Map::Plain(|value| value * 180.0 / PI),
+        "sgn" => Map::Plain(|value| {
+            if value < 0.0 {
+                -1.0
+            } else if value > 0.0 {
+                1.0
+            } else {
+                value
+            }
+        }),
+        "clamp" => Map::Clamp,
+        "clamp_min" => Map::ClampMin,
+        "clamp_max" => Map::ClampMax,
+        "round" => Map::Round,
+        "minute" => Map::Date(|time| (time.rem_euclid(3600) / 60) as f64),
+        "hour" => Map::Date(|time| (time.rem_euclid(86400) / 3600) as f64),
+        "day_of_week" => Map::Date(|time| (time.div_euclid(86400) + 4).rem_euclid(7) as f64),
+        "day_of_month" => Map::Date(|time| Date::of(time).day as f64),
+        "day_of_year" => Map::Date(|time| Date::of(time).day_of_year() as f64),
+        "days_in_month" => Map::Date(|time| Date::of(time).days_in_month() as f64),
+        "month" => Map::Date(|time| Date::of(time).month as f64),
+        "year" => Map::Date(|time| Date::of(time).year as f64),
+        _ => return None,
+    })
+}
+
+/// The smaller number, as Go's `math.Min`: NaN wins, but for -Inf.
+pub fn smaller(left: f64, right: f64) -> f64 {
+    if left == f64::NEG_INFINITY || right == f64::NEG_INFINITY {
+        f64::NEG_INFINITY
+    } else if left.is_nan() || right.is_nan() {
+        f64::NAN
+    } else if left == 0.0 && right == 0.0 {
+        if left.is_sign_negative() { left } else { right }
+    } else {
+        left.min(right)
+    }
+}
+
+/// The greater number, as Go's `math.Max`: NaN wins, but for +Inf.
+pub fn greater(left: f64, right: f64) -> f64 {
+    -smaller(-left, -right)
+}
+
+/// Applies a function to a row. `scalars`: its other arguments, a number for each step.
+pub fn apply(map: Map, scalars: &[Vec<f64>], row: &mut Row) {
+    row.drop_name = true;
+    row.histograms.clear();
+    let each = |row: &mut Row, change: &dyn Fn(usize, f64) -> f64| {
+        for (step, value) in row.floats.iter_mut().enumerate() {
+            if !is_nothing(*value) {
+                *value = change(step, *value);
+            }
+        }
+    };
+    let scalar = |index: usize, step: usize| scalars.get(index).map_or(f64::NAN, |values| values[step]);
+    let clamped = |value: f64, least: f64, most: f64| {
+        if most < least { NOTHING } else { greater(least, smaller(most, value)) }
+    };
+    match map {
+        Map::Plain(function) => {
+            row.floats.iter_mut().filter(|value| !is_nothing(**value)).for_each(|value| *value = function(*value));
+        }
+        Map::Date(function) => each(row, &|_, value| function(value as i64)),
+        Map::Clamp => each(row, &|step, value| clamped(value, scalar(0, step), scalar(1, step))),
+        Map::ClampMin => each(row, &|step, value| clamped(value, scalar(0, step), f64::INFINITY)),
+        Map::ClampMax => each(row, &|step, value| clamped(value, f64::NEG_INFINITY, scalar(0, step))),
+        Map::Round => each(row, &|step, value| {
+            let inverse = 1.0 / if scalars.is_empty() { 1.0 } else { scalar(0, step) };
+            (value * inverse + 0.5).floor() / inverse
+        }),
+    }
+}
+
+/// A date function without an argument: of the step's time, one series without labels.
+pub fn of_time(map: Map, call: &Call) -> Result<Value, crate::control::Fault> {
+    let mut row = Row::new([].into(), call.grid.count);
+    if let Map::Date(function) = map {
+        for (step, value) in row.floats.iter_mut().enumerate() {
+            *value = function(call.grid.time(step) / 1000);
+        }
+    }
+    Ok(Value::Vector(vec![row]))
+}
+
+/// A day of the Gregorian calendar, UTC.
+struct Date {
+    year: i64,
+    month: i64,
+    day: i64,
+}
+
+impl Date {
+    /// Of seconds since 1970. Years are counted from March, so that the leap day is the last one.
+    fn of(time: i64) -> Self {
+        let days = time.div_euclid(86400) + 719_468;
+        let era = days.div_euclid(146_097);
+        let of_era = days.rem_euclid(146_097);
+        let year_of_era = (of_era - of_era / 1460 + of_era / 36524 - of_era / 146_096) / 365;
+        let of_year = of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
+        let shifted = (5 * of_year + 2) / 153;
+        let day = of_year - (153 * shifted + 2) / 5 + 1;
+        let month = if shifted < 10 { shifted + 3 } else { shifted - 9 };
+        Self { year: year_of_era + era * 400 + i64::from(month <= 2), month, day }
+    }
+
+    fn leap(&self) -> bool {
+        self.year % 4 == 0 && (self.year % 100 != 0 || self.year % 400 == 0)
+    }
+
+    fn days_in_month(&self) -> i64 {
+        match self.month {
+            2 => 28 + i64::from(self.leap()),
+            4 | 6 | 9 | 11 => 30,
+            _ => 31,
+        }
+    }
+
+    fn day_of_year(&self) -> i64 {
+        const BEFORE: [i64; 12] = [0, 31, 59, 90, 120, 151, 181, 212, 243, 273, 304, 334];
+        BEFORE[self.month as usize - 1] + self.day + i64::from(self.leap() && self.month > 2)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn dates_are_those_of_the_calendar() {
+        let all = |time| {
+            let date = Date::of(time);
+            (date.year, date.month, date.day, date.day_of_year(), date.days_in_month())
+        };
+        assert_eq!(all(0), (1970, 1, 1, 1, 31));
+        assert_eq!(all(-1), (1969, 12, 31, 365, 31));
+        assert_eq!(all(951_782_400), (2000, 2, 29, 60, 29));
+        assert_eq!(all(1_709_251_199), (2024, 2, 29, 60, 29));
+        assert_eq!(all(1_735_603_200), (2024, 12, 31, 366, 31));
+        assert_eq!(all(4_107_542_400), (2100, 3, 1, 60, 31));
+    }
+
+    #[test]
+    fn nan_wins_but_for_infinity() {
+        assert!(smaller(f64::NAN, 1.0).is_nan());
+        assert_eq!(smaller(f64::NAN, f64::NEG_INFINITY), f64::NEG_INFINITY);
+        assert_eq!(greater(f64::INFINITY, f64::NAN), f64::INFINITY);
+        assert_eq!(greater(1.0, 2.0), 2.0);
+        assert!(greater(0.0, -0.0).is_sign_positive());
+    }
+}

@@ -1,0 +1,211 @@
+//! Functions on range vectors, sliding over the floats of a series: every sample is looked at once where that is exact.
+
+use super::counters::{Extrapolation, factor};
+use super::{counters, statistics};
+use crate::plan::{Extension, Shift};
+use crate::value::{Grid, NOTHING};
+use crate::window::{RangeFunction, Window};
+
+/// The windows of all steps.
+#[derive(Clone, Copy, Debug)]
+pub struct Windows<'a> {
+    /// Steps.
+    pub grid: Grid,
+    /// Length, ms.
+    pub range: i64,
+    /// Shift.
+    pub shift: Shift,
+    /// Scalar parameters: for each, a number for each step.
+    pub parameters: &'a [Vec<f64>],
+}
+
+impl Windows<'_> {
+    /// End (included) of a step's window; it starts `range` earlier, excluded.
+    #[inline]
+    pub fn end(&self, step: usize) -> i64 {
+        self.shift.at.unwrap_or_else(|| self.grid.time(step)) - self.shift.offset
+    }
+
+    /// Scalar parameters of a step.
+    pub fn at(&self, step: usize) -> [f64; 2] {
+        [0, 1].map(|index| self.parameters.get(index).and_then(|values| values.get(step)).copied().unwrap_or(f64::NAN))
+    }
+
+    /// Calls `each(step, from, to)` for every window that has samples, as numbers of samples.
+    #[inline]
+    fn each(&self, times: &[i64], mut each: impl FnMut(usize, usize, usize)) {
+        let (mut from, mut to) = (0, 0);
+        for step in 0..self.grid.count {
+            let end = self.end(step);
+            let start = end - self.range;
+            while to < times.len() && times[to] <= end {
+                to += 1;
+            }
+            while from < to && times[from] <= start {
+                from += 1;
+            }
+            if from < to {
+                each(step, from, to);
+            }
+        }
+    }
+
+    /// Do windows overlap so much that it pays to keep something from one to the next?
+    fn overlap(&self) -> bool {
+        self.grid.count > 8 && self.range > 6 * self.grid.step
+    }
+}
+
+/// Memory used from series to series.
+#[derive(Debug, Default)]
+pub struct Scratch {
+    floats: Vec<f64>,
+    numbers: Vec<u32>,
+}
+
+/// Writes the function's answer of every step into `out` (`NOTHING` where there is none). Returns the number of samples in
+/// all windows together.
+pub fn run(
+    function: RangeFunction,
+    windows: &Windows,
+    times: &[i64],
+    values: &[f64],
+    scratch: &mut Scratch,
+    out: &mut [f64],
+) -> usize {
+    use RangeFunction as F;
+    out.fill(NOTHING);
+    let mut seen = 0;
+    let mut each = |answer: &mut dyn FnMut(usize, usize, usize) -> f64| {
+        windows.each(times, |step, from, to| {
+            seen += to - from;
+            out[step] = answer(step, from, to);
+        });
+    };
+    match function {
+        F::Rate | F::Increase => {
+            fallen(values, &mut scratch.numbers);
+            let (kind, fallen, mut next) = (Extrapolation::of(function), &scratch.numbers, 0);
+            each(&mut |step, from, to| {
+                if to - from < 2 {
+                    return NOTHING;
+                }
+                while next < fallen.len() && fallen[next] as usize <= from {
+                    next += 1;
+                }
+                let mut difference = values[to - 1] - values[from];
+                for &at in fallen[next..].iter().take_while(|&&at| (at as usize) < to) {
+                    difference += values[at as usize - 1];
+                }
+                let end = windows.end(step);
+                let ends = (end - windows.range, end);
+                let zero = Some((values[from], difference));
+                difference * factor(kind, ends, (times[from], times[to - 1]), to - from - 1, zero)
+            });
+        }
+        F::Irate | F::Idelta => each(&mut |_, from, to| {
+            counters::instant(function == F::Irate, &times[from..to], &values[from..to]).unwrap_or(NOTHING)
+        }),
+        F::Count => each(&mut |_, from, to| (to - from) as f64),
+        F::First => each(&mut |_, from, _| values[from]),
+        F::Last => each(&mut |_, _, to| values[to - 1]),
+        F::Present | F::Absent => each(&mut |_, _, _| 1.0),
+        F::TimeOfFirst => each(&mut |_, from, _| times[from] as f64 / 1000.0),
+        F::TimeOfLast => each(&mut |_, _, to| times[to - 1] as f64 / 1000.0),
+        F::Min if windows.overlap() => best(values, scratch, &mut each, |new, old| new < old),
+        F::Max if windows.overlap() => best(values, scratch, &mut each, |new, old| new > old),
+        F::Sum | F::Avg if windows.overlap() && whole(values, &mut scratch.floats) => {
+            let sums = &scratch.floats;
+            each(&mut |_, from, to| {
+                let sum = sums[to] - sums[from];
+                if function == F::Avg { sum / (to - from) as f64 } else { sum }
+            });
+        }
+        F::Resets | F::Changes if windows.overlap() => {
+            let event = if function == F::Resets { |a, b| b < a } else { counters::changed };
+            let counts = &mut scratch.numbers;
+            counts.clear();
+            let mut count = 0;
+            for index in 0..values.len() {
+                count += u32::from(index > 0 && event(values[index - 1], values[index]));
+                counts.push(count);
+            }
+            each(&mut |_, from, to| f64::from(counts[to - 1] - counts[from]));
+        }
+        F::Quantile => each(&mut |step, from, to| {
+            scratch.floats.clear();
+            scratch.floats.extend_from_slice(&values[from..to]);
+            statistics::quantile(windows.at(step)[0], &mut scratch.floats)
+        }),
+        _ => each(&mut |step, from, to| {
+            let end = windows.end(step);
+            let window = Window {
+                timestamps: &times[from..to],
+                values: &values[from..to],
+                histograms: &[],
+                start: end - windows.range,
+                end,
+                time: windows.grid.time(step),
+                parameters: &windows.at(step),
+            };
+            super::float(function, Extension::None, &window).unwrap_or(NOTHING)
+        }),
+    }
+    seen
+}
+
+/// Numbers of the samples that are smaller than the one before.
+fn fallen(values: &[f64], numbers: &mut Vec<u32>) {
+    numbers.clear();
+    for (index, pair) in values.windows(2).enumerate() {
+        if pair[1] < pair[0] {
+            numbers.push(index as u32 + 1);
+        }
+    }
+}
+
+/// Minimum or maximum by a queue of candidates: a sample leaves it as soon as a better one comes behind it. Of equal ones
+/// the first stays, NaN counts only alone.
+fn best(
+    values: &[f64],
+    scratch: &mut Scratch,
+    each: &mut dyn FnMut(&mut dyn FnMut(usize, usize, usize) -> f64),
+    better: fn(f64, f64) -> bool,
+) {
+    let queue = &mut scratch.numbers;
+    queue.clear();
+    let (mut head, mut next) = (0, 0);
+    each(&mut |_, from, to| {
+        while next < to {
+            let value = values[next];
+            if !value.is_nan() {
+                while queue.len() > head && better(value, values[queue[queue.len() - 1] as usize]) {
+                    queue.pop();
+                }
+                queue.push(next as u32);
+            }
+            next += 1;
+        }
+        while head < queue.len() && (queue[head] as usize) < from {
+            head += 1;
+        }
+        queue.get(head).map_or(f64::NAN, |&at| values[at as usize])
+    });
+}
+
+/// Running sums, if all values are whole and so small that every sum of them is exact.
+fn whole(values: &[f64], sums: &mut Vec<f64>) -> bool {
+    const EXACT: f64 = 9_007_199_254_740_992.0;
+    sums.clear();
+    sums.push(0.0);
+    let (mut sum, mut size) = (0.0, 0.0);
+    for &value in values {
+        if value.fract() != 0.0 || value.to_bits() == 1 << 63 {
+            return false;
+        }
+        size += value.abs();
+        sum += value;
+        sums.push(sum);
+    }
+    size < EXACT
+}

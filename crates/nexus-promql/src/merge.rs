@@ -1,0 +1,70 @@
+//! Rows with equal labels become one; names that functions dropped go in the end.
+
+use crate::control::Fault;
+use crate::evaluate::Evaluator;
+use crate::source::SeriesLabels;
+use crate::value::{Cell, Row, Value};
+use hashbrown::HashMap;
+
+/// What Prometheus says where two samples have the same labels at the same time.
+pub const SAME_LABELS: &str = "vector cannot contain metrics with the same labelset";
+
+/// Makes rows with equal labels one row, in the place of the first. Two samples at a step are a fault.
+pub fn same_labels(rows: Vec<Row>) -> Result<Vec<Row>, Fault> {
+    if rows.len() < 2 {
+        return Ok(rows);
+    }
+    let mut places: HashMap<SeriesLabels, usize, foldhash::fast::RandomState> =
+        HashMap::with_capacity_and_hasher(rows.len(), foldhash::fast::RandomState::default());
+    let mut out: Vec<Row> = Vec::with_capacity(rows.len());
+    for row in rows {
+        match places.get(&row.labels) {
+            Some(&place) => {
+                let into = &mut out[place];
+                for step in 0..row.floats.len() {
+                    let cell = row.cell(step);
+                    if cell == Cell::Nothing {
+                        continue;
+                    }
+                    if into.has(step) {
+                        return Err(Fault::Execution(SAME_LABELS.into()));
+                    }
+                    into.set(step, cell);
+                }
+            }
+            None => {
+                places.insert(row.labels.clone(), out.len());
+                out.push(row);
+            }
+        }
+    }
+    Ok(out)
+}
+
+/// Drops names, checks that labels are unique, and orders the answer of a range query by labels.
+pub fn finish(evaluator: &Evaluator, value: Value, instant: bool) -> Result<Value, Fault> {
+    let names = &evaluator.names;
+    Ok(match value {
+        Value::Vector(mut rows) => {
+            for row in rows.iter_mut().filter(|row| row.drop_name) {
+                row.labels = names.without_name(&row.labels);
+            }
+            let mut rows = same_labels(rows)?;
+            if !instant {
+                rows.sort_by(|left, right| names.compare(&left.labels, &right.labels));
+            }
+            Value::Vector(rows)
+        }
+        Value::Matrix(mut all) => {
+            for one in all.iter_mut().filter(|one| one.drop_name) {
+                one.labels = names.without_name(&one.labels);
+            }
+            all.sort_by(|left, right| names.compare(&left.labels, &right.labels));
+            if all.windows(2).any(|pair| pair[0].labels == pair[1].labels) {
+                return Err(Fault::Execution(SAME_LABELS.into()));
+            }
+            Value::Matrix(all)
+        }
+        other => other,
+    })
+}
