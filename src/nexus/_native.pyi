@@ -780,6 +780,29 @@ class StatsdAggregator:
         """Samples of all series now, and (values taken, lines that could not be read, values without room, some errors)
         since the last time."""
 
+def restamp(batch: MetricBatch, timestamp_ms: int, *, stale: bool = False) -> MetricBatch:
+    """The last sample of every series at another time, or a staleness marker there."""
+
+def replace_families(old: MetricBatch, new: MetricBatch) -> MetricBatch:
+    """`old` without the families that `new` has, and `new`."""
+
+def missing_series(old: MetricBatch, new: MetricBatch) -> MetricBatch:
+    """The series of `old` that `new` has not."""
+
+@final
+class TsdbBlock:
+    """A block of Prometheus' database, to be read from its directory once, series by series."""
+
+    def __init__(self, path: str) -> None:
+        """Read its index. Raises `OSError`, `DecodeError`."""
+
+    @property
+    def progress(self) -> tuple[int, int]:
+        """Bytes of the index read so far, and of all."""
+
+    def next(self, max_samples: int) -> DecodedMetrics | None:
+        """The next series with about so many samples; None at the end. Rejections count chunks."""
+
 @final
 class Scraped:
     """What came of a scrape: its samples, those after relabelling, those of new series; `error` says why it failed, "" when

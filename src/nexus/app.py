@@ -47,6 +47,13 @@ _TITLES: Final = {
     "syslog_tls": "Syslog, TLS",
     "forward_tcp": "Forward, TCP",
     "forward_tls": "Forward, TLS",
+    "graphite_tcp": "Graphite, TCP",
+    "graphite_udp": "Graphite, UDP",
+    "graphite_tls": "Graphite, TLS",
+    "statsd_udp": "StatsD, UDP",
+    "statsd_tcp": "StatsD, TCP",
+    "statsd_tls": "StatsD, TLS",
+    "statsd_unix": "StatsD, Unix",
 }
 
 log = logging.getLogger("nexus.app")
@@ -356,12 +363,14 @@ class Process:
             lambda tenant: Meter(limiter, Subjects(tenant=tenant)),
             tenants.check_active,
         )
+        intake = components.metric_intake(self._config, metric_pipeline)
         deletions = Deletions(metadata, store, audit, time.time_ns)
         # What remembers something of a tenant drops it when the tenant is gone.
         forget = (
             pipelines.forget,
             topology.statistics.forget,
             metric_pipeline.statistics.forget,
+            intake.groups.forget,
             lambda tenant: keys.forget(),
             lambda tenant: authorities.forget(),
         )
@@ -411,7 +420,7 @@ class Process:
             metrics=metrics,
             metric_lifecycle=store.series,
             metric_pipeline=metric_pipeline,
-            intake=components.metric_intake(self._config, metric_pipeline),
+            intake=intake,
             limiter=limiter,
             deletions=deletions,
             removals=removals,
@@ -513,6 +522,7 @@ class Process:
             services.removals.run(),
             services.limiter.watch(),
             pipelines.watch(),
+            services.intake.groups.run(),
         ]
         if self._tls or any(receiver.certificates for receiver in self._listeners):
             from nexus.pipeline.receivers.tls import watch

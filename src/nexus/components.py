@@ -14,10 +14,13 @@ from nexus.pipeline.http import HttpReceiver
 from nexus.pipeline.receivers.datadog import Datadog
 from nexus.pipeline.receivers.elasticsearch import Elasticsearch
 from nexus.pipeline.receivers.firehose import Firehose
+from nexus.pipeline.receivers.influx import Influx
 from nexus.pipeline.receivers.journald import Journald
 from nexus.pipeline.receivers.json_lines import JsonLines
 from nexus.pipeline.receivers.loki import Loki
 from nexus.pipeline.receivers.otlp_http import OtlpHttp
+from nexus.pipeline.receivers.prometheus_import import PrometheusImport
+from nexus.pipeline.receivers.pushgateway import Pushgateway
 from nexus.pipeline.receivers.remote_write import RemoteWrite
 from nexus.pipeline.receivers.splunk import Acknowledgements, Splunk
 from nexus.pipeline.topology import Topology
@@ -53,8 +56,11 @@ if TYPE_CHECKING:
 def metric_intake(config: Config, pipeline: MetricPipeline) -> MetricIntake:
     """What receivers of metrics share."""
     from nexus.pipeline.intake import MetricIntake, otlp_decoder
+    from nexus.pipeline.push_groups import PushGroups
 
-    return MetricIntake(pipeline, otlp_decoder(config.otlp.metrics))
+    groups = PushGroups(config.data_path / "pushed", pipeline, float(config.push.interval), int(config.push.max_bytes))
+    groups.load()
+    return MetricIntake(pipeline, otlp_decoder(config.otlp.metrics), groups)
 
 
 def otlp_receivers(topology: Topology, metrics: MetricIntake) -> list[HttpReceiver]:
@@ -77,6 +83,9 @@ def http_receivers(topology: Topology, metrics: MetricIntake, config: Config | N
         Firehose(topology),
         Journald(topology),
         RemoteWrite(metrics),
+        Influx(metrics),
+        PrometheusImport(metrics),
+        Pushgateway(metrics),
     ]
 
 
@@ -149,6 +158,19 @@ def socket_receivers(services: Services) -> list[SocketReceiver]:
 
         receivers += [
             ForwardReceiver(one, one.host or config.http.host, services.topology, limit) for one in config.receivers.forward
+        ]
+    if config.receivers.graphite:
+        from nexus.pipeline.receivers.graphite import GraphiteReceiver
+
+        receivers += [
+            GraphiteReceiver(one, one.host or config.http.host, services.metric_pipeline)
+            for one in config.receivers.graphite
+        ]
+    if config.receivers.statsd:
+        from nexus.pipeline.receivers.statsd import StatsdReceiver
+
+        receivers += [
+            StatsdReceiver(one, one.host or config.http.host, services.metric_pipeline) for one in config.receivers.statsd
         ]
     return receivers
 

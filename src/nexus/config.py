@@ -584,6 +584,69 @@ class ForwardConfig(ListenerConfig, forbid_unknown_fields=True, frozen=True, kw_
             raise ValueError("`max_message_bytes` lies between 1KiB and 256MiB")
 
 
+_RECEIVE_BUFFER: Final = "Kernel's buffer of a UDP or Unix socket (SO_RCVBUF), as far as the system allows it."
+
+
+class GraphiteConfig(ListenerConfig, forbid_unknown_fields=True, frozen=True, kw_only=True):
+    """A listener for Graphite's plaintext protocol."""
+
+    protocol: Annotated[Literal["tcp", "udp", "tls"], Meta(description="Transport.")] = "tcp"
+    port: Annotated[Port, Meta(description="Port; 0 picks a free one and prints it.")] = 2003
+    receive_buffer_bytes: Annotated[Size, Meta(description=_RECEIVE_BUFFER)] = Size(8 << 20)
+
+    def __post_init__(self) -> None:
+        """Check what a single value does not show."""
+        self.check(self.protocol)
+
+
+class StatsdConfig(ListenerConfig, forbid_unknown_fields=True, frozen=True, kw_only=True):
+    """A listener for StatsD and DogStatsD."""
+
+    protocol: Annotated[Literal["udp", "tcp", "tls", "unix"], Meta(description="Transport.")] = "udp"
+    port: Annotated[Port, Meta(description="Port; 0 picks a free one and prints it.")] = 8125
+    networks: Annotated[
+        list[str],
+        Meta(description="Networks whose senders are listened to, such as 10.0.0.0/8; a Unix socket has none."),
+    ] = []
+    path: Annotated[str, Meta(description="Path of the Unix socket (datagrams); its mode is 0660.")] = ""
+    flush_interval: Annotated[Duration, Meta(description="How often samples are made of what was added up.")] = Duration(10)
+    max_series: Annotated[
+        int, Meta(ge=1, description="Series added up at a time; further ones are refused and counted.")
+    ] = 100_000
+    histogram_buckets: Annotated[
+        list[float],
+        Meta(
+            description="Upper bounds of timers' and histograms' buckets, in seconds for timers; empty: native histograms."
+        ),
+    ] = []
+    receive_buffer_bytes: Annotated[Size, Meta(description=_RECEIVE_BUFFER)] = Size(8 << 20)
+
+    def __post_init__(self) -> None:
+        """Check what a single value does not show."""
+        self.check(self.protocol)
+        if (self.protocol == "unix") != bool(self.path):
+            raise ValueError("a `path` goes with protocol unix, and only with it")
+        if self.protocol != "unix" and not self.networks:
+            raise ValueError("`networks` names whose senders are listened to, such as 10.0.0.0/8")
+        if self.flush_interval < 1:
+            raise ValueError("`flush_interval` is at least 1s")
+        bounds = self.histogram_buckets
+        if sorted(set(bounds)) != bounds or not all(abs(bound) < float("inf") for bound in bounds):
+            raise ValueError("`histogram_buckets` are finite and ascend")
+
+
+class PushConfig(Struct, forbid_unknown_fields=True, frozen=True):
+    """Metrics pushed by batch jobs, as to a Pushgateway: a group stays until it is deleted."""
+
+    interval: Annotated[Duration, Meta(description="How often the last values of groups are stored again.")] = Duration(30)
+    max_bytes: Annotated[Size, Meta(description="Memory for all groups; beyond it pushes get a 503.")] = Size(64 << 20)
+
+    def __post_init__(self) -> None:
+        """Check what a single value does not show."""
+        if not 1 <= self.interval <= 240:
+            raise ValueError("`interval` lies between 1s and 4m: an instant query looks 5 minutes back")
+
+
 class SmtpConfig(Masked, forbid_unknown_fields=True, frozen=True):
     """The server by which mail to users goes: links to new passwords, and what happens to their account."""
 
@@ -824,6 +887,8 @@ class ReceiversConfig(Struct, forbid_unknown_fields=True, frozen=True):
 
     syslog: Annotated[list[SyslogConfig], Meta(description="Listeners for syslog.")] = []
     forward: Annotated[list[ForwardConfig], Meta(description="Listeners for Fluentd and Fluent Bit.")] = []
+    graphite: Annotated[list[GraphiteConfig], Meta(description="Listeners for Graphite's plaintext protocol.")] = []
+    statsd: Annotated[list[StatsdConfig], Meta(description="Listeners for StatsD and DogStatsD.")] = []
 
 
 class Config(Masked, forbid_unknown_fields=True, frozen=True):
@@ -862,6 +927,7 @@ class Config(Masked, forbid_unknown_fields=True, frozen=True):
     security: SecurityConfig = SecurityConfig()
     audit: AuditConfig = AuditConfig()
     smtp: SmtpConfig = SmtpConfig()
+    push: PushConfig = PushConfig()
     receivers: ReceiversConfig = ReceiversConfig()
 
     @property

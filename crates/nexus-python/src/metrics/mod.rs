@@ -3,8 +3,10 @@
 pub mod batch;
 pub mod chart;
 pub mod exposition;
+pub mod group;
 pub mod lines;
 pub mod otlp;
 pub mod relabel;
 pub mod remote_write;
 pub mod scrape;
+pub mod tsdb_block;
