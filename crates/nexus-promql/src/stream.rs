@@ -53,7 +53,7 @@ impl Stream<'_> {
                     for index in range {
                         evaluator.control.check()?;
                         leaf.fill(evaluator, index, &mut scratch, &mut row)?;
-                        evaluator.note_counter(leaf, &row);
+                        evaluator.note_range(leaf, &row);
                         stages.iter().for_each(|stage| stage(&mut row));
                         if !row.is_empty() {
                             each(&mut made, index, &row)?;
@@ -79,7 +79,7 @@ impl Stream<'_> {
             for index in range {
                 evaluator.control.check()?;
                 leaf.fill(evaluator, index, &mut scratch, &mut row)?;
-                evaluator.note_counter(leaf, &row);
+                evaluator.note_range(leaf, &row);
                 stages.iter().for_each(|stage| stage(&mut row));
                 if !row.is_empty() {
                     held += row.weight();
