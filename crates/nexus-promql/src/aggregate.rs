@@ -319,7 +319,11 @@ fn folded(evaluator: &Evaluator, inner: &Node, kind: Kind, grouping: &Grouping, 
     let make = || Part { groups: Groups::default(), pending: Vec::new(), key: Vec::new() };
     let parts = stream.fold(evaluator, make, |part, _, row| {
         grouping.key(&row.labels, &mut part.key);
+        let known = part.groups.all.len();
         let place = part.groups.place(&part.key, || Folded::new(kind, grid.count));
+        if place == known {
+            evaluator.budget.hold(grid.count.div_ceil(2))?;
+        }
         let group = &mut part.groups.all[place].1;
         group.drop_name |= row.drop_name;
         group.add(kind, &row.floats);
@@ -350,6 +354,7 @@ fn folded(evaluator: &Evaluator, inner: &Node, kind: Kind, grouping: &Grouping, 
     let mut groups: Groups<Folded> = Groups::default();
     let mut pending = Vec::new();
     for part in parts {
+        evaluator.budget.release(part.groups.all.len() * grid.count.div_ceil(2));
         let mut places = Vec::with_capacity(part.groups.all.len());
         for (labels, folded) in part.groups.all {
             let known = groups.all.len();
@@ -494,7 +499,7 @@ fn count_values(
             }
         }
     }
-    evaluator.budget.release(count(&rows));
+    evaluator.budget.release(count(&rows) + groups.all.len() * grid.count);
     let row = |(labels, counts): (SeriesLabels, Vec<f64>)| {
         let floats = counts.into_iter().map(|count| if count > 0.0 { count } else { NOTHING }).collect();
         Row { labels, drop_name: false, floats, histograms: Vec::new() }

@@ -420,9 +420,9 @@ fn subquery_grid(grid: Grid, range: i64, step: i64, shift: Shift) -> Grid {
     Grid::range(start, last - shift.offset, step)
 }
 
-/// Number of samples in rows.
+/// What rows count for against the limit of samples.
 pub fn count(rows: &[Row]) -> usize {
-    rows.iter().map(Row::num_samples).sum()
+    rows.iter().map(Row::weight).sum()
 }
 
 /// Unary minus.

@@ -81,10 +81,9 @@ impl Stream<'_> {
                 leaf.fill(evaluator, index, &mut scratch, &mut row)?;
                 evaluator.note_counter(leaf, &row);
                 stages.iter().for_each(|stage| stage(&mut row));
-                let samples = row.num_samples();
-                if samples > 0 {
+                if !row.is_empty() {
+                    held += row.weight();
                     rows.push(std::mem::replace(&mut row, Row::new([].into(), leaf.grid.count)));
-                    held += samples;
                     if held > 65536 {
                         evaluator.budget.hold(held)?;
                         held = 0;
