@@ -1,7 +1,7 @@
 # Nexus. `make up` starts it, `make test` checks it, `make help` lists the rest.
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
-.PHONY: help setup up test lint fmt bench bench-logs soak demo wheel docs lock clean tools test-fast test-e2e test-ui test-rust
+.PHONY: help setup up test lint fmt bench bench-logs bench-metrics soak demo wheel docs lock clean tools test-fast test-e2e test-ui test-rust
 
 PY     := .venv/bin/python
 STAMPS := .stamps
@@ -76,12 +76,16 @@ $(STAMPS)/javascript: tests/e2e/javascript/package-lock.json | tools
 test-e2e: $(STAMPS)/dev $(STAMPS)/native $(STAMPS)/ui $(STAMPS)/javascript
 	$(PY) -m pytest -n 2 --dist loadfile tests/e2e
 
-bench: bench-logs ## every benchmark, side by side with the rivals found
+bench: bench-logs bench-metrics ## every benchmark, side by side with the rivals found
 
 bench-logs: setup $(STAMPS)/dev ## logs: ingest, size, queries, start, memory against VictoriaLogs
 	$(PY) benchmarks/bench_logs.py
 
-soak: setup $(STAMPS)/dev ## long runs: kill -9 under load, fuzzers, every door, an hour of ingest
+bench-metrics: setup $(STAMPS)/dev ## metrics: remote write, size, PromQL against VictoriaMetrics
+	$(PY) benchmarks/bench_metrics.py
+
+soak: setup $(STAMPS)/dev $(STAMPS)/javascript ## long runs: kill -9, fuzzers, every door, every test on PostgreSQL, an hour of ingest
+	NEXUS_TEST_METADATA=postgresql $(PY) -m pytest -n 2 --dist loadfile tests/e2e
 	$(PY) benchmarks/soak_kill.py --rounds $${ROUNDS:-100}
 	cd crates/nexus-core/fuzz && cargo run --profile fuzz --quiet --bin fuzz -- --seconds $${FUZZ_SECONDS:-600}
 	NEXUS_SOAK_SECONDS=$${DOORS_SECONDS:-900} $(PY) -m pytest tests/e2e/test_schemathesis.py

@@ -2,8 +2,8 @@
 
 Client threads send batches through every receiver (JSON lines, OTLP over HTTP as protobuf and as JSON, OTLP over gRPC, Loki
 push, Elasticsearch bulk, Splunk HEC, Datadog, Firehose, journald, Fluent forward with acknowledged chunks), each under an
-idempotency key (a chunk's name is one), some of them over several
-days. At a random moment the process is killed; it is started again on the same data, and every batch without an answer is
+idempotency key (a chunk's name is one), some of them over several days, and metrics by remote write, whose samples need no
+key. At a random moment the process is killed; it is started again on the same data, and every batch without an answer is
 sent again with the same key, until it is acknowledged. Now and then an acknowledged batch is repeated: the answer must be
 the first one, byte for byte. At the end the store is asked for every batch: each must be there once, whole.
 
@@ -34,11 +34,13 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
+from urllib.parse import urlencode
 
 SOURCE: Final = Path(__file__).resolve().parent.parent / "src"
 API: Final = "/api/nexus/v1"
 TOKEN: Final = "soak"
 DAY_NS: Final = 86_400 * 10**9
+BASE_MS: Final = 1_795_000_000_000
 START_SECONDS: Final = 60.0
 
 
@@ -58,9 +60,14 @@ class Batch:
 
     def times(self) -> Iterator[int]:
         """Timestamps of the records, ns."""
-        base = 1_795_000_000 * 10**9
+        base = BASE_MS * 10**6
         for number in range(self.rows):
             yield base - (number % self.days) * DAY_NS + number * 1000
+
+    def times_ms(self) -> Iterator[int]:
+        """Timestamps of the samples: each another ms."""
+        for number in range(self.rows):
+            yield BASE_MS - (number % self.days) * DAY_NS // 10**6 + number
 
 
 @dataclass
@@ -102,6 +109,11 @@ class Server:
             "NEXUS_BOOTSTRAP_ADMIN_PASSWORD": "soak password",
             "NEXUS_DURABILITY": "fsync" if self._fsync else "commit",
             "NEXUS_LOG_LEVEL": "warning",
+            # Samples of fixed days; they go from the head into the tables all the time.
+            "NEXUS_RETENTION_METRICS": "0",
+            "NEXUS_METRICS_MAX_FUTURE": "0",
+            "NEXUS_METRICS_CHUNK": "1s",
+            "NEXUS_METRICS_FLUSH": "0.1s",
         }
         began = time.monotonic()
         with self.log.open("ab") as log:
@@ -152,6 +164,15 @@ class Server:
             raise SoakError(f"SQL answered {status}: {answer[:500]!r}")
         rows: list[list[Any]] = json.loads(answer)["rows"]
         return rows
+
+    def promql(self, query: str, at: int) -> list[tuple[dict[str, str], float]]:
+        """The vector of an instant query."""
+        form = urlencode({"query": query, "time": str(at)}).encode()
+        headers = {"Content-Type": "application/x-www-form-urlencoded"}
+        status, answer = self.request("POST", "/api/v1/query", form, headers)
+        if status != 200:
+            raise SoakError(f"PromQL answered {status}: {answer[:500]!r}")
+        return [(one["metric"], float(one["value"][1])) for one in json.loads(answer)["data"]["result"]]
 
 
 # ---------------------------------------------------------------------------------------------------------- receivers
@@ -305,6 +326,38 @@ def _send_forward(server: Server, batch: Batch) -> tuple[str, bytes]:
     return ("ok" if answer == expected else "another acknowledgement"), answer
 
 
+def _send_remote_write(server: Server, batch: Batch) -> tuple[str, bytes]:
+    import cramjam
+
+    labels = (("__name__", "soak_samples"), ("batch", batch.name))
+    series = b"".join(_protobuf(1, _protobuf(1, name.encode()) + _protobuf(2, value.encode())) for name, value in labels)
+    samples = b"".join(
+        _protobuf(2, b"\x09" + struct.pack("<d", number) + b"\x10" + _varint(at))
+        for number, at in enumerate(batch.times_ms())
+    )
+    body = bytes(cramjam.snappy.compress_raw(_protobuf(1, series + samples)))
+    headers = {
+        "Content-Type": "application/x-protobuf",
+        "Content-Encoding": "snappy",
+        "X-Prometheus-Remote-Write-Version": "0.1.0",
+    }
+    status, answer = server.request("POST", "/api/v1/write", body, headers, server.ports[0])
+    return ("ok" if 200 <= status < 300 else str(status)), answer
+
+
+def _protobuf(field: int, content: bytes) -> bytes:
+    return _varint(field << 3 | 2) + _varint(len(content)) + content
+
+
+def _varint(number: int) -> bytes:
+    out = bytearray()
+    while number >= 0x80:
+        out.append(number & 0x7F | 0x80)
+        number >>= 7
+    out.append(number)
+    return bytes(out)
+
+
 _SENDERS: Final[dict[str, Send]] = {
     "json_lines": _send_json_lines,
     "otlp_http_protobuf": _send_otlp_protobuf,
@@ -317,6 +370,7 @@ _SENDERS: Final[dict[str, Send]] = {
     "firehose": _send_firehose,
     "journald": _send_journald,
     "forward": _send_forward,
+    "remote_write": _send_remote_write,
 }
 RECEIVERS: Final = tuple(_SENDERS)
 
@@ -392,6 +446,9 @@ class Verdict:
 def check(server: Server, batches: dict[str, Batch], clients: int) -> Verdict:
     """Compare what is stored with what was acknowledged."""
     verdict = Verdict(records=sum(batch.rows for batch in batches.values()))
+    samples = {name: batch for name, batch in batches.items() if batch.receiver == "remote_write"}
+    batches = {name: batch for name, batch in batches.items() if name not in samples}
+    _check_samples(server, samples, verdict, clients)
     seen: set[str] = set()
     for number in range(clients):
         rows = server.sql(
@@ -405,6 +462,23 @@ def check(server: Server, batches: dict[str, Batch], clients: int) -> Verdict:
             verdict.doubled += int(records) - min(int(numbers), expected)
     verdict.lost += sum(batch.rows for name, batch in batches.items() if name not in seen)
     return verdict
+
+
+def _check_samples(server: Server, batches: dict[str, Batch], verdict: Verdict, clients: int) -> None:
+    """Metrics: the number and the sum of the samples of each batch."""
+    found: dict[str, list[float]] = {}
+    for number in range(clients):
+        window = f'soak_samples{{batch=~"c{number}-.*"}}[8d]'
+        for function in ("count_over_time", "sum_over_time"):
+            query = f"sum by (batch) ({function}({window}))"
+            for labels, value in server.promql(query, BASE_MS // 1000 + 60):
+                found.setdefault(labels["batch"], []).append(value)
+    for name, batch in batches.items():
+        count, total = found.get(name, [0.0, 0.0])
+        verdict.lost += max(batch.rows - int(count), 0)
+        verdict.doubled += max(int(count) - batch.rows, 0)
+        if count == batch.rows and total != batch.rows * (batch.rows - 1) / 2:
+            raise SoakError(f"the samples of {name} have other values: their sum is {total}")
 
 
 def soak(rounds: int, clients: int, folder: Path, receivers: Sequence[str], *, fsync: bool, seed: int) -> int:

@@ -430,6 +430,13 @@ class MetricBatch:
     def num_bytes(self) -> int:
         """Bytes held in memory, nearly."""
 
+    @property
+    def is_empty(self) -> bool:
+        """Is there nothing at all in it, no metadata either?"""
+
+    def render(self, limit: int) -> list[bytes]:
+        """The first `limit` series, each a JSON object of its labels, samples and exemplars, for people to look at."""
+
 @final
 class DecodedMetrics:
     """What a decoder of metrics made of a body."""
@@ -548,7 +555,7 @@ class Selection:
 
     def exemplars_json(self, rows: bytes) -> bytes:
         """`/query_exemplars` of the selection's time range, from what is in memory and rows of the table as
-        `Sealed.exemplars` has them, without day and expires_on. Raises ValueError."""
+        `Sealed.exemplars` has them, without day and expires_on. Raises DecodeError."""
 
     def needs(self) -> list[tuple[int, int, list[str], bytes]]:
         """As `Run.needs`, for exemplars and `read`."""
@@ -566,7 +573,8 @@ class Run:
 
     def feed(self, rows: bytes) -> None:
         """RowBinary of rows: series UInt128, times Array(String), values Array(String); a series may come more than once,
-        others are passed over. Raises ValueError for what is no row, DecodeError for a chunk that is damaged."""
+        others are passed over. Raises DecodeError for what is no row or no chunk; a chunk whose contents are damaged is
+        found when it is read (`MetricQueryError`)."""
 
     def estimate(self) -> tuple[int, int, int]:
         """(series, samples, bytes) to read, at most, before anything is fed."""
@@ -616,8 +624,8 @@ class MetricsEngine:
         limits: MetricLimits,
         *,
         now_ms: int,
-        oldest_ms: int = -(1 << 62),
-        newest_ms: int = 1 << 62,
+        oldest_ms: int = -(1 << 60),
+        newest_ms: int = 1 << 60,
     ) -> Appended:
         """Take a batch: in the log file and visible to queries on return. Samples outside of `oldest_ms ..= newest_ms` are
         refused (`too_old`, `too_new`). Raises HeadFull, LogFull, OSError (errno ENOSPC: the disk is full)."""
@@ -658,8 +666,8 @@ class MetricsEngine:
         """Remove everything of a tenant from memory and log."""
 
     def stats(self) -> dict[str, int]:
-        """series, active_series, head_bytes, head_samples, index_bytes, log_bytes, log_segments, sealed_samples,
-        replayed_samples, replay_ms, sequence, tenants."""
+        """series, active_series, head_bytes, index_bytes, log_bytes, log_segments, batches, replayed_samples, replay_ms,
+        sequence, tenants."""
 
     def tenant_stats(self, tenant: str) -> dict[str, int]:
         """series, active_series, head_samples, first_ms, last_ms."""
@@ -669,3 +677,202 @@ class MetricsEngine:
 
 def cut_chunks(rows: bytes, from_ms: int, to_ms: int) -> bytes:
     """Rows as `Sealed.chunks` has them, without the samples in `[from_ms, to_ms]`; rows without any are left out."""
+
+def decode_remote_write_v1(body: bytes) -> DecodedMetrics:
+    """Decode a `prometheus.WriteRequest`, without its snappy encoding. Raises `DecodeError`."""
+
+def decode_remote_write_v2(body: bytes) -> DecodedMetrics:
+    """Decode an `io.prometheus.write.v2.Request`, without its snappy encoding. Raises `DecodeError`."""
+
+def encode_remote_write(
+    batch: MetricBatch, *, version: int, max_series: int, compress: bool
+) -> list[tuple[bytes, int, int]]:
+    """The batch as requests of remote write 1 or 2 with at most so many series each, in snappy's block format if
+    `compress`: (body, float samples, histograms). Metadata come with the first (1) or with their series (2). Raises
+    ValueError."""
+
+# ------------------------------------------------------------------------------------ exposition, relabelling, scrapes
+
+def decode_exposition(
+    body: bytes,
+    *,
+    now_ms: int,
+    content_type: str = "text/plain",
+    labels: list[tuple[str, str]] = ...,
+    lenient: bool = False,
+    refuse_timestamps: bool = False,
+    optional_eof: bool = False,
+) -> DecodedMetrics:
+    """Decode Prometheus text, OpenMetrics or delimited protobuf, as `content_type` says (text when it says nothing known).
+
+    `now_ms` is the time of samples without one. `labels` are set on every series, whatever it says; an empty value removes.
+    A line that cannot be read refuses the body (`DecodeError` with its number), or, when `lenient`, is reported. With
+    `refuse_timestamps` samples may have no times of their own. Source: Prometheus' exposition formats, OpenMetrics 1.0.
+    """
+
+@final
+class Relabel:
+    """Compiled relabelling rules (Prometheus `relabel_config`)."""
+
+    def __init__(self, rules: list[tuple[list[str], str, str, int, str, str, str]], *, utf8_names: bool = True) -> None:
+        """Rules as (source labels, separator, regex, modulus, target label, replacement, action).
+
+        Raises ValueError that names the rule, from 1."""
+
+    def apply(self, labels: list[tuple[str, str]]) -> list[tuple[str, str]] | None:
+        """The labels, sorted by name, after every rule; None when they are dropped."""
+
+    def trace(self, labels: list[tuple[str, str]]) -> list[tuple[list[tuple[str, str]], bool]]:
+        """(labels sorted by name, kept) after each rule, up to the one that drops."""
+
+def metric_chart(data: bytes, *, start: int, step: int, steps: int, points: int, top: int, ordered: bool = False) -> bytes:
+    """An answer's `data` of the Prometheus API as charts draw it: `{"type", "points", "total", "text", "series"}`, the `top`
+    series with the greatest mean of absolute values (`ordered`: the first), each with a value a step (null: a gap), or with
+    the first, least, greatest and last value of each of `points` pixels and their `times`; `last`, `min`, `max` and `mean`
+    are over all steps. Times and steps are ms. Raises ValueError."""
+
+@final
+class OtlpMetrics:
+    """Decodes requests of OTLP metrics; remembers the totals of streams of deltas. Usable from several threads."""
+
+    def __init__(
+        self,
+        *,
+        strategy: str,
+        promoted: list[str],
+        keep_identifying: bool,
+        scope_labels: bool,
+        custom_buckets: bool,
+        delta_bytes: int,
+    ) -> None:
+        """`strategy` is one of Prometheus' `translation_strategy`; `promoted` are resource attributes that become labels;
+        totals of deltas take `delta_bytes` at most. Raises ValueError."""
+
+    @property
+    def streams(self) -> tuple[int, int]:
+        """Streams of deltas, and bytes of their totals."""
+
+    def decode_protobuf(self, body: bytes, *, now_ns: int, tenant: str) -> DecodedMetrics:
+        """Decode an `ExportMetricsServiceRequest`. Rejections count data points. Raises `DecodeError`."""
+
+    def decode_json(self, body: bytes, *, now_ns: int, tenant: str) -> DecodedMetrics:
+        """Decode an `ExportMetricsServiceRequest` in OTLP/JSON. Raises `DecodeError`."""
+
+def decode_influx(body: bytes, *, now_ms: int, unit_ns: int, database: str) -> DecodedMetrics:
+    """Decode InfluxDB's line protocol. Times are in units of `unit_ns`; `database` becomes the label `db`, if not empty."""
+
+def decode_graphite(body: bytes, *, now_ms: int) -> DecodedMetrics:
+    """Decode Graphite's plaintext protocol."""
+
+@final
+class StatsdAggregator:
+    """Adds up what StatsD and DogStatsD clients send. Usable from several threads."""
+
+    def __init__(self, *, max_series: int, buckets: list[float]) -> None:
+        """`buckets` are upper bounds of timers and histograms; none makes native histograms. Raises ValueError."""
+
+    def __len__(self) -> int:
+        """Number of series."""
+
+    def feed(self, packet: bytes, now_ms: int) -> None:
+        """Take lines."""
+
+    def flush(self, now_ms: int) -> tuple[MetricBatch, tuple[int, int, int, list[str]]]:
+        """Samples of all series now, and (values taken, lines that could not be read, values without room, some errors)
+        since the last time."""
+
+def restamp(batch: MetricBatch, timestamp_ms: int, *, stale: bool = False) -> MetricBatch:
+    """The last sample of every series at another time, or a staleness marker there."""
+
+def replace_families(old: MetricBatch, new: MetricBatch) -> MetricBatch:
+    """`old` without the families that `new` has, and `new`."""
+
+def missing_series(old: MetricBatch, new: MetricBatch) -> MetricBatch:
+    """The series of `old` that `new` has not."""
+
+@final
+class TsdbBlock:
+    """A block of Prometheus' database, to be read from its directory once, series by series."""
+
+    def __init__(self, path: str) -> None:
+        """Read its index. Raises `OSError`, `DecodeError`."""
+
+    @property
+    def progress(self) -> tuple[int, int]:
+        """Bytes of the index read so far, and of all."""
+
+    def next(self, max_samples: int) -> DecodedMetrics | None:
+        """The next series with about so many samples; None at the end. Rejections count chunks."""
+
+@final
+class Scraped:
+    """What came of a scrape: its samples, those after relabelling, those of new series; `error` says why it failed, "" when
+    it did not; `size` is the body unpacked."""
+
+    batch: MetricBatch
+    error: str
+    scraped: int
+    kept: int
+    added: int
+    duplicates: int
+    out_of_bounds: int
+    seconds: float
+    size: int
+
+@final
+class ScrapeCache:
+    """What is remembered of one target from scrape to scrape. Usable from several threads, one scrape at a time."""
+
+    def __init__(
+        self,
+        labels: list[tuple[str, str]],
+        relabel: Relabel,
+        *,
+        honor_labels: bool = False,
+        honor_timestamps: bool = True,
+        track_timestamps_staleness: bool = False,
+        sample_limit: int = 0,
+        label_limit: int = 0,
+        label_name_length_limit: int = 0,
+        label_value_length_limit: int = 0,
+        bucket_limit: int = 0,
+        min_bucket_factor: float = 0.0,
+        native_histograms: bool = False,
+        classic_histograms: bool = False,
+        convert_histograms: bool = False,
+        utf8_names: bool = True,
+        extra_metrics: bool = False,
+        timeout_seconds: float = 0.0,
+        fallback: str = "",
+    ) -> None:
+        """For a target with these labels whose series are relabelled so; keys are those of a scrape job, 0 is no limit.
+        `fallback` is the media type to take when the target names none that is known."""
+
+    def scrape(
+        self,
+        body: bytes,
+        *,
+        content_type: str = "",
+        encoding: str = "",
+        limit: int,
+        timestamp_ms: int,
+        seconds: float,
+        error: str = "",
+    ) -> Scraped:
+        """Take a body as it came, of at most `limit` bytes unpacked, or why there is none (`error`). The batch has samples,
+        staleness markers of what went away (all of it when the scrape failed), and `up` and the other series about it."""
+
+    def end(self, timestamp_ms: int) -> MetricBatch:
+        """Staleness markers for everything: the target is gone."""
+
+    def lost(self) -> None:
+        """The last batch was not stored: what it marked is marked again with the next one."""
+
+    def adopt(self, before: ScrapeCache) -> None:
+        """Take over from the cache that the target had under other settings."""
+
+    def metadata(self, limit: int, name: str = "") -> list[tuple[str, str, str, str]]:
+        """(name, type, help, unit) of the target's families."""
+
+    @property
+    def num_bytes(self) -> int: ...

@@ -35,6 +35,7 @@ if TYPE_CHECKING:
     from nexus.security.vault import Vault
     from nexus.server.http import HttpServer
     from nexus.server.services import Services
+    from nexus.storage.metric_router import MetricRouter
 
 TIDY_INTERVAL: Final = 60.0
 QUERY_GRACE: Final = 3.0
@@ -46,6 +47,13 @@ _TITLES: Final = {
     "syslog_tls": "Syslog, TLS",
     "forward_tcp": "Forward, TCP",
     "forward_tls": "Forward, TLS",
+    "graphite_tcp": "Graphite, TCP",
+    "graphite_udp": "Graphite, UDP",
+    "graphite_tls": "Graphite, TLS",
+    "statsd_udp": "StatsD, UDP",
+    "statsd_tcp": "StatsD, TCP",
+    "statsd_tls": "StatsD, TLS",
+    "statsd_unix": "StatsD, Unix",
 }
 
 log = logging.getLogger("nexus.app")
@@ -120,6 +128,7 @@ class Process:
         self._ledger: Ledger | None = None
         self._audit: Audit | None = None
         self._forwarding: Forwarding | None = None
+        self._metrics: MetricRouter | None = None
 
     def config(self) -> Config:
         """The configuration in force."""
@@ -165,11 +174,17 @@ class Process:
                 raise
             store, metadata, password = await opening
         services = self._services(store, metadata, pool, readiness, addresses)
-        door.app = server_app.main_app(services, components.http_receivers(services.topology, services.config()))
-        otlp_door.app = server_app.otlp_app(services, components.otlp_receivers(services.topology))
+        door.app = server_app.main_app(
+            services, components.http_receivers(services.topology, services.intake, services.config())
+        )
+        otlp_door.app = server_app.otlp_app(services, components.otlp_receivers(services.topology, services.intake))
         await self._start_grpc(services)
+        assert self._metrics is not None
+        self._metrics.start()
+        self._exits.push_async_callback(self._metrics.close)
         self._exits.push_async_callback(self._drain, services)
         await self._start_listeners(services)
+        await self._start_scraping(services)
         if self._config.self_telemetry:
             self._start_self_telemetry(services)
         self._background(services)
@@ -231,11 +246,13 @@ class Process:
         return self._vault
 
     def _services(self, store: Any, metadata: Any, pool: DecodePool, readiness: Any, addresses: Any) -> Services:
-
+        from nexus import components
         from nexus.mailing import Mailer
         from nexus.outgoing.client import Outgoing
         from nexus.pipeline.body import Budget
         from nexus.pipeline.live import LiveHub
+        from nexus.pipeline.metric_statistics import MetricStatistics
+        from nexus.pipeline.metrics import MetricPipeline
         from nexus.pipeline.pipelines import PipelineSets
         from nexus.pipeline.statistics import IngestStatistics
         from nexus.pipeline.topology import Topology
@@ -335,15 +352,33 @@ class Process:
             lambda tenant: Meter(limiter, Subjects(tenant=tenant)),
             tenants.check_active,
         )
+        store.series.use_limits(components.series_limits(lambda: limiter.rules))
+        metrics = self._metrics = components.metric_router(self._config, store.series, self._registry)
+        metric_pipeline = MetricPipeline(
+            metrics,
+            MetricStatistics(self._registry),
+            pool,
+            tenants.ensure,
+            lambda: self._config.ingest.max_body_bytes,
+            lambda tenant: Meter(limiter, Subjects(tenant=tenant)),
+            tenants.check_active,
+        )
+        intake = components.metric_intake(self._config, metric_pipeline)
         deletions = Deletions(metadata, store, audit, time.time_ns)
         # What remembers something of a tenant drops it when the tenant is gone.
         forget = (
             pipelines.forget,
             topology.statistics.forget,
+            metric_pipeline.statistics.forget,
+            intake.groups.forget,
             lambda tenant: keys.forget(),
             lambda tenant: authorities.forget(),
         )
-        removals = Removals(metadata, store, store, deletions, audit, time.time_ns, topology.settle, forget, tenants.removed)
+
+        async def settle(seconds: float) -> None:
+            await asyncio.gather(topology.settle(seconds), metric_pipeline.settle(seconds))
+
+        removals = Removals(metadata, store, store, metrics, deletions, audit, time.time_ns, settle, forget, tenants.removed)
         budget = Budget(self._config.ingest.receiving_bytes, "bodies being received")
         queries = RunningQueries()
         process_metrics(self._registry)
@@ -382,6 +417,10 @@ class Process:
             audit=audit,
             users=users,
             lifecycle=store,
+            metrics=metrics,
+            metric_lifecycle=store.series,
+            metric_pipeline=metric_pipeline,
+            intake=intake,
             limiter=limiter,
             deletions=deletions,
             removals=removals,
@@ -429,6 +468,19 @@ class Process:
                 read=lambda: sum(receiver.connections for receiver in self._listeners),
             )
 
+    async def _start_scraping(self, services: Services) -> None:
+        """Also when there is nothing to scrape yet: a reload may name something."""
+        from nexus import components
+        from nexus.pipeline.scrape.view import ScrapeView
+
+        allowed = self._config.outgoing.rules()
+        scraping = components.scraping(self.config, services.metric_pipeline, lambda: allowed, self._registry, __version__)
+        self._exits.push_async_callback(scraping.stop)
+        services.scraping = ScrapeView(scraping)
+        await scraping.start()
+        self._reloaders.append(scraping.reload_soon)
+        self._exits.push_async_callback(_cancelled, asyncio.create_task(scraping.watch()))
+
     def _start_self_telemetry(self, services: Services) -> None:
         from nexus.pipeline.self_telemetry import SelfTelemetry
 
@@ -470,6 +522,7 @@ class Process:
             services.removals.run(),
             services.limiter.watch(),
             pipelines.watch(),
+            services.intake.groups.run(),
         ]
         if self._tls or any(receiver.certificates for receiver in self._listeners):
             from nexus.pipeline.receivers.tls import watch
@@ -567,7 +620,7 @@ class Process:
         """Refuse new records and wait for those handed over."""
         try:
             async with asyncio.timeout(self._config.shutdown_timeout):
-                await services.topology.drain()
+                await asyncio.gather(services.topology.drain(), services.metric_pipeline.drain())
         except TimeoutError:
             log.error("some records were not stored in time; their senders were not told otherwise")
         asyncio.get_running_loop().call_later(QUERY_GRACE, services.queries.cancel_all)

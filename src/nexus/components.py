@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from typing import TYPE_CHECKING, Final
 
@@ -14,42 +14,67 @@ from nexus.pipeline.http import HttpReceiver
 from nexus.pipeline.receivers.datadog import Datadog
 from nexus.pipeline.receivers.elasticsearch import Elasticsearch
 from nexus.pipeline.receivers.firehose import Firehose
+from nexus.pipeline.receivers.influx import Influx
 from nexus.pipeline.receivers.journald import Journald
 from nexus.pipeline.receivers.json_lines import JsonLines
 from nexus.pipeline.receivers.loki import Loki
 from nexus.pipeline.receivers.otlp_http import OtlpHttp
+from nexus.pipeline.receivers.prometheus_import import PrometheusImport
+from nexus.pipeline.receivers.pushgateway import Pushgateway
+from nexus.pipeline.receivers.remote_write import RemoteWrite
 from nexus.pipeline.receivers.splunk import Acknowledgements, Splunk
 from nexus.pipeline.topology import Topology
 from nexus.security.permissions import Permission
 
 if TYPE_CHECKING:
     from nexus.config import Config
+    from nexus.model.batch import MetricBatch
+    from nexus.outgoing.targets import Rules as OutgoingRules
+    from nexus.pipeline.intake import MetricIntake
+    from nexus.pipeline.metrics import MetricOutcome, MetricPipeline
     from nexus.pipeline.receivers.listener import SocketReceiver
     from nexus.pipeline.receivers.otlp_grpc import OtlpGrpc
+    from nexus.pipeline.scrape.manager import Scraping
     from nexus.security.audit.ledger import Ledger
+    from nexus.security.limits.catalogue import Rules
     from nexus.security.limits.limiter import Meter
     from nexus.security.vault import Vault
     from nexus.server.services import Services
     from nexus.storage.api import RetentionPolicy
+    from nexus.storage.clickhouse.metrics.policies import MetricPolicy
+    from nexus.storage.clickhouse.metrics.writer import SeriesLimits
     from nexus.storage.clickhouse.options import StoreOptions
     from nexus.storage.clickhouse.store import ClickHouseStore
     from nexus.storage.metadata.api import MetadataStore
     from nexus.storage.metadata.database import DatabaseState
+    from nexus.storage.metric_api import MetricStore
+    from nexus.storage.metric_router import MetricRouter
+    from nexus.storage.victoriametrics.store import VictoriaMetricsStore
     from nexus.telemetry import Registry
 
 
-def otlp_receivers(topology: Topology) -> list[HttpReceiver]:
+def metric_intake(config: Config, pipeline: MetricPipeline) -> MetricIntake:
+    """What receivers of metrics share."""
+    from nexus.pipeline.intake import MetricIntake, otlp_decoder
+    from nexus.pipeline.push_groups import PushGroups
+
+    groups = PushGroups(config.data_path / "pushed", pipeline, float(config.push.interval), int(config.push.max_bytes))
+    groups.load()
+    return MetricIntake(pipeline, otlp_decoder(config.otlp.metrics), groups)
+
+
+def otlp_receivers(topology: Topology, metrics: MetricIntake) -> list[HttpReceiver]:
     """Receivers of the OTLP/HTTP port."""
-    return [OtlpHttp(topology)]
+    return [OtlpHttp(topology, metrics)]
 
 
-def http_receivers(topology: Topology, config: Config | None = None) -> list[HttpReceiver]:
+def http_receivers(topology: Topology, metrics: MetricIntake, config: Config | None = None) -> list[HttpReceiver]:
     """Receivers of the main port; the default configuration without one."""
     from nexus.config import Config as Defaults
 
     config = config or Defaults()
     return [
-        OtlpHttp(topology),
+        OtlpHttp(topology, metrics),
         JsonLines(topology),
         Loki(topology),
         Elasticsearch(topology, config.elasticsearch.version),
@@ -57,6 +82,10 @@ def http_receivers(topology: Topology, config: Config | None = None) -> list[Htt
         Datadog(topology),
         Firehose(topology),
         Journald(topology),
+        RemoteWrite(metrics),
+        Influx(metrics),
+        PrometheusImport(metrics),
+        Pushgateway(metrics),
     ]
 
 
@@ -68,10 +97,10 @@ def grpc_receiver(services: Services) -> OtlpGrpc:
 
     throttle = Throttle(services.limiter)
 
-    async def enter(metadata: Mapping[str, str], peer: str) -> tuple[str, Meter]:
+    async def enter(metadata: Mapping[str, str], peer: str, permission: Permission) -> tuple[str, Meter]:
         address = throttle.knock(EndpointClass.INGEST, {}, peer)
         try:
-            entry = await services.authenticator.enter(metadata, Permission.LOGS_WRITE)
+            entry = await services.authenticator.enter(metadata, permission)
         except Unauthenticated:
             throttle.failed(address, metadata)
             raise
@@ -81,7 +110,34 @@ def grpc_receiver(services: Services) -> OtlpGrpc:
         ingest = services.config().ingest
         return BodyLimits(ingest.max_body_bytes, ingest.body_idle_timeout, ingest.body_timeout)
 
-    return OtlpGrpc(services.topology, enter, limits, services.budget)
+    return OtlpGrpc(services.topology, services.intake, enter, limits, services.budget)
+
+
+def scraping(
+    config: Callable[[], Config],
+    pipeline: MetricPipeline,
+    rules: Callable[[], OutgoingRules],
+    registry: Registry,
+    version: str,
+) -> Scraping:
+    """What scrapes, by the configuration in force, into one tenant."""
+    from nexus.pipeline.scrape.client import ScrapeClient
+    from nexus.pipeline.scrape.config import yaml_text
+    from nexus.pipeline.scrape.manager import Scraping
+
+    tenant = config().scrape.tenant or config().tenants.default
+
+    def source() -> tuple[str, str]:
+        settings = config().scrape
+        return settings.file, yaml_text({"scrape_configs": settings.configs}) if settings.configs else ""
+
+    async def append(batch: MetricBatch) -> MetricOutcome:
+        return await pipeline.append(tenant, "scrape", batch)
+
+    client = ScrapeClient(rules, user_agent=f"Nexus/{version}")
+    found = Scraping(tenant, source, client, append, lambda: int(config().scrape.max_body_bytes))
+    found.register(registry)
+    return found
 
 
 def socket_receivers(services: Services) -> list[SocketReceiver]:
@@ -102,6 +158,19 @@ def socket_receivers(services: Services) -> list[SocketReceiver]:
 
         receivers += [
             ForwardReceiver(one, one.host or config.http.host, services.topology, limit) for one in config.receivers.forward
+        ]
+    if config.receivers.graphite:
+        from nexus.pipeline.receivers.graphite import GraphiteReceiver
+
+        receivers += [
+            GraphiteReceiver(one, one.host or config.http.host, services.metric_pipeline)
+            for one in config.receivers.graphite
+        ]
+    if config.receivers.statsd:
+        from nexus.pipeline.receivers.statsd import StatsdReceiver
+
+        receivers += [
+            StatsdReceiver(one, one.host or config.http.host, services.metric_pipeline) for one in config.receivers.statsd
         ]
     return receivers
 
@@ -160,7 +229,7 @@ def open_ledger(config: Config, metadata: MetadataStore, *, beside: bool = False
 
 def store_options(config: Config) -> StoreOptions:
     """What the embedded store is told."""
-    from nexus.storage.clickhouse.options import ReaderOptions, StoreOptions, WriterOptions
+    from nexus.storage.clickhouse.options import MetricOptions, ReaderOptions, StoreOptions, WriterOptions
 
     return StoreOptions(
         data_dir=config.data_path,
@@ -170,18 +239,33 @@ def store_options(config: Config) -> StoreOptions:
         retention_days=config.retention.logs.days,
         writer=WriterOptions(queue_bytes=int(config.ingest.queue_bytes)),
         reader=ReaderOptions(threads=config.query.threads, condition_cache=config.query.condition_cache),
+        metrics=MetricOptions(
+            head_bytes=int(config.metrics.head_bytes),
+            log_bytes=int(config.metrics.log_bytes),
+            chunk_seconds=float(config.metrics.chunk),
+            active_seconds=float(config.metrics.active),
+            flush_seconds=float(config.metrics.flush),
+            retention_days=config.retention.metrics.days,
+        ),
     )
 
 
 def open_store(
     config: Config, registry: Registry, current: Callable[[], Config], metadata: Callable[[], MetadataStore]
 ) -> ClickHouseStore:
-    """The log store of the data directory; `current` is the configuration in force, `metadata` is opened once the data
-    directory is ours. Raises `ConfigError`."""
-    from nexus.storage.clickhouse.store import ClickHouseStore
+    """The store of the data directory, of logs and metrics; `current` is the configuration in force, `metadata` is opened
+    once the data directory is ours. Raises `ConfigError`."""
+    from nexus.storage.clickhouse.store import ClickHouseStore, MetricSettings
 
     store = ClickHouseStore.open(
-        store_options(config), lambda: current().retention.logs.days, lambda: retention_policies(metadata())
+        store_options(config),
+        lambda: current().retention.logs.days,
+        lambda: retention_policies(metadata()),
+        MetricSettings(
+            retention_days=lambda: current().retention.metrics.days,
+            policies=lambda: metric_policies(metadata()),
+            future_ms=lambda: int(current().metrics.max_future) * 1000,
+        ),
     )
     for name, (help_text, _) in store.metrics().items():
         registry.gauge(f"nexus_store_{name}", help_text, read=partial(_statistic, store, name))
@@ -194,6 +278,84 @@ def retention_policies(metadata: MetadataStore) -> dict[str, RetentionPolicy]:
     from nexus.storage.api import RetentionPolicy
 
     return {stored.tenant: RetentionPolicy(lower_rules(stored.rules), stored.days) for stored in metadata.list_retention()}
+
+
+def metric_policies(metadata: MetadataStore) -> dict[str, MetricPolicy]:
+    """The retention of metrics that tenants have of their own."""
+    from nexus.query.metric_retention import parse_policy
+    from nexus.storage.clickhouse.metrics.policies import MetricPolicy
+    from nexus.storage.metadata.api import METRIC_RETENTION
+
+    found = {}
+    for name, text in metadata.list_settings(METRIC_RETENTION).items():
+        rules, days = parse_policy(text) if text else ((), None)
+        if rules or days is not None:
+            found[name.removeprefix(METRIC_RETENTION)] = MetricPolicy(rules, days)
+    return found
+
+
+def metric_router(config: Config, embedded: MetricStore, registry: Registry) -> MetricRouter:
+    """The metric store of each tenant: the embedded one, but for those that the configuration sends elsewhere. Raises
+    `StorageError`."""
+    from nexus.storage.metric_router import MetricRouter
+    from nexus.storage.victoriametrics.options import Backend, basic
+    from nexus.storage.victoriametrics.store import VictoriaMetricsStore
+
+    backends: dict[str, VictoriaMetricsStore] = {}
+    for one in config.metrics.victoriametrics:
+        headers = {}
+        if one.token or one.username:
+            headers["Authorization"] = f"Bearer {one.token}" if one.token else basic(one.username, one.password)
+        backends[one.tenant] = VictoriaMetricsStore(
+            Backend(
+                tenant=one.tenant,
+                insert=(one.url or one.insert_url).rstrip("/"),
+                select=(one.url or one.select_url).rstrip("/"),
+                headers=headers,
+                ca=one.ca,
+                queue=config.data_path / "victoriametrics" / one.tenant,
+                queue_bytes=int(one.queue_bytes),
+                fsync=config.durability == "fsync",
+            )
+        )
+    if backends:
+        _count_backends(registry, tuple(backends.values()))
+    return MetricRouter(embedded, backends)
+
+
+def _count_backends(registry: Registry, stores: Sequence[VictoriaMetricsStore]) -> None:
+    figures: dict[str, tuple[str, Callable[[VictoriaMetricsStore], float]]] = {
+        "sent_samples": ("Samples that VictoriaMetrics has taken.", lambda store: store.statistics.sent),
+        "queued_samples": ("Samples that went through a queue for VictoriaMetrics.", lambda store: store.statistics.queued),
+        "refused_samples": ("Samples that VictoriaMetrics refused for good.", lambda store: store.statistics.refused),
+        "waiting_samples": ("Samples that wait for VictoriaMetrics.", lambda store: store.waiting[0]),
+        "waiting_bytes": ("Bytes that wait for VictoriaMetrics.", lambda store: store.waiting[1]),
+        "away": ("Backends that cannot be reached.", lambda store: bool(store.statistics.error)),
+    }
+    for name, (help_text, read) in figures.items():
+        registry.gauge(f"nexus_victoriametrics_{name}", help_text, read=partial(_sum, read, stores))
+
+
+def _sum(read: Callable[[VictoriaMetricsStore], float], stores: Sequence[VictoriaMetricsStore]) -> float:
+    return float(sum(map(read, stores)))
+
+
+def series_limits(rules: Callable[[], Rules]) -> Callable[[str], SeriesLimits]:
+    """What series a tenant may have, by the limits in force."""
+    from nexus.storage.clickhouse.metrics.writer import SeriesLimits
+
+    def limits(tenant: str) -> SeriesLimits:
+        value = partial(rules().value, "tenant", tenant)
+        return SeriesLimits(
+            series=int(value("metric_series")),
+            series_per_metric=int(value("metric_series_per_metric")),
+            values_per_label=int(value("metric_values_per_label")),
+            labels_per_series=int(value("metric_labels")),
+            name_bytes=int(value("metric_name_bytes")),
+            value_bytes=int(value("metric_value_bytes")),
+        )
+
+    return limits
 
 
 def _statistic(store: ClickHouseStore, name: str) -> float:

@@ -305,6 +305,19 @@ def storage(config: Config) -> Iterator[Finding]:
         yield Finding("storage", "ok", "the engine opens, the format is current")
 
 
+def metric_log(config: Config) -> Iterator[Finding]:
+    """Samples of metrics that wait in the log are few, as they are when they get into the tables."""
+    folder = config.data_path / "metrics"
+    files = [path.stat() for path in folder.rglob("*") if path.is_file()] if folder.exists() else []
+    size, limit = sum(file.st_size for file in files), int(config.metrics.log_bytes)
+    text = f"{size / 2**20:,.0f} MiB of samples wait in {len(files)} files, of {limit / 2**20:,.0f} MiB at most"
+    if size > limit // 2:
+        todo = "The server's log says what keeps them from being stored; beyond the limit ingest stops with a 503."
+        yield Finding("metric log", "warn", text, todo)
+    else:
+        yield Finding("metric log", "ok", text)
+
+
 def metadata(config: Config) -> Iterator[Finding]:
     """The database of users, keys and settings can be reached and read, and is not newer than this program."""
     from nexus import components
@@ -336,6 +349,7 @@ CHECKS: Final[tuple[Check, ...]] = (
     key_file,
     exposure,
     storage,
+    metric_log,
     metadata,
 )
 

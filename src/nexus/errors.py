@@ -14,12 +14,14 @@
     ├── UnsupportedEncoding     415
     ├── TokenReused             422  an idempotency key came back with another payload
     ├── LimitExceeded           422  a query used more than it may
+    ├── QueryError              422  a query cannot be answered, which shows only while it runs
     ├── NotTallied              422  counts do not tell, records have to be read; never reaches a client
     ├── TooManyAttempts         429  wait before trying again
     │   └── RateLimited         429  a limit that somebody set on a tenant, key, user or address
     ├── Unavailable             503  not now: `retry_after` says when
     │   ├── Overloaded          503  a bounded queue is full, or the process is draining
     │   ├── DiskFull            503  writing stopped; reading goes on
+    │   ├── QueryTimeout        503  a query of metrics took longer than it may
     │   ├── StorageError        503  the engine failed
     │   │   └── SealBroken      503  what was stored sealed cannot be opened
     │   └── TargetFailed        503  a server that Nexus asked did not answer as it should
@@ -152,6 +154,13 @@ class LimitExceeded(NexusError):
     http_status = 422
 
 
+class QueryError(NexusError):
+    """A query of metrics cannot be answered, which shows only while it runs: its data do not fit what it does with them."""
+
+    code = "query_failed"
+    http_status = 422
+
+
 class NotTallied(NexusError):
     """A tally cannot group by a label: whoever asked reads the records instead."""
 
@@ -220,6 +229,12 @@ class DiskFull(Unavailable):
     def __init__(self, message: str, *, retry_after: float = 30.0, hint: str = "") -> None:
         """Ask for a longer wait than an overload does: a disk is not emptied in a second."""
         super().__init__(message, retry_after=retry_after, hint=hint)
+
+
+class QueryTimeout(Unavailable):
+    """A query of metrics took longer than it may."""
+
+    code = "query_timeout"
 
 
 class StorageError(Unavailable):

@@ -32,6 +32,14 @@ impl Rejections {
         self.count += 1;
     }
 
+    /// Count several that share a number and a reason: the samples of a series.
+    pub fn push_many(&mut self, number: u64, count: u64, message: impl FnOnce() -> String) {
+        if count > 0 {
+            self.push(number, message);
+            self.count += count - 1;
+        }
+    }
+
     /// Add those of a part of the body.
     pub fn absorb(&mut self, other: Self) {
         let room = MAX_REPORTED_ERRORS - self.first.len();

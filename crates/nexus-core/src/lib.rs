@@ -18,6 +18,7 @@ pub mod limits;
 pub mod live;
 pub mod logql;
 pub mod mask;
+pub mod metrics;
 pub mod native;
 pub mod otlp;
 pub mod process;

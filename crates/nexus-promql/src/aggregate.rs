@@ -7,7 +7,7 @@ use crate::evaluate::{Evaluator, count};
 use crate::histogram;
 use crate::histogram::aggregate::HistogramAccumulator;
 use crate::kernels::{compensated, statistics, statistics::Mean};
-use crate::labels::Names;
+use crate::labels::{Names, is_name};
 use crate::plan::{Expr, Node};
 use crate::ranking;
 use crate::source::SeriesLabels;
@@ -79,6 +79,11 @@ pub fn aggregate(evaluator: &Evaluator, node: &Node, grid: Grid) -> Result<Value
         let Some(Expr::String(label)) = parameter.as_ref().map(|node| &node.expr) else {
             return Err(Fault::Execution("expected a label name".into()));
         };
+        if !is_name(label) {
+            let written = parameter.as_ref().map_or((0, 0), |node| node.pos);
+            let written = evaluator.program.text.get(written.0 as usize..written.1 as usize).unwrap_or("\"\"");
+            return Err(Fault::Execution(format!("invalid label name {written}")));
+        }
         return count_values(evaluator, inner, label, labels, *without, grid);
     }
     let parameters = match parameter {
@@ -452,9 +457,6 @@ fn count_values(
     without: bool,
     grid: Grid,
 ) -> Result<Value, Fault> {
-    if label.is_empty() {
-        return Err(Fault::Execution(format!("invalid label name {}", quoted(label))));
-    }
     let names = &evaluator.names;
     let mut grouping = Grouping::new(names, labels, without);
     let label = names.intern(label);

@@ -65,6 +65,15 @@ class MetricBatch(Protocol):
         """Bytes held in memory, nearly."""
         ...
 
+    @property
+    def is_empty(self) -> bool:
+        """Is there nothing at all in it, no metadata either?"""
+        ...
+
+    def render(self, limit: int) -> list[bytes]:
+        """The first `limit` series, each a JSON object of its labels and samples, for people to look at."""
+        ...
+
 
 class DecodedMetrics(Protocol):
     """What a decoder made of a body. `errors` are (line or record number from 1, sentence), the first 100."""

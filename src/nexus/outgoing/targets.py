@@ -199,6 +199,18 @@ def check_address(host: str, address: Address, allowed: Rules) -> None:
     raise TargetRefused(f"{host or address} is not a public address.", hint=ALLOW_HINT)
 
 
+def check_configured(host: str, address: Address, allowed: Rules) -> None:
+    """May this address be asked for what an administrator configured (a scrape target)? Private networks and loopback may;
+    metadata services, link-local and the like only when they are listed. Raises `TargetRefused`."""
+    plain = address.ipv4_mapped if isinstance(address, ipaddress.IPv6Address) and address.ipv4_mapped else address
+    if allowed.lists(address) or allowed.lists(plain):
+        return
+    if any(plain.version == network.version and plain in network for network in _NEVER_BY_NAME):
+        raise TargetRefused(
+            f"{host or address} is the address of a metadata service, link-local or reserved.", hint=ALLOW_HINT
+        )
+
+
 def is_public(address: Address) -> bool:
     """Is it a unicast address of the internet, by which nothing inside is reached?"""
     if isinstance(address, ipaddress.IPv4Address):

@@ -15,6 +15,7 @@ from msgspec import Struct
 
 from nexus.errors import NexusError, TooManyAttempts, Unavailable
 from nexus.pipeline.topology import Delivery
+from nexus.security.permissions import Permission
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,6 +62,8 @@ class Endpoint:
     handshake: bool = False
     """Answers questions that a client asks before it sends (is anybody there, which version): any valid credentials will
     do, and the answer holds no data."""
+    permission: Permission = Permission.LOGS_WRITE
+    """What the caller needs: to send what the endpoint takes."""
 
 
 class HttpReceiver(Protocol):

@@ -13,7 +13,7 @@ from typing import Any, Final
 
 import msgspec
 
-from nexus.model.batch import Decoded
+from nexus.model.batch import Decoded, DecodedMetrics
 from nexus.pipeline.pipelines import Work
 from nexus.pipeline.trial import MAX_RECORDS, tried
 
@@ -35,6 +35,18 @@ class Inspection:
         self._rejected = 0
         self._errors: list[dict[str, Any]] = []
         self._records: list[dict[str, Any]] = []
+        self._series: list[msgspec.Raw] = []
+        self._metrics = False
+
+    def note_metrics(self, tenant: str, decoded: DecodedMetrics) -> None:
+        """Add a delivery of metrics."""
+        self.deliveries += 1
+        self._metrics = True
+        self._accepted += decoded.batch.num_samples
+        self._rejected += decoded.rejected
+        self._errors += [{"line": number, "message": message} for number, message in decoded.errors]
+        room = MAX_RECORDS - len(self._series)
+        self._series += [msgspec.Raw(series) for series in decoded.batch.render(room)] if room > 0 else []
 
     def note(self, tenant: str, decoded: Decoded, work: Work | None) -> None:
         """Add a delivery. Any thread may call."""
@@ -69,6 +81,7 @@ class Inspection:
                 "rejected": self._rejected,
                 "errors": self._errors[:MAX_RECORDS],
                 "records": self._records,
+                **({"series": self._series} if self._metrics else {}),
             }
         )
 

@@ -91,8 +91,8 @@ def conditions(plan: Plan) -> Iterator[Predicate]:
                 if isinstance(level.key, Matches):
                     yield from level.key.predicates
         case _:
-            found: LogScan | None = getattr(plan, "scan", None)
-            if found is not None:
+            found = getattr(plan, "scan", None)
+            if isinstance(found, LogScan):
                 yield found.where
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from nexus.errors import InvalidRequest, MaskedField
-from nexus.query import masks
+from nexus.query import masks, series_policy
 from nexus.query.fields import name_of
 from nexus.query.plan import All, Field, FieldKind, Limits, Plan, Predicate, Scoped
 
@@ -36,6 +36,7 @@ def scope(
     hidden = masks.complete(masked) if masked else masked
     if hidden:
         check_conditions(masks.conditions(plan), hidden)
+        series_policy.check_matchers(plan, hidden)
     return Scoped(
         plan=plan,
         tenant=tenant,

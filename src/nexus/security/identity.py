@@ -23,7 +23,7 @@ from nexus.model.tenant import SELF_TENANT, parse_tenant
 from nexus.security import secrets
 from nexus.security.access import NO_ACCESS, NO_AUTHORITY, Access, Authority
 from nexus.security.authority import FULL_AUTHORITY, Authorities
-from nexus.security.permissions import SYSTEM, Permission
+from nexus.security.permissions import SYSTEM, WRITING, Permission
 from nexus.storage.metadata.api import ApiKey, MetadataStore, Session, User
 
 SESSION_COOKIE: Final = "nexus_session"
@@ -218,10 +218,10 @@ class Authenticator:
                 if permission in SYSTEM and principal.authority.roles
                 else "Use a key that has it; an administrator can make one.",
             )
-        if permission is Permission.LOGS_WRITE and tenant == SELF_TENANT:
+        if permission in WRITING and tenant == SELF_TENANT:
             raise PermissionDenied(f"only Nexus itself writes to the tenant {SELF_TENANT}.")
         if permission is not None and permission not in _OF_NO_TENANT and not self._active(tenant):
-            if permission is Permission.LOGS_WRITE:
+            if permission in WRITING:
                 raise TenantDeleted(f"the tenant {tenant} is being deleted; nothing is accepted for it.")
             raise NotFound(f"the tenant {tenant} is being deleted.", hint="Choose another one with X-Scope-OrgID.")
         return Entry(principal, tenant, access, fresh)
@@ -301,7 +301,7 @@ def key_of(authorization: str) -> str:
     if not value or len(value) > MAX_CREDENTIAL:
         raise Unauthenticated("the Authorization header holds no key.", hint=_KEY_HINT)
     match scheme.lower():
-        case "bearer" | "splunk":
+        case "bearer" | "splunk" | "token":
             return value
         case "apikey":
             # Elasticsearch's clients send base64 of "id:key".
@@ -311,7 +311,7 @@ def key_of(authorization: str) -> str:
                 return password
             raise Unauthenticated("the Basic credentials hold no password; it is the API key.", hint=_KEY_HINT)
     raise Unauthenticated(
-        f"the authorization scheme {scheme[:20]!r} is not known here.", hint="Use Bearer, Basic, Splunk or ApiKey."
+        f"the authorization scheme {scheme[:20]!r} is not known here.", hint="Use Bearer, Basic, Splunk, Token or ApiKey."
     )
 
 

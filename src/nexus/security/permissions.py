@@ -45,6 +45,8 @@ class Permission(StrEnum):
 
 
 EVERYTHING: Final = frozenset(Permission)
+WRITING: Final = frozenset({Permission.LOGS_WRITE, Permission.METRICS_WRITE})
+"""Permissions to send: to `_nexus` and to tenants that are being deleted nobody sends anything."""
 READING: Final = frozenset({Permission.LOGS_READ, Permission.SQL_READ, Permission.METRICS_READ})
 """Permissions through which records are seen: what a role's policy and masks are about."""
 ABOUT_RECORDS: Final = READING | {

@@ -10,7 +10,7 @@ from typing import Final
 import msgspec
 
 from nexus.pipeline.http import HttpReceiver
-from nexus.server.api import loki, operations
+from nexus.server.api import loki, operations, prometheus
 from nexus.server.api.elasticsearch import routes as elasticsearch
 from nexus.server.api.nexus_v1 import (
     accounts,
@@ -25,6 +25,8 @@ from nexus.server.api.nexus_v1 import (
     limits,
     live,
     logs,
+    metric_retention,
+    metrics,
     pipelines,
     profile,
     queries,
@@ -32,6 +34,7 @@ from nexus.server.api.nexus_v1 import (
     roles,
     sql,
     sso,
+    targets,
     teams,
     tenants,
     users,
@@ -54,10 +57,12 @@ _TABLES: Final = (
     logs.ROUTES,
     explore.ROUTES,
     sql.ROUTES,
+    metrics.ROUTES,
     queries.ROUTES,
     ingest.ROUTES,
     live.ROUTES,
     pipelines.ROUTES,
+    targets.ROUTES,
     keys.ROUTES,
     tenants.ROUTES,
     admin.ROUTES,
@@ -66,6 +71,7 @@ _TABLES: Final = (
     export.ROUTES,
     deletions.ROUTES,
     retention.ROUTES,
+    metric_retention.ROUTES,
     limits.ROUTES,
     audit.ROUTES,
     users.ROUTES,
@@ -73,6 +79,7 @@ _TABLES: Final = (
     roles.ROUTES,
     accounts.ROUTES,
     loki.ROUTES,
+    prometheus.ROUTES,
     scim.ROUTES,
 )
 

@@ -3,8 +3,8 @@
 A removal is written down before it begins and gone on with after a restart, wherever it was. It works by deletions
 (`nexus.server.deletions`) of every record of the tenant. A batch that was under way when the tenant was marked may come in
 behind a deletion; nothing else comes in any more, so records are counted after it, and deleted again until there are none.
-Only then are keys, roles given, views, pipelines, limits and settings removed, all in the moment in which the removal is
-noted as done.
+Metrics are removed as a whole by their store, which proves it in the same way. Only then are keys, roles given, views,
+pipelines, limits and settings removed, all in the moment in which the removal is noted as done.
 """
 
 from __future__ import annotations
@@ -23,7 +23,14 @@ from nexus.security.actor import SYSTEM, Actor
 from nexus.security.audit.log import Audit
 from nexus.server.deletions import Deletions
 from nexus.storage.api import LogLifecycle, LogStore
-from nexus.storage.metadata.api import MetadataStore, StoredDeletion, StoredRetention, StoredTenantDeletion
+from nexus.storage.metadata.api import (
+    METRIC_RETENTION,
+    MetadataStore,
+    StoredDeletion,
+    StoredRetention,
+    StoredTenantDeletion,
+)
+from nexus.storage.metric_api import MetricStore
 
 MAX_ROUNDS: Final = 10
 SETTLE_SECONDS: Final = 10.0
@@ -61,6 +68,7 @@ class Removals:
         metadata: MetadataStore,
         store: LogStore,
         lifecycle: LogLifecycle,
+        metrics: MetricStore,
         deletions: Deletions,
         audit: Audit,
         now_ns: Callable[[], int],
@@ -72,6 +80,7 @@ class Removals:
         self._metadata = metadata
         self._store = store
         self._lifecycle = lifecycle
+        self._metrics = metrics
         self._deletions = deletions
         self._audit = audit
         self._now_ns = now_ns
@@ -135,7 +144,10 @@ class Removals:
         contents = await asyncio.to_thread(self._metadata.count_tenant, tenant)
         # First, or the store would take a policy that is gone for one that has changed.
         await asyncio.to_thread(self._metadata.put_retention, StoredRetention(tenant, (), None))
+        if await asyncio.to_thread(self._metadata.get_setting, METRIC_RETENTION + tenant):
+            await asyncio.to_thread(self._metadata.put_setting, METRIC_RETENTION + tenant, "")
         await self._lifecycle.forget_tenant(tenant)
+        await self._metrics.forget_tenant(tenant)
         done = replace(removal, state="done", finished_at=self._now_ns(), error="", proof=(*proof, *_told(contents)))
         # Before it is done, so that a stop in between leaves it twice in the log rather than not at all.
         await self._audit.record(
@@ -229,6 +241,7 @@ def _proof(removal: StoredTenantDeletion, ended: list[StoredDeletion]) -> list[s
         f"without them {times} ({parts:,} parts).",
         "No folder on disk holds a part from before the deletion any more, and none that was set aside.",
         "A count over the whole table then found 0 records of the tenant.",
+        "Metrics were removed from memory, from the log and from all their tables in the same way; a count then found none.",
     ]
 
 

@@ -45,7 +45,8 @@ _CHANGING: Final = frozenset(
 )
 
 _PUBLIC_PATHS: Final = re.compile(
-    rf"/-/healthy|/-/ready|{BASE}/(auth|public)/.+|/(login|logs|start|query|pipelines|profile|v/[^/]+|settings(/.+)?)?"
+    rf"(/prometheus)?/-/(healthy|ready)|{BASE}/(auth|public)/.+"
+    r"|/(login|logs|start|query|targets|pipelines|profile|v/[^/]+|settings(/.+)?)?"
 )
 """The only paths that may be public (and the static files, which are found by name)."""
 
@@ -118,7 +119,7 @@ class Route:
     @property
     def path_parameters(self) -> tuple[str, ...]:
         """Names in braces."""
-        return tuple(re.findall(r"{(\w+)}", self.path))
+        return tuple(re.findall(r"{\+?(\w+)}", self.path))
 
 
 @dataclass(frozen=True, slots=True)
@@ -150,7 +151,9 @@ class Router:
         }
         self._bases = {route.base: route.receiver for route in self.routes if route.base and route.receiver}
         for path, methods in by_pattern.items():
-            expression = re.sub(r"{(\w+)}", r"(?P<\1>[^/]+)", re.sub(r"[.+*?^$()\[\]|\\]", r"\\\g<0>", path))
+            literal = re.sub(r"[.*?^$()\[\]|\\]|(?<!{)\+", r"\\\g<0>", path)
+            # `{name}` is one segment, `{+name}` all that are left.
+            expression = re.sub(r"{(\w+)}", r"(?P<\1>[^/]+)", re.sub(r"{\+(\w+)}", r"(?P<\1>.+)", literal))
             self._patterns.append((re.compile(expression), methods))
 
     def find(self, method: str, path: str) -> Match | Sequence[str] | None:
@@ -202,7 +205,7 @@ def receiver_routes(receivers: Iterable[HttpReceiver]) -> list[Route]:
         Route(
             endpoint.method,
             endpoint.path,
-            KNOWN if endpoint.handshake else Permission.LOGS_WRITE,
+            KNOWN if endpoint.handshake else endpoint.permission,
             None,
             endpoint.summary,
             answer=endpoint.answer,

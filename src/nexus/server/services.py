@@ -7,13 +7,16 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from nexus.config import Config
+from nexus.server.metric_use import MetricUse
 from nexus.telemetry import Registry
 
 if TYPE_CHECKING:
     from nexus.mailing import Mailer
     from nexus.outgoing.client import Outgoing
     from nexus.pipeline.body import Budget
+    from nexus.pipeline.intake import MetricIntake
     from nexus.pipeline.live import LiveHub
+    from nexus.pipeline.metrics import MetricPipeline
     from nexus.pipeline.topology import Topology
     from nexus.security.audit.log import Audit
     from nexus.security.authority import Authorities
@@ -28,12 +31,14 @@ if TYPE_CHECKING:
     from nexus.security.sso.signon import SingleSignOn
     from nexus.security.tenants import Tenants
     from nexus.security.users import Users
+    from nexus.server.api.prometheus.targets import Scraping
     from nexus.server.deletions import Deletions
     from nexus.server.queries import RunningQueries
     from nexus.server.removals import Removals
     from nexus.server.sockets import Sockets
     from nexus.storage.api import LogLifecycle, LogStore, RunningQuery
     from nexus.storage.metadata.api import MetadataStore
+    from nexus.storage.metric_api import MetricLifecycle, MetricStore
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,6 +93,7 @@ class Services:
     resets: Resets
     mailer: Mailer
     topology: Topology
+    intake: MetricIntake
     budget: Budget
     queries: RunningQueries
     live: LiveHub
@@ -101,11 +107,17 @@ class Services:
     audit: Audit
     users: Users
     lifecycle: LogLifecycle
+    metrics: MetricStore
+    metric_lifecycle: MetricLifecycle
+    metric_pipeline: MetricPipeline
     deletions: Deletions
     removals: Removals
     limiter: Limiter
     outgoing: Outgoing
     sso: SingleSignOn
+    metric_use: MetricUse = field(default_factory=MetricUse)
+    scraping: Scraping | None = None
+    """What is scraped, and how it goes."""
     running: Callable[[str], Sequence[RunningQuery]] = lambda tenant: ()
     """What the engine says of a tenant's running queries."""
     openapi: Callable[[], bytes] = lambda: b"{}"

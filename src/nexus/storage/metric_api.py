@@ -24,6 +24,7 @@ from typing import Protocol
 
 from nexus.model.batch import MetricBatch
 from nexus.query.plan import Scoped
+from nexus.storage.api import Progress
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,6 +86,19 @@ class Estimate:
     series: int
     samples: int
     bytes: int
+
+
+class MetricLifecycle(Protocol):
+    """What happens to stored samples; the embedded store has it beside `MetricStore`."""
+
+    async def retention_changed(self) -> None:
+        """Take over retention policies that have changed, for samples to come and, in the background, for stored ones.
+        Raises `StorageError`; it is tried again by itself."""
+        ...
+
+    async def retention_progress(self, tenant: str) -> Progress:
+        """How far changes of retention that concern a tenant are."""
+        ...
 
 
 class MetricStore(Protocol):

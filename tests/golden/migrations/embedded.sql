@@ -51,3 +51,70 @@ ALTER TABLE nexus.logs  ADD INDEX IF NOT EXISTS by_trace trace_id TYPE bloom_fil
 
 INSERT INTO nexus.migrations (version, name) VALUES (2, 'trace_index');
 
+CREATE TABLE IF NOT EXISTS nexus.metric_chunks
+(
+    tenant      LowCardinality(String),
+    metric      LowCardinality(String),
+    series      FixedString(16) CODEC(NONE),
+    day         Date,
+    expires_on  SimpleAggregateFunction(max, Date),
+    first       SimpleAggregateFunction(min, Int64),
+    last        SimpleAggregateFunction(max, Int64),
+    samples     SimpleAggregateFunction(sumWithOverflow, UInt32),
+    times       SimpleAggregateFunction(groupArrayArray, Array(String)) CODEC(ZSTD(1, 24))
+                SETTINGS (min_compress_block_size = 8388608, max_compress_block_size = 8388608),
+    values      SimpleAggregateFunction(groupArrayArray, Array(String)) CODEC(ZSTD(1))
+)
+ENGINE = AggregatingMergeTree
+PARTITION BY day
+ORDER BY (tenant, metric, series)
+TTL expires_on DELETE
+SETTINGS storage_policy = 'nexus', index_granularity = 64, ttl_only_drop_parts = 0;
+
+CREATE TABLE IF NOT EXISTS nexus.metric_series
+(
+    tenant      LowCardinality(String),
+    metric      LowCardinality(String),
+    series      FixedString(16) CODEC(NONE),
+    labels      SimpleAggregateFunction(anyLast, String) CODEC(ZSTD(1)),
+    day         Date EPHEMERAL,
+    days        SimpleAggregateFunction(groupUniqArrayArray, Array(Date)) DEFAULT [day],
+    expires_on  SimpleAggregateFunction(max, Date)
+)
+ENGINE = AggregatingMergeTree
+ORDER BY (tenant, metric, series)
+TTL expires_on DELETE
+SETTINGS storage_policy = 'nexus', index_granularity = 1024, ttl_only_drop_parts = 0;
+
+CREATE TABLE IF NOT EXISTS nexus.metric_exemplars
+(
+    tenant      LowCardinality(String),
+    metric      LowCardinality(String),
+    series      FixedString(16) CODEC(NONE),
+    day         Date,
+    expires_on  Date,
+    time        Int64 CODEC(Delta(8), ZSTD(1)),
+    value       Float64,
+    labels      String CODEC(ZSTD(1))
+)
+ENGINE = MergeTree
+PARTITION BY day
+ORDER BY (tenant, metric, series, time)
+TTL expires_on DELETE
+SETTINGS storage_policy = 'nexus', index_granularity = 1024, ttl_only_drop_parts = 0;
+
+CREATE TABLE IF NOT EXISTS nexus.metric_metadata
+(
+    tenant      LowCardinality(String),
+    metric      String,
+    kind        UInt8,
+    unit        LowCardinality(String),
+    help        String,
+    seen        Int64
+)
+ENGINE = ReplacingMergeTree(seen)
+ORDER BY (tenant, metric)
+SETTINGS storage_policy = 'nexus', index_granularity = 1024;
+
+INSERT INTO nexus.migrations (version, name) VALUES (3, 'metrics');
+

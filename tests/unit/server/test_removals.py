@@ -27,6 +27,18 @@ class Rows:
     rows: list[list[int]]
 
 
+class Metrics:
+    """The store of metrics: removes all of a tenant at once, after the records are gone."""
+
+    def __init__(self, world: World) -> None:
+        self.world = world
+
+    async def forget_tenant(self, tenant: str) -> None:
+        """Told before the metadata forget the tenant."""
+        assert self.world.metadata.get_tenant(tenant) is not None
+        self.world.forgotten.append(f"metrics {tenant}")
+
+
 class World:
     """A removal over a real metadata store; the records are a number, and deletions end at once as they are told to."""
 
@@ -40,7 +52,8 @@ class World:
         self.forgotten: list[str] = []
         self.away = 0
         self.removals = Removals(
-            self.metadata, self, self, self, Audit(self.metadata, lambda: 9), lambda: 9, self.settle,  # type: ignore[arg-type]
+            self.metadata, self, self, Metrics(self), self, Audit(self.metadata, lambda: 9),  # type: ignore[arg-type]
+            lambda: 9, self.settle,
             [lambda tenant: self.forgotten.append(tenant)], lambda tenant: self.forgotten.append(f"removed {tenant}"),
         )  # fmt: skip
 
@@ -103,9 +116,9 @@ async def test_again_until_nothing_is_left(world: World) -> None:
     world.counts = [10, 3, 0]
     done = await world.until("done")
     assert world.begun == ["r1-1", "r1-2"] and done.records == 13 and done.finished_at == 9
-    assert "13 records" in done.proof[0] and "2 times (4 parts)" in done.proof[0] and "1 views" in done.proof[3]
+    assert "13 records" in done.proof[0] and "2 times (4 parts)" in done.proof[0] and "1 views" in done.proof[4]
     assert world.metadata.get_tenant("shop") is world.metadata.get_view("v") is None
-    assert world.forgotten == ["store shop", "shop", "removed shop"]
+    assert world.forgotten == ["store shop", "metrics shop", "shop", "removed shop"]
     assert world.actions() == ["tenant.deleted"] and await world.removals.progress("shop") is not None
 
 

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from nexus.storage.clickhouse.options import StoreOptions, WriterOptions
-from nexus.storage.clickhouse.store import ClickHouseStore
+from nexus.storage.clickhouse.store import ClickHouseStore, MetricSettings
 
 OpenStore = Callable[..., ClickHouseStore]
 
@@ -25,6 +25,7 @@ def open_store(tmp_path: Path) -> Iterator[OpenStore]:
         *,
         writer: dict[str, Any] | None = None,
         policies: Callable[[], Any] = dict,
+        settings: MetricSettings | None = None,
         **more: Any,
     ) -> Any:
         options = StoreOptions(
@@ -32,7 +33,7 @@ def open_store(tmp_path: Path) -> Iterator[OpenStore]:
             disk_reserve_bytes=1,
             writer=dataclasses.replace(WriterOptions(interval=0.0, busy_interval=0.0), **(writer or {})),
         )
-        store = ClickHouseStore.open(dataclasses.replace(options, **more), retention, policies)
+        store = ClickHouseStore.open(dataclasses.replace(options, **more), retention, policies, settings)
         opened.append(store)
         return store
 

@@ -12,6 +12,10 @@ use nexus_core::json::fields::FieldMapping;
 use nexus_core::json::lines::decode_json_lines;
 use nexus_core::live::render_batch;
 use nexus_core::logql;
+use nexus_core::metrics::exposition::protobuf::Taking;
+use nexus_core::metrics::exposition::{Format, import};
+use nexus_core::metrics::relabel::{Relabel, RuleSpec};
+use nexus_core::metrics::scrape;
 use nexus_core::native::logs::{AttributeType, LogBlockOptions, PromotedColumn, encode_logs};
 use nexus_core::native::memory::SkeletonMemory;
 use nexus_core::otlp::{decode_logs_json, decode_logs_protobuf};
@@ -50,6 +54,30 @@ pub struct Target {
 
 /// All targets.
 pub const TARGETS: &[Target] = &[
+    Target {
+        name: "exposition",
+        run: exposition,
+        samples: samples::exposition::small,
+        heavy: samples::exposition::heavy,
+        tokens: samples::exposition::TOKENS,
+        protobuf: false,
+    },
+    Target {
+        name: "exposition_protobuf",
+        run: exposition_protobuf,
+        samples: samples::exposition::messages,
+        heavy: samples::compressed::none,
+        tokens: &[],
+        protobuf: true,
+    },
+    Target {
+        name: "relabel",
+        run: relabel,
+        samples: samples::exposition::rules,
+        heavy: samples::compressed::none,
+        tokens: samples::exposition::RULE_TOKENS,
+        protobuf: false,
+    },
     Target {
         name: "json_lines",
         run: json_lines,
@@ -516,5 +544,74 @@ fn template(input: &[u8]) -> Check {
     let text = String::from_utf8_lossy(input);
     let (template, id) = mask_template(&text);
     assert!(mask_template(&text) == (template, id));
+    None
+}
+
+/// A text, in both dialects: an import gives the samples that a scrape has, and a scrape again gives them again.
+fn exposition(input: &[u8]) -> Check {
+    for (format, content_type) in [(Format::Text, "text/plain"), (Format::OpenMetrics, "application/openmetrics-text")]
+    {
+        let options = import::Options { now_ms: 1, lenient: false, ..import::Options::default() };
+        let imported = import::decode(input, format, &options);
+        let lenient = import::Options { lenient: true, ..options };
+        let kept = import::decode(input, format, &lenient);
+        if let Ok(imported) = &imported {
+            let kept = kept.expect("what is read strictly is read leniently");
+            assert_eq!(kept.batch.num_samples(), imported.batch.num_samples());
+        }
+        for taking in [Taking::default(), Taking { convert: true, classic: true, native: true }] {
+            let options = scrape::Options { taking, ..scrape::Options::default() };
+            let mut cache = scrape::Cache::new(Vec::new(), Arc::new(Relabel::default()), options);
+            let first = scraped(&mut cache, input, content_type, 1);
+            let again = scraped(&mut cache, input, content_type, 2);
+            // A scrape adds what an import has not: checks of the whole.
+            assert!(imported.is_ok() || !first.error.is_empty());
+            assert_eq!(first.error, again.error);
+            assert_eq!((first.scraped, first.kept), (again.scraped, again.kept));
+            assert!(again.added == 0 || !first.error.is_empty() || first.duplicates + first.out_of_bounds > 0);
+        }
+    }
+    None
+}
+
+fn exposition_protobuf(input: &[u8]) -> Check {
+    let options = import::Options { now_ms: 1, ..import::Options::default() };
+    let imported = import::decode(input, Format::Protobuf, &options);
+    for taking in [Taking::default(), Taking { convert: true, classic: true, native: true }] {
+        let options = scrape::Options { taking, bucket_limit: 4, min_bucket_factor: 1.5, ..scrape::Options::default() };
+        let mut cache = scrape::Cache::new(Vec::new(), Arc::new(Relabel::default()), options);
+        let first = scraped(&mut cache, input, "application/vnd.google.protobuf", 1);
+        let again = scraped(&mut cache, input, "application/vnd.google.protobuf", 2);
+        assert_eq!(first.error, again.error);
+        assert!(imported.is_ok() || !first.error.is_empty() || !taking.native);
+    }
+    None
+}
+
+fn scraped(cache: &mut scrape::Cache, body: &[u8], content_type: &str, timestamp: i64) -> scrape::Outcome {
+    cache.scrape(&scrape::Answer { body, content_type, timestamp, seconds: 0.0, error: "" })
+}
+
+/// Lines: an action, then its regex, target label and replacement; applied to labels of the same text.
+fn relabel(input: &[u8]) -> Check {
+    let text = String::from_utf8_lossy(input);
+    let parts: Vec<&str> = text.split('\n').collect();
+    let [action, regex, target, replacement, value] = [0, 1, 2, 3, 4].map(|at| parts.get(at).copied().unwrap_or(""));
+    let spec = RuleSpec {
+        action: action.into(),
+        regex: regex.into(),
+        target_label: target.into(),
+        replacement: replacement.into(),
+        source_labels: vec!["a".into(), "b".into()],
+        modulus: value.len() as u64,
+        ..RuleSpec::default()
+    };
+    if let Ok(rules) = Relabel::new(&[spec]) {
+        let mut labels = nexus_core::metrics::relabel::LabelSet::default();
+        labels.set("a".into(), value.into());
+        labels.set("b".into(), regex.into());
+        let steps = rules.trace(&labels);
+        assert_eq!(rules.apply(&mut labels), steps[0].1);
+    }
     None
 }

@@ -13,7 +13,7 @@ mod parsers;
 mod patterns;
 mod program;
 mod range;
-mod regex;
+pub(crate) mod regex;
 mod streams;
 mod template;
 mod units;

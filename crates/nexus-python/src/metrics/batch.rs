@@ -1,7 +1,12 @@
 //! `MetricBatch` and `DecodedMetrics` for Python: opaque, immutable, passed on.
 
+use crate::error::detached;
+use nexus_core::decode::DecodeError;
+use nexus_core::metrics::Decoded;
+use nexus_core::metrics::render::render;
 use nexus_series::batch::MetricBatch as Batch;
 use pyo3::prelude::*;
+use pyo3::types::PyBytes;
 use std::sync::Arc;
 
 /// Metrics of one tenant, columnar.
@@ -30,6 +35,17 @@ impl MetricBatch {
         self.inner.num_bytes()
     }
 
+    /// Is there nothing at all in it, no metadata either?
+    #[getter]
+    fn is_empty(&self) -> bool {
+        self.inner.series.is_empty() && self.inner.metadata.is_empty()
+    }
+
+    /// The first series, each a JSON object.
+    fn render<'py>(&self, py: Python<'py>, limit: usize) -> Vec<Bound<'py, PyBytes>> {
+        render(&self.inner, limit).iter().map(|text| PyBytes::new(py, text)).collect()
+    }
+
     fn __repr__(&self) -> String {
         format!("<MetricBatch of {} series>", self.inner.series.len())
     }
@@ -41,6 +57,16 @@ pub struct DecodedMetrics {
     pub batch: Py<MetricBatch>,
     pub rejected: usize,
     pub errors: Vec<(usize, String)>,
+}
+
+impl DecodedMetrics {
+    /// Decode without the interpreter.
+    pub fn run(py: Python<'_>, work: impl FnOnce() -> Result<Decoded, DecodeError> + Send) -> PyResult<Self> {
+        let Decoded { batch, rejections } = detached(py, work)?;
+        let batch = Py::new(py, MetricBatch { inner: Arc::new(batch) })?;
+        let errors = rejections.first().iter().map(|(number, text)| (*number as usize, text.clone())).collect();
+        Ok(Self { batch, rejected: rejections.count() as usize, errors })
+    }
 }
 
 #[pymethods]

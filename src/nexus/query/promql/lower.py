@@ -208,7 +208,7 @@ class _Lowering:
     def matrix(self, node: Matrix, times: Times) -> dict[str, Any]:
         vector = node.vector
         at, offset = self.at(vector), self.offset(vector)
-        length = self.settle(node.range_expr) if node.range_expr else _ms(node.range)
+        length = self.settle(node.range_expr) if node.range_expr else whole_ms(node.range)
         extended = vector.anchored or vector.smoothed
         window = length + (self.lookback if extended else 0)
         ahead = self.lookback if vector.smoothed else 0
@@ -221,8 +221,8 @@ class _Lowering:
 
     def subquery(self, node: Subquery, times: Times) -> dict[str, Any]:
         at, offset = self.at(node), self.offset(node)
-        step = self.settle(node.step_expr) if node.step_expr else _ms(node.step)
-        length = self.settle(node.range_expr) if node.range_expr else _ms(node.range)
+        step = self.settle(node.step_expr) if node.step_expr else whole_ms(node.step)
+        length = self.settle(node.range_expr) if node.range_expr else whole_ms(node.range)
         seen = times.shifted(at, offset)
         return {
             "inner": self.node(node.inner, Times(seen.first - length, seen.last)),
@@ -250,7 +250,7 @@ class _Lowering:
         return self.start if node.bound == "start" else self.end if node.bound == "end" else node.at
 
     def offset(self, node: Vector | Subquery) -> int:
-        return self.settle(node.offset_expr, negative=True) if node.offset_expr else _ms(node.offset)
+        return self.settle(node.offset_expr, negative=True) if node.offset_expr else whole_ms(node.offset)
 
     def settle(self, node: Duration, *, negative: bool = False) -> int:
         """A duration expression in ms."""
@@ -317,7 +317,7 @@ def _first_selector(node: Expr, path: list[Vector | Subquery]) -> Vector | None:
     return None
 
 
-def _ms(ns: int) -> int:
+def whole_ms(ns: int) -> int:
     """Whole ms, towards zero."""
     return abs(ns) // 10**6 * (1 if ns >= 0 else -1)
 

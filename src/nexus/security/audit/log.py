@@ -73,6 +73,7 @@ ACTIONS: Final = (
     "records.counted",
     "recovery_codes.made",
     "retention.changed",
+    "metric_retention.changed",
     "role.changed",
     "role.created",
     "role.deleted",

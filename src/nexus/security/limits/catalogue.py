@@ -40,12 +40,14 @@ class EndpointClass(StrEnum):
 
 
 class Kind(StrEnum):
-    """How a limit works: so many a second, so many at once of those, so many at a time, so much of each query."""
+    """How a limit works: so many a second, so many at once of those, so many at a time, so much of each query, so much in
+    the store."""
 
     RATE = "rate"
     BURST = "burst"
     RUNNING = "running"
     QUERY = "query"
+    STORE = "store"
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +62,7 @@ class Limit:
 
 
 _WHO: Final = ("tenant", "key", "user")
+_TENANT: Final = ("tenant",)
 _RATES: Final = (
     Limit("ingest_requests", "Requests that send records.", "requests/s", ("tenant", "key", "address")),
     Limit("ingest_bytes", "Bytes of bodies, as they are sent.", "bytes/s", ("tenant", "key", "address")),
@@ -77,6 +80,12 @@ _OTHERS: Final = (
     Limit("query_scan_rows", "Records that one query may read.", "records", _WHO, Kind.QUERY),
     Limit("query_scan_bytes", "Bytes that one query may read.", "bytes", _WHO, Kind.QUERY),
     Limit("query_range", "Time range that one query may cover.", "s", _WHO, Kind.QUERY),
+    Limit("metric_series", "Active series of metrics; new ones beyond it are refused.", "series", _TENANT, Kind.STORE),
+    Limit("metric_series_per_metric", "Active series of one metric.", "series", _TENANT, Kind.STORE),
+    Limit("metric_values_per_label", "Values of one label of one metric.", "values", _TENANT, Kind.STORE),
+    Limit("metric_labels", "Labels of one series.", "labels", _TENANT, Kind.STORE),
+    Limit("metric_name_bytes", "Length of a label's name.", "bytes", _TENANT, Kind.STORE),
+    Limit("metric_value_bytes", "Length of a label's value.", "bytes", _TENANT, Kind.STORE),
 )
 
 CATALOGUE: Final[Mapping[str, Limit]] = MappingProxyType(
@@ -104,9 +113,16 @@ BUILT_IN: Final[Mapping[tuple[str, str], float]] = MappingProxyType(
         ("address", "auth_requests_burst"): 300.0,
         ("address", "auth_failures"): 100.0,
         ("address", "auth_failures_burst"): 2000.0,
+        ("tenant", "metric_series"): 2_000_000.0,
+        ("tenant", "metric_series_per_metric"): 1_000_000.0,
+        ("tenant", "metric_values_per_label"): 500_000.0,
+        ("tenant", "metric_labels"): 128.0,
+        ("tenant", "metric_name_bytes"): 1024.0,
+        ("tenant", "metric_value_bytes"): 8192.0,
     }
 )
-"""What holds without anybody's doing, by scope and name: nobody may try logins or guess keys as fast as the machine can."""
+"""What holds without anybody's doing, by scope and name: nobody may try logins or guess keys as fast as the machine can, and
+no label with ever new values may fill the memory."""
 
 
 class StoredSet(Protocol):

@@ -43,8 +43,8 @@ class Connection:
         """Run a small query and return its rows. Raises `EngineError`."""
         return [json.loads(line) for line in self.query(sql).data.splitlines()]
 
-    def insert(self, table: str, settings: str, blocks: Iterable[bytes]) -> int:
-        """Insert Native blocks as one statement and return the rows written.
+    def insert(self, table: str, settings: str, blocks: Iterable[bytes], format: str = "Native") -> int:
+        """Insert blocks as one statement and return the rows written. `table` may name columns behind it.
 
         Raises `EngineError`; what `blocks` raises goes through; nothing is inserted then. The blocks go through a file in
         memory: the binding's streaming insert reports success when the engine could not write (a full disk, too many
@@ -54,7 +54,7 @@ class Connection:
             for block in blocks:
                 file.write(block)
             source = f"/proc/self/fd/{file.fileno()}"
-            sql = f"INSERT INTO {table} FROM INFILE {quote(source)} SETTINGS {settings} FORMAT Native"
+            sql = f"INSERT INTO {table} FROM INFILE {quote(source)} SETTINGS {settings} FORMAT {format}"
             return self._run(sql, "Null").rows_written()
 
     def _run(self, sql: str, format: str) -> RawResult:

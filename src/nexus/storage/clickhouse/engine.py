@@ -26,9 +26,10 @@ log = logging.getLogger(__name__)
 _SETTINGS: Final = (
     "SET allow_introspection_functions = 0, async_insert = 0, max_partitions_per_insert_block = 0, "
     "output_format_json_quote_64bit_integers = 0, output_format_json_escape_forward_slashes = 0, "
-    "output_format_json_validate_utf8 = 1, date_time_output_format = 'iso'"
+    "output_format_json_validate_utf8 = 1, date_time_output_format = 'iso', max_query_size = 4194304"
 )
-"""Settings of every connection: what the embedded build opens up by default is closed, JSON comes out plain."""
+"""Settings of every connection: what the embedded build opens up by default is closed, JSON comes out plain, statements may
+hold the ids of 20,000 series."""
 
 _open_lock = threading.Lock()
 _opened: list[str] = []

@@ -13,7 +13,9 @@ from typing import Final
 from nexus.storage.clickhouse.connection import Connection
 from nexus.storage.clickhouse.engine import Engine
 from nexus.storage.clickhouse.literals import quote
-from nexus.storage.clickhouse.repair import CheckReport, check_recent_parts
+from nexus.storage.clickhouse.metrics.tables import BY_DAY as METRIC_TABLES_BY_DAY
+from nexus.storage.clickhouse.metrics.tables import TABLES as METRIC_TABLES
+from nexus.storage.clickhouse.repair import CheckReport, check_recent_parts, joined
 from nexus.storage.clickhouse.retention import Retention, drop_expired
 from nexus.storage.clickhouse.tokens import TokenLedger
 
@@ -54,12 +56,15 @@ class Housekeeper:
         retention: Retention,
         paused: Callable[[], AbstractContextManager[None]],
         changed: Callable[[], None],
+        follow_metrics: Callable[[Connection], None],
     ) -> None:
+        """`follow_metrics` takes over the wanted retention of metrics."""
         self._engine = engine
         self._ledger = ledger
         self._retention = retention
         self._paused = paused
         self._changed = changed
+        self._follow_metrics = follow_metrics
         self._stop = threading.Event()
         self._thread: threading.Thread | None = None
         self.statistics = HousekeepingStatistics()
@@ -84,6 +89,7 @@ class Housekeeper:
     def _run(self, connection: Connection) -> None:
         tasks: list[tuple[float, Callable[[Connection], None]]] = [
             (RETENTION_SECONDS, self._follow_retention),
+            (RETENTION_SECONDS, self._follow_metric_retention),
             (EXPIRY_SECONDS, self._drop_expired),
             (TOKEN_SECONDS, self._purge_tokens),
             (SETTLED_SECONDS, self._merge_settled),
@@ -111,7 +117,7 @@ class Housekeeper:
 
     def _check(self, connection: Connection) -> None:
         log.info("the machine failed since the last start: checking the parts written last")
-        report = check_recent_parts(connection)
+        report = joined(check_recent_parts(connection, table) for table in ("logs", *METRIC_TABLES))
         self.statistics.check = report
         self._engine.directory.checked()
         if report.detached:
@@ -122,24 +128,30 @@ class Housekeeper:
     def _follow_retention(self, connection: Connection) -> None:
         self._retention.follow(connection, self._paused)
 
+    def _follow_metric_retention(self, connection: Connection) -> None:
+        self._follow_metrics(connection)
+
     def _drop_expired(self, connection: Connection) -> None:
         dropped = drop_expired(connection)
         self.statistics.dropped_partitions += len(dropped)
         self.statistics.dropped_records += sum(records for _, records in dropped)
         if dropped:
             self._changed()
+        for table in METRIC_TABLES_BY_DAY:
+            self.statistics.dropped_partitions += len(drop_expired(connection, table))
 
     def _purge_tokens(self, _: Connection) -> None:
         self.statistics.purged_tokens += self._ledger.purge()
 
     def _merge_settled(self, connection: Connection) -> None:
+        tables = ", ".join(map(quote, ("logs", *METRIC_TABLES_BY_DAY)))
         settled = connection.rows(
-            "SELECT partition_id, count() FROM system.parts WHERE database = 'nexus' AND table = 'logs' AND active "
-            f"GROUP BY partition_id HAVING count() > {SETTLED_PARTS} AND sum(bytes_on_disk) < {SETTLED_BYTES} "
-            f"AND max(modification_time) < now() - {int(SETTLED_SECONDS)} ORDER BY partition_id"
+            f"SELECT table, partition_id, count() FROM system.parts WHERE database = 'nexus' AND table IN ({tables}) "
+            f"AND active GROUP BY table, partition_id HAVING count() > {SETTLED_PARTS} AND sum(bytes_on_disk) < "
+            f"{SETTLED_BYTES} AND max(modification_time) < now() - {int(SETTLED_SECONDS)} ORDER BY table, partition_id"
         )
-        for partition, parts in settled:
+        for table, partition, parts in settled:
             if self._stop.is_set():
                 return
-            log.info("merging the %d parts of partition %s", parts, partition)
-            connection.execute(f"{_MARK} OPTIMIZE TABLE nexus.logs PARTITION ID {quote(partition)} FINAL")
+            log.info("merging the %d parts of partition %s of %s", parts, partition, table)
+            connection.execute(f"{_MARK} OPTIMIZE TABLE nexus.{table} PARTITION ID {quote(partition)} FINAL")

@@ -1,8 +1,9 @@
 """Ordered, forward-only migrations: `schema/NNNN_name.sql`, rendered for the embedded engine or for a cluster.
 
 A file holds statements that end in `;` at the end of a line. Each must be repeatable (`IF NOT EXISTS`): a migration
-that was interrupted is run again from its first statement. `{engine}` and `{on_cluster}` are filled in. What was applied is
-kept in the table `nexus.migrations`, so that cluster and embedded store know it the same way.
+that was interrupted is run again from its first statement. `{engine}`, `{engine:Aggregating}`, `{engine:Replacing(column)}`
+and `{on_cluster}` are filled in. What was applied is kept in the table `nexus.migrations`, so that cluster and embedded
+store know it the same way.
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ from nexus.storage.clickhouse.connection import quote
 
 SCHEMA: Final = Path(__file__).parent / "schema"
 _NAME: Final = re.compile(r"(\d{4})_(\w+)\.sql")
+_ENGINE: Final = re.compile(r"\{engine(?::(?P<kind>[A-Z]\w+)(?:\((?P<argument>\w+)\))?)?\}")
 
 _BOOTSTRAP: Final = (
     "CREATE DATABASE IF NOT EXISTS nexus {on_cluster} ENGINE = Atomic;\n"
@@ -40,13 +42,16 @@ class Rendering:
     cluster: str | None = None
 
     def render(self, sql: str) -> str:
-        """Fill in `{engine}` and `{on_cluster}`."""
+        """Fill in the engines and `{on_cluster}`."""
+        on_cluster = "" if self.cluster is None else f"ON CLUSTER {quote(self.cluster)}"
+        without_spaces = re.sub(r" +$", "", sql.replace("{on_cluster}", on_cluster), flags=re.M)
+        return _ENGINE.sub(lambda match: self._engine(match["kind"] or "", match["argument"]), without_spaces)
+
+    def _engine(self, kind: str, argument: str | None) -> str:
         if self.cluster is None:
-            engine, on_cluster = "MergeTree", ""
-        else:
-            engine = "ReplicatedMergeTree('/clickhouse/tables/{uuid}/{shard}', '{replica}')"
-            on_cluster = f"ON CLUSTER {quote(self.cluster)}"
-        return re.sub(r" +$", "", sql.replace("{on_cluster}", on_cluster), flags=re.M).replace("{engine}", engine)
+            return f"{kind}MergeTree" + (f"({argument})" if argument else "")
+        arguments = "'/clickhouse/tables/{uuid}/{shard}', '{replica}'" + (f", {argument}" if argument else "")
+        return f"Replicated{kind}MergeTree({arguments})"
 
 
 EMBEDDED: Final = Rendering()

@@ -74,6 +74,29 @@ class ReaderOptions:
 
 
 @dataclass(frozen=True, slots=True)
+class MetricOptions:
+    """How samples are held before they are stored."""
+
+    head_bytes: int = 0
+    """Memory of open samples of all tenants; 0 is an eighth of the machine's, 128 MiB to 2 GiB."""
+    log_bytes: int = 16 * GIB
+    """The log that makes them durable at most."""
+    chunk_seconds: float = 7200.0
+    """How long a chunk may be open."""
+    active_seconds: float = 3600.0
+    """A series is active as long after its last sample."""
+    flush_seconds: float = 5.0
+    """How often to look whether something is due to be stored."""
+    retention_days: int = 30
+    """How long samples are kept; 0 is for ever."""
+
+    @property
+    def head_limit(self) -> int:
+        """`head_bytes` with its default filled in."""
+        return self.head_bytes or min(max(machine_memory() // 8, 128 * MIB), 2 * GIB)
+
+
+@dataclass(frozen=True, slots=True)
 class StoreOptions:
     """The embedded store."""
 
@@ -91,6 +114,7 @@ class StoreOptions:
     max_learned_columns: int = 192
     writer: WriterOptions = field(default_factory=WriterOptions)
     reader: ReaderOptions = field(default_factory=ReaderOptions)
+    metrics: MetricOptions = field(default_factory=MetricOptions)
 
     @property
     def engine_memory(self) -> int:

@@ -61,6 +61,7 @@ class Job:
     started: bool = False
     cancelled: bool = False
     bytes_read: int = 0
+    stop: Callable[[], None] | None = None
 
     @property
     def comment(self) -> str:
@@ -90,6 +91,18 @@ class Session:
         self.bytes_read += result.bytes_read
         self._job.bytes_read = self.bytes_read
         return result.data
+
+    def spend(self, size: int) -> None:
+        """Count bytes that were read elsewhere than in the engine."""
+        self.bytes_read += size
+        self._job.bytes_read = self.bytes_read
+
+    def stop_with(self, stop: Callable[[], None]) -> None:
+        """Call this when the job is cancelled: native work that no statement ends. Raises `asyncio.CancelledError` when it
+        is already."""
+        self._job.stop = stop
+        if self._job.cancelled:
+            raise asyncio.CancelledError
 
     def rows(self, sql: str) -> list[list[Any]]:
         """Run a small statement of the store's own, which is none of what the asker may read."""
@@ -235,6 +248,8 @@ class QueryPool:
         job.cancelled = True
         give_up = time.monotonic() + _KILL_SECONDS
         while job.number in self._running and time.monotonic() < give_up:
+            if job.stop is not None:
+                job.stop()
             try:
                 self._ask_control(f"KILL QUERY WHERE startsWith(query, '{job.comment}') ASYNC")
             except EngineError as error:

@@ -8,6 +8,7 @@ under `detached/`), logged and counted.
 from __future__ import annotations
 
 import logging
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Final
 
@@ -32,6 +33,17 @@ class CheckReport:
     skipped: int = 0
     detached: tuple[tuple[str, int], ...] = ()
     broken_on_start: int = 0
+
+
+def joined(reports: Iterable[CheckReport]) -> CheckReport:
+    """What checks of several tables found together."""
+    every = list(reports)
+    return CheckReport(
+        sum(one.checked for one in every),
+        sum(one.skipped for one in every),
+        tuple(part for one in every for part in one.detached),
+        sum(one.broken_on_start for one in every),
+    )
 
 
 def check_recent_parts(connection: Connection, table: str = "logs") -> CheckReport:

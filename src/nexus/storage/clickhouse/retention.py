@@ -262,22 +262,22 @@ def _load(value: Any) -> RetentionPolicy:
     return RetentionPolicy(tuple(rules), value["days"])
 
 
-def drop_expired(connection: Connection) -> list[tuple[str, int]]:
+def drop_expired(connection: Connection, table: str = "logs") -> list[tuple[str, int]]:
     """Drop partitions in which every record has expired; returns (partition, records). Raises `EngineError`."""
     candidates = connection.rows(
-        "SELECT partition_id FROM system.parts WHERE database = 'nexus' AND table = 'logs' AND active "
+        f"SELECT partition_id FROM system.parts WHERE database = 'nexus' AND table = {quote(table)} AND active "
         # This column wraps beyond 2106, so it only picks candidates.
         "GROUP BY partition_id HAVING max(delete_ttl_info_max) <= now() ORDER BY partition_id"
     )
     dropped = []
     for (partition,) in candidates:
         ((expired, records),) = connection.rows(
-            "SELECT max(expires_on) <= toDate(now('UTC')), count() FROM nexus.logs "
+            f"SELECT max(expires_on) <= toDate(now('UTC')), count() FROM nexus.{table} "
             f"WHERE _partition_id = {quote(partition)} SETTINGS max_threads = 1"
         )
         if expired and records:
-            connection.execute(f"ALTER TABLE nexus.logs DROP PARTITION ID {quote(partition)}")
-            log.info("dropped partition %s: its %d records have expired", partition, records)
+            connection.execute(f"ALTER TABLE nexus.{table} DROP PARTITION ID {quote(partition)}")
+            log.info("dropped partition %s of %s: its %d records have expired", partition, table, records)
             dropped.append((str(partition), int(records)))
     return dropped
 

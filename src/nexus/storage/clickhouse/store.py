@@ -1,10 +1,12 @@
-"""The embedded log store: engine, writer, reader and housekeeping, joined."""
+"""The embedded store of logs: engine, writer, reader and housekeeping, joined; with it the one of metrics, which shares the
+engine, the query pool, the disk and the housekeeper."""
 
 from __future__ import annotations
 
 import functools
 import logging
 from collections.abc import AsyncIterator, Callable
+from dataclasses import dataclass
 from typing import Any
 
 from nexus import _native
@@ -31,6 +33,8 @@ from nexus.storage.clickhouse.housekeeping import Housekeeper
 from nexus.storage.clickhouse.ingest_db import IngestDatabase
 from nexus.storage.clickhouse.learned import LearnedColumns, read_learned
 from nexus.storage.clickhouse.maintenance import Maintenance
+from nexus.storage.clickhouse.metrics.policies import WantedPolicies
+from nexus.storage.clickhouse.metrics.store import EmbeddedMetricStore
 from nexus.storage.clickhouse.migrate import EMBEDDED, migrate, pending, plan
 from nexus.storage.clickhouse.options import StoreOptions
 from nexus.storage.clickhouse.plain_days import PlainDays
@@ -45,10 +49,25 @@ from nexus.storage.clickhouse.writer import LogWriter, WriterStatistics, stored_
 log = logging.getLogger(__name__)
 
 
-class ClickHouseStore:
-    """A `LogStore` and `LogLifecycle` in this process. `open` and `close` block; the rest belongs on an event loop."""
+@dataclass(frozen=True, slots=True)
+class MetricSettings:
+    """What the store of metrics asks for while it runs; each may change."""
 
-    def __init__(self, engine: Engine, retention_days: Callable[[], int], policies: Policies) -> None:
+    retention_days: Callable[[], int] | None = None
+    """The default's; None: that of the options."""
+    policies: WantedPolicies = dict
+    """Tenants' own."""
+    future_ms: Callable[[], int] = lambda: 0
+    """How far ahead of the clock samples may be; 0 is no limit."""
+
+
+class ClickHouseStore:
+    """A `LogStore` and `LogLifecycle` in this process; `series` is the `MetricStore`. `open` and `close` block; the rest
+    belongs on an event loop."""
+
+    def __init__(
+        self, engine: Engine, retention_days: Callable[[], int], policies: Policies, metrics: MetricSettings
+    ) -> None:
         options = engine.options
         self._engine = engine
         connection = engine.connect()
@@ -80,27 +99,50 @@ class ClickHouseStore:
             self._retention.expiry,
             self._reader.changed,
         )
+        connection = engine.connect()
+        try:
+            self.series = EmbeddedMetricStore(
+                engine,
+                connection,
+                self._pool,
+                self._disk,
+                self._database,
+                options.data_dir,
+                options.metrics,
+                fsync=options.fsync,
+                retention_days=metrics.retention_days,
+                policies=metrics.policies,
+                future_ms=metrics.future_ms,
+            )
+        finally:
+            engine.release(connection)
         self._housekeeper = Housekeeper(
             engine,
             ledger,
             self._retention,
             self._writer.paused,
             self._reader.changed,
+            self.series.follow_retention,
         )
         self._maintenance = Maintenance(engine)
         self._pool.start()
         self._writer.start()
+        self.series.start()
         self._housekeeper.start()
 
     @classmethod
     def open(
-        cls, options: StoreOptions, retention_days: Callable[[], int] | None = None, policies: Policies = dict
+        cls,
+        options: StoreOptions,
+        retention_days: Callable[[], int] | None = None,
+        policies: Policies = dict,
+        metrics: MetricSettings | None = None,
     ) -> ClickHouseStore:
         """Open the store, migrate it, settle what an earlier stop left. `policies` are the tenants' own retention policies
         that are wanted; both may change. Raises `ConfigError`."""
         engine = Engine.open(options)
         try:
-            return cls(engine, retention_days or (lambda: options.retention_days), policies)
+            return cls(engine, retention_days or (lambda: options.retention_days), policies, metrics or MetricSettings())
         except BaseException:
             engine.close(clean=False)
             raise
@@ -109,8 +151,10 @@ class ClickHouseStore:
         """Commit what waits, end all threads, close the engine."""
         self._maintenance.stop()
         self._writer.stop()
+        self.series.stop()
         self._pool.stop()
         self._housekeeper.stop()
+        self.series.close()
         self._database.close()
         self._engine.close()
 
@@ -246,6 +290,7 @@ class ClickHouseStore:
             "disk_full": ("1 while writing is stopped for lack of space.", float(self._disk.full)),
             "disk_free_bytes": ("Free space on the data disk at the last look.", self._disk.free),
             "repairs": ("Table definitions put right at the start.", len(self._engine.repairs)),
+            **self.series.metrics(),
         }
 
     def writer_statistics(self) -> WriterStatistics:

@@ -19,7 +19,10 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final, Protocol
 
-TENANT_SETTINGS: Final = ("pipelines:",)
+METRIC_RETENTION: Final = "metric_retention:"
+"""How the names of the settings begin that hold how long the metrics of a tenant are kept."""
+
+TENANT_SETTINGS: Final = ("pipelines:", METRIC_RETENTION)
 """How the names of settings begin that belong to a tenant; its name is the rest. They go with it."""
 
 
@@ -585,6 +588,10 @@ class MetadataStore(Protocol):
 
     def get_setting(self, name: str) -> str | None:
         """A setting of the whole system."""
+        ...
+
+    def list_settings(self, prefix: str) -> dict[str, str]:
+        """Settings whose names begin so."""
         ...
 
     def put_setting(self, name: str, value: str) -> None:

@@ -2,6 +2,7 @@
 
 pub mod compressed;
 pub mod envelope;
+pub mod exposition;
 pub mod filter;
 pub mod foreign;
 pub mod forward;

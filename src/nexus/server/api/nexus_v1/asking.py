@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Coroutine
+from dataclasses import replace
 from typing import Any, TypeVar
 
 from nexus.errors import MaskedField
@@ -16,19 +18,21 @@ from nexus.server.call import Call
 T = TypeVar("T")
 
 
-def close_plan(call: Call, plan: Plan, query_id: str, *, newest: bool = False) -> Scoped:
+def close_plan(call: Call, plan: Plan, query_id: str, *, newest: bool = False, seconds: float = math.inf) -> Scoped:
     """The plan closed over the caller's tenant, row policy, masked fields and the limits in force. `newest`: it asks for
-    what there is lately, as far back as it may. Raises `LimitExceeded` for a range that is too long."""
+    what there is lately, as far back as it may. `seconds`: it may not take longer than that, either. Raises `LimitExceeded`
+    for a range that is too long."""
     config = call.services.config().query
     if newest:
         plan = reaching_back(config, call.meter, plan, call.services.now_ns())
     check_range(config, call.meter, plan, call.services.now_ns())
+    limits = limits_of(config, call.meter)
     return policy.scope(
         plan,
         tenant=call.tenant,
         policy=call.access.policy,
         masked=call.access.masked,
-        limits=limits_of(config, call.meter),
+        limits=replace(limits, seconds=min(limits.seconds, seconds)),
         query_id=query_id,
     )
 

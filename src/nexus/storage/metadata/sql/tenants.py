@@ -117,6 +117,10 @@ class TenantsSql(Base):
         rows = self._database.rows("SELECT value FROM settings WHERE name = ?", name)
         return str(rows[0][0]) if rows else None
 
+    def list_settings(self, prefix: str) -> dict[str, str]:
+        rows = self._database.rows("SELECT name, value FROM settings WHERE substr(name, 1, ?) = ?", len(prefix), prefix)
+        return {str(name): str(value) for name, value in rows}
+
     def put_setting(self, name: str, value: str) -> None:
         self._database.write(
             "INSERT INTO settings (name, value) VALUES (?, ?) ON CONFLICT (name) DO UPDATE SET value = excluded.value",

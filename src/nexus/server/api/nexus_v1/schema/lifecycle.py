@@ -37,6 +37,31 @@ class RetentionAnswer(Struct):
     parts_left: int
 
 
+class MetricRetentionRule(Struct, forbid_unknown_fields=True):
+    """Series that `selector` (as in PromQL: `{job="api"}`) finds are kept for `days` days; 0 keeps them for ever."""
+
+    selector: Annotated[str, Meta(min_length=1, max_length=16_384)]
+    days: Days
+
+
+class MetricRetentionRequest(Struct, forbid_unknown_fields=True):
+    """`PUT retention/metrics`: the whole policy of the tenant. The first rule whose selector finds a series counts, `days`
+    counts for the others; `days` None is what the configuration says. Stored samples follow in the background."""
+
+    rules: Annotated[list[MetricRetentionRule], Meta(max_length=50)] = []
+    days: Days | None = None
+
+
+class MetricRetentionAnswer(Struct):
+    """`GET retention/metrics`; fields as those of `GET retention`."""
+
+    rules: list[MetricRetentionRule]
+    days: int | None
+    default_days: int
+    applying: bool
+    parts_left: int
+
+
 class DeletionRequest(Struct, forbid_unknown_fields=True):
     """`POST logs/deletions`: delete the records that match, for good. `dry_run` only counts them. Records that arrive later
     are not deleted."""

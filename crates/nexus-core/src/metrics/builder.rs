@@ -1,0 +1,436 @@
+//! A batch in the making: labels in any order become packed ones, what is wrong is refused with its reason.
+//!
+//! Labels that come sorted, as most do, are copied once and checked as a whole.
+
+use super::{Decoded, MAX_BATCH_BYTES, MAX_HELP_BYTES, MAX_LABEL_BYTES};
+use crate::decode::Rejections;
+use nexus_series::NAME;
+use nexus_series::batch::{BatchSeries, Exemplar, Metadata, MetricBatch, MetricKind};
+use nexus_series::histogram::Histogram;
+use nexus_series::labels::{pack, push_label, unpack};
+use std::fmt;
+use std::ops::Range;
+
+/// What is wrong with the labels of a series.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum LabelFault {
+    /// Text that is not UTF-8.
+    Utf8,
+    /// A label without a name.
+    EmptyName,
+    /// A name that comes twice.
+    Twice(String),
+    /// No `__name__`.
+    NoMetricName,
+    /// More packed bytes than [`MAX_LABEL_BYTES`].
+    TooLong(usize),
+}
+
+impl fmt::Display for LabelFault {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Utf8 => f.write_str("a label is not valid UTF-8"),
+            Self::EmptyName => f.write_str("a label has no name"),
+            Self::Twice(name) => write!(f, "the label {name:?} comes twice"),
+            Self::NoMetricName => f.write_str("there is no metric name (label __name__)"),
+            Self::TooLong(bytes) => write!(f, "the labels have {bytes} bytes, {MAX_LABEL_BYTES} are allowed"),
+        }
+    }
+}
+
+/// Labels of the series that is being read, at the end of the packed ones.
+#[derive(Default)]
+struct Open {
+    start: usize,
+    previous: Range<usize>,
+    unsorted: bool,
+    named: bool,
+    long: bool,
+    empty_name: bool,
+}
+
+/// See the module text.
+pub struct BatchBuilder {
+    batch: MetricBatch,
+    rejections: Rejections,
+    bytes: usize,
+    open: Open,
+    series: BatchSeries,
+    sorted: Vec<u8>,
+    last_metadata: hashbrown::HashMap<String, usize, foldhash::fast::RandomState>,
+}
+
+impl Default for BatchBuilder {
+    fn default() -> Self {
+        Self::new(0)
+    }
+}
+
+impl BatchBuilder {
+    /// Nothing yet. `body` is the size of what will be read, for a first guess of what is needed.
+    pub fn new(body: usize) -> Self {
+        let batch = MetricBatch { labels: Vec::with_capacity(body.min(64 << 20)), ..MetricBatch::default() };
+        Self {
+            batch,
+            rejections: Rejections::default(),
+            bytes: 0,
+            open: Open::default(),
+            series: BatchSeries::default(),
+            sorted: Vec::new(),
+            last_metadata: hashbrown::HashMap::default(),
+        }
+    }
+
+    /// The answer.
+    pub fn finish(mut self) -> Decoded {
+        self.batch.labels.shrink_to_fit();
+        Decoded { batch: self.batch, rejections: self.rejections }
+    }
+
+    /// Has it neither series nor rejections?
+    pub fn is_unused(&self) -> bool {
+        self.batch.series.is_empty() && self.rejections.count() == 0
+    }
+
+    /// Begin a series. `position`: its number in what was sent, from 0.
+    #[inline]
+    pub fn begin(&mut self, position: usize) {
+        let at = self.batch.labels.len();
+        self.open = Open { start: at, previous: at..at, ..Open::default() };
+        let (floats, histograms) = (self.batch.values.len(), self.batch.histograms.len());
+        let exemplars = self.batch.exemplars.len();
+        self.series = BatchSeries {
+            labels: at..at,
+            floats: floats..floats,
+            histograms: histograms..histograms,
+            exemplars: exemplars..exemplars,
+            position,
+        };
+    }
+
+    /// A label of the open series. One with an empty value is none.
+    #[inline]
+    pub fn label(&mut self, name: &[u8], value: &[u8]) {
+        if value.is_empty() {
+            self.open.empty_name |= name.is_empty();
+            return;
+        }
+        let packed = &mut self.batch.labels;
+        if packed.len() - self.open.start > MAX_LABEL_BYTES {
+            // It is refused at its end; labels that are references must not fill the memory before that.
+            return;
+        }
+        let name_at = if (name.len() | value.len()) < 128 {
+            packed.reserve(name.len() + value.len() + 2);
+            packed.push(name.len() as u8);
+            let at = packed.len();
+            packed.extend_from_slice(name);
+            packed.push(value.len() as u8);
+            packed.extend_from_slice(value);
+            at
+        } else {
+            self.open.long = true;
+            push_long(packed, name, value)
+        };
+        let previous = &packed[self.open.previous.clone()];
+        // The first label follows nothing, which an empty name would equal.
+        if previous >= name && name_at > self.open.start + 3 {
+            self.open.unsorted = true;
+        }
+        self.open.named |= name == NAME.as_bytes();
+        self.open.previous = name_at..name_at + name.len();
+    }
+
+    /// A float sample of the open series; the time in ms.
+    #[inline]
+    pub fn float(&mut self, timestamp: i64, value: f64) {
+        self.batch.timestamps.push(timestamp);
+        self.batch.values.push(value);
+    }
+
+    /// A histogram of the open series.
+    pub fn histogram(&mut self, timestamp: i64, histogram: Histogram) {
+        let buckets = histogram.positive.len() + histogram.negative.len() + histogram.custom_values.len();
+        self.bytes += size_of::<(i64, Histogram)>() + 8 * (buckets + histogram.positive_spans.len());
+        self.batch.histograms.push((timestamp, histogram));
+    }
+
+    /// An exemplar of the open series.
+    pub fn exemplar(&mut self, exemplar: Exemplar) {
+        self.bytes += size_of::<Exemplar>() + exemplar.labels.len();
+        self.batch.exemplars.push(exemplar);
+    }
+
+    /// Refuse one sample of the open series.
+    #[cold]
+    pub fn reject(&mut self, message: impl FnOnce() -> String) {
+        self.rejections.push(self.series.position as u64 + 1, message);
+    }
+
+    /// Refuse `samples` of a record that never became a series. `number` counts from 1.
+    #[cold]
+    pub fn reject_record(&mut self, number: usize, samples: usize, message: impl FnOnce() -> String) {
+        self.rejections.push_many(number as u64, samples as u64, message);
+    }
+
+    /// End the series: take it, or refuse its samples.
+    #[inline]
+    pub fn end(&mut self) {
+        let batch = &self.batch;
+        let floats = batch.values.len() - self.series.floats.start;
+        let rest =
+            batch.histograms.len() + batch.exemplars.len() - self.series.histograms.start - self.series.exemplars.start;
+        if floats + rest == 0 {
+            self.batch.labels.truncate(self.open.start);
+            return;
+        }
+        if let Err(fault) = self.check_labels() {
+            self.refuse(&fault.to_string());
+            return;
+        }
+        self.bytes += floats * 16 + size_of::<BatchSeries>() + self.batch.labels.len() - self.open.start;
+        if self.bytes > MAX_BATCH_BYTES {
+            self.refuse(&format!("the request needs more than {MAX_BATCH_BYTES} bytes of memory: send smaller ones"));
+            return;
+        }
+        self.series.labels.end = self.batch.labels.len();
+        self.series.floats.end = self.batch.values.len();
+        self.series.histograms.end = self.batch.histograms.len();
+        self.series.exemplars.end = self.batch.exemplars.len();
+        self.batch.series.push(self.series.clone());
+    }
+
+    /// End the series by refusing its samples.
+    #[cold]
+    pub fn abandon(&mut self, message: impl FnOnce() -> String) {
+        self.refuse(&message());
+    }
+
+    /// What a sender says about a family. Said again, the last counts. Names that are no text are passed over.
+    pub fn metadata(&mut self, name: &[u8], kind: MetricKind, help: &[u8], unit: &[u8]) {
+        let Ok(name) = std::str::from_utf8(name) else { return };
+        if name.is_empty() || name.len() > MAX_HELP_BYTES || self.bytes > MAX_BATCH_BYTES {
+            return;
+        }
+        let metadata = Metadata { name: name.to_owned(), kind, help: text(help), unit: text(unit) };
+        match self.last_metadata.get(name) {
+            Some(&at) => self.batch.metadata[at] = metadata,
+            None => {
+                self.bytes += 2 * size_of::<Metadata>() + 2 * name.len() + metadata.help.len() + metadata.unit.len();
+                self.last_metadata.insert(name.to_owned(), self.batch.metadata.len());
+                self.batch.metadata.push(metadata);
+            }
+        }
+    }
+
+    #[inline]
+    fn check_labels(&mut self) -> Result<(), LabelFault> {
+        let packed = &self.batch.labels[self.open.start..];
+        if packed.len() > MAX_LABEL_BYTES {
+            return Err(LabelFault::TooLong(packed.len()));
+        }
+        // Lengths below 128 are characters, too: then all of it is text, or some label is none.
+        if self.open.long {
+            check_long(packed)?;
+        } else if simdutf8::basic::from_utf8(packed).is_err() {
+            return Err(LabelFault::Utf8);
+        }
+        if self.open.unsorted {
+            self.sort()?;
+        }
+        if self.open.empty_name || self.batch.labels.get(self.open.start) == Some(&0) {
+            return Err(LabelFault::EmptyName);
+        }
+        if self.open.named { Ok(()) } else { Err(LabelFault::NoMetricName) }
+    }
+
+    #[cold]
+    fn sort(&mut self) -> Result<(), LabelFault> {
+        let mut labels: Vec<(&str, &str)> = unpack(&self.batch.labels[self.open.start..]).collect();
+        labels.sort_unstable_by_key(|(name, _)| *name);
+        if let Some(twice) = labels.windows(2).find(|pair| pair[0].0 == pair[1].0) {
+            return Err(LabelFault::Twice(shortened(twice[0].0)));
+        }
+        self.sorted.clear();
+        for (name, value) in labels {
+            push_label(&mut self.sorted, name, value);
+        }
+        self.batch.labels.truncate(self.open.start);
+        self.batch.labels.extend_from_slice(&self.sorted);
+        Ok(())
+    }
+
+    #[cold]
+    fn refuse(&mut self, why: &str) {
+        let batch = &mut self.batch;
+        let samples =
+            batch.values.len() + batch.histograms.len() - self.series.floats.start - self.series.histograms.start;
+        let name = metric_name(&batch.labels[self.open.start..]);
+        let named = if name.is_empty() { String::new() } else { format!("{name:?}: ") };
+        self.rejections.push_many(self.series.position as u64 + 1, samples as u64, || format!("{named}{why}"));
+        batch.labels.truncate(self.open.start);
+        batch.timestamps.truncate(self.series.floats.start);
+        batch.values.truncate(self.series.floats.start);
+        batch.histograms.truncate(self.series.histograms.start);
+        batch.exemplars.truncate(self.series.exemplars.start);
+    }
+}
+
+/// Packed labels of an exemplar; None when they are no text, or longer than those of a series may be.
+pub fn exemplar_labels(labels: &[(&[u8], &[u8])]) -> Option<Vec<u8>> {
+    if labels.iter().map(|(name, value)| name.len() + value.len()).sum::<usize>() > MAX_LABEL_BYTES {
+        return None;
+    }
+    let mut texts = Vec::with_capacity(labels.len());
+    for (name, value) in labels {
+        texts.push((std::str::from_utf8(name).ok()?, std::str::from_utf8(value).ok()?));
+    }
+    Some(pack(texts))
+}
+
+#[cold]
+fn push_long(packed: &mut Vec<u8>, name: &[u8], value: &[u8]) -> usize {
+    fn push(packed: &mut Vec<u8>, text: &[u8]) -> usize {
+        let mut number = text.len();
+        while number >= 0x80 {
+            packed.push(number as u8 | 0x80);
+            number >>= 7;
+        }
+        packed.push(number as u8);
+        let at = packed.len();
+        packed.extend_from_slice(text);
+        at
+    }
+    let at = push(packed, name);
+    push(packed, value);
+    at
+}
+
+/// Every text of packed labels is UTF-8, if reading them as such does not end early.
+#[cold]
+fn check_long(packed: &[u8]) -> Result<(), LabelFault> {
+    let mut read = Vec::with_capacity(packed.len());
+    for (name, value) in unpack(packed) {
+        push_label(&mut read, name, value);
+    }
+    if read.len() == packed.len() { Ok(()) } else { Err(LabelFault::Utf8) }
+}
+
+/// The name in packed labels whose texts may be none, shortened; empty when it is not there.
+fn metric_name(packed: &[u8]) -> String {
+    unpack(packed).find(|(name, _)| *name == NAME).map(|(_, value)| shortened(value)).unwrap_or_default()
+}
+
+fn shortened(text: &str) -> String {
+    if text.len() <= 200 {
+        return text.to_owned();
+    }
+    format!("{}...", &text[..text.floor_char_boundary(200)])
+}
+
+fn text(bytes: &[u8]) -> String {
+    let text = String::from_utf8_lossy(bytes);
+    text[..text.floor_char_boundary(MAX_HELP_BYTES)].to_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn built(labels: &[(&str, &str)]) -> (Decoded, Vec<(String, String)>) {
+        let mut builder = BatchBuilder::default();
+        builder.begin(4);
+        for (name, value) in labels {
+            builder.label(name.as_bytes(), value.as_bytes());
+        }
+        builder.float(1, 2.0);
+        builder.end();
+        let decoded = builder.finish();
+        let read = decoded.batch.series.first().map(|series| {
+            unpack(decoded.batch.labels_of(series)).map(|(name, value)| (name.to_owned(), value.to_owned())).collect()
+        });
+        (decoded, read.unwrap_or_default())
+    }
+
+    fn fault(labels: &[(&str, &str)]) -> String {
+        let (decoded, _) = built(labels);
+        assert!(decoded.batch.series.is_empty() && decoded.batch.values.is_empty() && decoded.batch.labels.is_empty());
+        assert_eq!(decoded.rejections.count(), 1);
+        let (number, message) = decoded.rejections.first()[0].clone();
+        assert_eq!(number, 5);
+        message
+    }
+
+    #[test]
+    fn labels_come_out_packed() {
+        let long = "x".repeat(200);
+        for labels in [
+            &[("__name__", "up"), ("job", "a")][..],
+            &[("job", "a"), ("__name__", "up")],
+            &[("A", "1"), ("__name__", "up"), ("zone", "")],
+            &[("zone", "é"), ("__name__", "ü"), ("a.b", "1")],
+            &[("zone", &long), ("__name__", "up"), ("b", &long)],
+            &[("__name__", "up"), ("zone", &long)],
+        ] {
+            let (decoded, read) = built(labels);
+            let expected = pack(labels.iter().copied());
+            assert_eq!(decoded.batch.labels, expected, "{labels:?}");
+            assert_eq!(read.len(), labels.iter().filter(|(_, value)| !value.is_empty()).count());
+        }
+    }
+
+    #[test]
+    fn wrong_labels_cost_their_series() {
+        let huge = "x".repeat(MAX_LABEL_BYTES);
+        for (labels, message) in [
+            (&[("job", "a")][..], "there is no metric name (label __name__)"),
+            (&[("__name__", "")], "there is no metric name (label __name__)"),
+            (&[("__name__", "up"), ("a", "1"), ("a", "1")], "\"up\": the label \"a\" comes twice"),
+            (&[("a", "1"), ("__name__", "up"), ("a", "2")], "\"up\": the label \"a\" comes twice"),
+            (&[("", "1"), ("__name__", "up")], "\"up\": a label has no name"),
+            (&[("__name__", "up"), ("", "1")], "\"up\": a label has no name"),
+            (&[("__name__", "up"), ("", "")], "\"up\": a label has no name"),
+            (&[("__name__", "up"), ("a", &huge)], "\"up\": the labels have 65553 bytes, 65536 are allowed"),
+        ] {
+            assert_eq!(fault(labels), message, "{labels:?}");
+        }
+    }
+
+    #[test]
+    fn text_must_be_utf8_wherever_its_bytes_fall() {
+        for (name, value) in [(&b"a\xc3"[..], &b"\xa9b"[..]), (b"a", b"\xff"), (b"\xa9", b"x"), (b"a", b"b\xc3")] {
+            for filler in [1, 150] {
+                let mut builder = BatchBuilder::default();
+                builder.begin(0);
+                builder.label(b"__name__", b"up");
+                builder.label(name, value);
+                builder.label(b"z", "y".repeat(filler).as_bytes());
+                builder.float(1, 1.0);
+                builder.end();
+                let decoded = builder.finish();
+                assert_eq!(decoded.rejections.first(), [(1, "\"up\": a label is not valid UTF-8".to_owned())]);
+            }
+        }
+    }
+
+    #[test]
+    fn series_without_samples_are_nothing() {
+        let mut builder = BatchBuilder::default();
+        builder.begin(0);
+        builder.label(b"job", b"a");
+        builder.end();
+        let decoded = builder.finish();
+        assert_eq!((decoded.rejections.count(), decoded.batch.series.len()), (0, 0));
+    }
+
+    #[test]
+    fn the_last_metadata_of_a_family_counts_and_help_is_cut() {
+        let mut builder = BatchBuilder::default();
+        builder.metadata(b"up", MetricKind::Gauge, b"old", b"");
+        builder.metadata(b"up", MetricKind::Counter, "é".repeat(MAX_HELP_BYTES).as_bytes(), b"seconds");
+        builder.metadata(b"\xff", MetricKind::Counter, b"", b"");
+        let metadata = builder.finish().batch.metadata;
+        assert_eq!(metadata.len(), 1);
+        assert_eq!((metadata[0].kind, metadata[0].help.len()), (MetricKind::Counter, MAX_HELP_BYTES));
+    }
+}

@@ -1,0 +1,78 @@
+"""How long samples of a tenant's series are kept: selectors with days, for new samples and for stored ones."""
+
+from __future__ import annotations
+
+import asyncio
+
+from starlette.responses import Response
+
+from nexus.errors import StorageError
+from nexus.query.metric_retention import dump_policy, load_policy, lower_rules
+from nexus.security.permissions import Permission
+from nexus.server.api.nexus_v1.schema import lifecycle as schema
+from nexus.server.call import Call
+from nexus.server.errors import json_response
+from nexus.server.routes import BASE, Route
+from nexus.storage.metadata.api import METRIC_RETENTION
+
+
+async def get_metric_retention(call: Call) -> Response:
+    """The policy of the tenant, and whether stored samples still follow it."""
+    return json_response(await _answer(call))
+
+
+async def put_metric_retention(call: Call) -> Response:
+    """Replace the policy. It holds for every sample that comes from now on; stored ones follow in the background."""
+    call.check_sees_all("how long metrics are kept")
+    wanted: schema.MetricRetentionRequest = call.payload
+    rules = [(rule.selector, rule.days) for rule in wanted.rules]
+    lower_rules(rules)
+    services = call.services
+    await services.tenants.ensure(call.tenant)
+    before = await asyncio.to_thread(services.metadata.get_setting, METRIC_RETENTION + call.tenant)
+    after = dump_policy(rules, wanted.days)
+    await asyncio.to_thread(services.metadata.put_setting, METRIC_RETENTION + call.tenant, after)
+    await services.audit.record(
+        call.actor, call.tenant, "metric_retention.changed", call.tenant, before=before or "", after=after
+    )
+    try:
+        await services.metric_lifecycle.retention_changed()
+    except StorageError as error:
+        raise StorageError(f"the policy is noted but not in force yet: {error.message}", hint=error.hint) from error
+    return json_response(await _answer(call))
+
+
+async def _answer(call: Call) -> schema.MetricRetentionAnswer:
+    services = call.services
+    rules, days = load_policy(await asyncio.to_thread(services.metadata.get_setting, METRIC_RETENTION + call.tenant))
+    progress = await services.metric_lifecycle.retention_progress(call.tenant)
+    return schema.MetricRetentionAnswer(
+        rules=[schema.MetricRetentionRule(selector, kept) for selector, kept in rules],
+        days=days,
+        default_days=services.config().retention.metrics.days,
+        applying=not progress.done,
+        parts_left=progress.parts_left,
+    )
+
+
+ROUTES = (
+    Route(
+        "GET",
+        f"{BASE}/retention/metrics",
+        Permission.RETENTION_READ,
+        get_metric_retention,
+        "How long metrics are kept",
+        answer=schema.MetricRetentionAnswer,
+        tag="lifecycle",
+    ),
+    Route(
+        "PUT",
+        f"{BASE}/retention/metrics",
+        Permission.RETENTION_WRITE,
+        put_metric_retention,
+        "Change how long metrics are kept",
+        request=schema.MetricRetentionRequest,
+        answer=schema.MetricRetentionAnswer,
+        tag="lifecycle",
+    ),
+)
