@@ -36,6 +36,7 @@ if TYPE_CHECKING:
     from nexus.security.vault import Vault
     from nexus.server.http import HttpServer
     from nexus.server.services import Services
+    from nexus.storage.metric_router import MetricRouter
 
 TIDY_INTERVAL: Final = 60.0
 QUERY_GRACE: Final = 3.0
@@ -128,6 +129,7 @@ class Process:
         self._ledger: Ledger | None = None
         self._audit: Audit | None = None
         self._forwarding: Forwarding | None = None
+        self._metrics: MetricRouter | None = None
 
     def config(self) -> Config:
         """The configuration in force."""
@@ -178,6 +180,9 @@ class Process:
         )
         otlp_door.app = server_app.otlp_app(services, components.otlp_receivers(services.topology, services.intake))
         await self._start_grpc(services)
+        assert self._metrics is not None
+        self._metrics.start()
+        self._exits.push_async_callback(self._metrics.close)
         self._exits.push_async_callback(self._drain, services)
         await self._start_listeners(services)
         await self._start_scraping(services)
@@ -349,8 +354,9 @@ class Process:
             tenants.check_active,
         )
         store.series.use_limits(components.series_limits(lambda: limiter.rules))
+        metrics = self._metrics = components.metric_router(self._config, store.series, self._registry)
         metric_pipeline = MetricPipeline(
-            store.series,
+            metrics,
             MetricStatistics(self._registry),
             pool,
             tenants.ensure,
@@ -374,9 +380,7 @@ class Process:
         async def settle(seconds: float) -> None:
             await asyncio.gather(topology.settle(seconds), metric_pipeline.settle(seconds))
 
-        removals = Removals(
-            metadata, store, store, store.series, deletions, audit, time.time_ns, settle, forget, tenants.removed
-        )
+        removals = Removals(metadata, store, store, metrics, deletions, audit, time.time_ns, settle, forget, tenants.removed)
         budget = Budget(self._config.ingest.receiving_bytes, "bodies being received")
         queries = RunningQueries()
         process_metrics(self._registry)
@@ -415,7 +419,7 @@ class Process:
             audit=audit,
             users=users,
             lifecycle=store,
-            metrics=store.series,
+            metrics=metrics,
             metric_lifecycle=store.series,
             metric_pipeline=metric_pipeline,
             intake=intake,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from typing import TYPE_CHECKING, Final
 
@@ -47,6 +47,9 @@ if TYPE_CHECKING:
     from nexus.storage.clickhouse.store import ClickHouseStore
     from nexus.storage.metadata.api import MetadataStore
     from nexus.storage.metadata.database import DatabaseState
+    from nexus.storage.metric_api import MetricStore
+    from nexus.storage.metric_router import MetricRouter
+    from nexus.storage.victoriametrics.store import VictoriaMetricsStore
     from nexus.telemetry import Registry
 
 
@@ -289,6 +292,52 @@ def metric_policies(metadata: MetadataStore) -> dict[str, MetricPolicy]:
         if rules or days is not None:
             found[name.removeprefix(METRIC_RETENTION)] = MetricPolicy(rules, days)
     return found
+
+
+def metric_router(config: Config, embedded: MetricStore, registry: Registry) -> MetricRouter:
+    """The metric store of each tenant: the embedded one, but for those that the configuration sends elsewhere. Raises
+    `StorageError`."""
+    from nexus.storage.metric_router import MetricRouter
+    from nexus.storage.victoriametrics.options import Backend, basic
+    from nexus.storage.victoriametrics.store import VictoriaMetricsStore
+
+    backends: dict[str, VictoriaMetricsStore] = {}
+    for one in config.metrics.victoriametrics:
+        headers = {}
+        if one.token or one.username:
+            headers["Authorization"] = f"Bearer {one.token}" if one.token else basic(one.username, one.password)
+        backends[one.tenant] = VictoriaMetricsStore(
+            Backend(
+                tenant=one.tenant,
+                insert=(one.url or one.insert_url).rstrip("/"),
+                select=(one.url or one.select_url).rstrip("/"),
+                headers=headers,
+                ca=one.ca,
+                queue=config.data_path / "victoriametrics" / one.tenant,
+                queue_bytes=int(one.queue_bytes),
+                fsync=config.durability == "fsync",
+            )
+        )
+    if backends:
+        _count_backends(registry, tuple(backends.values()))
+    return MetricRouter(embedded, backends)
+
+
+def _count_backends(registry: Registry, stores: Sequence[VictoriaMetricsStore]) -> None:
+    figures: dict[str, tuple[str, Callable[[VictoriaMetricsStore], float]]] = {
+        "sent_samples": ("Samples that VictoriaMetrics has taken.", lambda store: store.statistics.sent),
+        "queued_samples": ("Samples that went through a queue for VictoriaMetrics.", lambda store: store.statistics.queued),
+        "refused_samples": ("Samples that VictoriaMetrics refused for good.", lambda store: store.statistics.refused),
+        "waiting_samples": ("Samples that wait for VictoriaMetrics.", lambda store: store.waiting[0]),
+        "waiting_bytes": ("Bytes that wait for VictoriaMetrics.", lambda store: store.waiting[1]),
+        "away": ("Backends that cannot be reached.", lambda store: bool(store.statistics.error)),
+    }
+    for name, (help_text, read) in figures.items():
+        registry.gauge(f"nexus_victoriametrics_{name}", help_text, read=partial(_sum, read, stores))
+
+
+def _sum(read: Callable[[VictoriaMetricsStore], float], stores: Sequence[VictoriaMetricsStore]) -> float:
+    return float(sum(map(read, stores)))
 
 
 def series_limits(rules: Callable[[], Rules]) -> Callable[[str], SeriesLimits]:

@@ -335,6 +335,41 @@ class StorageConfig(Struct, forbid_unknown_fields=True, frozen=True):
     ] = Size(0)
 
 
+class VictoriaMetricsConfig(Masked, forbid_unknown_fields=True, frozen=True, kw_only=True):
+    """A VictoriaMetrics that holds the metrics of one tenant instead of the embedded store."""
+
+    tenant: Annotated[str, Meta(description="The tenant.", pattern=r"^[A-Za-z0-9_.-]{1,64}$")]
+    url: Annotated[str, Meta(description="A single node: http://victoriametrics:8428.")] = ""
+    insert_url: Annotated[
+        str, Meta(description="A cluster's vminsert, with the account: http://vminsert:8480/insert/0:0/prometheus.")
+    ] = ""
+    select_url: Annotated[
+        str, Meta(description="A cluster's vmselect, with the account: http://vmselect:8481/select/0:0/prometheus.")
+    ] = ""
+    username: Annotated[str, Meta(description="User of Basic authentication.")] = ""
+    password: Annotated[str, Meta(description="Its password.", extra=SECRET)] = ""
+    token: Annotated[str, Meta(description="Bearer token.", extra=SECRET)] = ""
+    ca: Annotated[
+        str, Meta(description="File with the authorities (PEM) that its certificate is from; empty: the system's.")
+    ] = ""
+    queue_bytes: Annotated[
+        Size, Meta(description="Disk space for samples while it is away; beyond it ingest of the tenant stops with a 503.")
+    ] = Size(4 << 30)
+
+    def __post_init__(self) -> None:
+        """Check what a single value does not show."""
+        if bool(self.url) == bool(self.insert_url or self.select_url) or bool(self.insert_url) != bool(self.select_url):
+            raise ValueError("name either `url`, or `insert_url` and `select_url`")
+        for url in filter(None, (self.url, self.insert_url, self.select_url)):
+            parts = urlsplit(url)
+            if parts.scheme not in ("http", "https") or not parts.hostname or parts.query or parts.fragment:
+                raise ValueError("addresses are written like http://victoriametrics:8428")
+            if parts.username or parts.password:
+                raise ValueError("addresses hold no credentials; use `username` and `password`, or `token`")
+        if self.token and self.username:
+            raise ValueError("give either `token` or `username`")
+
+
 class MetricsConfig(Struct, forbid_unknown_fields=True, frozen=True):
     """The embedded store of metrics. How many series there may be is a matter of `limits` (metric_series and the like)."""
 
@@ -367,6 +402,15 @@ class MetricsConfig(Struct, forbid_unknown_fields=True, frozen=True):
     admin_api: Annotated[
         bool, Meta(description="Answer to `/api/v1/admin/tsdb/*`, with which series can be deleted.", extra=RELOADS)
     ] = False
+    victoriametrics: Annotated[
+        list[VictoriaMetricsConfig], Meta(description="Tenants whose metrics are in a VictoriaMetrics.")
+    ] = []
+
+    def __post_init__(self) -> None:
+        """Check what a single value does not show."""
+        tenants = [one.tenant for one in self.victoriametrics]
+        if len(set(tenants)) < len(tenants):
+            raise ValueError("two entries of `victoriametrics` have the same tenant")
 
 
 class MetadataConfig(Masked, forbid_unknown_fields=True, frozen=True):
@@ -400,7 +444,7 @@ class ScrapeConfig(Masked, forbid_unknown_fields=True, frozen=True):
     ] = ""
     tenant: Annotated[str, Meta(description="Tenant that samples of scrapes go to; empty is `tenants.default`.")] = ""
     configs: Annotated[
-        list[dict[str, Any]],
+        list[Any],
         Meta(description="Without a `file`: entries of `scrape_configs`, written here.", extra={**RELOADS, **SECRET}),
     ] = []
     max_body_bytes: Annotated[

@@ -40,6 +40,15 @@ mod _native {
     #[pymodule_export]
     use crate::metrics::batch::{DecodedMetrics, MetricBatch};
     #[pymodule_export]
+<<<<<<< HEAD
+    use crate::metrics::engine::{Appended, HeadFull, LogFull, MetricLimits, MetricsEngine, Sealed, cut_chunks};
+    #[pymodule_export]
+    use crate::metrics::query::{
+        MetricLimitExceeded, MetricQueryCanceled, MetricQueryError, MetricQueryTimeout, Run, Selection,
+    };
+=======
+    use crate::metrics::chart::metric_chart;
+    #[pymodule_export]
     use crate::metrics::exposition::decode_exposition;
     #[pymodule_export]
     use crate::metrics::group::{missing_series, replace_families, restamp};
@@ -55,6 +64,7 @@ mod _native {
     use crate::metrics::scrape::{ScrapeCache, Scraped};
     #[pymodule_export]
     use crate::metrics::tsdb_block::TsdbBlock;
+>>>>>>> lead
     #[pymodule_export]
     use crate::process::{Pipelines, Processed, Traced};
     #[pymodule_export]

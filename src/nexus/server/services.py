@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from nexus.config import Config
+from nexus.server.metric_use import MetricUse
 from nexus.telemetry import Registry
 
 if TYPE_CHECKING:
@@ -114,6 +115,7 @@ class Services:
     limiter: Limiter
     outgoing: Outgoing
     sso: SingleSignOn
+    metric_use: MetricUse = field(default_factory=MetricUse)
     scraping: Scraping | None = None
     """What is scraped, and how it goes."""
     running: Callable[[str], Sequence[RunningQuery]] = lambda tenant: ()

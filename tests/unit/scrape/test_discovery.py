@@ -7,7 +7,7 @@ import json
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import aclosing
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import pytest
 from aiohttp import web
@@ -139,7 +139,7 @@ scrape_configs:
 class NameServer(asyncio.DatagramProtocol):
     """A DNS server with a few records."""
 
-    RECORDS = {
+    RECORDS: ClassVar = {
         ("_m._tcp.example.", "SRV"): ["0 0 9100 one.example.", "0 0 9101 two.example."],
         ("a.example.", "A"): ["10.0.0.1", "10.0.0.2"],
         ("a.example.", "AAAA"): ["2001:db8::1"],
@@ -329,7 +329,7 @@ async def test_consul(server: TargetServer, client: ScrapeClient) -> None:
 class Cluster:
     """The API of Kubernetes as far as discovery asks it: lists and watches."""
 
-    PATHS = {
+    PATHS: ClassVar = {
         "nodes": "/api/v1/nodes", "pods": "/api/v1/pods", "services": "/api/v1/services", "endpoints": "/api/v1/endpoints",
         "namespaces": "/api/v1/namespaces", "endpointslices": "/apis/discovery.k8s.io/v1/endpointslices",
         "ingresses": "/apis/networking.k8s.io/v1/ingresses", "replicasets": "/apis/apps/v1/replicasets",

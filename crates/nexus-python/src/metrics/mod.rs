@@ -1,6 +1,11 @@
 //! Metrics for Python: batches, decoders of each protocol, the store.
 
 pub mod batch;
+<<<<<<< HEAD
+pub mod engine;
+pub mod query;
+=======
+pub mod chart;
 pub mod exposition;
 pub mod group;
 pub mod lines;
@@ -9,3 +14,4 @@ pub mod relabel;
 pub mod remote_write;
 pub mod scrape;
 pub mod tsdb_block;
+>>>>>>> lead
