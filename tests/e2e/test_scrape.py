@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, start_http_server
+from prometheus_client import CollectorRegistry, Counter, Histogram, start_http_server
 from tests.e2e.conftest import Launch
 from tests.e2e.metric_bodies import get, number, vector
 from tests.e2e.nexus_process import API, NexusProcess, wait_for
@@ -187,7 +187,7 @@ def test_flapping_and_hostile_targets(launch: Launch, targets: TargetServer, tmp
     soon(nexus, "flapping", lambda found: list(found.values()) == [2])
     # What was seen while it was away is a gap, not a value.
     changes = now(nexus, 'changes(up{job="flaps"}[1m])')
-    assert list(changes.values())[0] >= 2
+    assert max(changes.values()) >= 2
     assert list(now(nexus, 'min_over_time(up{job="good"}[1m])').values()) == [1]
 
 
