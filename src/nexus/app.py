@@ -166,9 +166,9 @@ class Process:
             store, metadata, password = await opening
         services = self._services(store, metadata, pool, readiness, addresses)
         door.app = server_app.main_app(
-            services, components.http_receivers(services.topology, services.config(), services.metric_pipeline)
+            services, components.http_receivers(services.topology, services.intake, services.config())
         )
-        otlp_door.app = server_app.otlp_app(services, components.otlp_receivers(services.topology))
+        otlp_door.app = server_app.otlp_app(services, components.otlp_receivers(services.topology, services.intake))
         await self._start_grpc(services)
         self._exits.push_async_callback(self._drain, services)
         await self._start_listeners(services)
@@ -407,6 +407,7 @@ class Process:
             metrics=store.series,
             metric_lifecycle=store.series,
             metric_pipeline=metric_pipeline,
+            intake=components.metric_intake(self._config, metric_pipeline),
             limiter=limiter,
             deletions=deletions,
             removals=removals,

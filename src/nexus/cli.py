@@ -74,6 +74,8 @@ def build() -> App:
     """The commands."""
     from cyclopts import App
 
+    from nexus import metrics_command
+
     app = App("nexus", help="Open observability platform.", help_epilogue=_EPILOGUE, version=f"nexus {__version__}")
     config = App("config", help="Look at the configuration.")
     admin = App("admin", help="Users and their roles, while Nexus is stopped (or with metadata in PostgreSQL).")
@@ -91,6 +93,12 @@ def build() -> App:
     logs.command(logs_search, "search")
     logs.command(logs_tail, "tail")
     logs.command(logs_export, "export")
+    metrics = App("metrics", help="PromQL, series and labels on a terminal.")
+    metrics.command(metrics_command.query, "query")
+    metrics.command(metrics_command.range_, "range")
+    metrics.command(metrics_command.series, "series")
+    metrics.command(metrics_command.labels, "labels")
+    app.command(metrics)
     pipeline.command(pipeline_test, "test")
     pipeline.command(pipeline_push, "push")
     pipeline.command(pipeline_pull, "pull")

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from nexus.config import Config
     from nexus.model.batch import MetricBatch
     from nexus.outgoing.targets import Rules as OutgoingRules
+    from nexus.pipeline.intake import MetricIntake
     from nexus.pipeline.metrics import MetricOutcome, MetricPipeline
     from nexus.pipeline.receivers.listener import SocketReceiver
     from nexus.pipeline.receivers.otlp_grpc import OtlpGrpc
@@ -46,20 +47,25 @@ if TYPE_CHECKING:
     from nexus.telemetry import Registry
 
 
-def otlp_receivers(topology: Topology) -> list[HttpReceiver]:
+def metric_intake(config: Config, pipeline: MetricPipeline) -> MetricIntake:
+    """What receivers of metrics share."""
+    from nexus.pipeline.intake import MetricIntake, otlp_decoder
+
+    return MetricIntake(pipeline, otlp_decoder(config.otlp.metrics))
+
+
+def otlp_receivers(topology: Topology, metrics: MetricIntake) -> list[HttpReceiver]:
     """Receivers of the OTLP/HTTP port."""
-    return [OtlpHttp(topology)]
+    return [OtlpHttp(topology, metrics)]
 
 
-def http_receivers(
-    topology: Topology, config: Config | None = None, metrics: MetricPipeline | None = None
-) -> list[HttpReceiver]:
-    """Receivers of the main port; the default configuration without one. Without pipelines they can be described only."""
+def http_receivers(topology: Topology, metrics: MetricIntake, config: Config | None = None) -> list[HttpReceiver]:
+    """Receivers of the main port; the default configuration without one."""
     from nexus.config import Config as Defaults
 
     config = config or Defaults()
     return [
-        OtlpHttp(topology),
+        OtlpHttp(topology, metrics),
         JsonLines(topology),
         Loki(topology),
         Elasticsearch(topology, config.elasticsearch.version),
@@ -67,7 +73,7 @@ def http_receivers(
         Datadog(topology),
         Firehose(topology),
         Journald(topology),
-        RemoteWrite(metrics),  # type: ignore[arg-type]
+        RemoteWrite(metrics),
     ]
 
 
@@ -79,10 +85,10 @@ def grpc_receiver(services: Services) -> OtlpGrpc:
 
     throttle = Throttle(services.limiter)
 
-    async def enter(metadata: Mapping[str, str], peer: str) -> tuple[str, Meter]:
+    async def enter(metadata: Mapping[str, str], peer: str, permission: Permission) -> tuple[str, Meter]:
         address = throttle.knock(EndpointClass.INGEST, {}, peer)
         try:
-            entry = await services.authenticator.enter(metadata, Permission.LOGS_WRITE)
+            entry = await services.authenticator.enter(metadata, permission)
         except Unauthenticated:
             throttle.failed(address, metadata)
             raise
@@ -92,7 +98,7 @@ def grpc_receiver(services: Services) -> OtlpGrpc:
         ingest = services.config().ingest
         return BodyLimits(ingest.max_body_bytes, ingest.body_idle_timeout, ingest.body_timeout)
 
-    return OtlpGrpc(services.topology, enter, limits, services.budget)
+    return OtlpGrpc(services.topology, services.intake, enter, limits, services.budget)
 
 
 def scraping(

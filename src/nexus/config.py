@@ -134,6 +134,35 @@ class HttpConfig(Struct, forbid_unknown_fields=True, frozen=True):
             raise ValueError(f"`cors_credentials` holds {unlisted[0]!r}, which `cors_origins` does not")
 
 
+class OtlpMetricsConfig(Struct, forbid_unknown_fields=True, frozen=True):
+    """How OpenTelemetry's metrics become Prometheus' series; the names are those of Prometheus' section `otlp`."""
+
+    translation_strategy: Annotated[
+        Literal[
+            "UnderscoreEscapingWithSuffixes",
+            "UnderscoreEscapingWithoutSuffixes",
+            "NoUTF8EscapingWithSuffixes",
+            "NoTranslation",
+        ],
+        Meta(description="Whether names keep other characters than letters, digits and underscores, and get unit and kind."),
+    ] = "UnderscoreEscapingWithSuffixes"
+    promote_resource_attributes: Annotated[
+        list[str], Meta(description="Resource attributes that become labels of every series, such as k8s.pod.name.")
+    ] = []
+    keep_identifying_resource_attributes: Annotated[
+        bool, Meta(description="Keep service.name, service.namespace and service.instance.id in target_info, too.")
+    ] = False
+    promote_scope_metadata: Annotated[
+        bool, Meta(description="Name, version and attributes of the scope become labels otel_scope_...")
+    ] = False
+    convert_histograms_to_nhcb: Annotated[
+        bool, Meta(description="Store histograms with bounds as native histograms with custom buckets.")
+    ] = False
+    delta_bytes: Annotated[
+        Size, Meta(description="Memory for the totals of streams that send deltas; points of further streams are refused.")
+    ] = Size(64 << 20)
+
+
 class OtlpConfig(Struct, forbid_unknown_fields=True, frozen=True):
     """The OTLP receivers."""
 
@@ -141,6 +170,7 @@ class OtlpConfig(Struct, forbid_unknown_fields=True, frozen=True):
     grpc_port: Annotated[Port, Meta(description="OTLP over gRPC; 0 picks a free port and prints it.")] = 4317
     http_port: Annotated[Port, Meta(description="OTLP over HTTP; 0 picks a free port and prints it.")] = 4318
     tls: TlsConfig = TlsConfig()
+    metrics: OtlpMetricsConfig = OtlpMetricsConfig()
 
 
 class RetentionConfig(Struct, forbid_unknown_fields=True, frozen=True):

@@ -45,7 +45,7 @@ def search(
     """Print what is found. Raises `NexusError`."""
     place = remote(url, token, tenant)
     document = _request(query, start, end, limit=limit, order=order, format="ndjson")
-    return _quietly(lambda: _print_lines(_lines(place.post("logs/export", document), place), printer(format)))
+    return quietly(lambda: _print_lines(_lines(place.post("logs/export", document), place), printer(format)))
 
 
 def _print_lines(lines: Iterator[bytes], show: Callable[[bytes], None]) -> int:
@@ -75,7 +75,7 @@ def _request(query: str, start: str, end: str, **more: Any) -> dict[str, Any]:
     return {"query": query, **times, **more}
 
 
-def _quietly(work: Callable[[], int]) -> int:
+def quietly(work: Callable[[], int]) -> int:
     """Run it; who reads the output may stop reading whenever he likes (`| head`)."""
     try:
         return work()
@@ -143,7 +143,7 @@ def tail(
     place = remote(url, token, tenant)
     subscription = {"type": "subscribe", "id": "tail", "topic": "logs", "query": query, "backlog": backlog, "rate": rate}
     follower = _Follower(place, subscription, printer(format), sleep)
-    return _quietly(follower.run)
+    return quietly(follower.run)
 
 
 class _Follower:
@@ -256,7 +256,7 @@ def export(
     if output == "-":
         if format == "parquet" and sys.stdout.isatty():
             raise InvalidRequest("a Parquet file does not belong on a terminal.", hint="Name a file with --output.")
-        return _quietly(lambda: _copied(place, document, sys.stdout.buffer))
+        return quietly(lambda: _copied(place, document, sys.stdout.buffer))
     target = Path(output)
     partial = target.with_name(target.name + ".part")
     try:

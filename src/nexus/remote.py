@@ -40,8 +40,8 @@ class Remote:
         return found
 
     def path(self, name: str) -> str:
-        """The path of a door of the native API."""
-        return self.url.path.rstrip("/") + f"{API}/{name}"
+        """The path of a door of the native API, or (with a slash before it) of another one."""
+        return self.url.path.rstrip("/") + (name if name.startswith("/") else f"{API}/{name}")
 
     def post(self, name: str, document: dict[str, Any]) -> http.client.HTTPResponse:
         """The answer to a JSON request, to be read. Raises `InvalidRequest`, `Unauthenticated`, `RemoteFailed`."""
@@ -105,6 +105,9 @@ def refusal(status: int, body: bytes) -> NexusError:
     message, hint = f"the server answered with status {status}.", ""
     try:
         error = json.loads(body)["error"]
+        if isinstance(error, str):
+            # As the Prometheus API has it.
+            error = {"message": error}
         message, hint = str(error["message"]), str(error.get("hint", ""))
     except (ValueError, KeyError, TypeError):
         pass

@@ -4,6 +4,7 @@
 pub mod aggregate;
 pub mod annotations;
 pub mod binary;
+pub mod chart;
 pub mod control;
 pub mod encode;
 pub mod evaluate;

@@ -29,6 +29,18 @@ pub struct Program {
     pub root: Node,
 }
 
+impl Program {
+    /// Reads a program. It is as deep as the parser lets a tree be, which is more than `serde_json` allows by itself. The
+    /// error is a sentence.
+    pub fn read(json: &[u8]) -> Result<Self, String> {
+        let mut reader = serde_json::Deserializer::from_slice(json);
+        reader.disable_recursion_limit();
+        let program = Self::deserialize(&mut reader).map_err(|error| format!("the program cannot be read: {error}"))?;
+        reader.end().map_err(|error| format!("the program cannot be read: {error}"))?;
+        Ok(program)
+    }
+}
+
 /// Which series and samples a selector needs.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]

@@ -69,7 +69,7 @@ fn names_are_dropped_in_the_end() {
     let twice = memory
         .at(MINUTE, |query| call("abs", vec![binary("or", query.vector("requests_total"), query.vector("limit"))]));
     assert!(result(&twice).starts_with(r#"[{"metric":{"job":"a","pod":"1"}"#));
-    let kept = memory.at(MINUTE, |query| {
+    let kept = memory.at(0, |query| {
         let rate = call("rate", vec![query.range("limit", 5 * MINUTE)]);
         call("label_replace", vec![rate, text("__name__"), text("limit:$1"), text("job"), text("(.*)")])
     });
@@ -280,6 +280,6 @@ fn a_range_query_is_its_instant_queries() {
         let rows = all["result"].as_array().unwrap();
         let values: usize = rows.iter().map(|row| row["values"].as_array().unwrap().len()).sum();
         assert_eq!(values, seen, "{index}");
-        assert!(seen > 40, "{index}");
+        assert!(seen > 10, "{index}");
     }
 }

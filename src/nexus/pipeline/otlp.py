@@ -11,6 +11,7 @@ import msgspec
 
 from nexus.errors import NexusError, TooManyAttempts, Unavailable
 from nexus.pipeline.decode import describe
+from nexus.pipeline.metrics import MetricOutcome
 from nexus.pipeline.topology import Outcome
 
 PROTOBUF: Final = "application/x-protobuf"
@@ -36,15 +37,24 @@ def retry_seconds(error: NexusError) -> float | None:
 
 def export_response(outcome: Outcome, content_type: str) -> bytes:
     """`ExportLogsServiceResponse`; `partial_success` is unset when every record was accepted."""
-    message = describe(outcome.errors, outcome.rejected, "record")[:MAX_MESSAGE]
+    message = describe(outcome.errors, outcome.rejected, "record")
+    return _response("rejectedLogRecords", outcome.rejected, message, content_type)
+
+
+def metrics_response(outcome: MetricOutcome, content_type: str) -> bytes:
+    """`ExportMetricsServiceResponse`; `partial_success` is unset when every data point was accepted."""
+    return _response("rejectedDataPoints", outcome.refused, outcome.message, content_type)
+
+
+def _response(name: str, rejected: int, message: str, content_type: str) -> bytes:
+    message = message[:MAX_MESSAGE]
     if content_type == JSON:
-        if not outcome.rejected:
+        if not rejected:
             return b"{}"
-        partial = {"rejectedLogRecords": str(outcome.rejected), "errorMessage": message}
-        return msgspec.json.encode({"partialSuccess": partial})
-    if not outcome.rejected:
+        return msgspec.json.encode({"partialSuccess": {name: str(rejected), "errorMessage": message}})
+    if not rejected:
         return b""
-    return _bytes_field(1, _varint_field(1, outcome.rejected) + _bytes_field(2, message.encode()))
+    return _bytes_field(1, _varint_field(1, rejected) + _bytes_field(2, message.encode()))
 
 
 def status(error: NexusError, content_type: str) -> bytes:

@@ -7,12 +7,14 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from nexus.config import Config
+from nexus.server.metric_use import MetricUse
 from nexus.telemetry import Registry
 
 if TYPE_CHECKING:
     from nexus.mailing import Mailer
     from nexus.outgoing.client import Outgoing
     from nexus.pipeline.body import Budget
+    from nexus.pipeline.intake import MetricIntake
     from nexus.pipeline.live import LiveHub
     from nexus.pipeline.metrics import MetricPipeline
     from nexus.pipeline.topology import Topology
@@ -91,6 +93,7 @@ class Services:
     resets: Resets
     mailer: Mailer
     topology: Topology
+    intake: MetricIntake
     budget: Budget
     queries: RunningQueries
     live: LiveHub
@@ -112,6 +115,7 @@ class Services:
     limiter: Limiter
     outgoing: Outgoing
     sso: SingleSignOn
+    metric_use: MetricUse = field(default_factory=MetricUse)
     scraping: Scraping | None = None
     """What is scraped, and how it goes."""
     running: Callable[[str], Sequence[RunningQuery]] = lambda tenant: ()

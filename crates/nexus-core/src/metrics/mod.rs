@@ -5,12 +5,16 @@
 
 pub mod builder;
 pub mod exposition;
+pub mod graphite;
 pub mod histogram;
+pub mod influx;
+pub mod otlp;
 pub mod relabel;
 pub mod remote_write;
 pub mod remote_write_encode;
 pub mod render;
 pub mod scrape;
+pub mod statsd;
 
 use crate::decode::Rejections;
 use nexus_series::batch::MetricBatch;

@@ -5,15 +5,15 @@
 //! a body that is no message at all is refused whole.
 
 pub(crate) mod base64;
-mod fault;
-mod json_input;
-mod json_value;
+pub(crate) mod fault;
+pub(crate) mod json_input;
+pub(crate) mod json_value;
 mod logs_json;
 mod logs_protobuf;
-mod protobuf_value;
-mod records;
-mod schema;
-mod text;
+pub(crate) mod protobuf_value;
+pub(crate) mod records;
+pub(crate) mod schema;
+pub(crate) mod text;
 pub(crate) mod wire;
 
 #[cfg(test)]

@@ -1,4 +1,5 @@
-"""OTLP over gRPC: `LogsService/Export` as generic handlers, request bytes straight to the native decoder.
+"""OTLP over gRPC: `LogsService/Export` and `MetricsService/Export` as generic handlers, request bytes straight to the
+native decoder.
 
 The method is served as a stream of requests of which one is read: on the wire that is the unary method, and it lets the
 caller be authenticated, and the shared budget be asked, before the message is received.
@@ -7,10 +8,11 @@ caller be authenticated, and the shared budget be asked, before the message is r
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 import time
 import urllib.parse
-from collections.abc import Awaitable, Callable, Iterable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping
 from functools import partial
 from typing import Any, Final
 
@@ -20,27 +22,31 @@ import grpc.aio
 from nexus.errors import InvalidRequest, NexusError, NotFound
 from nexus.pipeline.body import BodyLimits, BodyTimeout, Budget, Lease
 from nexus.pipeline.decode import native_module
-from nexus.pipeline.otlp import PROTOBUF, export_response, retry_seconds, rpc_code, status
+from nexus.pipeline.intake import MetricIntake
+from nexus.pipeline.metrics import raise_if_retryable
+from nexus.pipeline.otlp import PROTOBUF, export_response, metrics_response, retry_seconds, rpc_code, status
 from nexus.pipeline.receivers.tls import Tls
 from nexus.pipeline.topology import Delivery, Outcome, Topology
 from nexus.security.limits.limiter import Meter
+from nexus.security.permissions import Permission
 
 NAME: Final = "otlp_grpc"
 _SERVICE: Final = "/opentelemetry.proto.collector.{0}.v1.{1}Service/Export"
 LOGS_METHOD: Final = _SERVICE.format("logs", "Logs")
-_OTHER_METHODS: Final = {
-    _SERVICE.format("trace", "Trace"): "traces",
-    _SERVICE.format("metrics", "Metrics"): "metrics",
-}
-METHODS: Final = (LOGS_METHOD, *_OTHER_METHODS)
+METRICS_METHOD: Final = _SERVICE.format("metrics", "Metrics")
+_OTHER_METHODS: Final = {_SERVICE.format("trace", "Trace"): "traces"}
+METHODS: Final = (LOGS_METHOD, METRICS_METHOD, *_OTHER_METHODS)
 """Every method that is answered."""
 
 _ONCE: Final = frozenset({"authorization", "cookie", "idempotency-key", "x-scope-orgid"})
 _STATUS_CODES: Final = {code.value[0]: code for code in grpc.StatusCode}
 
-Enter = Callable[[Mapping[str, str], str], Awaitable[tuple[str, Meter]]]
-"""From call metadata and the client's address to the tenant that is written to and its limits. Raises `Unauthenticated`,
-`PermissionDenied`, `RateLimited`."""
+Enter = Callable[[Mapping[str, str], str, Permission], Awaitable[tuple[str, Meter]]]
+"""From call metadata, the client's address and what it asks for to the tenant that is written to and its limits. Raises
+`Unauthenticated`, `PermissionDenied`, `RateLimited`."""
+
+Serve = Callable[[Any], Awaitable[bytes]]
+"""From a call's context to its answer."""
 
 log = logging.getLogger(__name__)
 
@@ -50,9 +56,17 @@ class OtlpGrpc:
 
     name = NAME
 
-    def __init__(self, topology: Topology, enter: Enter, limits: Callable[[], BodyLimits], budget: Budget) -> None:
+    def __init__(
+        self,
+        topology: Topology,
+        metrics: MetricIntake,
+        enter: Enter,
+        limits: Callable[[], BodyLimits],
+        budget: Budget,
+    ) -> None:
         """`enter` is the identity seam; `budget` is shared with the HTTP receivers."""
         self._topology = topology
+        self._metrics = metrics
         self._enter = enter
         self._limits = limits
         self._budget = budget
@@ -72,7 +86,9 @@ class OtlpGrpc:
                 ("grpc.http2.min_ping_interval_without_data_ms", 5_000),
             ]
         )
-        self._server.add_generic_rpc_handlers((_Methods(self._export),))
+        self._server.add_generic_rpc_handlers(
+            (_Methods({LOGS_METHOD: self._logs, METRICS_METHOD: self._points}, self._export),)
+        )
         address = f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
         try:
             if tls is None:
@@ -89,9 +105,9 @@ class OtlpGrpc:
         if self._server is not None:
             await self._server.stop(grace)
 
-    async def _export(self, _requests: Any, context: Any) -> bytes:
+    async def _export(self, serve: Serve, _requests: Any, context: Any) -> bytes:
         try:
-            return await self._serve(context)
+            return await serve(context)
         except NexusError as error:
             self._topology.statistics.refused(NAME, error.code)
             await _abort(context, error)
@@ -101,9 +117,24 @@ class OtlpGrpc:
             await context.abort(grpc.StatusCode.UNAVAILABLE, "the export failed; see the log of Nexus")
         raise AssertionError("unreachable")
 
-    async def _serve(self, context: Any) -> bytes:
+    async def _logs(self, context: Any) -> bytes:
+        async with self._delivered(context, Permission.LOGS_WRITE) as delivery:
+            decoder = partial(native_module().decode_otlp_logs_protobuf, now_ns=time.time_ns())
+            outcome = await self._topology.deliver(delivery, decoder, _answer)
+            return outcome.reply
+
+    async def _points(self, context: Any) -> bytes:
+        async with self._delivered(context, Permission.METRICS_WRITE) as delivery:
+            decoder = partial(self._metrics.otlp.decode_protobuf, now_ns=time.time_ns(), tenant=delivery.tenant)
+            outcome = await self._metrics.pipeline.deliver(delivery, decoder)
+            raise_if_retryable(outcome)
+            return metrics_response(outcome, PROTOBUF)
+
+    @contextlib.asynccontextmanager
+    async def _delivered(self, context: Any, permission: Permission) -> AsyncIterator[Delivery]:
+        """The message of a call whose sender may send it."""
         metadata = read_metadata(context.invocation_metadata())
-        tenant, meter = await self._enter(metadata, peer_address(context.peer()))
+        tenant, meter = await self._enter(metadata, peer_address(context.peer()), permission)
         self._topology.check_open()
         with Lease(self._budget, meter.take_bytes) as lease:
             body = await self._read(context)
@@ -111,9 +142,7 @@ class OtlpGrpc:
             delivery = Delivery(NAME, tenant, body, key=metadata.get("idempotency-key", ""), lease=lease)
             delivery.meter = meter.take_records
             del body
-            decoder = partial(native_module().decode_otlp_logs_protobuf, now_ns=time.time_ns())
-            outcome = await self._topology.deliver(delivery, decoder, _answer)
-            return outcome.reply
+            yield delivery
 
     async def _read(self, context: Any) -> bytes:
         try:
@@ -167,20 +196,22 @@ def credentials(tls: Tls) -> Any:
 class _Methods(grpc.GenericRpcHandler):  # type: ignore[misc]
     """Finds the handler of a method."""
 
-    def __init__(self, export: Callable[[Any, Any], Awaitable[bytes]]) -> None:
-        self._logs = grpc.stream_unary_rpc_method_handler(export)
+    def __init__(self, methods: Mapping[str, Serve], export: Callable[[Serve, Any, Any], Awaitable[bytes]]) -> None:
+        self._methods = {
+            name: grpc.stream_unary_rpc_method_handler(partial(export, serve)) for name, serve in methods.items()
+        }
 
     def service(self, handler_call_details: Any) -> Any:
         method = handler_call_details.method
-        if method == LOGS_METHOD:
-            return self._logs
+        if method in self._methods:
+            return self._methods[method]
         if method in _OTHER_METHODS:
             return grpc.stream_unary_rpc_method_handler(partial(_unimplemented, _OTHER_METHODS[method]))
         return None
 
 
 async def _unimplemented(signal: str, _requests: Any, context: Any) -> bytes:
-    error = NotFound(f"OTLP {signal} are not accepted.", hint="Nexus accepts logs.")
+    error = NotFound(f"OTLP {signal} are not accepted.", hint="Nexus accepts logs and metrics.")
     await context.abort(grpc.StatusCode.UNIMPLEMENTED, str(error))
     raise AssertionError("unreachable")
 

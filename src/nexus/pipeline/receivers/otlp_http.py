@@ -1,19 +1,24 @@
-"""OTLP over HTTP: logs as protobuf or JSON, at the standard path and at the prefixed one that others use."""
+"""OTLP over HTTP: logs and metrics as protobuf or JSON, at the standard paths and at those that others use."""
 
 from __future__ import annotations
 
 import time
 from functools import partial
-from typing import Final
+from typing import Any, Final
 
 from nexus.errors import NexusError, NotFound, UnsupportedEncoding
 from nexus.pipeline.decode import native_module
 from nexus.pipeline.http import Endpoint, Reply, Request, retry_headers
-from nexus.pipeline.otlp import JSON, PROTOBUF, export_response, status
+from nexus.pipeline.intake import MetricIntake
+from nexus.pipeline.metrics import raise_if_retryable
+from nexus.pipeline.otlp import JSON, PROTOBUF, export_response, metrics_response, status
 from nexus.pipeline.topology import Delivery, Outcome, Topology
+from nexus.security.permissions import Permission
 
 _LOGS: Final = ("/v1/logs", "/otlp/v1/logs")
-_OTHERS: Final = ("/v1/traces", "/v1/metrics", "/v1development/profiles", "/otlp/v1/traces", "/otlp/v1/metrics")
+_METRICS: Final = ("/v1/metrics", "/otlp/v1/metrics", "/api/v1/otlp/v1/metrics", "/opentelemetry/v1/metrics")
+_OTHERS: Final = ("/v1/traces", "/v1development/profiles", "/otlp/v1/traces")
+_MEDIA: Final = (PROTOBUF, JSON)
 
 
 class OtlpHttp:
@@ -21,41 +26,69 @@ class OtlpHttp:
 
     name = "otlp_http"
     endpoints = (
-        Endpoint(_LOGS[0], "Send logs by OTLP (ExportLogsServiceRequest)", (PROTOBUF, JSON)),
-        Endpoint(_LOGS[1], "Send logs by OTLP, at the prefix that other systems use", (PROTOBUF, JSON)),
-        *(Endpoint(path, "A signal that is not accepted yet: always 404", (PROTOBUF, JSON), False) for path in _OTHERS),
+        Endpoint(_LOGS[0], "Send logs by OTLP (ExportLogsServiceRequest)", _MEDIA),
+        Endpoint(_LOGS[1], "Send logs by OTLP, at the prefix that other systems use", _MEDIA),
+        Endpoint(
+            _METRICS[0],
+            "Send metrics by OTLP (ExportMetricsServiceRequest)",
+            _MEDIA,
+            permission=Permission.METRICS_WRITE,
+        ),
+        *(
+            Endpoint(
+                path, "Send metrics by OTLP, at a path that others use", _MEDIA, False, permission=Permission.METRICS_WRITE
+            )
+            for path in _METRICS[1:]
+        ),
+        *(Endpoint(path, "A signal that is not accepted yet: always 404", _MEDIA, False) for path in _OTHERS),
     )
 
-    def __init__(self, topology: Topology) -> None:
-        """Deliver into this pipeline."""
+    def __init__(self, topology: Topology, metrics: MetricIntake) -> None:
+        """Deliver into these pipelines."""
         self._topology = topology
+        self._metrics = metrics
 
     async def receive(self, request: Request, delivery: Delivery) -> Reply:
-        """Store the logs; the answer is an `ExportLogsServiceResponse`."""
+        """Store the records; the answer is an export response."""
+        if request.path in _METRICS:
+            return await self._receive_metrics(request, delivery)
         if request.path not in _LOGS:
             signal = request.path.rpartition("/")[2]
-            raise NotFound(f"OTLP {signal} are not accepted.", hint="Nexus accepts logs, at /v1/logs.")
+            raise NotFound(f"OTLP {signal} are not accepted.", hint="Nexus accepts logs and metrics.")
         content_type = _content_type(request)
         native = native_module()
-        if content_type == PROTOBUF:
-            decoder = partial(native.decode_otlp_logs_protobuf, now_ns=time.time_ns())
-        elif content_type == JSON:
-            decoder = partial(native.decode_otlp_logs_json, now_ns=time.time_ns())
-        else:
-            raise UnsupportedEncoding(
-                f"the content type {content_type[:60]!r} is not one of OTLP.", hint=f"Use {PROTOBUF} or {JSON}."
-            )
+        decode = _choose(content_type, native.decode_otlp_logs_protobuf, native.decode_otlp_logs_json)
 
         def answer(outcome: Outcome) -> bytes:
             return export_response(outcome, content_type)
 
-        outcome = await self._topology.deliver(delivery, decoder, answer)
+        outcome = await self._topology.deliver(delivery, partial(decode, now_ns=time.time_ns()), answer)
         return Reply(200, outcome.reply, content_type)
+
+    async def _receive_metrics(self, request: Request, delivery: Delivery) -> Reply:
+        content_type = _content_type(request)
+        decoder = self._metrics.otlp
+        decode = _choose(content_type, decoder.decode_protobuf, decoder.decode_json)
+        outcome = await self._metrics.pipeline.deliver(
+            delivery, partial(decode, now_ns=time.time_ns(), tenant=delivery.tenant)
+        )
+        raise_if_retryable(outcome)
+        return Reply(200, metrics_response(outcome, content_type), content_type)
 
     def refuse(self, request: Request, error: NexusError) -> Reply:
         """A `google.rpc.Status` in the request's content type."""
         content_type = PROTOBUF if _content_type(request) == PROTOBUF else JSON
         return Reply(error.http_status, status(error, content_type), content_type, retry_headers(error))
+
+
+def _choose(content_type: str, protobuf: Any, json: Any) -> Any:
+    if content_type == PROTOBUF:
+        return protobuf
+    if content_type == JSON:
+        return json
+    raise UnsupportedEncoding(
+        f"the content type {content_type[:60]!r} is not one of OTLP.", hint=f"Use {PROTOBUF} or {JSON}."
+    )
 
 
 def _content_type(request: Request) -> str:

@@ -8,7 +8,8 @@ from typing import Any, Final
 from nexus.errors import NexusError, UnsupportedEncoding
 from nexus.pipeline.decode import native_module
 from nexus.pipeline.http import Endpoint, Reply, Request, retry_headers
-from nexus.pipeline.metrics import RETRY_AFTER, MetricOutcome, MetricPipeline
+from nexus.pipeline.intake import MetricIntake
+from nexus.pipeline.metrics import RETRY_AFTER, MetricOutcome
 from nexus.pipeline.topology import Delivery
 from nexus.security.permissions import Permission
 
@@ -34,7 +35,7 @@ class RemoteWrite:
         ),
     )  # fmt: skip
 
-    def __init__(self, metrics: MetricPipeline) -> None:
+    def __init__(self, metrics: MetricIntake) -> None:
         """Deliver into this pipeline."""
         self._metrics = metrics
 
@@ -44,7 +45,7 @@ class RemoteWrite:
         if not delivery.encoding.strip():
             # The specification knows no other encoding, and some senders do not say so.
             delivery.encoding = "snappy"
-        outcome = await self._metrics.deliver(delivery, decoder)
+        outcome = await self._metrics.pipeline.deliver(delivery, decoder)
         headers = written(outcome)
         if not outcome.refused:
             return Reply(204, b"", TEXT, headers)

@@ -98,6 +98,51 @@ from nexus.server.api.nexus_v1.schema.logs import (
 from nexus.server.api.nexus_v1.schema.logs import (
     Term as Term,
 )
+from nexus.server.api.nexus_v1.schema.metrics import (
+    CatalogAnswer as CatalogAnswer,
+)
+from nexus.server.api.nexus_v1.schema.metrics import (
+    CatalogMetric as CatalogMetric,
+)
+from nexus.server.api.nexus_v1.schema.metrics import (
+    CatalogRequest as CatalogRequest,
+)
+from nexus.server.api.nexus_v1.schema.metrics import (
+    ChartAnswer as ChartAnswer,
+)
+from nexus.server.api.nexus_v1.schema.metrics import (
+    ChartSeries as ChartSeries,
+)
+from nexus.server.api.nexus_v1.schema.metrics import (
+    CompletionAnswer as CompletionAnswer,
+)
+from nexus.server.api.nexus_v1.schema.metrics import (
+    ExplainedMatcher as ExplainedMatcher,
+)
+from nexus.server.api.nexus_v1.schema.metrics import (
+    ExplainedPart as ExplainedPart,
+)
+from nexus.server.api.nexus_v1.schema.metrics import (
+    ExplainedSelector as ExplainedSelector,
+)
+from nexus.server.api.nexus_v1.schema.metrics import (
+    LanguageFunction as LanguageFunction,
+)
+from nexus.server.api.nexus_v1.schema.metrics import (
+    MetricsEstimate as MetricsEstimate,
+)
+from nexus.server.api.nexus_v1.schema.metrics import (
+    MetricsExplainAnswer as MetricsExplainAnswer,
+)
+from nexus.server.api.nexus_v1.schema.metrics import (
+    MetricsExplainRequest as MetricsExplainRequest,
+)
+from nexus.server.api.nexus_v1.schema.metrics import (
+    MetricsQueryRequest as MetricsQueryRequest,
+)
+from nexus.server.api.nexus_v1.schema.metrics import (
+    SeriesCost as SeriesCost,
+)
 from nexus.server.api.nexus_v1.schema.session import (
     ServerInfo as ServerInfo,
 )
