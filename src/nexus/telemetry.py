@@ -254,6 +254,11 @@ class Registry:
         for instrument in self._instruments.values():
             yield from instrument.points()
 
+    def families(self) -> Iterator[tuple[str, str, str, list[Point]]]:
+        """(name, kind, help, points) of every instrument."""
+        for instrument in list(self._instruments.values()):
+            yield instrument.name, instrument.kind, instrument.help, list(instrument.points())
+
     def render(self) -> bytes:
         """Prometheus text exposition format 0.0.4."""
         lines: list[str] = []

@@ -45,6 +45,8 @@ mod _native {
     #[pymodule_export]
     use crate::metrics::exposition::decode_exposition;
     #[pymodule_export]
+    use crate::metrics::group::{missing_series, replace_families, restamp};
+    #[pymodule_export]
     use crate::metrics::lines::{StatsdAggregator, decode_graphite, decode_influx};
     #[pymodule_export]
     use crate::metrics::otlp::OtlpMetrics;
@@ -60,6 +62,8 @@ mod _native {
     use crate::metrics::remote_write::{decode_remote_write_v1, decode_remote_write_v2, encode_remote_write};
     #[pymodule_export]
     use crate::metrics::scrape::{ScrapeCache, Scraped};
+    #[pymodule_export]
+    use crate::metrics::tsdb_block::TsdbBlock;
     #[pymodule_export]
     use crate::process::{Pipelines, Processed, Traced};
     #[pymodule_export]

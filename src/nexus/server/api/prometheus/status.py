@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import math
 import os
 from datetime import UTC, datetime
-from typing import Final
+from typing import Any, Final
 
 import msgspec
 from starlette.responses import Response
 
 from nexus.errors import InvalidRequest
 from nexus.query.plan import Cardinality, SeriesScan
+from nexus.query.promql import regex
 from nexus.query.promql.functions import AGGREGATIONS, FUNCTIONS
 from nexus.query.promql.lexer import quote
 from nexus.server.api.prometheus.answers import PrometheusError, success
@@ -18,6 +20,7 @@ from nexus.server.api.prometheus.arguments import MAX_TIME, MIN_TIME, Arguments,
 from nexus.server.api.prometheus.asking import answered
 from nexus.server.api.prometheus.targets import Scraping
 from nexus.server.call import Call
+from nexus.telemetry import Point
 
 API_LEVEL: Final = "3.14.0"
 """The version of Prometheus whose API this is; clients choose what they ask for by it."""
@@ -153,6 +156,51 @@ async def features(call: Call) -> Response:
             "rules": {"ruler_config_api": False},
         }
     )  # fmt: skip
+
+
+async def self_metrics(call: Call) -> Response:
+    """The metrics of Nexus itself, as protobuf's JSON has `io.prometheus.client.MetricFamily`."""
+    # Some are by service, and a service is what records say.
+    call.check_sees_all_tenants("the metrics of Nexus")
+    pattern = Arguments.of(call).text("metric_name_pattern")
+    if pattern:
+        try:
+            regex.check(pattern)
+        except ValueError as error:
+            raise InvalidRequest(f"invalid metric_name_pattern: {error}") from error
+    return success(
+        [
+            {"name": name, "help": text, "type": kind.upper(), "metric": _metrics(name, kind, points)}
+            for name, kind, text, points in call.services.registry.families()
+            if not pattern or regex.matches(pattern, name)
+        ]
+    )
+
+
+def _metrics(name: str, kind: str, points: list[Point]) -> list[dict[str, Any]]:
+    found: dict[tuple[tuple[str, str], ...], dict[str, Any]] = {}
+    for point in points:
+        labels = tuple((key, value) for key, value in point.labels.items() if kind != "histogram" or key != "le")
+        metric = found.setdefault(labels, {"label": [{"name": key, "value": value} for key, value in labels]})
+        if kind != "histogram":
+            metric[kind] = {"value": _json_number(point.value)}
+            continue
+        histogram = metric.setdefault("histogram", {"bucket": []})
+        if point.name == f"{name}_sum":
+            histogram["sampleSum"] = _json_number(point.value)
+        elif point.name == f"{name}_count":
+            histogram["sampleCount"] = str(int(point.value))
+        else:
+            bound = float(point.labels["le"].replace("+Inf", "inf"))
+            histogram["bucket"].append({"cumulativeCount": str(int(point.value)), "upperBound": _json_number(bound)})
+    return list(found.values())
+
+
+def _json_number(value: float) -> float | str:
+    """Protobuf's JSON has texts for what JSON has no numbers for."""
+    if math.isfinite(value):
+        return value
+    return "NaN" if math.isnan(value) else "Infinity" if value > 0 else "-Infinity"
 
 
 async def notifications(call: Call) -> Response:
