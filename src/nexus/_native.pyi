@@ -529,7 +529,8 @@ class Sealed:
         """All rows are stored: forget them, and the part of the log that made them durable. Raises OSError."""
 
     def give_back(self) -> None:
-        """They are not: `take_sealed` will answer with them again. What nobody refers to any more is given back by itself."""
+        """They are not: `take_sealed` will answer with them again. What nobody refers to any more is given back by
+        itself."""
 
 @final
 class Selection:
@@ -562,6 +563,26 @@ class Selection:
 
     def series_ids(self) -> bytes:
         """Ids, 16 bytes each, little endian."""
+
+@final
+class SeriesReader:
+    """Raw samples of a selection: `needs`, `feed` each answer, `next` until None. Series come by labels, each once."""
+
+    def __init__(self, selection: Selection, encoding: str) -> None:
+        """`samples` (`prometheus.TimeSeries`, each as field 1 of a `QueryResult`), `chunks` (framed `ChunkedReadResponse`) or
+        `text` (OpenMetrics with timestamps). Raises ValueError."""
+
+    def estimate(self) -> tuple[int, int, int]:
+        """As `Run.estimate`."""
+
+    def needs(self) -> list[tuple[int, int, list[str], bytes]]:
+        """As `Run.needs`."""
+
+    def feed(self, rows: bytes) -> None:
+        """As `Run.feed`."""
+
+    def next(self) -> bytes | None:
+        """A piece of about 1 MiB; None after the last. Raises MetricQueryError for damaged chunks."""
 
 @final
 class Run:

@@ -6,10 +6,13 @@ pub mod engine;
 pub mod query;
 =======
 pub mod chart;
+pub mod engine;
 pub mod exposition;
 pub mod group;
 pub mod lines;
 pub mod otlp;
+pub mod query;
+pub mod reading;
 pub mod relabel;
 pub mod remote_write;
 pub mod scrape;

@@ -83,6 +83,21 @@ impl View {
         &self.selected[selector].labels
     }
 
+    /// How many selectors there are.
+    pub fn num_selectors(&self) -> usize {
+        self.selected.len()
+    }
+
+    /// The number in the index of a series that a selector found.
+    pub fn number(&self, selector: usize, series: usize) -> u32 {
+        self.selected[selector].numbers[series]
+    }
+
+    /// Times of a selector, ms, both included.
+    pub fn window(&self, selector: usize) -> (i64, i64) {
+        (self.selected[selector].from, self.selected[selector].to)
+    }
+
     /// The text table of labels.
     pub fn texts(&self) -> &SymbolTable {
         self.masked.as_ref().map_or(&self.tenant.index.symbols, |masked| &masked.symbols)
