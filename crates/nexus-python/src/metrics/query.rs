@@ -28,17 +28,11 @@ impl IntoPyErr for Fault {
     }
 }
 
-<<<<<<< HEAD
-type PyNeed<'py> = (i64, i64, Vec<String>, Bound<'py, PyBytes>);
-
-fn needs_of(py: Python<'_>, needs: Vec<Need>) -> Vec<PyNeed<'_>> {
-=======
 /// Times, names of metrics, ids.
 pub type PyNeed<'py> = (i64, i64, Vec<String>, Bound<'py, PyBytes>);
 
 /// Needs as Python has them.
 pub fn needs_of(py: Python<'_>, needs: Vec<Need>) -> Vec<PyNeed<'_>> {
->>>>>>> store
     needs.into_iter().map(|need| (need.from, need.to, need.metrics, PyBytes::new(py, &need.ids))).collect()
 }
 
