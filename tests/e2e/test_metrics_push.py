@@ -20,6 +20,7 @@ from datadog.dogstatsd.base import DogStatsd
 from influxdb_client.client.write_api import SYNCHRONOUS
 from opentelemetry.exporter.otlp.proto.grpc.metric_exporter import OTLPMetricExporter as GrpcExporter
 from opentelemetry.exporter.otlp.proto.http.metric_exporter import OTLPMetricExporter as HttpExporter
+from opentelemetry.metrics import Observation
 from opentelemetry.sdk.metrics import Counter, Histogram, MeterProvider
 from opentelemetry.sdk.metrics.export import AggregationTemporality, PeriodicExportingMetricReader
 from opentelemetry.sdk.metrics.view import ExponentialBucketHistogramAggregation, View
@@ -185,9 +186,7 @@ def record_metrics(exporter: Any, tenant: str) -> None:
     orders = meter.create_counter("orders", "1", "Orders placed")
     orders.add(2, {"payment.kind": "card"})
     meter.create_up_down_counter("queue.size").add(-3)
-    meter.create_observable_gauge(
-        "room.temperature", [lambda _: [__import__("opentelemetry").metrics.Observation(21.5)]], "Cel"
-    )
+    meter.create_observable_gauge("room.temperature", [lambda _: [Observation(21.5)]], "Cel")
     duration = meter.create_histogram("http.server.duration", "s", explicit_bucket_boundaries_advisory=[0.1, 1.0])
     for seconds in (0.05, 0.5, 5.0):
         duration.record(seconds, {"http.method": "GET"})
@@ -358,10 +357,7 @@ def test_text_is_imported(pushed: NexusProcess, tenant: str) -> None:
     assert vector(pushed, "a_total", tenant) == {(("__name__", "a_total"), ("dc", "eu"), ("x", "y")): 5.0}
     assert values(pushed, "b", tenant) == [7.0]
     answer = pushed.request("POST", "/api/v1/import/prometheus?debug=1", b"c 1\n", tenant=tenant)
-    assert (answer.status, answer.json["series"][0]["labels"]) == (
-        200,
-        {"__name__": "c", "dc": "eu"} if False else {"__name__": "c"},
-    )
+    assert (answer.status, answer.json["series"][0]["labels"]) == (200, {"__name__": "c"})
     assert values(pushed, "c", tenant) == []
 
 
@@ -410,11 +406,9 @@ def test_prometheus_blocks_are_ingested(pushed: NexusProcess, tenant: str, tmp_p
 
 def test_a_key_for_logs_writes_no_metrics(pushed: NexusProcess, tenant: str) -> None:
     def key(permission: str) -> str:
-        made = pushed.post(
-            "/api/nexus/v1/keys", {"name": permission, "permissions": [permission], "tenant": tenant}, tenant=tenant
-        )
-        assert made.status in (200, 201), made.body
-        return str(made.json.get("key") or made.json.get("secret") or made.json.get("token"))
+        made = pushed.post("/api/nexus/v1/keys", {"name": permission, "permissions": [permission], "tenant": tenant})
+        assert made.status == 200, made.body
+        return str(made.json["secret"])
 
     logs, metrics = key("logs:write"), key("metrics:write")
     doors = ["/api/v1/write", "/v1/metrics", "/write", "/api/v2/write", "/api/v1/import/prometheus"]
