@@ -41,6 +41,7 @@ mod _native {
     use crate::metrics::batch::{DecodedMetrics, MetricBatch};
     #[pymodule_export]
     use crate::metrics::chart::metric_chart;
+    #[pymodule_export]
     use crate::metrics::engine::{Appended, HeadFull, LogFull, MetricLimits, MetricsEngine, Sealed, cut_chunks};
     #[pymodule_export]
     use crate::metrics::exposition::decode_exposition;
