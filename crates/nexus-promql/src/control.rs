@@ -97,7 +97,10 @@ impl Budget {
     /// Lets go of samples.
     #[inline]
     pub fn release(&self, samples: usize) {
-        self.held.fetch_sub(samples as u64, Ordering::Relaxed);
+        // What nobody held (the rows of `vector(1)`) may be let go of, too.
+        let _ = self
+            .held
+            .fetch_update(Ordering::Relaxed, Ordering::Relaxed, |held| Some(held.saturating_sub(samples as u64)));
     }
 
     /// Counts samples that were looked at.

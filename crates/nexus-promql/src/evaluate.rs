@@ -117,9 +117,7 @@ impl<'a> Evaluator<'a> {
         self.source
             .read(selector, series, from, to, into)
             .map_err(|fault| Fault::Execution(format!("expanding series: {}", fault.0)))?;
-        if !into.histograms.is_empty() && !self.sees_resets[selector] {
-            histogram::hints::forget_resets(into);
-        }
+        histogram::hints::settle(into, self.sees_resets[selector]);
         Ok(())
     }
 

@@ -38,7 +38,8 @@ RANGE_FUNCTIONS = (
     "ts_of_max_over_time ts_of_last_over_time ts_of_first_over_time"
 ).split()
 AGGREGATIONS = ("sum", "avg", "min", "max", "count", "group", "stddev", "stdvar")
-ARITHMETIC = ("+", "-", "*", "/", "%", "^", "atan2")
+EXACT = ("+", "-", "*", "/", "^", "atan2")
+"""Operators that make little of a difference in the last bits."""
 COMPARISONS = ("==", "!=", "<", ">", "<=", ">=")
 HISTOGRAM_FUNCTIONS = ("histogram_count", "histogram_sum", "histogram_avg", "histogram_stddev", "histogram_stdvar")
 
@@ -93,7 +94,7 @@ class Generator:
             return f"scalar({self._vector(depth - 1)})"
         if self._maybe(0.3):
             return f"({self._scalar(depth - 1)} {self._pick(*COMPARISONS)} bool {self._scalar(depth - 1)})"
-        return f"({self._scalar(depth - 1)} {self._pick(*ARITHMETIC[:6])} {self._scalar(depth - 1)})"
+        return f"({self._scalar(depth - 1)} {self._pick(*EXACT[:5])} {self._scalar(depth - 1)})"
 
     # -------------------------------------------------------------------------------------------------------------- vectors
 
@@ -109,6 +110,7 @@ class Generator:
             (3, self._binary),
             (3, self._histogram),
             (1, self._other),
+            (0.2, lambda _: f"{self._selector(GAUGES[:4])} % {self._pick('7', '1000', '0.5', 'Inf', '0')}"),
             (0.6, self._labels),
         ]
         weights, makers = zip(*forms, strict=True)
@@ -119,7 +121,11 @@ class Generator:
         return f"{self._pick(*COUNTER_FUNCTIONS)}({self._range(names, depth)})"
 
     def _over_range(self, depth: int) -> str:
+        # `changes` of histograms is not asked for: Prometheus counts changes of the empty buckets it stores, too.
         names = self._chance.choice((GAUGES, GAUGES, COUNTERS, NATIVE))
+        function = self._pick(*RANGE_FUNCTIONS)
+        if function == "changes":
+            names = GAUGES
         if self._maybe(0.15):
             window = self._range(names, depth)
             return self._pick(
@@ -128,7 +134,7 @@ class Generator:
                 f"double_exponential_smoothing({window}, {self._pick('0.3', '0.9')}, {self._pick('0.2', '0.7')})",
                 f"absent_over_time({window})",
             )
-        return f"{self._pick(*RANGE_FUNCTIONS)}({self._range(names, depth)})"
+        return f"{function}({self._range(names, depth if function != 'changes' else 0)})"
 
     def _simple(self, depth: int) -> str:
         inner = self._vector(depth)
@@ -152,8 +158,11 @@ class Generator:
         inner, grouping = self._vector(depth), self._grouping()
         if self._maybe(0.25):
             return self._pick(
-                f"topk{grouping} ({self._pick('1', '2', '5')}, {inner})",
-                f"bottomk{grouping} ({self._pick('1', '3')}, {inner})",
+                # Which of equal values is in, Prometheus leaves to the order of its series.
+                f"count(topk{grouping} ({self._pick('1', '2', '5')}, {inner}))",
+                f"count(bottomk{grouping} ({self._pick('1', '3')}, {inner}))",
+                f"topk(2, {self._selector(('demo_memory_usage_bytes',))})",
+                f"bottomk{grouping} (1, {self._selector(('demo_disk_usage_bytes',))})",
                 f"quantile{grouping} ({self._pick('0.5', '0.99', '-0.1', '1.1', '0')}, {inner})",
                 f'count_values{grouping} ("value", {inner})',
                 f"count(limitk{grouping} ({self._pick('1', '2')}, {inner}))",
@@ -168,12 +177,13 @@ class Generator:
             sides = (left, right) if self._maybe(0.6) else (right, left)
             if self._maybe(0.4):
                 return f"{sides[0]} {self._pick(*COMPARISONS)} {self._pick('', 'bool ')}{sides[1]}"
-            return f"{sides[0]} {self._pick(*ARITHMETIC)} {sides[1]}"
+            # The last bits of a side make all of a remainder: only numbers of the data are divided with one.
+            return f"{sides[0]} {self._pick(*EXACT)} {sides[1]}"
         right = self._wrapped(self._vector(depth))
         if self._maybe(0.25):
             matching = self._pick("", " on (instance)", " ignoring (type, mode, le)", " on ()")
             return f"{left} {self._pick('and', 'or', 'unless')}{matching} {right}"
-        operator = self._pick(*ARITHMETIC, *COMPARISONS)
+        operator = self._pick(*EXACT, *COMPARISONS)
         if operator in COMPARISONS and self._maybe(0.4):
             operator += " bool"
         if self._maybe(0.5):
