@@ -40,14 +40,9 @@ mod _native {
     #[pymodule_export]
     use crate::metrics::batch::{DecodedMetrics, MetricBatch};
     #[pymodule_export]
-<<<<<<< HEAD
-    use crate::metrics::engine::{Appended, HeadFull, LogFull, MetricLimits, MetricsEngine, Sealed, cut_chunks};
-    #[pymodule_export]
-    use crate::metrics::query::{
-        MetricLimitExceeded, MetricQueryCanceled, MetricQueryError, MetricQueryTimeout, Run, Selection,
-    };
-=======
     use crate::metrics::chart::metric_chart;
+    #[pymodule_export]
+    use crate::metrics::engine::{Appended, HeadFull, LogFull, MetricLimits, MetricsEngine, Sealed, cut_chunks};
     #[pymodule_export]
     use crate::metrics::exposition::decode_exposition;
     #[pymodule_export]
@@ -57,6 +52,10 @@ mod _native {
     #[pymodule_export]
     use crate::metrics::otlp::OtlpMetrics;
     #[pymodule_export]
+    use crate::metrics::query::{
+        MetricLimitExceeded, MetricQueryCanceled, MetricQueryError, MetricQueryTimeout, Run, Selection,
+    };
+    #[pymodule_export]
     use crate::metrics::relabel::Relabel;
     #[pymodule_export]
     use crate::metrics::remote_write::{decode_remote_write_v1, decode_remote_write_v2, encode_remote_write};
@@ -64,7 +63,6 @@ mod _native {
     use crate::metrics::scrape::{ScrapeCache, Scraped};
     #[pymodule_export]
     use crate::metrics::tsdb_block::TsdbBlock;
->>>>>>> lead
     #[pymodule_export]
     use crate::process::{Pipelines, Processed, Traced};
     #[pymodule_export]
