@@ -63,6 +63,7 @@ impl Stream<'_> {
                             each(&mut made, index, &row)?;
                         }
                     }
+                    evaluator.budget.count(scratch.seen);
                 }
             }
             Ok(made)
@@ -112,6 +113,7 @@ impl Stream<'_> {
                 }
             }
             evaluator.budget.hold(held)?;
+            evaluator.budget.count(scratch.seen);
             Ok(rows)
         })?;
         Ok(parts.into_iter().flatten().collect())
