@@ -563,6 +563,28 @@ class Selection:
     def series_ids(self) -> bytes:
         """Ids, 16 bytes each, little endian."""
 
+    def read(self, encoding: str) -> Reading:
+        """Begin to read its samples in an encoding: `samples` (fields of a remote-read `QueryResult`), `chunks` (framed
+        `ChunkedReadResponse` messages), `text` (OpenMetrics with timestamps). Raises ValueError for another."""
+
+@final
+class Reading:
+    """Samples of a selection, series in the order of labels. Ending it lets go of what it reads."""
+
+    @property
+    def samples(self) -> int:
+        """Samples read so far."""
+
+    def needs(self) -> list[tuple[int, int, list[str], bytes]]:
+        """As `Run.needs`."""
+
+    def feed(self, rows: bytes) -> None:
+        """As `Run.feed`, before the first piece."""
+
+    def next(self, max_bytes: int = 1 << 20) -> bytes | None:
+        """The next piece, whole series, as many as reach `max_bytes`; None at the end. Raises ValueError when a chunk is
+        damaged."""
+
 @final
 class Run:
     """A query under way. `needs`, `feed` each answer, `run`. Ending it, in any way, lets go of what it reads."""
