@@ -11,7 +11,6 @@ use crate::labels::{Names, is_name};
 use crate::plan::{Expr, Node};
 use crate::ranking;
 use crate::source::SeriesLabels;
-use crate::stream::Stream;
 use crate::value::{Cell, Grid, NOTHING, Row, SharedHistogram, Value, is_nothing};
 use crate::window::Annotator;
 use hashbrown::HashMap;
@@ -315,7 +314,10 @@ struct Part {
 }
 
 fn folded(evaluator: &Evaluator, inner: &Node, kind: Kind, grouping: &Grouping, grid: Grid) -> Result<Vec<Row>, Fault> {
-    let stream = evaluator.rows(inner, grid)?;
+    let mut stream = evaluator.rows(inner, grid)?;
+    if matches!(kind, Kind::Stddev | Kind::Stdvar) {
+        stream = stream.in_order(evaluator, grid.count)?;
+    }
     let make = || Part { groups: Groups::default(), pending: Vec::new(), key: Vec::new() };
     let parts = stream.fold(evaluator, make, |part, _, row| {
         grouping.key(&row.labels, &mut part.key);
@@ -348,9 +350,7 @@ fn folded(evaluator: &Evaluator, inner: &Node, kind: Kind, grouping: &Grouping, 
         }
         Ok(())
     })?;
-    if let Stream::Rows(rows) = &stream {
-        evaluator.budget.release(count(rows));
-    }
+    evaluator.budget.release(count(stream.present()));
     let mut groups: Groups<Folded> = Groups::default();
     let mut pending = Vec::new();
     for part in parts {

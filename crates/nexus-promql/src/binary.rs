@@ -139,6 +139,15 @@ pub fn cells(op: BinaryOp, left: &Cell, right: &Cell, return_bool: bool, notes: 
     }
 }
 
+/// Can a comparison say anything about two cells? Floats compare with floats; histograms are the same or not.
+pub fn compares(op: BinaryOp, left: &Cell, right: &Cell) -> bool {
+    match (left, right) {
+        (Cell::Float(_), Cell::Float(_)) => true,
+        (Cell::Histogram(_), Cell::Histogram(_)) => matches!(op, BinaryOp::Equal | BinaryOp::NotEqual),
+        _ => false,
+    }
+}
+
 /// An operator between a row and a scalar, in place. `swapped`: the scalar is on the left.
 pub fn with_scalar(
     op: BinaryOp,

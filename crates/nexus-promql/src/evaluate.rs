@@ -117,9 +117,7 @@ impl<'a> Evaluator<'a> {
         self.source
             .read(selector, series, from, to, into)
             .map_err(|fault| Fault::Execution(format!("expanding series: {}", fault.0)))?;
-        if !into.histograms.is_empty() && !self.sees_resets[selector] {
-            histogram::hints::forget_resets(into);
-        }
+        histogram::hints::settle(into, self.sees_resets[selector]);
         Ok(())
     }
 
@@ -324,7 +322,7 @@ impl<'a> Evaluator<'a> {
             Expr::Subquery { inner, range, step, shift } => {
                 let steps = subquery_grid(grid, *range, *step, *shift);
                 // Prometheus notes the start of the query for what is wrong with a subquery.
-                position = (0, 0);
+                position = (0, node.pos.1);
                 (Origin::Subquery(self.vector_or_scalar(inner, steps)?, steps), *range, *shift, Extension::None)
             }
             _ => return Err(Fault::Execution("expected a range vector".into())),
@@ -401,6 +399,7 @@ impl<'a> Evaluator<'a> {
             budget: &self.budget,
             position: node.pos,
             positions: arguments.iter().map(|argument| argument.pos).collect(),
+            ranged: grid.count > 1 || (grid.start == self.program.start && self.program.start != self.program.end),
             arguments: Vec::with_capacity(arguments.len()),
         };
         for argument in arguments {

@@ -215,7 +215,8 @@ impl Join<'_> {
                     out.len() - 1
                 });
                 let cell = self.cell(&cells.0, &cells.1);
-                let compatible = cell != Cell::Nothing || (self.op.is_comparison() && !self.return_bool);
+                let filter = self.op.is_comparison() && !self.return_bool;
+                let compatible = cell != Cell::Nothing || (filter && binary::compares(self.op, &cells.0, &cells.1));
                 if compatible {
                     matches += 1;
                     if self.one_to_one() {

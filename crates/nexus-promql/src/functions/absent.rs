@@ -37,9 +37,7 @@ fn answer(evaluator: &Evaluator, argument: &Node, stream: &Stream, grid: Grid) -
             Ok(())
         },
     )?;
-    if let Stream::Rows(rows) = stream {
-        evaluator.budget.release(crate::evaluate::count(rows));
-    }
+    evaluator.budget.release(crate::evaluate::count(stream.present()));
     let there = |step: usize| parts.iter().any(|part| part[step]);
     let floats: Vec<f64> = (0..grid.count).map(|step| if there(step) { NOTHING } else { 1.0 }).collect();
     let row = Row { labels: labels(evaluator, argument), drop_name: false, floats, histograms: Vec::new() };

@@ -8,7 +8,7 @@ use crate::value::{Row, Value, is_nothing};
 use std::cmp::Ordering;
 
 fn noted(call: &Call) {
-    if call.grid.count > 1 {
+    if call.ranged {
         annotations::sort_in_range(call.notes, call.position);
     }
 }
