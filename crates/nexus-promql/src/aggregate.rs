@@ -7,11 +7,10 @@ use crate::evaluate::{Evaluator, count};
 use crate::histogram;
 use crate::histogram::aggregate::HistogramAccumulator;
 use crate::kernels::{compensated, statistics, statistics::Mean};
-use crate::labels::Names;
+use crate::labels::{Names, is_name};
 use crate::plan::{Expr, Node};
 use crate::ranking;
 use crate::source::SeriesLabels;
-use crate::stream::Stream;
 use crate::value::{Cell, Grid, NOTHING, Row, SharedHistogram, Value, is_nothing};
 use crate::window::Annotator;
 use hashbrown::HashMap;
@@ -79,6 +78,11 @@ pub fn aggregate(evaluator: &Evaluator, node: &Node, grid: Grid) -> Result<Value
         let Some(Expr::String(label)) = parameter.as_ref().map(|node| &node.expr) else {
             return Err(Fault::Execution("expected a label name".into()));
         };
+        if !is_name(label) {
+            let written = parameter.as_ref().map_or((0, 0), |node| node.pos);
+            let written = evaluator.program.text.get(written.0 as usize..written.1 as usize).unwrap_or("\"\"");
+            return Err(Fault::Execution(format!("invalid label name {written}")));
+        }
         return count_values(evaluator, inner, label, labels, *without, grid);
     }
     let parameters = match parameter {
@@ -310,11 +314,18 @@ struct Part {
 }
 
 fn folded(evaluator: &Evaluator, inner: &Node, kind: Kind, grouping: &Grouping, grid: Grid) -> Result<Vec<Row>, Fault> {
-    let stream = evaluator.rows(inner, grid)?;
+    let mut stream = evaluator.rows(inner, grid)?;
+    if matches!(kind, Kind::Stddev | Kind::Stdvar) {
+        stream = stream.in_order(evaluator, grid.count)?;
+    }
     let make = || Part { groups: Groups::default(), pending: Vec::new(), key: Vec::new() };
     let parts = stream.fold(evaluator, make, |part, _, row| {
         grouping.key(&row.labels, &mut part.key);
+        let known = part.groups.all.len();
         let place = part.groups.place(&part.key, || Folded::new(kind, grid.count));
+        if place == known {
+            evaluator.budget.hold(grid.count.div_ceil(2))?;
+        }
         let group = &mut part.groups.all[place].1;
         group.drop_name |= row.drop_name;
         group.add(kind, &row.floats);
@@ -339,12 +350,11 @@ fn folded(evaluator: &Evaluator, inner: &Node, kind: Kind, grouping: &Grouping, 
         }
         Ok(())
     })?;
-    if let Stream::Rows(rows) = &stream {
-        evaluator.budget.release(count(rows));
-    }
+    evaluator.budget.release(count(stream.present()));
     let mut groups: Groups<Folded> = Groups::default();
     let mut pending = Vec::new();
     for part in parts {
+        evaluator.budget.release(part.groups.all.len() * grid.count.div_ceil(2));
         let mut places = Vec::with_capacity(part.groups.all.len());
         for (labels, folded) in part.groups.all {
             let known = groups.all.len();
@@ -365,19 +375,19 @@ fn folded(evaluator: &Evaluator, inner: &Node, kind: Kind, grouping: &Grouping, 
             Row { labels, drop_name, floats: folded.finish(kind), histograms: Vec::new() }
         })
         .collect();
-    add_histograms(evaluator, inner, kind, pending, &mut rows);
+    add_histograms(evaluator, inner, kind, &pending, &mut rows);
     rows.retain(|row| !row.is_empty());
     Ok(rows)
 }
 
 /// Adds histograms to the rows of their groups; where a group has floats, too, there is no result.
-fn add_histograms(evaluator: &Evaluator, inner: &Node, kind: Kind, pending: Vec<Pending>, rows: &mut [Row]) {
+fn add_histograms(evaluator: &Evaluator, inner: &Node, kind: Kind, pending: &[Pending], rows: &mut [Row]) {
     fn annotator<'a>(evaluator: &'a Evaluator, inner: &Node, metric: &'a str) -> Annotator<'a> {
         Annotator { notes: &evaluator.notes, position: inner.pos, metric }
     }
     let mut sums: HashMap<(usize, usize), (HistogramAccumulator, String), foldhash::fast::RandomState> =
         HashMap::default();
-    for one in &pending {
+    for one in pending {
         for (step, histogram) in one.histograms.iter().enumerate() {
             let Some(histogram) = histogram else { continue };
             let make = || (HistogramAccumulator::new(kind == Kind::Avg), one.metric.clone());
@@ -424,11 +434,11 @@ fn quantile(
         evaluator.control.check()?;
         let mut row = Row::new(labels, grid.count);
         row.drop_name = members.iter().any(|&index| rows[index].drop_name);
-        for step in 0..grid.count {
+        for (step, &parameter) in parameters.iter().enumerate() {
             values.clear();
             values.extend(members.iter().map(|&index| rows[index].floats[step]).filter(|&value| !is_nothing(value)));
             if !values.is_empty() {
-                row.floats[step] = statistics::quantile(parameters[step], &mut values);
+                row.floats[step] = statistics::quantile(parameter, &mut values);
             }
         }
         out.push(row);
@@ -447,9 +457,6 @@ fn count_values(
     without: bool,
     grid: Grid,
 ) -> Result<Value, Fault> {
-    if label.is_empty() {
-        return Err(Fault::Execution(format!("invalid label name {}", quoted(label))));
-    }
     let names = &evaluator.names;
     let mut grouping = Grouping::new(names, labels, without);
     let label = names.intern(label);
@@ -492,7 +499,7 @@ fn count_values(
             }
         }
     }
-    evaluator.budget.release(count(&rows));
+    evaluator.budget.release(count(&rows) + groups.all.len() * grid.count);
     let row = |(labels, counts): (SeriesLabels, Vec<f64>)| {
         let floats = counts.into_iter().map(|count| if count > 0.0 { count } else { NOTHING }).collect();
         Row { labels, drop_name: false, floats, histograms: Vec::new() }

@@ -54,11 +54,15 @@ pub struct Leaf {
     pub grid: Grid,
     /// Place of the selector or subquery.
     pub position: Position,
+    /// Place of the function's first argument.
+    pub parameter: Position,
 }
 
 /// Memory used from series to series.
 #[derive(Default)]
 pub struct Scratch {
+    /// Samples looked at so far.
+    pub seen: usize,
     samples: Samples,
     sliding: sliding::Scratch,
 }
@@ -109,7 +113,7 @@ impl Leaf {
                 } else {
                     self.windows(evaluator, *function, &windows, &scratch.samples, row)
                 };
-                evaluator.budget.count(seen);
+                scratch.seen += seen;
                 if let (true, Some(text)) = (seen > 0, invalid) {
                     return Err(Fault::Execution(text.clone()));
                 }
@@ -119,6 +123,9 @@ impl Leaf {
             }
             Reading::Value => self.values(lookback, &scratch.samples, row),
             Reading::Time => self.times(lookback, &scratch.samples, row),
+        }
+        if !matches!(self.reading, Reading::Range { .. }) {
+            scratch.seen += row.num_samples();
         }
         Ok(())
     }

@@ -1,5 +1,7 @@
 //! Sliding kernels against the same functions window by window, over random series.
 
+#![allow(clippy::float_cmp, reason = "answers are exact")]
+
 use nexus_promql::kernels::sliding::{self, Scratch, Windows};
 use nexus_promql::kernels::{self, compensated};
 use nexus_promql::plan::{Extension, Shift};
@@ -140,7 +142,7 @@ fn sums_keep_what_rounding_loses() {
 #[test]
 fn means_do_not_overflow() {
     use nexus_promql::kernels::statistics::{Mean, average};
-    assert_eq!(average(&[f64::MAX, f64::MAX, f64::MAX]), f64::MAX);
+    assert!((average(&[f64::MAX, f64::MAX, f64::MAX]) / f64::MAX - 1.0).abs() < 1e-15);
     assert_eq!(average(&[5.0, 0.0, 8.0]), 13.0 / 3.0);
     let part = |values: &[f64]| {
         let mut mean = Mean::default();
