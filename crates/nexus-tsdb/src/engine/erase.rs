@@ -15,7 +15,7 @@ impl Engine {
         }
         let series: Vec<(Arc<Tenant>, u32)> = numbers.iter().map(|&number| (tenant.clone(), number)).collect();
         let mut writer = self.write();
-        self.define_all(&mut writer, &series)?;
+        Self::define_all(&mut writer, &series)?;
         let mut frame = Frame::new();
         record::push_bytes(&mut frame.bytes, tenant.name.as_bytes());
         push_signed(&mut frame.bytes, from);
