@@ -54,6 +54,12 @@ mod _native {
     #[pymodule_export]
     use crate::metrics::scrape::{ScrapeCache, Scraped};
     #[pymodule_export]
+    use crate::metrics::engine::{Appended, HeadFull, LogFull, MetricLimits, MetricsEngine, Sealed, cut_chunks};
+    #[pymodule_export]
+    use crate::metrics::query::{
+        MetricLimitExceeded, MetricQueryCanceled, MetricQueryError, MetricQueryTimeout, Run, Selection,
+    };
+    #[pymodule_export]
     use crate::process::{Pipelines, Processed, Traced};
     #[pymodule_export]
     use crate::select::{Filter, Masks, render_batch};

@@ -8,3 +8,5 @@ pub mod otlp;
 pub mod relabel;
 pub mod remote_write;
 pub mod scrape;
+pub mod engine;
+pub mod query;
