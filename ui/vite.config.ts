@@ -22,6 +22,7 @@ export default defineConfig({
             /node_modules\/(react|react-dom|scheduler|react-router|nuqs|@tanstack\/(react-query|query-core))\//.test(id)
           )
             return "react";
+          if (/node_modules\/(@prometheus-io|@codemirror\/lint|lru-cache)/.test(id)) return "promql";
           if (/node_modules\/(@codemirror|@lezer|style-mod|crelt|w3c-keyname|@marijn)/.test(id))
             return id.includes("lang-sql") ? "sql" : "editor";
           return undefined;

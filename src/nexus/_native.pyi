@@ -529,7 +529,8 @@ class Sealed:
         """All rows are stored: forget them, and the part of the log that made them durable. Raises OSError."""
 
     def give_back(self) -> None:
-        """They are not: `take_sealed` will answer with them again. What nobody refers to any more is given back by itself."""
+        """They are not: `take_sealed` will answer with them again. What nobody refers to any more is given back by
+        itself."""
 
 @final
 class Selection:
@@ -562,6 +563,31 @@ class Selection:
 
     def series_ids(self) -> bytes:
         """Ids, 16 bytes each, little endian."""
+
+    def read(self, encoding: str) -> Reading:
+        """Begin to read its samples in an encoding: `samples` (fields of a remote-read `QueryResult`), `chunks` (framed
+        `ChunkedReadResponse` messages), `text` (OpenMetrics with timestamps). Raises ValueError for another."""
+
+@final
+class Reading:
+    """Samples of a selection, series in the order of labels. Ending it lets go of what it reads."""
+
+    @property
+    def samples(self) -> int:
+        """Samples read so far."""
+
+    def estimate(self) -> tuple[int, int, int]:
+        """As `Run.estimate`."""
+
+    def needs(self) -> list[tuple[int, int, list[str], bytes]]:
+        """As `Run.needs`."""
+
+    def feed(self, rows: bytes) -> None:
+        """As `Run.feed`, before the first piece."""
+
+    def next(self, max_bytes: int = 1 << 20) -> bytes | None:
+        """The next piece, whole series, as many as reach `max_bytes`; None at the end. Raises ValueError when a chunk is
+        damaged."""
 
 @final
 class Run:
@@ -684,9 +710,12 @@ def decode_remote_write_v1(body: bytes) -> DecodedMetrics:
 def decode_remote_write_v2(body: bytes) -> DecodedMetrics:
     """Decode an `io.prometheus.write.v2.Request`, without its snappy encoding. Raises `DecodeError`."""
 
-def encode_remote_write(batch: MetricBatch, *, version: int, max_series: int, compress: bool) -> list[bytes]:
+def encode_remote_write(
+    batch: MetricBatch, *, version: int, max_series: int, compress: bool
+) -> list[tuple[bytes, int, int]]:
     """The batch as requests of remote write 1 or 2 with at most so many series each, in snappy's block format if
-    `compress`. Metadata come with the first (1) or with their series (2). Raises ValueError."""
+    `compress`: (body, float samples, histograms). Metadata come with the first (1) or with their series (2). Raises
+    ValueError."""
 
 # ------------------------------------------------------------------------------------ exposition, relabelling, scrapes
 
@@ -727,6 +756,7 @@ def metric_chart(data: bytes, *, start: int, step: int, steps: int, points: int,
     series with the greatest mean of absolute values (`ordered`: the first), each with a value a step (null: a gap), or with
     the first, least, greatest and last value of each of `points` pixels and their `times`; `last`, `min`, `max` and `mean`
     are over all steps. Times and steps are ms. Raises ValueError."""
+
 @final
 class OtlpMetrics:
     """Decodes requests of OTLP metrics; remembers the totals of streams of deltas. Usable from several threads."""
@@ -776,6 +806,30 @@ class StatsdAggregator:
     def flush(self, now_ms: int) -> tuple[MetricBatch, tuple[int, int, int, list[str]]]:
         """Samples of all series now, and (values taken, lines that could not be read, values without room, some errors)
         since the last time."""
+
+def restamp(batch: MetricBatch, timestamp_ms: int, *, stale: bool = False) -> MetricBatch:
+    """The last sample of every series at another time, or a staleness marker there."""
+
+def replace_families(old: MetricBatch, new: MetricBatch) -> MetricBatch:
+    """`old` without the families that `new` has, and `new`."""
+
+def missing_series(old: MetricBatch, new: MetricBatch) -> MetricBatch:
+    """The series of `old` that `new` has not."""
+
+@final
+class TsdbBlock:
+    """A block of Prometheus' database, to be read from its directory once, series by series."""
+
+    def __init__(self, path: str) -> None:
+        """Read its index. Raises `OSError`, `DecodeError`."""
+
+    @property
+    def progress(self) -> tuple[int, int]:
+        """Bytes of the index read so far, and of all."""
+
+    def next(self, max_samples: int) -> DecodedMetrics | None:
+        """The next series with about so many samples; None at the end. Rejections count chunks."""
+
 @final
 class Scraped:
     """What came of a scrape: its samples, those after relabelling, those of new series; `error` says why it failed, "" when

@@ -269,8 +269,10 @@ def test_the_page_and_its_policy(nexus: NexusProcess) -> None:
     first = nexus.get("/logs", token="")
     if first.status == 404:
         pytest.skip("the web UI is not built")
-    for path in ("/", "/login", "/start", "/settings/keys"):
+    for path in ("/", "/login", "/start", "/metrics", "/targets", "/settings/keys"):
         assert nexus.get(path, token="", headers={"Accept": "text/html"}).status == 200
+    # Scrapers get the metrics of Nexus there, with a key.
+    assert nexus.get("/metrics", token="", headers={"Accept": "text/plain;version=0.0.4;q=0.5,*/*;q=0.1"}).status == 401
     policy = first.headers["Content-Security-Policy"]
     nonce = policy.partition("'nonce-")[2].partition("'")[0]
     assert nonce.encode() in first.body

@@ -38,6 +38,7 @@ GROUPS = {
     "rows and shell": ("6-rows", "7-shell", "8-states", "9-pages"),
     "live and patterns": ("10-live", "11-patterns", "12-context", "13-views"),
     "operating": ("14-pipelines", "15-data"),
+    "metrics": ("19-metrics", "20-targets"),
     "people and roles": ("16-access", "17-identity", "18-administration"),
     "accessibility": ("a11y",),
     "pictures": ("shots",),

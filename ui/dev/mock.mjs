@@ -7,6 +7,7 @@ import { randomBytes } from "node:crypto";
 import { existsSync, readFileSync } from "node:fs";
 import { createServer } from "node:http";
 import { extname } from "node:path";
+import * as metrics from "./metrics.mjs";
 
 const root = new URL("../../src/nexus/server/static", import.meta.url).pathname;
 const port = Number(process.argv[2] ?? 8099);
@@ -174,6 +175,7 @@ const HOT = [
 ];
 
 const handlers = {
+  ...metrics.handlers,
   "GET auth/session": (_body, signedIn) => session(signedIn),
   "POST auth/login": (body) => {
     if (body.password !== "nexus")
@@ -209,6 +211,9 @@ const handlers = {
   }),
   "GET ingest/status": () => ({
     records_total: current().length,
+    samples_total: Math.floor(Date.now() / 1000) % 100_000,
+    samples_refused_total: 0,
+    samples_per_second: 1,
     rejected_total: 0,
     records_per_second: current().length ? 120.4 : 0,
     last_received_at: "",
@@ -543,6 +548,11 @@ const server = createServer((request, response) => {
   request.on("data", (chunk) => chunks.push(chunk));
   request.on("end", () => {
     const prefix = "/api/nexus/v1/";
+    const found = metrics.answer(url.pathname, url.searchParams);
+    if (found) {
+      response.writeHead(200, { "Content-Type": "application/json" });
+      return response.end(JSON.stringify({ status: "success", data: found }));
+    }
     if (url.pathname.startsWith(prefix)) {
       const name = `${request.method} ${url.pathname.slice(prefix.length)}`;
       const send = (status, body, headers = {}) => {
@@ -590,6 +600,8 @@ const server = createServer((request, response) => {
         });
         return response.end(lines.map((record) => `${JSON.stringify(record)}\n`).join(""));
       }
+      const relabelled = metrics.relabel(name);
+      if (relabelled) return send(200, relabelled);
       const handler = handlers[name];
       if (!handler) return send(404, { error: { code: "not_found", message: name } });
       const answer = handler(text ? JSON.parse(text) : {}, signedIn);

@@ -32,6 +32,8 @@ pub struct Evaluator<'a> {
     pub names: Names<'a>,
     /// Warnings and infos.
     pub notes: Notes,
+    /// For each selector: do its histograms say that they come after a reset?
+    pub sees_resets: Vec<bool>,
 }
 
 /// Runs a program over a source.
@@ -43,6 +45,7 @@ pub fn evaluate(program: &Program, source: &dyn Source, control: &Control) -> Re
         budget: Budget::new(program.max_samples),
         names: Names::new(source.symbols()),
         notes: Notes::default(),
+        sees_resets: histogram::hints::seeing(program),
     };
     let instant = program.step == 0;
     let grid =
@@ -113,7 +116,11 @@ impl<'a> Evaluator<'a> {
     pub fn read(&self, selector: usize, series: usize, from: i64, to: i64, into: &mut Samples) -> Result<(), Fault> {
         self.source
             .read(selector, series, from, to, into)
-            .map_err(|fault| Fault::Execution(format!("expanding series: {}", fault.0)))
+            .map_err(|fault| Fault::Execution(format!("expanding series: {}", fault.0)))?;
+        if !into.histograms.is_empty() && !self.sees_resets[selector] {
+            histogram::hints::forget_resets(into);
+        }
+        Ok(())
     }
 
     /// The root: in an instant query, it may be a range vector.

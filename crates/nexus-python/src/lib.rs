@@ -42,11 +42,19 @@ mod _native {
     #[pymodule_export]
     use crate::metrics::chart::metric_chart;
     #[pymodule_export]
+    use crate::metrics::engine::{Appended, HeadFull, LogFull, MetricLimits, MetricsEngine, Sealed, cut_chunks};
+    #[pymodule_export]
     use crate::metrics::exposition::decode_exposition;
+    #[pymodule_export]
+    use crate::metrics::group::{missing_series, replace_families, restamp};
     #[pymodule_export]
     use crate::metrics::lines::{StatsdAggregator, decode_graphite, decode_influx};
     #[pymodule_export]
     use crate::metrics::otlp::OtlpMetrics;
+    #[pymodule_export]
+    use crate::metrics::query::{
+        MetricLimitExceeded, MetricQueryCanceled, MetricQueryError, MetricQueryTimeout, Reading, Run, Selection,
+    };
     #[pymodule_export]
     use crate::metrics::relabel::Relabel;
     #[pymodule_export]
@@ -54,11 +62,7 @@ mod _native {
     #[pymodule_export]
     use crate::metrics::scrape::{ScrapeCache, Scraped};
     #[pymodule_export]
-    use crate::metrics::engine::{Appended, HeadFull, LogFull, MetricLimits, MetricsEngine, Sealed, cut_chunks};
-    #[pymodule_export]
-    use crate::metrics::query::{
-        MetricLimitExceeded, MetricQueryCanceled, MetricQueryError, MetricQueryTimeout, Run, Selection,
-    };
+    use crate::metrics::tsdb_block::TsdbBlock;
     #[pymodule_export]
     use crate::process::{Pipelines, Processed, Traced};
     #[pymodule_export]

@@ -1,10 +1,11 @@
 //! The native half of the embedded metric store: which series there are (`index`), the newest samples (`head`), what makes
-//! them durable (`log`), how they are packed for the engine's tables (`chunk`), and the view of both that queries read.
+//! them durable (`log`), how they are packed for the engine's tables (`chunk`), the `engine` over these, the `view` of it that
+//! queries read, `answers` about series, and `export` of samples in the encodings of other systems.
 
 pub mod answers;
 pub mod chunk;
-pub mod export;
 pub mod engine;
+pub mod export;
 pub mod head;
 pub mod index;
 pub mod log;

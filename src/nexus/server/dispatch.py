@@ -41,7 +41,7 @@ from nexus.server.http import CERTIFIED
 from nexus.server.origins import check_host, cors_headers, is_own, preflight_headers
 from nexus.server.routes import BASE, SELF, WEBSOCKET, Match, Route, Router
 from nexus.server.services import Services
-from nexus.server.static import UI_PATHS, StaticFiles, takes_html
+from nexus.server.static import SHARED_PATHS, UI_PATHS, StaticFiles, takes_html
 from nexus.server.throttle import Throttle, class_of, limit_headers, refused
 
 MAX_JSON_BODY: Final = 1 << 20
@@ -151,8 +151,8 @@ class Dispatcher:
                 headers["cookie"] = usable_cookies(scope, headers["cookie"])
         except NexusError as error:
             return error_response(error)
-        if scope["path"] == "/" and self._static is not None and "text/html" in headers.get("accept", ""):
-            # A browser; programs that ask for the root want to know what speaks there.
+        if scope["path"] in SHARED_PATHS and self._static is not None and "text/html" in headers.get("accept", ""):
+            # A browser; programs that ask here want to know what speaks there, or Nexus' own metrics.
             match = None
         if isinstance(match, Match) and match.route.only_this_method and UI_PATHS.fullmatch(scope["path"]):
             match = None

@@ -317,7 +317,8 @@ describe("snippets", () => {
         .map((step) => step.code)
         .join("\n") ?? "";
     expect(code.includes("nx_secret")).toBe(!SOURCES.find((source) => source.id === id)?.keyless);
-    expect(code).toContain("logs.example");
+    // Nexus asks for what it scrapes: nobody needs its address.
+    expect(code).toContain(id === "scrape" ? "scrape_configs" : "logs.example");
   });
   it("use the ports that the server listens on", () => {
     expect(target.otlpHttp).toBe("http://logs.example:14318");

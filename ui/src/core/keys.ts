@@ -5,6 +5,8 @@ export type Action =
   | "palette"
   | "goHome"
   | "goLogs"
+  | "goMetrics"
+  | "goTargets"
   | "goQuery"
   | "goStart"
   | "goSettings"
@@ -55,6 +57,8 @@ export const BINDINGS: readonly Binding[] = [
   { action: "palette", keys: "mod+k", group: "general", always: true },
   { action: "goHome", keys: "g h", group: "general" },
   { action: "goLogs", keys: "g l", group: "general" },
+  { action: "goMetrics", keys: "g m", group: "general" },
+  { action: "goTargets", keys: "g o", group: "general" },
   { action: "goQuery", keys: "g q", group: "general" },
   { action: "goStart", keys: "g n", group: "general" },
   { action: "goSettings", keys: "g k", group: "general" },
@@ -62,7 +66,7 @@ export const BINDINGS: readonly Binding[] = [
   { action: "goData", keys: "g d", group: "general" },
   { action: "goUsers", keys: "g u", group: "general" },
   { action: "goAudit", keys: "g a", group: "general" },
-  { action: "goProfile", keys: "g m", group: "general" },
+  { action: "goProfile", keys: "g i", group: "general" },
   { action: "query", keys: "/", group: "general" },
   { action: "run", keys: "mod+enter", group: "general", always: true },
   { action: "share", keys: "s", group: "general" },

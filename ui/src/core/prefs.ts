@@ -10,12 +10,14 @@ export interface Prefs {
   singleKeys: boolean;
   railCollapsed: boolean | null;
   facetsShown: boolean;
+  metricsShown: boolean;
   panelWidth: number;
   pinnedFacets: string[];
   closedFacets: string[];
   recents: Recent[];
   searches: string[];
   statements: string[];
+  promqls: string[];
 }
 
 export const DEFAULT_PREFS: Prefs = {
@@ -25,12 +27,14 @@ export const DEFAULT_PREFS: Prefs = {
   singleKeys: true,
   railCollapsed: null,
   facetsShown: true,
+  metricsShown: true,
   panelWidth: 520,
   pinnedFacets: [],
   closedFacets: [],
   recents: [],
   searches: [],
   statements: [],
+  promqls: [],
 };
 
 export const ROW_HEIGHT: Record<Density, number> = { compact: 20, normal: 24, roomy: 32 };

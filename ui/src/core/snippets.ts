@@ -1,6 +1,9 @@
 /** Copy-paste snippets of the first run, filled with address and key. */
 
 export type SourceId =
+  | "remotewrite"
+  | "otlpmetrics"
+  | "scrape"
   | "python"
   | "javascript"
   | "curl"
@@ -22,7 +25,7 @@ export type SourceId =
   | "loki"
   | "elasticsearch";
 
-export type SourceGroup = "apps" | "agents" | "system" | "cloud";
+export type SourceGroup = "apps" | "metrics" | "agents" | "system" | "cloud";
 
 export interface Target {
   /** Host as the browser sees it. */
@@ -53,6 +56,8 @@ export interface Source {
   words?: string;
   /** Sends without a key: the server has to be told whom to trust. */
   keyless?: boolean;
+  /** What it sends; logs unless said otherwise. */
+  signal?: "metrics";
   steps(target: Target): Step[];
 }
 
@@ -444,6 +449,68 @@ const syslog = (target: Target): Step[] => [
   },
 ];
 
+const remoteWrite = (target: Target): Step[] => [
+  {
+    caption: "Add to prometheus.yml and reload Prometheus",
+    language: "yaml",
+    code: `remote_write:
+  - url: ${target.http}/api/v1/write
+    authorization:
+      credentials: ${target.key}
+    # Smaller requests and histograms as they are; Prometheus from 2.54 on.
+    protobuf_message: io.prometheus.write.v2.Request
+    send_native_histograms: true`,
+  },
+  {
+    caption: "Or with promtool, a few samples by hand",
+    language: "bash",
+    code: `printf '# TYPE demo_requests_total counter\\ndemo_requests_total{job="demo"} 42\\n' \\
+  | promtool push metrics --header='Authorization=Bearer ${target.key}' ${target.http}/api/v1/write`,
+  },
+];
+
+const otlpMetrics = (target: Target): Step[] => [
+  {
+    caption: "Every OpenTelemetry SDK reads these variables",
+    language: "bash",
+    code: `export OTEL_METRICS_EXPORTER=otlp
+export OTEL_EXPORTER_OTLP_PROTOCOL=http/protobuf
+export OTEL_EXPORTER_OTLP_ENDPOINT=${target.otlpHttp}
+export OTEL_EXPORTER_OTLP_HEADERS="Authorization=Bearer%20${target.key}"
+export OTEL_SERVICE_NAME=my-service`,
+  },
+  {
+    caption: "Or add to the Collector's configuration",
+    language: "yaml",
+    code: `exporters:
+  otlphttp/nexus:
+    endpoint: ${target.otlpHttp}
+    headers:
+      Authorization: Bearer ${target.key}
+service:
+  pipelines:
+    metrics:
+      receivers: [otlp]
+      exporters: [otlphttp/nexus]`,
+  },
+];
+
+/** The part of Nexus' configuration that names the file. */
+export const scrapeConfig = `scrape:
+  file: /etc/prometheus/prometheus.yml`;
+
+export const scrapeExample = `global:
+  scrape_interval: 15s
+scrape_configs:
+  - job_name: node
+    static_configs:
+      - targets: ["127.0.0.1:9100"]`;
+
+const scrape = (): Step[] => [
+  { caption: "Name the file in the configuration of Nexus and restart it", language: "yaml", code: scrapeConfig },
+  { caption: "The prometheus.yml that you have, or this one", language: "yaml", code: scrapeExample },
+];
+
 export const SOURCES: readonly Source[] = [
   { id: "python", group: "apps", title: "Python", summary: "OpenTelemetry SDK", words: "otlp", steps: python },
   {
@@ -455,6 +522,34 @@ export const SOURCES: readonly Source[] = [
     steps: javascript,
   },
   { id: "curl", group: "apps", title: "curl", summary: "JSON lines over HTTP", words: "ndjson shell", steps: curl },
+  {
+    id: "remotewrite",
+    group: "metrics",
+    title: "Prometheus",
+    summary: "Remote write",
+    words: "metrics remote_write promtool vmagent alloy mimir",
+    signal: "metrics",
+    steps: remoteWrite,
+  },
+  {
+    id: "otlpmetrics",
+    group: "metrics",
+    title: "OpenTelemetry",
+    summary: "OTLP metrics",
+    words: "metrics otlp otel collector sdk",
+    signal: "metrics",
+    steps: otlpMetrics,
+  },
+  {
+    id: "scrape",
+    group: "metrics",
+    title: "Scraping",
+    summary: "A prometheus.yml as it is",
+    words: "metrics scrape exporter node_exporter prometheus.yml targets",
+    keyless: true,
+    signal: "metrics",
+    steps: scrape,
+  },
   {
     id: "collector",
     group: "agents",

@@ -133,6 +133,12 @@ export function useUrlStatement(): [string, (statement: string) => void] {
   return [statement, (next) => void setStatement(next === "" ? null : next)];
 }
 
+/** Id of the source of the first run. */
+export function useUrlSource(): [string, (source: string) => void] {
+  const [source, setSource] = useQueryState("source", parseAsString.withDefault(""));
+  return [source, (next) => void setSource(next)];
+}
+
 /** What is open in a page of the settings: a user's name, a team's id, a role's name, "" for nothing. */
 export function useUrlOpen(
   name: "user" | "team" | "role" | "preview" | "account" | "deletion",

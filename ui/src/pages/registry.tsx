@@ -1,6 +1,7 @@
 /** Every page, one line each: the router, the rail, the palette and the breadcrumb read this table. */
 import {
   IconBuilding,
+  IconChartLine,
   IconDatabaseCog,
   IconDatabaseSearch,
   IconFilterCog,
@@ -13,6 +14,7 @@ import {
   IconRocket,
   IconSettings,
   IconShieldHalf,
+  IconTargetArrow,
   IconUser,
   IconUsers,
   IconUsersGroup,
@@ -65,6 +67,16 @@ export const PAGES: readonly Page[] = [
     load: () => import("./logs/LogsPage.tsx"),
   },
   {
+    path: "/metrics",
+    title: t.nav.metrics,
+    group: "investigate",
+    icon: IconChartLine,
+    action: "goMetrics",
+    permission: "metrics:read",
+    timed: true,
+    load: () => import("./metrics/MetricsPage.tsx"),
+  },
+  {
     path: "/query",
     title: t.nav.query,
     group: "build",
@@ -83,6 +95,16 @@ export const PAGES: readonly Page[] = [
     permission: "pipelines:read",
     timed: false,
     load: () => import("./pipelines/PipelinesPage.tsx"),
+  },
+  {
+    path: "/targets",
+    title: t.nav.targets,
+    group: "operate",
+    icon: IconTargetArrow,
+    action: "goTargets",
+    permission: "targets:read",
+    timed: false,
+    load: () => import("./targets/TargetsPage.tsx"),
   },
   {
     path: "/settings/users",

@@ -10,8 +10,8 @@ import { BackendProvider, createBackend } from "../hooks/useApi.tsx";
 import { NOBODY } from "../hooks/useSession.ts";
 import { cssVariables, theme } from "../styles/theme.ts";
 
-/** What the server answers to "POST logs/count" and the like; a function sees the request's body. */
-export type Answers = Record<string, object | ((body: Record<string, unknown>) => unknown)>;
+/** What the server answers to "POST logs/count" and the like; a function sees the request's body and address. */
+export type Answers = Record<string, object | ((body: Record<string, unknown>, url: URL) => unknown)>;
 
 export class Failure {
   constructor(
@@ -49,7 +49,10 @@ export function answer(answers: Answers): { calls: { name: string; body: Record<
     const body = (text ? JSON.parse(text) : {}) as Record<string, unknown>;
     calls.push({ name, body });
     const given = answers[name];
-    const result = typeof given === "function" ? (given as (body: Record<string, unknown>) => unknown)(body) : given;
+    const result =
+      typeof given === "function"
+        ? (given as (body: Record<string, unknown>, url: URL) => unknown)(body, new URL(request.url))
+        : given;
     if (result === undefined)
       return Response.json({ error: { code: "not_found", message: `no answer for ${name}` } }, { status: 404 });
     return result instanceof Failure

@@ -24,7 +24,8 @@ export function isSeverity(text: string): text is Severity {
 
 const SERIES_COUNT = 8;
 
-function hash(text: string): number {
+/** FNV-1a, 32 bits. */
+export function nameHash(text: string): number {
   let value = 2166136261;
   for (let index = 0; index < text.length; index += 1) value = Math.imul(value ^ text.charCodeAt(index), 16777619);
   return value >>> 0;
@@ -39,7 +40,7 @@ export function seriesColors(keys: string[]): Map<string, string> {
       colors.set(key, `var(--severity-${key})`);
       continue;
     }
-    let slot = hash(key) % SERIES_COUNT;
+    let slot = nameHash(key) % SERIES_COUNT;
     for (let tries = 0; taken.has(slot) && tries < SERIES_COUNT; tries += 1) slot = (slot + 1) % SERIES_COUNT;
     taken.add(slot);
     colors.set(key, taken.size > SERIES_COUNT ? "var(--series-rest)" : `var(--series-${slot + 1})`);

@@ -4,6 +4,7 @@ import { IconDownload, IconHistory, IconPlayerPlayFilled, IconPlayerStopFilled }
 import { useQuery } from "@tanstack/react-query";
 import { type ReactNode, useMemo, useRef, useState } from "react";
 import { CopyTextButton } from "../../components/common/CopyButton.tsx";
+import { download } from "../../components/common/download.ts";
 import { IconButton } from "../../components/common/IconButton.tsx";
 import { ErrorState, Skeleton, State } from "../../components/common/State.tsx";
 import SqlEditor from "../../components/editor/SqlEditor.tsx";
@@ -56,14 +57,6 @@ function useStatement(): { outcome: Outcome; run(statement: string): Promise<voi
     abort.current?.abort();
   };
   return { outcome, run, stop };
-}
-
-function download(name: string, type: string, text: string): void {
-  const link = document.createElement("a");
-  link.href = URL.createObjectURL(new Blob([text], { type }));
-  link.download = name;
-  link.click();
-  window.setTimeout(() => URL.revokeObjectURL(link.href), 1000);
 }
 
 function DownloadMenu({ answer }: { answer: SqlAnswer }): ReactNode {

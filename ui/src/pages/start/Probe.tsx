@@ -9,37 +9,59 @@ import { useApi, useBackend } from "../../hooks/useApi.tsx";
 import { usePagePath } from "../../hooks/usePagePath.ts";
 import styles from "./StartPage.module.css";
 
+export type Signal = "logs" | "metrics";
+
 export interface Arrival {
+  signal: Signal;
   arrived: number;
   rejected: number;
   rate: number;
 }
 
-/** Records since the page was opened. */
-export function useArrival(): Arrival {
+/** Records, or samples, since the page was opened. */
+export function useArrival(signal: Signal = "logs"): Arrival {
   const api = useApi();
   const { tenant } = useBackend();
-  const base = useRef<{ records: number; rejected: number } | null>(null);
+  const bases = useRef<Partial<Record<Signal, { arrived: number; rejected: number }>>>({});
   const status = useQuery({
     queryKey: ["ingest-status", "probe", tenant.current],
-    queryFn: ({ signal }) => api.ingestStatus(signal),
+    queryFn: ({ signal: abort }) => api.ingestStatus(abort),
     refetchInterval: 1500,
     gcTime: 0,
   });
-  if (!status.data) return { arrived: 0, rejected: 0, rate: 0 };
-  base.current ??= { records: status.data.records_total, rejected: status.data.rejected_total };
+  if (!status.data) return { signal, arrived: 0, rejected: 0, rate: 0 };
+  const now = {
+    logs: {
+      arrived: status.data.records_total,
+      rejected: status.data.rejected_total,
+      rate: status.data.records_per_second,
+    },
+    metrics: {
+      arrived: status.data.samples_total,
+      rejected: status.data.samples_refused_total,
+      rate: status.data.samples_per_second,
+    },
+  };
+  bases.current = { ...now, ...bases.current };
+  const [counts, base] = [now[signal], bases.current[signal] ?? now[signal]];
   // After a restart of the server the counts begin again.
-  if (status.data.records_total < base.current.records) base.current = { records: 0, rejected: 0 };
+  if (counts.arrived < base.arrived) bases.current[signal] = { arrived: 0, rejected: 0 };
+  const from = bases.current[signal] ?? base;
   return {
-    arrived: status.data.records_total - base.current.records,
-    rejected: Math.max(0, status.data.rejected_total - base.current.rejected),
-    rate: status.data.records_per_second,
+    signal,
+    arrived: counts.arrived - from.arrived,
+    rejected: Math.max(0, counts.rejected - from.rejected),
+    rate: counts.rate,
   };
 }
 
-export function Probe({ arrival }: { arrival: Arrival }): ReactNode {
+export function Probe({ arrival, scraped = false }: { arrival: Arrival; scraped?: boolean }): ReactNode {
   const to = usePagePath();
   const there = arrival.arrived > 0;
+  const metrics = arrival.signal === "metrics";
+  const [arrived, rejected] = metrics
+    ? ([t.start.samples, t.start.samplesRejected] as const)
+    : ([t.start.arrived, t.start.rejected] as const);
   return (
     <div
       className={styles.probe}
@@ -50,15 +72,17 @@ export function Probe({ arrival }: { arrival: Arrival }): ReactNode {
     >
       <span className={styles.pulse} aria-hidden />
       <div>
-        <b>{there ? t.start.arrived(formatCount(arrival.arrived), formatRate(arrival.rate)) : t.start.waiting}</b>
+        <b>{there ? arrived(formatCount(arrival.arrived), formatRate(arrival.rate)) : t.start.waiting}</b>
         {!there && <div className={styles.muted}>{t.start.waitingHelp}</div>}
-        {arrival.rejected > 0 && (
-          <div className={styles.rejected}>{t.start.rejected(formatCount(arrival.rejected))}</div>
-        )}
+        {arrival.rejected > 0 && <div className={styles.rejected}>{rejected(formatCount(arrival.rejected))}</div>}
       </div>
       {there && (
-        <Button size="xs" component={Link} to={to("/logs", { from: "now-15m", to: "now" })}>
-          {t.start.open}
+        <Button
+          size="xs"
+          component={Link}
+          to={scraped ? to("/targets") : to(metrics ? "/metrics" : "/logs", { from: "now-15m", to: "now" })}
+        >
+          {scraped ? t.start.openTargets : metrics ? t.start.openMetrics : t.start.open}
         </Button>
       )}
     </div>

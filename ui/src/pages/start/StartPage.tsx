@@ -5,14 +5,15 @@ import { useMutation, useQuery, useQueryClient } from "@tanstack/react-query";
 import { type FormEvent, type ReactNode, useState } from "react";
 import { CopyTextButton } from "../../components/common/CopyButton.tsx";
 import { ApiError } from "../../core/api/errors.ts";
-import { findSources, SOURCES, type SourceGroup, type SourceId, type Step, targetFrom } from "../../core/snippets.ts";
+import { findSources, SOURCES, type Source, type SourceGroup, type Step, targetFrom } from "../../core/snippets.ts";
 import { t } from "../../core/text.ts";
 import { useApi, useBackend } from "../../hooks/useApi.tsx";
 import { usePermission, useSession } from "../../hooks/useSession.ts";
+import { useUrlSource } from "../../hooks/useUrlState.ts";
 import { Probe, useArrival } from "./Probe.tsx";
 import styles from "./StartPage.module.css";
 
-const GROUPS: readonly SourceGroup[] = ["apps", "agents", "system", "cloud"];
+const GROUPS: readonly SourceGroup[] = ["apps", "metrics", "agents", "system", "cloud"];
 
 function Numbered({
   number,
@@ -59,7 +60,7 @@ function KeyStep({
   onSecret,
 }: {
   secret: string;
-  source: SourceId;
+  source: Source;
   onSecret(secret: string): void;
 }): ReactNode {
   const api = useApi();
@@ -67,9 +68,11 @@ function KeyStep({
   const allowed = usePermission("keys:write");
   const { tenant } = useBackend();
   const [name, setName] = useState("");
+  const signal = source.signal ?? "logs";
+  const proposed = signal === "metrics" ? source.id : `${source.id}-logs`;
   const make = useMutation({
     mutationFn: () =>
-      api.createKey({ name: name.trim() || `${source}-logs`, tenant: tenant.current, permissions: ["logs:write"] }),
+      api.createKey({ name: name.trim() || proposed, tenant: tenant.current, permissions: [`${signal}:write`] }),
     onSuccess: (created) => {
       onSecret(created.secret);
       void client.invalidateQueries({ queryKey: ["keys"] });
@@ -97,7 +100,7 @@ function KeyStep({
       <form className={styles.row} onSubmit={submit}>
         <TextInput
           label={t.start.keyName}
-          placeholder={`${source}-logs`}
+          placeholder={proposed}
           value={name}
           onChange={(event) => setName(event.currentTarget.value)}
           error={make.error instanceof ApiError ? `${make.error.message} ${make.error.hint}` : undefined}
@@ -112,8 +115,8 @@ function KeyStep({
 
 export function GetStarted(): ReactNode {
   const api = useApi();
-  const [id, setId] = useState<SourceId>("python");
-  const [secret, setSecret] = useState("");
+  const [id, setId] = useUrlSource();
+  const [secrets, setSecrets] = useState<Record<string, string>>({});
   const [typed, setTyped] = useState("");
   const { tenant } = useBackend();
   const session = useSession().data;
@@ -126,8 +129,11 @@ export function GetStarted(): ReactNode {
     queryFn: ({ signal }) => api.info(signal),
     staleTime: Number.POSITIVE_INFINITY,
   });
-  const arrival = useArrival();
-  const source = SOURCES.find((entry) => entry.id === id) ?? SOURCES[0];
+  const source = SOURCES.find((entry) => entry.id === id) ?? (SOURCES[0] as Source);
+  // A key for logs does not let in metrics.
+  const signal = source.signal ?? "logs";
+  const secret = secrets[signal] ?? "";
+  const arrival = useArrival(signal);
   const target = targetFrom(location, info.data, secret || t.start.placeholderKey, tenant.current || session?.tenant);
   return (
     <>
@@ -151,7 +157,7 @@ export function GetStarted(): ReactNode {
                     key={entry.id}
                     type="button"
                     role="radio"
-                    aria-checked={entry.id === id}
+                    aria-checked={entry.id === source.id}
                     className={styles.source}
                     onClick={() => setId(entry.id)}
                   >
@@ -165,20 +171,25 @@ export function GetStarted(): ReactNode {
         </div>
         {groups.length === 0 && <p className={styles.muted}>{t.start.noSource}</p>}
       </Numbered>
-      <Numbered number={2} done={secret !== "" || source?.keyless === true} title={t.start.key}>
-        {source?.keyless ? (
-          <p className={styles.muted}>{t.start.keyless}</p>
+      <Numbered number={2} done={secret !== "" || source.keyless === true} title={t.start.key}>
+        {source.keyless ? (
+          <p className={styles.muted}>{signal === "metrics" ? t.start.scraped : t.start.keyless}</p>
         ) : (
-          <KeyStep secret={secret} source={id} onSecret={setSecret} />
+          <KeyStep
+            key={signal}
+            secret={secret}
+            source={source}
+            onSecret={(made) => setSecrets((all) => ({ ...all, [signal]: made }))}
+          />
         )}
       </Numbered>
       <Numbered number={3} done={arrival.arrived > 0} title={t.start.snippet}>
-        {source?.steps(target).map((step) => (
+        {source.steps(target).map((step) => (
           <Snippet key={step.caption} step={step} />
         ))}
       </Numbered>
       <Numbered number={4} done={arrival.arrived > 0} title={t.start.wait}>
-        <Probe arrival={arrival} />
+        <Probe arrival={arrival} scraped={source.id === "scrape"} />
       </Numbered>
     </>
   );

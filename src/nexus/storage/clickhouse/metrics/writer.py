@@ -71,7 +71,7 @@ class MetricWriter:
         self._oldest_days = oldest_days
         self._future_ms = future_ms
         self._clock = clock
-        self._fsync = _GroupSync(engine.sync) if fsync else None
+        self._fsync = GroupSync(engine.sync) if fsync else None
         self._executor = ThreadPoolExecutor(THREADS, thread_name_prefix="metric-append")
         self._made: dict[SeriesLimits, _native.MetricLimits] = {}
         self._stopped = False
@@ -163,7 +163,7 @@ class MetricWriter:
         return receipt
 
 
-class _GroupSync:
+class GroupSync:
     """One fsync for everybody who waits: who comes while one is under way waits for the next one."""
 
     def __init__(self, sync: Callable[[], None]) -> None:

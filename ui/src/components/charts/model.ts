@@ -1,0 +1,172 @@
+/** What a chart draws, worked out of its series before any canvas is touched. */
+import { decimate, stack, withGaps } from "../../core/metrics/decimate.ts";
+import { type Look, looksOf } from "../../core/metrics/look.ts";
+import type { ChartStyle } from "../../core/metrics/queries.ts";
+import type { ChartSeries, Frame } from "../../core/metrics/series.ts";
+import type { Unit } from "../../core/metrics/units.ts";
+
+export interface ChartExemplar {
+  key: string;
+  /** Seconds since the epoch. */
+  time: number;
+  value: number;
+  labels: Readonly<Record<string, string>>;
+  /** Labels of the series that it belongs to. */
+  series: Readonly<Record<string, string>>;
+}
+
+export interface Threshold {
+  value: number;
+  tone?: "danger" | "warn" | "ok";
+}
+
+export interface DrawnSeries {
+  series: ChartSeries;
+  look: Look;
+  /** As they are: what is said about a moment. */
+  values: (number | null)[];
+  /** As they are drawn: on top of those below when stacked. */
+  drawn: (number | null)[];
+}
+
+export interface Model {
+  /** Seconds, ascending; at most two a pixel. */
+  times: number[];
+  series: DrawnSeries[];
+  style: ChartStyle;
+  unit: Unit;
+  from: number;
+  to: number;
+  thresholds: readonly Threshold[];
+  exemplars: readonly ChartExemplar[];
+  /** Lowest and highest end of the scale, when they are given. */
+  range: readonly [number, number] | null;
+}
+
+/** Runs `work` and leaves its time as a measure of that name, for tests and profiles. */
+export function measured<T>(name: string, work: () => T): T {
+  const start = performance.now();
+  const result = work();
+  performance.clearMeasures?.(name);
+  performance.measure?.(name, { start, end: performance.now() });
+  return result;
+}
+
+export function looksFor(series: readonly ChartSeries[]): Map<string, Look> {
+  const looks = looksOf(series.filter((one) => one.earlier === undefined).map((one) => one.key));
+  const own = looksOf(
+    series.filter((one) => one.earlier !== undefined && !looks.has(one.earlier)).map((one) => one.key),
+  );
+  for (const one of series) {
+    if (one.earlier === undefined) continue;
+    const base = looks.get(one.earlier) ?? own.get(one.key);
+    looks.set(one.key, { color: base?.color ?? "--series-rest", dash: [5, 4] });
+  }
+  return looks;
+}
+
+interface Wanted extends Omit<Model, "times" | "series"> {
+  frame: Frame;
+  looks: ReadonlyMap<string, Look>;
+  /** Keys of the series that are shown; null shows all. */
+  only: ReadonlySet<string> | null;
+  width: number;
+}
+
+/** Charts stack what is of one time; an earlier period stays a line over it. */
+export function buildModel({ frame, looks, only, width, ...rest }: Wanted): Model {
+  const shown = frame.series.filter((one) => only === null || only.has(one.key));
+  const { times, values } = decimate(
+    frame.times,
+    shown.map((one) => one.values),
+    rest.from,
+    rest.to,
+    width,
+  );
+  const columns = values.map(withGaps);
+  const stacked = rest.style === "stacked" ? shown.map((one) => one.earlier === undefined) : [];
+  const sums = stack(columns.filter((_, index) => stacked[index]));
+  let next = 0;
+  const series = shown.map((one, index) => ({
+    series: one,
+    look: looks.get(one.key) ?? { color: "--series-rest", dash: [] },
+    values: columns[index] ?? [],
+    drawn: (stacked[index] ? sums[next++] : columns[index]) ?? [],
+  }));
+  return { ...rest, times: Array.from(times), series };
+}
+
+/** Index of the moment that lies nearest; -1 without any. */
+export function nearestIndex(times: readonly number[], time: number): number {
+  let [low, high] = [0, times.length - 1];
+  if (high < 0) return -1;
+  while (low < high) {
+    const middle = (low + high) >> 1;
+    if ((times[middle] ?? 0) < time) low = middle + 1;
+    else high = middle;
+  }
+  const before = low - 1;
+  return before >= 0 && time - (times[before] ?? 0) <= (times[low] ?? 0) - time ? before : low;
+}
+
+export interface TipRow {
+  series: ChartSeries;
+  look: Look;
+  value: number;
+  /** The one that lies nearest to the pointer. */
+  nearest: boolean;
+}
+
+export const TIP_ROWS = 10;
+
+/** The ten series nearest to a height (in the unit of `heightOf`), the largest value first, and how many there are. */
+export function tipRows(
+  model: Model,
+  index: number,
+  height: number | null,
+  heightOf: (value: number) => number,
+): { rows: TipRow[]; count: number } {
+  const there = model.series.flatMap((one) => {
+    const value = one.values[index];
+    const drawn = one.drawn[index];
+    if (value === null || value === undefined || drawn === null || drawn === undefined) return [];
+    return [{ one, value, distance: height === null ? 0 : Math.abs(heightOf(drawn) - height) }];
+  });
+  const byDistance =
+    height === null ? [...there].sort((a, b) => b.value - a.value) : [...there].sort((a, b) => a.distance - b.distance);
+  const nearest = height === null ? undefined : byDistance[0];
+  const rows = byDistance
+    .slice(0, TIP_ROWS)
+    .sort((a, b) => b.value - a.value)
+    .map((entry) => ({
+      series: entry.one.series,
+      look: entry.one.look,
+      value: entry.value,
+      nearest: entry === nearest,
+    }));
+  return { rows, count: there.length };
+}
+
+/** The scale of the values, with room above and below; begins at zero where that wastes little or areas are filled. */
+export function valueRange(low: number | null, high: number | null, model: Model): [number, number] {
+  let [min, max] = [low ?? Number.POSITIVE_INFINITY, high ?? Number.NEGATIVE_INFINITY];
+  for (const { value } of model.thresholds) {
+    min = Math.min(min, value);
+    max = Math.max(max, value);
+  }
+  for (const { value } of model.exemplars) {
+    min = Math.min(min, value);
+    max = Math.max(max, value);
+  }
+  if (model.range) [min, max] = [Math.min(min, model.range[0]), Math.max(max, model.range[1])];
+  if (!Number.isFinite(min) || !Number.isFinite(max)) return [0, 1];
+  const filled = model.style === "area" || model.style === "stacked";
+  if (min >= 0 && (filled || min < max * 0.6)) min = 0;
+  else if (max <= 0 && filled) max = 0;
+  if (min === max) {
+    const room = Math.abs(min) * 0.1 || 1;
+    return [min === 0 ? 0 : min - room, max + room];
+  }
+  const room = (max - min) * 0.06;
+  return [min === 0 ? 0 : min - room, max === 0 ? 0 : max + room];
+}

@@ -1,0 +1,190 @@
+/** The panel beside the charts: logs of the same labels and time, or an exemplar with its trace. */
+import { Button } from "@mantine/core";
+import { IconExternalLink } from "@tabler/icons-react";
+import type { ReactNode } from "react";
+import { Link } from "react-router";
+import { CopyIcon } from "../../components/common/CopyButton.tsx";
+import { ErrorState, Skeleton, State } from "../../components/common/State.tsx";
+import { SidePanel } from "../../components/shell/SidePanel.tsx";
+import { asSeverity, SEVERITY_LETTER } from "../../core/logs/severity.ts";
+import { logsOf } from "../../core/metrics/pivot.ts";
+import { labelsText } from "../../core/metrics/series.ts";
+import { formatUnit } from "../../core/metrics/units.ts";
+import { m } from "../../core/metricsText.ts";
+import { fieldTerm } from "../../core/query/edit.ts";
+import { formatClock, formatInstant } from "../../core/time/format.ts";
+import { fromMs, fromNsText, toIso } from "../../core/time/instant.ts";
+import type { Span } from "../../core/time/range.ts";
+import { useLogFields, useLogLines, useLogsBeside } from "../../hooks/useMetrics.ts";
+import { usePagePath } from "../../hooks/usePagePath.ts";
+import { usePermission } from "../../hooks/useSession.ts";
+import { useTime } from "../../hooks/useTime.tsx";
+import styles from "./Beside.module.css";
+import { usePinned } from "./LogsCount.tsx";
+
+interface Exemplar {
+  /** Seconds since the epoch. */
+  t: number;
+  v: number;
+  l: Record<string, string>;
+  s: Record<string, string>;
+  /** Of the trace. */
+  id: string;
+}
+
+type Panel = { kind: "logs"; labels: Record<string, string> | null } | { kind: "exemplar"; exemplar: Exemplar };
+
+function texts(value: unknown): Record<string, string> {
+  if (typeof value !== "object" || value === null) return {};
+  return Object.fromEntries(
+    Object.entries(value).filter((entry): entry is [string, string] => typeof entry[1] === "string"),
+  );
+}
+
+/** What the address names; null for what it cannot. */
+export function readPanel(text: string): Panel | null {
+  if (text === "logs") return { kind: "logs", labels: null };
+  const at = text.indexOf(":");
+  try {
+    const value = JSON.parse(text.slice(at + 1)) as Record<string, unknown>;
+    if (text.slice(0, at) === "logs") return { kind: "logs", labels: texts(value) };
+    if (text.slice(0, at) !== "exemplar" || typeof value.t !== "number" || typeof value.v !== "number") return null;
+    const id = typeof value.id === "string" ? value.id : "";
+    return { kind: "exemplar", exemplar: { t: value.t, v: value.v, l: texts(value.l), s: texts(value.s), id } };
+  } catch {
+    return null;
+  }
+}
+
+export function Beside({ panel, query, onClose }: { panel: string; query: string; onClose(): void }): ReactNode {
+  const found = readPanel(panel);
+  if (!found) return null;
+  return found.kind === "exemplar" ? (
+    <ExemplarPanel exemplar={found.exemplar} onClose={onClose} />
+  ) : (
+    <LogsPanel labels={found.labels} query={query} onClose={onClose} />
+  );
+}
+
+function LogsPanel({
+  labels,
+  query,
+  onClose,
+}: {
+  labels: Record<string, string> | null;
+  query: string;
+  onClose(): void;
+}): ReactNode {
+  const { span } = useTime();
+  const allowed = usePermission("logs:read");
+  const pinned = usePinned(labels ? "" : query, span);
+  const chosen = labels ?? pinned ?? {};
+  const fields = useLogFields(span, allowed);
+  const pivot = fields.data ? logsOf(chosen, fields.data) : null;
+  return (
+    <SidePanel title={m.logsTitle} onClose={onClose}>
+      {!allowed && <State title={m.empty.permission} />}
+      {allowed && fields.isPending && <Skeleton rows={6} />}
+      {fields.isError && <ErrorState error={fields.error} onRetry={() => void fields.refetch()} />}
+      {allowed && pivot && (
+        <div className={styles.body}>
+          <p className={styles.from}>
+            {m.logsFrom} <code>{labelsText(chosen)}</code>
+          </p>
+          {pivot.query === "" ? (
+            <State title={m.logsNoLabels}>{m.logsNoLabelsHelp}</State>
+          ) : (
+            <>
+              {pivot.unused.length > 0 && <p className={styles.note}>{m.logsUnused(pivot.unused.join(", "))}</p>}
+              <Lines query={pivot.query} span={span} none={m.logsNone} />
+            </>
+          )}
+        </div>
+      )}
+    </SidePanel>
+  );
+}
+
+const QUARTER_HOUR = 900_000_000_000n;
+
+function ExemplarPanel({ exemplar, onClose }: { exemplar: Exemplar; onClose(): void }): ReactNode {
+  const { zone } = useTime();
+  const at = fromMs(exemplar.t * 1000);
+  const allowed = usePermission("logs:read");
+  const span = { from: at - QUARTER_HOUR, to: at + QUARTER_HOUR };
+  return (
+    <SidePanel title={exemplar.id ? m.trace(exemplar.id) : m.exemplar} onClose={onClose}>
+      <div className={styles.body} data-testid="exemplar">
+        <dl className={styles.facts}>
+          <dt>{m.exemplarAt}</dt>
+          <dd>{formatInstant(at, zone, 3)}</dd>
+          <dt>{m.exemplarValue}</dt>
+          <dd>{formatUnit(exemplar.v, "")}</dd>
+          <dt>{m.name}</dt>
+          <dd>
+            <code>{labelsText(exemplar.s)}</code>
+          </dd>
+          {Object.entries(exemplar.l).map(([name, value]) => (
+            <div key={name} className={styles.pair}>
+              <dt>{name}</dt>
+              <dd>
+                <code>{value}</code> <CopyIcon text={value} />
+              </dd>
+            </div>
+          ))}
+        </dl>
+        {exemplar.id && allowed && (
+          <>
+            <h3>{m.traceLogs}</h3>
+            <Lines query={fieldTerm("trace_id", exemplar.id)} span={span} none={m.traceNone} />
+          </>
+        )}
+      </div>
+    </SidePanel>
+  );
+}
+
+/** The count first, then the newest lines, and the way to all of them. */
+function Lines({ query, span, none }: { query: string; span: Span; none: string }): ReactNode {
+  const { zone } = useTime();
+  const to = usePagePath();
+  const count = useLogsBeside(query, span, true);
+  const lines = useLogLines(query, span);
+  return (
+    <>
+      <div className={styles.head}>
+        <code title={query}>{query}</code>
+        {count.data && <b data-testid="beside-count">{m.logsCount(count.data.count)}</b>}
+        <Button
+          size="compact-xs"
+          variant="default"
+          component={Link}
+          to={to("/logs", { q: query, from: toIso(span.from), to: toIso(span.to) })}
+          leftSection={<IconExternalLink size={14} />}
+        >
+          {m.logsOpen}
+        </Button>
+      </div>
+      {lines.isPending && <Skeleton rows={8} />}
+      {lines.isError && <ErrorState error={lines.error} onRetry={() => void lines.refetch()} />}
+      {lines.data && lines.data.records.length === 0 && <State title={none} />}
+      {lines.data && lines.data.records.length > 0 && (
+        <ol className={styles.lines} data-testid="beside-lines">
+          {lines.data.records.map((record) => {
+            const severity = asSeverity(record.severity);
+            const body = typeof record.body === "string" ? record.body : JSON.stringify(record.body);
+            return (
+              <li key={record.id}>
+                <span className={styles.time}>{formatClock(fromNsText(record.timestamp), zone, 3)}</span>
+                <span className={styles.severity} style={{ color: `var(--severity-${severity})` }} title={severity}>
+                  {SEVERITY_LETTER[severity]}
+                </span>
+                <span className={styles.text}>{body.slice(0, 300)}</span>
+              </li>
+            );
+          })}
+        </ol>
+      )}
+    </>
+  );
+}
