@@ -140,7 +140,7 @@ fn sums_keep_what_rounding_loses() {
 #[test]
 fn means_do_not_overflow() {
     use nexus_promql::kernels::statistics::{Mean, average};
-    assert_eq!(average(&[f64::MAX, f64::MAX, f64::MAX]), f64::MAX);
+    assert!((average(&[f64::MAX, f64::MAX, f64::MAX]) / f64::MAX - 1.0).abs() < 1e-15);
     assert_eq!(average(&[5.0, 0.0, 8.0]), 13.0 / 3.0);
     let part = |values: &[f64]| {
         let mut mean = Mean::default();
