@@ -11,7 +11,7 @@ use pyo3::exceptions::{PyRuntimeError, PyValueError};
 use pyo3::prelude::*;
 use pyo3::types::PyBytes;
 use std::convert::Infallible;
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 pyo3::create_exception!(nexus._native, MetricQueryError, PyValueError, "A query fails while it is evaluated.");
@@ -155,10 +155,8 @@ impl Reading {
         py: Python<'_>,
         work: impl FnOnce(&mut CoreReading) -> Result<T, E> + Send,
     ) -> PyResult<T> {
-        let locked = py.detach(|| self.inner.lock());
-        let mut inner = locked.map_err(|_| PyRuntimeError::new_err("an earlier call failed"))?;
-        let inner = &mut *inner;
-        detached(py, || work(inner))
+        // A call that panicked leaves a reading that goes on, or ends, where it was.
+        detached(py, || work(&mut self.inner.lock().unwrap_or_else(PoisonError::into_inner)))
     }
 }
 
