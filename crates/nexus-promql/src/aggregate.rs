@@ -375,19 +375,19 @@ fn folded(evaluator: &Evaluator, inner: &Node, kind: Kind, grouping: &Grouping, 
             Row { labels, drop_name, floats: folded.finish(kind), histograms: Vec::new() }
         })
         .collect();
-    add_histograms(evaluator, inner, kind, pending, &mut rows);
+    add_histograms(evaluator, inner, kind, &pending, &mut rows);
     rows.retain(|row| !row.is_empty());
     Ok(rows)
 }
 
 /// Adds histograms to the rows of their groups; where a group has floats, too, there is no result.
-fn add_histograms(evaluator: &Evaluator, inner: &Node, kind: Kind, pending: Vec<Pending>, rows: &mut [Row]) {
+fn add_histograms(evaluator: &Evaluator, inner: &Node, kind: Kind, pending: &[Pending], rows: &mut [Row]) {
     fn annotator<'a>(evaluator: &'a Evaluator, inner: &Node, metric: &'a str) -> Annotator<'a> {
         Annotator { notes: &evaluator.notes, position: inner.pos, metric }
     }
     let mut sums: HashMap<(usize, usize), (HistogramAccumulator, String), foldhash::fast::RandomState> =
         HashMap::default();
-    for one in &pending {
+    for one in pending {
         for (step, histogram) in one.histograms.iter().enumerate() {
             let Some(histogram) = histogram else { continue };
             let make = || (HistogramAccumulator::new(kind == Kind::Avg), one.metric.clone());
@@ -434,11 +434,11 @@ fn quantile(
         evaluator.control.check()?;
         let mut row = Row::new(labels, grid.count);
         row.drop_name = members.iter().any(|&index| rows[index].drop_name);
-        for step in 0..grid.count {
+        for (step, &parameter) in parameters.iter().enumerate() {
             values.clear();
             values.extend(members.iter().map(|&index| rows[index].floats[step]).filter(|&value| !is_nothing(value)));
             if !values.is_empty() {
-                row.floats[step] = statistics::quantile(parameters[step], &mut values);
+                row.floats[step] = statistics::quantile(parameter, &mut values);
             }
         }
         out.push(row);

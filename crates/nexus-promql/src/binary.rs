@@ -95,7 +95,6 @@ impl BinaryOp {
     }
 
     /// Of two numbers; comparisons answer 0 or 1.
-    #[expect(clippy::float_cmp, reason = "PromQL compares exactly")]
     #[inline]
     pub fn scalars(self, left: f64, right: f64) -> f64 {
         match self {

@@ -58,7 +58,9 @@ impl Stream<'_> {
                         check(evaluator, index)?;
                         leaf.fill(evaluator, index, &mut scratch, &mut row)?;
                         evaluator.note_range(leaf, &row);
-                        stages.iter().for_each(|stage| stage(&mut row));
+                        for stage in stages {
+                            stage(&mut row);
+                        }
                         if !row.is_empty() {
                             each(&mut made, index, &row)?;
                         }
@@ -102,7 +104,9 @@ impl Stream<'_> {
                 check(evaluator, index)?;
                 leaf.fill(evaluator, index, &mut scratch, &mut row)?;
                 evaluator.note_range(leaf, &row);
-                stages.iter().for_each(|stage| stage(&mut row));
+                for stage in stages {
+                    stage(&mut row);
+                }
                 if !row.is_empty() {
                     held += row.weight();
                     rows.push(std::mem::replace(&mut row, Row::new([].into(), leaf.grid.count)));
@@ -138,5 +142,5 @@ impl Stream<'_> {
 
 /// Looks at the deadline, but not for every series: asking for the time costs as much as a short series.
 fn check(evaluator: &Evaluator, index: usize) -> Result<(), Fault> {
-    if index % 16 == 0 { evaluator.control.check() } else { Ok(()) }
+    if index.is_multiple_of(16) { evaluator.control.check() } else { Ok(()) }
 }

@@ -1,5 +1,7 @@
 //! Queries over a source in memory, from the program to the JSON of the answer.
 
+#![allow(clippy::float_cmp, reason = "answers are exact")]
+
 mod support;
 
 use nexus_promql::Control;

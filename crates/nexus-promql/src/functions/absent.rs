@@ -23,7 +23,9 @@ pub fn absent_over_time(evaluator: &Evaluator, arguments: &[Node], grid: Grid) -
     let leaf: Leaf = evaluator.range_call(RangeFunction::Absent, arguments, grid)?;
     let mut answer = answer(evaluator, &arguments[0], &Stream::Live(leaf, Vec::new()), grid)?;
     if let Value::Vector(rows) = &mut answer {
-        rows.iter_mut().for_each(|row| row.drop_name = true);
+        for row in rows {
+            row.drop_name = true;
+        }
     }
     Ok(answer)
 }
