@@ -11,7 +11,6 @@ use crate::labels::{Names, is_name};
 use crate::plan::{Expr, Node};
 use crate::ranking;
 use crate::source::SeriesLabels;
-use crate::stream::Stream;
 use crate::value::{Cell, Grid, NOTHING, Row, SharedHistogram, Value, is_nothing};
 use crate::window::Annotator;
 use hashbrown::HashMap;
@@ -315,7 +314,10 @@ struct Part {
 }
 
 fn folded(evaluator: &Evaluator, inner: &Node, kind: Kind, grouping: &Grouping, grid: Grid) -> Result<Vec<Row>, Fault> {
-    let stream = evaluator.rows(inner, grid)?;
+    let mut stream = evaluator.rows(inner, grid)?;
+    if matches!(kind, Kind::Stddev | Kind::Stdvar) {
+        stream = stream.in_order(evaluator, grid.count)?;
+    }
     let make = || Part { groups: Groups::default(), pending: Vec::new(), key: Vec::new() };
     let parts = stream.fold(evaluator, make, |part, _, row| {
         grouping.key(&row.labels, &mut part.key);
@@ -348,9 +350,7 @@ fn folded(evaluator: &Evaluator, inner: &Node, kind: Kind, grouping: &Grouping, 
         }
         Ok(())
     })?;
-    if let Stream::Rows(rows) = &stream {
-        evaluator.budget.release(count(rows));
-    }
+    evaluator.budget.release(count(stream.present()));
     let mut groups: Groups<Folded> = Groups::default();
     let mut pending = Vec::new();
     for part in parts {
@@ -375,19 +375,19 @@ fn folded(evaluator: &Evaluator, inner: &Node, kind: Kind, grouping: &Grouping, 
             Row { labels, drop_name, floats: folded.finish(kind), histograms: Vec::new() }
         })
         .collect();
-    add_histograms(evaluator, inner, kind, pending, &mut rows);
+    add_histograms(evaluator, inner, kind, &pending, &mut rows);
     rows.retain(|row| !row.is_empty());
     Ok(rows)
 }
 
 /// Adds histograms to the rows of their groups; where a group has floats, too, there is no result.
-fn add_histograms(evaluator: &Evaluator, inner: &Node, kind: Kind, pending: Vec<Pending>, rows: &mut [Row]) {
+fn add_histograms(evaluator: &Evaluator, inner: &Node, kind: Kind, pending: &[Pending], rows: &mut [Row]) {
     fn annotator<'a>(evaluator: &'a Evaluator, inner: &Node, metric: &'a str) -> Annotator<'a> {
         Annotator { notes: &evaluator.notes, position: inner.pos, metric }
     }
     let mut sums: HashMap<(usize, usize), (HistogramAccumulator, String), foldhash::fast::RandomState> =
         HashMap::default();
-    for one in &pending {
+    for one in pending {
         for (step, histogram) in one.histograms.iter().enumerate() {
             let Some(histogram) = histogram else { continue };
             let make = || (HistogramAccumulator::new(kind == Kind::Avg), one.metric.clone());
@@ -434,11 +434,11 @@ fn quantile(
         evaluator.control.check()?;
         let mut row = Row::new(labels, grid.count);
         row.drop_name = members.iter().any(|&index| rows[index].drop_name);
-        for step in 0..grid.count {
+        for (step, &parameter) in parameters.iter().enumerate() {
             values.clear();
             values.extend(members.iter().map(|&index| rows[index].floats[step]).filter(|&value| !is_nothing(value)));
             if !values.is_empty() {
-                row.floats[step] = statistics::quantile(parameters[step], &mut values);
+                row.floats[step] = statistics::quantile(parameter, &mut values);
             }
         }
         out.push(row);

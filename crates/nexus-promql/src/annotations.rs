@@ -45,11 +45,12 @@ impl Notes {
     }
 }
 
-/// Of a text noted at several places, the last one counts.
+/// Of a text noted at several places, the one that is evaluated last counts: what is further right, and outside.
 fn add(notes: &Mutex<BTreeMap<String, Position>>, position: Position, text: String) {
     let mut notes = notes.lock().expect("no panic while locked");
     if let Some(at) = notes.get_mut(&text) {
-        *at = position.max(*at);
+        let order = |position: &Position| (position.1, std::cmp::Reverse(position.0));
+        *at = std::cmp::max_by_key(*at, position, order);
     } else if notes.len() < MOST {
         notes.insert(text, position);
     }

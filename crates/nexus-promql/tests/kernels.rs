@@ -1,5 +1,7 @@
 //! Sliding kernels against the same functions window by window, over random series.
 
+#![allow(clippy::float_cmp, reason = "answers are exact")]
+
 use nexus_promql::kernels::sliding::{self, Scratch, Windows};
 use nexus_promql::kernels::{self, compensated};
 use nexus_promql::plan::{Extension, Shift};
