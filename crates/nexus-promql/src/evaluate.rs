@@ -393,7 +393,10 @@ impl Evaluator<'_> {
             budget: &self.budget,
             position: node.pos,
             positions: arguments.iter().map(|argument| argument.pos).collect(),
-            ranged: grid.count > 1 || (grid.start == self.program.start && self.program.start != self.program.end),
+            ranged: grid.count > 1
+                || (grid.start == self.program.start
+                    && self.program.start != self.program.end
+                    && !step_invariant(node)),
             arguments: Vec::with_capacity(arguments.len()),
         };
         for argument in arguments {
