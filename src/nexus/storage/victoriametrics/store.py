@@ -12,7 +12,7 @@ import json
 import re
 import time
 from collections.abc import AsyncIterator, Sequence
-from typing import Any, Final
+from typing import Any, Final, Literal
 
 import msgspec
 
@@ -73,6 +73,10 @@ class VictoriaMetricsStore:
     def waiting(self) -> tuple[int, int]:
         """Samples and bytes in the queue."""
         return self._queue.samples, self._queue.size
+
+    def dialect(self, tenant: str) -> Literal["promql", "metricsql"]:
+        """See `MetricStore`."""
+        return "metricsql"
 
     async def append(self, tenant: str, batch: MetricBatch) -> MetricReceipt:
         """See `MetricStore`: durable when it returns; visible, too, while VictoriaMetrics is there."""
