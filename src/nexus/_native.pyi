@@ -529,7 +529,8 @@ class Sealed:
         """All rows are stored: forget them, and the part of the log that made them durable. Raises OSError."""
 
     def give_back(self) -> None:
-        """They are not: `take_sealed` will answer with them again. What nobody refers to any more is given back by itself."""
+        """They are not: `take_sealed` will answer with them again. What nobody refers to any more is given back by
+        itself."""
 
 @final
 class Selection:
@@ -574,6 +575,9 @@ class Reading:
     @property
     def samples(self) -> int:
         """Samples read so far."""
+
+    def estimate(self) -> tuple[int, int, int]:
+        """As `Run.estimate`."""
 
     def needs(self) -> list[tuple[int, int, list[str], bytes]]:
         """As `Run.needs`."""

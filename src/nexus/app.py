@@ -13,6 +13,7 @@ import logging
 import os
 import secrets
 import signal
+import socket
 import sys
 import time
 from collections.abc import Callable
@@ -371,6 +372,7 @@ class Process:
             topology.statistics.forget,
             metric_pipeline.statistics.forget,
             intake.groups.forget,
+            self._registry.forget_tenant,
             lambda tenant: keys.forget(),
             lambda tenant: authorities.forget(),
         )
@@ -489,7 +491,7 @@ class Process:
             "service.version": __version__,
             "service.instance.id": secrets.token_hex(8),
         }
-        own = SelfTelemetry(services.topology, self._registry, resource)
+        own = SelfTelemetry(services.topology, services.metric_pipeline, self._registry, resource, socket.gethostname())
         self._logs.attach(own.take)
         own.start()
         self._exits.push_async_callback(self._stop_self_telemetry, own)

@@ -11,7 +11,7 @@ use pyo3::exceptions::{PyRuntimeError, PyValueError};
 use pyo3::prelude::*;
 use pyo3::types::PyBytes;
 use std::convert::Infallible;
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 pyo3::create_exception!(nexus._native, MetricQueryError, PyValueError, "A query fails while it is evaluated.");
@@ -153,15 +153,18 @@ impl Reading {
         py: Python<'_>,
         work: impl FnOnce(&mut CoreReading) -> Result<T, E> + Send,
     ) -> PyResult<T> {
-        let locked = py.detach(|| self.inner.lock());
-        let mut inner = locked.map_err(|_| PyRuntimeError::new_err("an earlier call failed"))?;
-        let inner = &mut *inner;
-        detached(py, || work(inner))
+        // A call that panicked leaves a reading that goes on, or ends, where it was.
+        detached(py, || work(&mut self.inner.lock().unwrap_or_else(PoisonError::into_inner)))
     }
 }
 
 #[pymethods]
 impl Reading {
+    /// (series, samples, bytes) to read.
+    fn estimate(&self, py: Python<'_>) -> PyResult<(u64, u64, u64)> {
+        self.with(py, |inner| Ok::<_, Infallible>(inner.view.estimate()))
+    }
+
     /// What to fetch.
     fn needs<'py>(&self, py: Python<'py>) -> PyResult<Vec<PyNeed<'py>>> {
         let needs = self.with(py, |inner| Ok::<_, Infallible>(inner.view.needs()))?;

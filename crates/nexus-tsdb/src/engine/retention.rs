@@ -61,7 +61,8 @@ impl Retention {
     }
 }
 
-/// The day on which what is of `day` goes.
+/// The day on which what is of `day` goes: its last sample is `days` old then. Changes of stored rows
+/// (`storage.clickhouse.metrics.policies`) count in the same way.
 pub fn expires(day: i64, days: u32) -> u16 {
-    if days == 0 { NEVER } else { (day + i64::from(days)).clamp(0, i64::from(NEVER)) as u16 }
+    if days == 0 { NEVER } else { (day + i64::from(days) + 1).clamp(1, i64::from(NEVER) - 1) as u16 }
 }

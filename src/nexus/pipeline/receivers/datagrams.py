@@ -85,8 +85,7 @@ class LineDatagrams:
             pass
         self._sock.close()
         if self._options.path:
-            with contextlib.suppress(OSError):
-                Path(self._options.path).unlink()
+            _remove(self._options.path)
 
     def _readable(self) -> int:
         assert self._sock is not None
@@ -140,3 +139,8 @@ def bind_unix(name: str, path: str) -> socket.socket:
             f"cannot listen on {path} for {name}: {error.strerror or error}.", hint="Choose a path that can be written."
         ) from error
     return sock
+
+
+def _remove(path: str) -> None:
+    with contextlib.suppress(OSError):
+        Path(path).unlink()

@@ -30,7 +30,7 @@ class Pushgateway:
 
     name = "pushgateway"
     endpoints = tuple(
-        Endpoint(path, summary, _MEDIA, False, method=method, permission=Permission.METRICS_WRITE)
+        Endpoint(path, summary, _MEDIA, path == _PATHS[0], method=method, permission=Permission.METRICS_WRITE)
         for path in _PATHS
         for method, summary in _SUMMARIES.items()
     )
