@@ -529,7 +529,8 @@ class Sealed:
         """All rows are stored: forget them, and the part of the log that made them durable. Raises OSError."""
 
     def give_back(self) -> None:
-        """They are not: `take_sealed` will answer with them again. What nobody refers to any more is given back by itself."""
+        """They are not: `take_sealed` will answer with them again. What nobody refers to any more is given back by
+        itself."""
 
 @final
 class Selection:
@@ -555,13 +556,33 @@ class Selection:
 
     def exemplars_json(self, rows: bytes) -> bytes:
         """`/query_exemplars` of the selection's time range, from what is in memory and rows of the table as
-        `Sealed.exemplars` has them, without day and expires_on. Raises ValueError."""
+        `Sealed.exemplars` has them, without day and expires_on. Raises DecodeError."""
 
     def needs(self) -> list[tuple[int, int, list[str], bytes]]:
         """As `Run.needs`, for exemplars and `read`."""
 
     def series_ids(self) -> bytes:
         """Ids, 16 bytes each, little endian."""
+
+@final
+class SeriesReader:
+    """Raw samples of a selection: `needs`, `feed` each answer, `next` until None. Series come by labels, each once."""
+
+    def __init__(self, selection: Selection, encoding: str) -> None:
+        """`samples` (`prometheus.TimeSeries`, each as field 1 of a `QueryResult`), `chunks` (framed `ChunkedReadResponse`) or
+        `text` (OpenMetrics with timestamps). Raises ValueError."""
+
+    def estimate(self) -> tuple[int, int, int]:
+        """As `Run.estimate`."""
+
+    def needs(self) -> list[tuple[int, int, list[str], bytes]]:
+        """As `Run.needs`."""
+
+    def feed(self, rows: bytes) -> None:
+        """As `Run.feed`."""
+
+    def next(self) -> bytes | None:
+        """A piece of about 1 MiB; None after the last. Raises MetricQueryError for damaged chunks."""
 
 @final
 class Run:
@@ -573,7 +594,8 @@ class Run:
 
     def feed(self, rows: bytes) -> None:
         """RowBinary of rows: series UInt128, times Array(String), values Array(String); a series may come more than once,
-        others are passed over. Raises ValueError for what is no row, DecodeError for a chunk that is damaged."""
+        others are passed over. Raises DecodeError for what is no row or no chunk; a chunk whose contents are damaged is
+        found when it is read (`MetricQueryError`)."""
 
     def estimate(self) -> tuple[int, int, int]:
         """(series, samples, bytes) to read, at most, before anything is fed."""
@@ -623,8 +645,8 @@ class MetricsEngine:
         limits: MetricLimits,
         *,
         now_ms: int,
-        oldest_ms: int = -(1 << 62),
-        newest_ms: int = 1 << 62,
+        oldest_ms: int = -(1 << 60),
+        newest_ms: int = 1 << 60,
     ) -> Appended:
         """Take a batch: in the log file and visible to queries on return. Samples outside of `oldest_ms ..= newest_ms` are
         refused (`too_old`, `too_new`). Raises HeadFull, LogFull, OSError (errno ENOSPC: the disk is full)."""
@@ -665,8 +687,8 @@ class MetricsEngine:
         """Remove everything of a tenant from memory and log."""
 
     def stats(self) -> dict[str, int]:
-        """series, active_series, head_bytes, head_samples, index_bytes, log_bytes, log_segments, sealed_samples,
-        replayed_samples, replay_ms, sequence, tenants."""
+        """series, active_series, head_bytes, index_bytes, log_bytes, log_segments, batches, replayed_samples, replay_ms,
+        sequence, tenants."""
 
     def tenant_stats(self, tenant: str) -> dict[str, int]:
         """series, active_series, head_samples, first_ms, last_ms."""

@@ -167,7 +167,7 @@ def test_its_own_figures_are_told(nexus: NexusProcess, tenant: str) -> None:
     """Series and samples that wait are in /metrics."""
     assert write(nexus, [({"__name__": "told", "t": tenant}, [(NOW, 1.0)])], tenant=tenant).status == 204
     text = nexus.get("/metrics").body.decode()
-    for name in ("metric_series", "metric_head_samples", "metric_log_bytes", "metric_samples"):
+    for name in ("metric_series", "metric_log_bytes", "metric_samples"):
         assert f"nexus_store_{name} " in text, name
     assert float(next(x for x in text.splitlines() if x.startswith("nexus_store_metric_samples ")).split()[1]) >= 1
 

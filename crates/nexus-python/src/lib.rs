@@ -41,12 +41,19 @@ mod _native {
     use crate::metrics::batch::{DecodedMetrics, MetricBatch};
     #[pymodule_export]
     use crate::metrics::chart::metric_chart;
+    use crate::metrics::engine::{Appended, HeadFull, LogFull, MetricLimits, MetricsEngine, Sealed, cut_chunks};
     #[pymodule_export]
     use crate::metrics::exposition::decode_exposition;
     #[pymodule_export]
     use crate::metrics::lines::{StatsdAggregator, decode_graphite, decode_influx};
     #[pymodule_export]
     use crate::metrics::otlp::OtlpMetrics;
+    #[pymodule_export]
+    use crate::metrics::query::{
+        MetricLimitExceeded, MetricQueryCanceled, MetricQueryError, MetricQueryTimeout, Run, Selection,
+    };
+    #[pymodule_export]
+    use crate::metrics::reading::SeriesReader;
     #[pymodule_export]
     use crate::metrics::relabel::Relabel;
     #[pymodule_export]

@@ -2,9 +2,12 @@
 
 pub mod batch;
 pub mod chart;
+pub mod engine;
 pub mod exposition;
 pub mod lines;
 pub mod otlp;
+pub mod query;
+pub mod reading;
 pub mod relabel;
 pub mod remote_write;
 pub mod scrape;

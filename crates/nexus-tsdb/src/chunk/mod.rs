@@ -12,7 +12,7 @@ pub mod ints;
 mod packing;
 mod pco_bytes;
 pub mod times;
-mod varint;
+pub(crate) mod varint;
 
 pub use header::sign_again;
 pub use header::{Kind, TimesHeader, ValuesHeader};
@@ -100,4 +100,4 @@ pub fn decode_values(blob: &[u8], floats: &mut Vec<f64>, scratch: &mut Scratch) 
 }
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;

@@ -5,6 +5,7 @@
 mod bits;
 mod chunks;
 mod protobuf;
+mod reader;
 mod samples;
 mod text;
 
@@ -12,6 +13,8 @@ mod text;
 mod tests;
 
 use nexus_promql::source::Samples;
+
+pub use reader::Reader;
 
 /// In which form samples are read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -67,7 +67,7 @@ class MetricReader:
                 run = self._engine.query(query.tenant, query.plan.program, encode_sight(query))
                 return Estimate(*run.estimate())
             if isinstance(query.plan, ReadSeries):
-                return Estimate(*self._select(query, query.plan.scan).estimate())
+                return Estimate(*_native.SeriesReader(self._select(query, query.plan.scan), "samples").estimate())
             scan = getattr(query.plan, "scan", None)
             return Estimate(self._select(query, scan).count if isinstance(scan, SeriesScan) else 0, 0, 0)
 
@@ -81,12 +81,12 @@ class MetricReader:
         scan = plan.scan
 
         def begin(session: Session) -> _native.SeriesReader:
-            selection = self._select(query, scan)
-            series, samples, size = selection.estimate()
+            reader = _native.SeriesReader(self._select(query, scan), encoding)
+            series, samples, size = reader.estimate()
             _check_size(query, series, samples, size)
-            for rows in _rows(session, query, selection.needs(), size, fetch.chunks_sql):
-                selection.feed(rows)
-            return selection.read(encoding)
+            for rows in _rows(session, query, reader.needs(), size, fetch.chunks_sql):
+                reader.feed(rows)
+            return reader
 
         reader = await self._pool.run(query, begin)
         while (piece := await asyncio.to_thread(reader.next)) is not None:

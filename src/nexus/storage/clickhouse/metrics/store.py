@@ -192,11 +192,11 @@ class EmbeddedMetricStore:
             "metric_flush_seconds": ("Time spent bringing samples into the tables.", flushed.seconds),
             "metric_series": ("Series that are known.", native["series"]),
             "metric_active_series": ("Series with a recent sample.", native["active_series"]),
-            "metric_head_samples": ("Samples that are not in the tables yet.", native["head_samples"]),
             "metric_head_bytes": ("Memory of samples that are not in the tables yet.", native["head_bytes"]),
             "metric_index_bytes": ("Memory of the index of series.", native["index_bytes"]),
             "metric_log_bytes": ("Size of the log of samples that are not in the tables yet.", native["log_bytes"]),
             "metric_log_segments": ("Files of that log.", native["log_segments"]),
+            "metric_waiting_batches": ("Batches of sealed samples that are not in the tables yet.", native["batches"]),
             "metric_replayed_samples": ("Samples read from the log at the start.", native["replayed_samples"]),
         }
 

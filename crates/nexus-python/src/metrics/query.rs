@@ -1,0 +1,197 @@
+//! Selections and queries of the metric engine for Python.
+
+use crate::error::{IntoPyErr, detached};
+use nexus_promql::{Control, Fault};
+use nexus_tsdb::answers::Selection as CoreSelection;
+use nexus_tsdb::answers::catalog::Order;
+use nexus_tsdb::view::{Need, Run as CoreRun};
+use pyo3::exceptions::{PyRuntimeError, PyValueError};
+use pyo3::prelude::*;
+use pyo3::types::PyBytes;
+use std::convert::Infallible;
+use std::sync::{Arc, Mutex};
+use std::time::{Duration, Instant};
+
+pyo3::create_exception!(nexus._native, MetricQueryError, PyValueError, "A query fails while it is evaluated.");
+pyo3::create_exception!(nexus._native, MetricLimitExceeded, MetricQueryError, "A query needs too many samples.");
+pyo3::create_exception!(nexus._native, MetricQueryTimeout, PyRuntimeError, "The time of a query is over.");
+pyo3::create_exception!(nexus._native, MetricQueryCanceled, PyRuntimeError, "A query was cancelled.");
+
+impl IntoPyErr for Fault {
+    fn into_py_err(self) -> PyErr {
+        match self {
+            Self::Execution(text) => MetricQueryError::new_err(text),
+            Self::TooManySamples(text) => MetricLimitExceeded::new_err(text),
+            Self::Timeout(text) => MetricQueryTimeout::new_err(text),
+            Self::Cancelled(text) => MetricQueryCanceled::new_err(text),
+        }
+    }
+}
+
+/// Times, names of metrics, ids.
+pub type PyNeed<'py> = (i64, i64, Vec<String>, Bound<'py, PyBytes>);
+
+/// Needs as Python has them.
+pub fn needs_of(py: Python<'_>, needs: Vec<Need>) -> Vec<PyNeed<'_>> {
+    needs.into_iter().map(|need| (need.from, need.to, need.metrics, PyBytes::new(py, &need.ids))).collect()
+}
+
+/// Series that somebody sees.
+#[pyclass(frozen, module = "nexus._native")]
+pub struct Selection {
+    pub inner: Arc<CoreSelection>,
+}
+
+impl Selection {
+    fn ask<T: Send>(&self, py: Python<'_>, ask: impl FnOnce(&CoreSelection) -> T + Send) -> PyResult<T> {
+        detached(py, || Ok::<_, Infallible>(ask(&self.inner)))
+    }
+
+    fn limited<'py>(
+        &self,
+        py: Python<'py>,
+        ask: impl FnOnce(&CoreSelection) -> (Vec<u8>, bool) + Send,
+    ) -> PyResult<(Bound<'py, PyBytes>, bool)> {
+        let (json, limited) = self.ask(py, ask)?;
+        Ok((PyBytes::new(py, &json), limited))
+    }
+}
+
+#[pymethods]
+impl Selection {
+    #[getter]
+    fn count(&self, py: Python<'_>) -> PyResult<usize> {
+        self.ask(py, CoreSelection::count)
+    }
+
+    /// Array of label objects.
+    #[pyo3(signature = (limit=0))]
+    fn series_json<'py>(&self, py: Python<'py>, limit: usize) -> PyResult<(Bound<'py, PyBytes>, bool)> {
+        self.limited(py, |inner| inner.series_json(limit))
+    }
+
+    /// Names of labels.
+    #[pyo3(signature = (limit=0))]
+    fn label_names_json<'py>(&self, py: Python<'py>, limit: usize) -> PyResult<(Bound<'py, PyBytes>, bool)> {
+        self.limited(py, |inner| inner.label_names_json(limit))
+    }
+
+    /// Values of a label.
+    #[pyo3(signature = (name, limit=0))]
+    fn label_values_json<'py>(
+        &self,
+        py: Python<'py>,
+        name: &str,
+        limit: usize,
+    ) -> PyResult<(Bound<'py, PyBytes>, bool)> {
+        self.limited(py, |inner| inner.label_values_json(name, limit))
+    }
+
+    /// `/status/tsdb`.
+    #[pyo3(signature = (limit=10, focus=""))]
+    fn cardinality_json<'py>(&self, py: Python<'py>, limit: usize, focus: &str) -> PyResult<Bound<'py, PyBytes>> {
+        let json = self.ask(py, |inner| inner.cardinality_json(limit, focus))?;
+        Ok(PyBytes::new(py, &json))
+    }
+
+    /// Metrics for people.
+    fn catalog_json<'py>(
+        &self,
+        py: Python<'py>,
+        search: &str,
+        order: &str,
+        limit: usize,
+        offset: usize,
+    ) -> PyResult<Bound<'py, PyBytes>> {
+        let order = match order {
+            "name" => Order::Name,
+            "series" => Order::Series,
+            "last" => Order::Last,
+            _ => return Err(PyValueError::new_err(format!("no order \"{order}\"; there are name, series, last"))),
+        };
+        let json = self.ask(py, |inner| inner.catalog_json(search, order, limit, offset))?;
+        Ok(PyBytes::new(py, &json))
+    }
+
+    /// Exemplars.
+    fn exemplars_json<'py>(&self, py: Python<'py>, rows: &[u8]) -> PyResult<Bound<'py, PyBytes>> {
+        let json = detached(py, || self.inner.exemplars_json(rows))?;
+        Ok(PyBytes::new(py, &json))
+    }
+
+    /// What of the tables belongs to it.
+    fn needs<'py>(&self, py: Python<'py>) -> PyResult<Vec<PyNeed<'py>>> {
+        let needs = self.ask(py, |inner| inner.view().needs())?;
+        Ok(needs_of(py, needs))
+    }
+
+    /// Ids, 16 bytes each.
+    fn series_ids<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyBytes>> {
+        let ids = self.ask(py, CoreSelection::ids)?;
+        Ok(PyBytes::new(py, &ids))
+    }
+}
+
+/// A query under way.
+#[pyclass(frozen, module = "nexus._native")]
+pub struct Run {
+    inner: CoreRun,
+    control: Mutex<(Option<Control>, bool)>,
+}
+
+impl Run {
+    /// Of a run of the core.
+    pub fn new(inner: CoreRun) -> Self {
+        Self { inner, control: Mutex::default() }
+    }
+}
+
+#[pymethods]
+impl Run {
+    /// What to fetch.
+    fn needs<'py>(&self, py: Python<'py>) -> PyResult<Vec<PyNeed<'py>>> {
+        let needs = detached(py, || Ok::<_, Infallible>(self.inner.view.needs()))?;
+        Ok(needs_of(py, needs))
+    }
+
+    /// Take in rows that were fetched.
+    fn feed(&self, py: Python<'_>, rows: &[u8]) -> PyResult<()> {
+        detached(py, || self.inner.view.feed(rows))
+    }
+
+    /// (series, samples, bytes) to read.
+    fn estimate(&self, py: Python<'_>) -> PyResult<(u64, u64, u64)> {
+        detached(py, || Ok::<_, Infallible>(self.inner.view.estimate()))
+    }
+
+    /// Evaluate it.
+    #[allow(clippy::type_complexity)] // As the .pyi has it.
+    fn run<'py>(
+        &self,
+        py: Python<'py>,
+        timeout_ms: u64,
+    ) -> PyResult<(Bound<'py, PyBytes>, Vec<String>, Vec<String>, (u64, u64, u64, u64))> {
+        let control = Control::with_deadline(Instant::now() + Duration::from_millis(timeout_ms));
+        {
+            let mut current = self.control.lock().map_err(|_| PyRuntimeError::new_err("an earlier call failed"))?;
+            if current.1 {
+                control.cancel();
+            }
+            current.0 = Some(control.clone());
+        }
+        let answer = detached(py, || self.inner.run(&control))?;
+        let view = &self.inner.view;
+        let stats = (view.num_series() as u64, answer.samples, answer.peak, view.decoded_bytes());
+        Ok((PyBytes::new(py, &answer.data), answer.warnings, answer.infos, stats))
+    }
+
+    /// End it soon.
+    fn cancel(&self) {
+        if let Ok(mut current) = self.control.lock() {
+            current.1 = true;
+            if let Some(control) = &current.0 {
+                control.cancel();
+            }
+        }
+    }
+}

@@ -1,0 +1,403 @@
+//! Reading a checkpoint and the log after it into an engine, in the order it was written.
+
+use super::{Batch, Engine, EngineError, Tenant};
+use crate::chunk::varint::{take, take_bytes, take_count, take_signed};
+use crate::chunk::{Damaged, Scratch};
+use crate::engine::extras::SeriesExemplar;
+use crate::head::open::Open;
+use crate::head::{Body, LateSample, Piece, Value};
+use crate::log::record::{
+    Sink, read_front, read_parts, take_exemplar, take_histogram, take_metadata, take_number, take_str, take_text,
+};
+use crate::log::{self, Found, kind};
+use foldhash::fast::RandomState;
+use hashbrown::HashMap;
+use nexus_series::batch::{Exemplar, Metadata};
+use nexus_series::histogram::Histogram;
+use nexus_series::labels::unpack;
+use std::io;
+use std::sync::Arc;
+
+/// What replaying gave.
+pub struct Replayed {
+    /// Last sequence of a record.
+    pub sequence: u64,
+    /// Samples.
+    pub samples: u64,
+}
+
+type Map<K, V> = HashMap<K, V, RandomState>;
+
+struct Replay<'a> {
+    engine: &'a Engine,
+    scratch: Scratch,
+    sequence: u64,
+    samples: u64,
+    /// Numbers of series in the log, by tenant: theirs now, and up to which record they are complete.
+    numbers: Map<String, Map<u32, u32>>,
+    covered: Map<String, Map<u32, u64>>,
+    extras_covered: Map<String, u64>,
+}
+
+impl Engine {
+    pub(super) fn replay(&self, found: &Found) -> Result<Replayed, EngineError> {
+        let mut replay = Replay {
+            engine: self,
+            scratch: Scratch::default(),
+            sequence: 0,
+            samples: 0,
+            numbers: Map::default(),
+            covered: Map::default(),
+            extras_covered: Map::default(),
+        };
+        if let Some(path) = &found.checkpoint {
+            let mut complete = false;
+            log::read(path, |record| {
+                complete |= record.0 == kind::END;
+                replay.take(record)
+            })?;
+            if !complete {
+                // It was in its place only when it was whole: the disk lost something.
+                let message = format!("{}: the checkpoint is damaged", path.display());
+                return Err(io::Error::new(io::ErrorKind::InvalidData, message).into());
+            }
+        }
+        for (at, path) in found.segments.iter().enumerate() {
+            let outcome = log::read(path, |record| replay.take(record))?;
+            if at + 1 == found.segments.len() {
+                log::cut(path, outcome)?;
+            }
+        }
+        let Replay { sequence, samples, .. } = replay;
+        self.collect_batches();
+        Ok(Replayed { sequence, samples })
+    }
+
+    /// Finds the batches that are not stored in the heads.
+    fn collect_batches(&self) {
+        let mut writer = self.write();
+        let tenants: Vec<Arc<Tenant>> = self.tenants.read().expect("no panic while locked").values().cloned().collect();
+        for tenant in tenants {
+            let mut closed = Vec::new();
+            for number in 0..tenant.index.len() {
+                let series = tenant.index.series(number);
+                let mut head = series.head();
+                head.logged = false;
+                for piece in head.pieces() {
+                    if piece.batch() == 0 {
+                        closed.push(number);
+                        continue;
+                    }
+                    let none = || Batch { series: Vec::new(), taken: false };
+                    let batch = writer.batches.entry(piece.batch()).or_insert_with(none);
+                    if !batch.series.last().is_some_and(|(last, one)| Arc::ptr_eq(last, &tenant) && *one == number) {
+                        batch.series.push((tenant.clone(), number));
+                    }
+                }
+            }
+            for one in tenant.extras.lock().expect("no panic while locked").exemplars().filter(|one| one.batch > 0) {
+                writer.batches.entry(one.batch).or_insert_with(|| Batch { series: Vec::new(), taken: false });
+            }
+            writer.tenant(&tenant).closed = closed;
+        }
+    }
+}
+
+impl Replay<'_> {
+    fn take(&mut self, (kind, sequence, body): log::Record<'_>) -> bool {
+        self.record(kind, sequence, body).is_ok()
+    }
+
+    fn record(&mut self, kind: u8, sequence: u64, mut body: &[u8]) -> Result<(), Damaged> {
+        self.sequence = self.sequence.max(sequence);
+        match kind {
+            kind::RESET => {
+                self.numbers.clear();
+                self.covered.clear();
+            }
+            kind::SAMPLES => self.samples(sequence, &mut body)?,
+            kind::BATCH => self.batch(sequence, &mut body)?,
+            kind::STORED => {
+                let batch = take(&mut body)?;
+                self.stored(batch);
+            }
+            kind::ERASE => self.erase(sequence, &mut body)?,
+            kind::FORGET => {
+                let tenant = take_str(&mut body)?;
+                self.engine.tenants.write().expect("no panic while locked").remove(tenant);
+                self.numbers.remove(tenant);
+            }
+            kind::STATE => self.state(sequence, &mut body)?,
+            kind::EXTRAS => self.extras(sequence, &mut body)?,
+            kind::END => {}
+            _ => return Err(Damaged("a record of a kind that is not known")),
+        }
+        Ok(())
+    }
+
+    fn covered(&self, tenant: &str, number: u32, sequence: u64) -> bool {
+        self.covered.get(tenant).and_then(|series| series.get(&number)).is_some_and(|&covered| sequence <= covered)
+    }
+
+    fn samples(&mut self, sequence: u64, body: &mut &[u8]) -> Result<(), Damaged> {
+        let (name, now_s) = read_front(body)?;
+        let tenant = self.engine.make_tenant(name);
+        let name = name.to_owned();
+        let extras_covered = self.extras_covered.get(&name).is_some_and(|&covered| sequence <= covered);
+        let numbers = self.numbers.entry(name.clone()).or_default();
+        let mut filling = Filling {
+            engine: self.engine,
+            tenant: &tenant,
+            numbers,
+            covered: self.covered.get(&name),
+            sequence,
+            now_s,
+            samples: 0,
+            extras_covered,
+        };
+        read_parts(body, &mut self.scratch, &mut filling)?;
+        self.samples += filling.samples;
+        Ok(())
+    }
+
+    fn batch(&mut self, sequence: u64, body: &mut &[u8]) -> Result<(), Damaged> {
+        for _ in 0..take_count(body, body.len())? {
+            let name = take_str(body)?.to_owned();
+            let tenant = self.engine.make_tenant(&name);
+            let mut logged = 0u32;
+            for _ in 0..take_count(body, body.len())? {
+                logged = logged.wrapping_add(take_number(body)?);
+                let Some(&number) = self.numbers.get(&name).and_then(|numbers| numbers.get(&logged)) else { continue };
+                if !self.covered(&name, number, sequence) {
+                    self.engine.change_head(&tenant, number, |head| {
+                        head.close();
+                        head.number_pieces(sequence);
+                    });
+                }
+            }
+        }
+        for tenant in self.engine.tenants.read().expect("no panic while locked").values() {
+            if self.extras_covered.get(&tenant.name).is_none_or(|&covered| sequence > covered) {
+                tenant.extras.lock().expect("no panic while locked").take_exemplars(sequence);
+            }
+        }
+        Ok(())
+    }
+
+    fn stored(&mut self, batch: u64) {
+        for tenant in self.engine.tenants.read().expect("no panic while locked").values() {
+            for number in 0..tenant.index.len() {
+                let series = tenant.index.series(number);
+                let mut days = Vec::new();
+                for piece in series.head().pieces().iter().filter(|piece| piece.batch() == batch) {
+                    series.activity.note_stored(piece.first(), piece.last());
+                    days.extend(piece.days());
+                }
+                if !days.is_empty() {
+                    self.engine.change_head(tenant, number, |head| {
+                        days.into_iter().for_each(|day| head.note_stored_day(day));
+                        head.drop_pieces(|piece| piece.batch() == batch);
+                    });
+                }
+            }
+            tenant.extras.lock().expect("no panic while locked").drop_exemplars(|one| one.batch == batch);
+        }
+    }
+
+    fn erase(&mut self, sequence: u64, body: &mut &[u8]) -> Result<(), Damaged> {
+        let name = take_str(body)?.to_owned();
+        let (from, to) = (take_signed(body)?, take_signed(body)?);
+        let tenant = self.engine.make_tenant(&name);
+        let mut logged = 0u32;
+        for _ in 0..take_count(body, body.len())? {
+            logged = logged.wrapping_add(take_number(body)?);
+            let Some(&number) = self.numbers.get(&name).and_then(|numbers| numbers.get(&logged)) else { continue };
+            if !self.covered(&name, number, sequence) {
+                self.engine.change_head(&tenant, number, |head| head.erase(from, to));
+            }
+            let mut extras = tenant.extras.lock().expect("no panic while locked");
+            extras.drop_exemplars(|one| one.series == number && (from..=to).contains(&one.exemplar.timestamp));
+        }
+        Ok(())
+    }
+
+    fn define(&mut self, tenant: &Tenant, logged: u32, packed: &[u8]) -> u32 {
+        let number = add(self.engine, tenant, packed);
+        self.numbers.entry_ref(tenant.name.as_str()).or_default().insert(logged, number);
+        number
+    }
+
+    fn state(&mut self, sequence: u64, body: &mut &[u8]) -> Result<(), Damaged> {
+        let tenant = self.engine.make_tenant(take_str(body)?);
+        while !body.is_empty() {
+            let logged = take_number(body)?;
+            let packed = take_text(body)?.to_vec();
+            let number = self.define(&tenant, logged, &packed);
+            self.covered.entry_ref(tenant.name.as_str()).or_default().insert(number, sequence);
+            self.head_state(&tenant, number, body)?;
+        }
+        Ok(())
+    }
+
+    fn head_state(&mut self, tenant: &Tenant, number: u32, body: &mut &[u8]) -> Result<(), Damaged> {
+        let sequence = take(body)?;
+        let opened = take_number(body)?;
+        let last = take_signed(body)?;
+        let open = take_open(body)?;
+        let late = self.late(body)?;
+        let mut pieces = Vec::new();
+        for _ in 0..take_count(body, body.len())? {
+            let (sequence, batch) = (take(body)?, take(body)?);
+            let piece = match take_bytes(body, 1)?[0] {
+                0 => Body::Floats(take_open(body)?),
+                1 => {
+                    let floats = self.late(body)?.into_iter().filter_map(|(time, value)| match value {
+                        Value::Float(value) => Some((time, value)),
+                        Value::Histogram(_) => None,
+                    });
+                    Body::LateFloats(floats.collect())
+                }
+                2 => {
+                    let histograms = self.late(body)?.into_iter().filter_map(|(time, value)| match value {
+                        Value::Histogram(one) => Some((time, one)),
+                        Value::Float(_) => None,
+                    });
+                    Body::Histograms(histograms.collect())
+                }
+                _ => return Err(Damaged("a kind of samples that is not known")),
+            };
+            let piece = Piece::new(sequence, piece);
+            if batch > 0 {
+                piece.take_into(batch);
+            }
+            pieces.push(piece);
+        }
+        let series = tenant.index.series(number);
+        let mut count = open.count() + late.len();
+        for time in pieces.iter().flat_map(|piece| [piece.first(), piece.last()]) {
+            series.activity.note(time);
+        }
+        if open.count() > 0 {
+            series.activity.note(open.first());
+            series.activity.note(open.last());
+        }
+        late.iter().for_each(|(time, _)| series.activity.note(*time));
+        self.engine.change_head(tenant, number, |head| {
+            for piece in pieces {
+                count += piece.samples();
+                head.restore_piece(piece);
+            }
+            head.restore_open(open, late, sequence, opened);
+            head.restore_last((last > i64::MIN).then_some(last));
+        });
+        self.samples += count as u64;
+        Ok(())
+    }
+
+    fn late(&mut self, body: &mut &[u8]) -> Result<Vec<LateSample>, Damaged> {
+        let count = take_count(body, body.len())?;
+        (0..count)
+            .map(|_| match take_bytes(body, 1)?[0] {
+                0 => {
+                    let time = take_signed(body)?;
+                    let bits = take_bytes(body, 8)?.try_into().expect("eight bytes");
+                    Ok((time, Value::Float(f64::from_bits(u64::from_le_bytes(bits)))))
+                }
+                _ => {
+                    let (time, histogram) = take_histogram(body, &mut self.scratch)?;
+                    Ok((time, Value::Histogram(Arc::new(histogram))))
+                }
+            })
+            .collect()
+    }
+
+    fn extras(&mut self, sequence: u64, body: &mut &[u8]) -> Result<(), Damaged> {
+        let tenant = self.engine.make_tenant(take_str(body)?);
+        self.extras_covered.insert(tenant.name.clone(), sequence);
+        let mut extras = tenant.extras.lock().expect("no panic while locked");
+        for _ in 0..take_count(body, body.len())? {
+            let series = add(self.engine, &tenant, take_text(body)?);
+            let batch = take(body)?;
+            extras.restore_exemplar(SeriesExemplar { series, exemplar: take_exemplar(body)?, batch });
+        }
+        for _ in 0..take_count(body, body.len())? {
+            let seen = take_signed(body)?;
+            let stored = take_bytes(body, 1)?[0] != 0;
+            extras.add_metadata(take_metadata(body)?, seen, 0, !stored);
+        }
+        Ok(())
+    }
+}
+
+fn take_open(body: &mut &[u8]) -> Result<Open, Damaged> {
+    let count = take_count(body, crate::chunk::MAX_SAMPLES)?;
+    Ok(Open::from_parts(take_text(body)?, count))
+}
+
+fn add(engine: &Engine, tenant: &Tenant, packed: &[u8]) -> u32 {
+    let labels: Vec<(&str, &str)> = unpack(packed).collect();
+    engine.add_series(tenant, packed, &labels)
+}
+
+/// Fills heads from a record of samples.
+struct Filling<'a> {
+    engine: &'a Engine,
+    tenant: &'a Tenant,
+    numbers: &'a mut Map<u32, u32>,
+    covered: Option<&'a Map<u32, u64>>,
+    sequence: u64,
+    now_s: u32,
+    samples: u64,
+    extras_covered: bool,
+}
+
+impl Filling<'_> {
+    /// The series of a number, unless it holds this record already.
+    fn series(&self, logged: u32) -> Option<u32> {
+        let number = *self.numbers.get(&logged)?;
+        let covered = self.covered.and_then(|series| series.get(&number));
+        covered.is_none_or(|&covered| self.sequence > covered).then_some(number)
+    }
+}
+
+impl Sink for Filling<'_> {
+    fn define(&mut self, logged: u32, packed: &[u8]) {
+        let number = add(self.engine, self.tenant, packed);
+        self.numbers.insert(logged, number);
+    }
+
+    fn float(&mut self, logged: u32, time: i64, value: f64) {
+        let Some(number) = self.series(logged) else { return };
+        self.samples += 1;
+        self.tenant.index.series(number).activity.note(time);
+        let shape = self.engine.options.shape;
+        self.engine.change_head(self.tenant, number, |head| head.push(time, value, self.sequence, self.now_s, shape));
+    }
+
+    fn histogram(&mut self, logged: u32, time: i64, histogram: Histogram) {
+        let Some(number) = self.series(logged) else { return };
+        self.samples += 1;
+        self.tenant.index.series(number).activity.note(time);
+        let shape = self.engine.options.shape;
+        let value = Value::Histogram(Arc::new(histogram));
+        self.engine
+            .change_head(self.tenant, number, |head| head.push_late(time, value, self.sequence, self.now_s, shape));
+    }
+
+    fn exemplar(&mut self, logged: u32, exemplar: Exemplar) {
+        if self.extras_covered {
+            return;
+        }
+        if let Some(&number) = self.numbers.get(&logged) {
+            let mut extras = self.tenant.extras.lock().expect("no panic while locked");
+            extras.add_exemplar(number, exemplar, i64::from(self.now_s) * 1000);
+        }
+    }
+
+    fn metadata(&mut self, metadata: Metadata) {
+        if !self.extras_covered {
+            let mut extras = self.tenant.extras.lock().expect("no panic while locked");
+            extras.add_metadata(metadata, i64::from(self.now_s) * 1000, 0, true);
+        }
+    }
+}

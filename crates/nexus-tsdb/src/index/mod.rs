@@ -1,0 +1,191 @@
+//! The series of a tenant: labels as symbols, lists of series by label, when each had samples.
+//!
+//! A series has a number, given in ascending order. Series are never moved or taken out while the process runs; a forgotten
+//! one is marked and found no more. Readers of a series take no lock.
+
+mod activity;
+mod masking;
+mod postings;
+mod select;
+
+pub use activity::{Activity, DAY_MS, day_of};
+pub use masking::Masked;
+pub use select::{MatcherSets, parse_sets};
+
+use crate::head::SeriesHead;
+use hashbrown::HashTable;
+use nexus_series::labels::{SeriesId, unpack};
+use nexus_series::symbols::{Label, Sym, SymbolTable};
+use nexus_series::{NAME, labels};
+use postings::Postings;
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, RwLock, RwLockReadGuard};
+
+/// A series.
+pub struct Series {
+    /// Its identity within the tenant.
+    pub id: SeriesId,
+    /// Its labels, by name.
+    pub labels: Arc<[Label]>,
+    /// Its name, or the empty symbol.
+    pub metric: Sym,
+    /// When it had samples.
+    pub activity: Activity,
+    /// Is it counted as active?
+    pub counted: AtomicBool,
+    gone: AtomicBool,
+    head: Mutex<SeriesHead>,
+}
+
+impl Series {
+    /// Its samples that are not in the tables.
+    pub fn head(&self) -> MutexGuard<'_, SeriesHead> {
+        self.head.lock().expect("no panic while locked")
+    }
+
+    /// Was it forgotten?
+    pub fn is_gone(&self) -> bool {
+        self.gone.load(Ordering::Relaxed)
+    }
+}
+
+/// See the module text.
+pub struct Index {
+    /// Texts of labels.
+    pub symbols: SymbolTable,
+    series: boxcar::Vec<Series>,
+    /// Series that are there in full.
+    count: AtomicU32,
+    by_id: RwLock<HashTable<u32>>,
+    postings: RwLock<Postings>,
+    name: Sym,
+}
+
+impl Default for Index {
+    fn default() -> Self {
+        let symbols = SymbolTable::default();
+        let name = symbols.intern(NAME);
+        Self {
+            symbols,
+            series: boxcar::Vec::new(),
+            count: AtomicU32::new(0),
+            by_id: RwLock::new(HashTable::new()),
+            postings: RwLock::new(Postings::default()),
+            name,
+        }
+    }
+}
+
+/// Finds series by id as long as it lives.
+pub struct Lookup<'a> {
+    index: &'a Index,
+    by_id: RwLockReadGuard<'a, HashTable<u32>>,
+}
+
+impl Lookup<'_> {
+    /// The number of a series.
+    #[inline]
+    pub fn find(&self, id: SeriesId) -> Option<u32> {
+        self.by_id.find(id as u64, |&number| self.index.series[number as usize].id == id).copied()
+    }
+}
+
+impl Index {
+    /// A series by number.
+    #[inline]
+    pub fn series(&self, number: u32) -> &Series {
+        &self.series[number as usize]
+    }
+
+    /// Number of series there ever were.
+    pub fn len(&self) -> u32 {
+        self.count.load(Ordering::Acquire)
+    }
+
+    /// Were there never any?
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// For many look-ups.
+    pub fn lookup(&self) -> Lookup<'_> {
+        Lookup { index: self, by_id: self.by_id.read().expect("no panic while locked") }
+    }
+
+    /// Adds a series, or finds it: its number, and whether it is new. Whoever adds is alone (the engine's writer).
+    pub fn add(&self, packed: &[u8]) -> (u32, bool) {
+        let id = labels::series_id(packed);
+        if let Some(number) = self.lookup().find(id) {
+            return (number, false);
+        }
+        let labels: Arc<[Label]> =
+            unpack(packed).map(|(name, value)| (self.symbols.intern(name), self.symbols.intern(value))).collect();
+        let metric = labels.iter().find(|(name, _)| *name == self.name).map_or(Sym(0), |(_, value)| *value);
+        let number = self.series.push(Series {
+            id,
+            labels: labels.clone(),
+            metric,
+            activity: Activity::default(),
+            counted: AtomicBool::new(false),
+            gone: AtomicBool::new(false),
+            head: Mutex::default(),
+        }) as u32;
+        self.count.store(number + 1, Ordering::Release);
+        self.postings.write().expect("no panic while locked").add(number, &labels);
+        let mut by_id = self.by_id.write().expect("no panic while locked");
+        by_id.insert_unique(id as u64, number, |&number| self.series[number as usize].id as u64);
+        (number, true)
+    }
+
+    /// Forgets a series: it is found no more.
+    pub fn forget(&self, number: u32) {
+        let series = self.series(number);
+        if !series.gone.swap(true, Ordering::Relaxed) {
+            let mut by_id = self.by_id.write().expect("no panic while locked");
+            if let Ok(entry) = by_id.find_entry(series.id as u64, |&other| other == number) {
+                entry.remove();
+            }
+            drop(by_id);
+            self.postings.write().expect("no panic while locked").remove(number, &series.labels);
+        }
+    }
+
+    /// Packed labels of a series.
+    pub fn packed(&self, number: u32) -> Vec<u8> {
+        let mut packed = Vec::new();
+        for &(name, value) in self.series(number).labels.iter() {
+            labels::push_label(&mut packed, self.symbols.text(name), self.symbols.text(value));
+        }
+        packed
+    }
+
+    /// Value of a label of a series.
+    pub fn value(&self, number: u32, name: Sym) -> Option<Sym> {
+        self.series(number).labels.iter().find(|(label, _)| *label == name).map(|(_, value)| *value)
+    }
+
+    /// Number of series of a metric.
+    pub fn series_of_metric(&self, metric: Sym) -> usize {
+        self.postings.read().expect("no panic while locked").with(self.name, metric).len()
+    }
+
+    /// Values of a label of which a series may have samples of `from ..= to`.
+    pub fn values_within(&self, name: Sym, from: i64, to: i64) -> Vec<Sym> {
+        let postings = self.postings.read().expect("no panic while locked");
+        let lives = |number: &u32| self.series(*number).activity.within(from, to);
+        postings.values(name).filter(|(_, list)| list.iter().any(lives)).map(|(value, _)| value).collect()
+    }
+
+    /// The symbol of `__name__`.
+    pub fn name(&self) -> Sym {
+        self.name
+    }
+
+    /// Number of label pairs.
+    pub fn num_pairs(&self) -> usize {
+        self.postings.read().expect("no panic while locked").num_pairs()
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,84 @@
+//! Series by label: for each name and value, the numbers of the series that have it, ascending.
+
+use foldhash::fast::RandomState;
+use hashbrown::HashMap;
+use nexus_series::symbols::{Label, Sym};
+
+/// Series of a label. Most labels of many values have one or few.
+#[derive(Clone, Debug)]
+enum List {
+    One(u32),
+    Many(Vec<u32>),
+}
+
+impl List {
+    fn as_slice(&self) -> &[u32] {
+        match self {
+            Self::One(number) => std::slice::from_ref(number),
+            Self::Many(numbers) => numbers,
+        }
+    }
+}
+
+type Values = HashMap<Sym, List, RandomState>;
+
+/// See the module text.
+#[derive(Default)]
+pub struct Postings {
+    names: HashMap<Sym, Values, RandomState>,
+}
+
+impl Postings {
+    /// Adds a series; its number is higher than all before.
+    pub fn add(&mut self, number: u32, labels: &[Label]) {
+        for &(name, value) in labels {
+            self.names
+                .entry(name)
+                .or_default()
+                .entry(value)
+                .and_modify(|list| match list {
+                    List::One(first) => *list = List::Many(vec![*first, number]),
+                    List::Many(numbers) => numbers.push(number),
+                })
+                .or_insert(List::One(number));
+        }
+    }
+
+    /// Takes a series out.
+    pub fn remove(&mut self, number: u32, labels: &[Label]) {
+        for (name, value) in labels {
+            let Some(values) = self.names.get_mut(name) else { continue };
+            let empty = match values.get_mut(value) {
+                Some(List::Many(numbers)) => {
+                    if let Ok(at) = numbers.binary_search(&number) {
+                        numbers.remove(at);
+                    }
+                    numbers.is_empty()
+                }
+                Some(List::One(only)) => *only == number,
+                None => false,
+            };
+            if empty {
+                values.remove(value);
+                if values.is_empty() {
+                    self.names.remove(name);
+                }
+            }
+        }
+    }
+
+    /// Series that have a label of this value.
+    pub fn with(&self, name: Sym, value: Sym) -> &[u32] {
+        self.names.get(&name).and_then(|values| values.get(&value)).map_or(&[], List::as_slice)
+    }
+
+    /// Values of a name, with their series.
+    pub fn values(&self, name: Sym) -> impl Iterator<Item = (Sym, &[u32])> {
+        self.names.get(&name).into_iter().flatten().map(|(value, list)| (*value, list.as_slice()))
+    }
+
+    /// Number of pairs of name and value.
+    pub fn num_pairs(&self) -> usize {
+        self.names.values().map(HashMap::len).sum()
+    }
+}

@@ -1,0 +1,100 @@
+use super::*;
+use nexus_series::labels::pack;
+use nexus_series::matcher::{Matcher, MatcherSpec, Op};
+use nexus_series::policy::{Condition, Sight, SightSpec};
+
+fn matcher(name: &str, op: Op, value: &str) -> Matcher {
+    Matcher::new(&MatcherSpec { name: name.into(), op, value: value.into() }).unwrap()
+}
+
+fn index_of(count: u32) -> Index {
+    let index = Index::default();
+    for number in 0..count {
+        let (job, host) = (format!("job{}", number % 3), format!("h{}", number % 10));
+        let zone = if number % 4 == 0 { "eu" } else { "" };
+        let name = format!("m{}", number % 2);
+        let id = number.to_string();
+        let packed = pack([("__name__", &*name), ("job", &job), ("host", &host), ("zone", zone), ("id", &id)]);
+        let (given, new) = index.add(&packed);
+        assert!(new && given == number);
+        index.series(number).activity.note(1000);
+    }
+    index
+}
+
+#[test]
+fn selection_is_what_asking_every_series_gives() {
+    let index = index_of(240);
+    let values = ["", "job1", "job1|job2", "job.*", ".+", "m0", "eu", "h[1-3]", "nothing", "eu|", "7|11|13"];
+    let names = ["__name__", "job", "host", "zone", "id", "absent"];
+    let ops = [Op::Equal, Op::NotEqual, Op::Matches, Op::NotMatches];
+    let mut sets = Vec::new();
+    for name in names {
+        for value in values {
+            sets.extend(ops.map(|op| matcher(name, op, value)));
+        }
+    }
+    let sight = Sight::default();
+    for (at, first) in sets.iter().enumerate() {
+        for second in [&sets[(at * 7 + 3) % sets.len()], &sets[(at * 31 + 11) % sets.len()]] {
+            let set = vec![first.clone(), second.clone()];
+            let wanted: Vec<u32> = (0..index.len())
+                .filter(|&number| {
+                    set.iter().all(|matcher| {
+                        let value = index.symbols.get(&matcher.name).and_then(|name| index.value(number, name));
+                        matcher.matches(value.map_or("", |value| index.symbols.text(value)))
+                    })
+                })
+                .collect();
+            assert_eq!(index.select(&[set.clone()], &sight, 0, 2000), wanted, "{set:?}");
+        }
+    }
+    assert_eq!(index.select(&[], &sight, 0, 2000).len(), 240);
+    assert_eq!(index.select(&[], &sight, 1001, 2000).len(), 0);
+}
+
+#[test]
+fn forgotten_series_are_found_no_more() {
+    let index = index_of(12);
+    index.forget(4);
+    let packed = index.packed(4);
+    let m0 = vec![matcher("__name__", Op::Equal, "m0")];
+    assert_eq!(index.select(&[m0.clone()], &Sight::default(), 0, 2000), [0, 2, 6, 8, 10]);
+    assert_eq!(index.lookup().find(labels::series_id(&packed)), None);
+    assert_eq!(index.add(&packed), (12, true));
+    index.series(12).activity.note(1000);
+    assert_eq!(index.select(&[m0], &Sight::default(), 0, 2000), [0, 2, 6, 8, 10, 12]);
+}
+
+#[test]
+fn policy_hides_series_and_masks_keep_them_apart() {
+    let index = index_of(12);
+    let spec = MatcherSpec { name: String::new(), op: Op::Equal, value: "job1".into() };
+    let policy = Condition::Label { names: vec!["job".into()], matcher: spec };
+    let sight =
+        Sight::new(&SightSpec { policy: Some(policy), masked: vec!["id".into(), "host".into()], mask: "***".into() })
+            .unwrap();
+    let found = index.select(&[], &sight, 0, 2000);
+    assert_eq!(found, [1, 4, 7, 10]);
+    let masked = Masked::new(&sight).unwrap();
+    let labels = masked.labels(&index, &found, &sight.mask);
+    let texts: Vec<String> = labels
+        .iter()
+        .map(|labels| {
+            let text = |symbol| masked.symbols.text(symbol);
+            labels.iter().map(|&(name, value)| format!("{}={} ", text(name), text(value))).collect()
+        })
+        .collect();
+    // 1 and 7 are alike but for what is hidden.
+    assert!(texts[0].contains("host=***") && texts[0].contains("id=*** "), "{texts:?}");
+    assert_ne!(texts[0], texts[2]);
+    let mut numbers = [&texts[0], &texts[2]].map(|text| text.contains("host=***1"));
+    numbers.sort_unstable();
+    assert_eq!(numbers, [false, true]);
+    assert!(texts[1].contains("host=*** "), "{texts:?}");
+    // A matcher sees the mask, not the value.
+    assert!(index.select(&[vec![matcher("id", Op::Equal, "1")]], &sight, 0, 2000).is_empty());
+    assert_eq!(index.select(&[vec![matcher("id", Op::Matches, ".+")]], &sight, 0, 2000).len(), 4);
+    assert_eq!(index.select(&[vec![matcher("id", Op::NotEqual, "1")]], &sight, 0, 2000).len(), 4);
+    assert!(index.select(&[vec![matcher("id", Op::Equal, "")]], &sight, 0, 2000).is_empty());
+}

@@ -1,0 +1,144 @@
+//! A query under way: the series its selectors find, as they are seen, and their samples out of the heads and out of chunks that
+//! were fetched from the tables.
+
+mod fed;
+mod needs;
+mod read;
+
+pub use needs::Need;
+
+use crate::engine::{Engine, RunGuard, Tenant};
+use crate::index::Masked;
+use fed::Fed;
+use foldhash::fast::RandomState;
+use hashbrown::HashSet;
+use nexus_promql::plan::Program;
+use nexus_promql::source::{Samples, SeriesLabels, Source, SourceFault};
+use nexus_promql::{Answer, Control, Fault};
+use nexus_series::labels::SeriesId;
+use nexus_series::matcher::Matcher;
+use nexus_series::policy::Sight;
+use nexus_series::symbols::SymbolTable;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, OnceLock, RwLock};
+
+/// Series of one selector.
+pub struct Selected {
+    numbers: Vec<u32>,
+    labels: Vec<SeriesLabels>,
+    from: i64,
+    to: i64,
+}
+
+/// See the module text.
+pub struct View {
+    tenant: Arc<Tenant>,
+    masked: Option<Masked>,
+    selected: Vec<Selected>,
+    wanted: OnceLock<HashSet<SeriesId, RandomState>>,
+    fed: RwLock<Fed>,
+    decoded: AtomicU64,
+    _guard: RunGuard,
+}
+
+impl View {
+    /// Of sets of matchers with their times (inclusive).
+    pub fn new(engine: &Arc<Engine>, tenant: &str, sets: &[(Vec<Matcher>, i64, i64)], sight: &Sight) -> Self {
+        // Before the heads are looked at: what is in them stays.
+        let guard = engine.begin_run();
+        let tenant = engine.tenant_or_empty(tenant);
+        let masked = Masked::new(sight);
+        let selected = sets.iter().map(|(set, from, to)| {
+            let numbers = tenant.index.select(std::slice::from_ref(set), sight, *from, *to);
+            let labels = match &masked {
+                Some(masked) => masked.labels(&tenant.index, &numbers, &sight.mask),
+                None => numbers.iter().map(|&number| tenant.index.series(number).labels.clone()).collect(),
+            };
+            Selected { numbers, labels, from: *from, to: *to }
+        });
+        let selected = selected.collect();
+        Self {
+            tenant,
+            masked,
+            selected,
+            wanted: OnceLock::new(),
+            fed: RwLock::default(),
+            decoded: AtomicU64::new(0),
+            _guard: guard,
+        }
+    }
+
+    /// Series selected, all selectors together.
+    pub fn num_series(&self) -> usize {
+        self.selected.iter().map(|one| one.numbers.len()).sum()
+    }
+
+    /// Bytes of chunks that were unpacked.
+    pub fn decoded_bytes(&self) -> u64 {
+        self.decoded.load(Ordering::Relaxed)
+    }
+
+    /// Labels of what a selector found.
+    pub fn labels(&self, selector: usize) -> &[SeriesLabels] {
+        &self.selected[selector].labels
+    }
+
+    /// How many selectors there are.
+    pub fn num_selectors(&self) -> usize {
+        self.selected.len()
+    }
+
+    /// The number in the index of a series that a selector found.
+    pub fn number(&self, selector: usize, series: usize) -> u32 {
+        self.selected[selector].numbers[series]
+    }
+
+    /// Times of a selector, ms, both included.
+    pub fn window(&self, selector: usize) -> (i64, i64) {
+        (self.selected[selector].from, self.selected[selector].to)
+    }
+
+    /// The text table of labels.
+    pub fn texts(&self) -> &SymbolTable {
+        self.masked.as_ref().map_or(&self.tenant.index.symbols, |masked| &masked.symbols)
+    }
+}
+
+impl Source for View {
+    fn symbols(&self) -> &SymbolTable {
+        self.texts()
+    }
+
+    fn series(&self, selector: usize) -> &[SeriesLabels] {
+        self.labels(selector)
+    }
+
+    fn read(&self, selector: usize, series: usize, from: i64, to: i64, into: &mut Samples) -> Result<(), SourceFault> {
+        self.read_series(self.selected[selector].numbers[series], from, to, into)
+    }
+}
+
+/// A program and what it reads.
+pub struct Run {
+    /// What it reads.
+    pub view: View,
+    program: Program,
+}
+
+impl Run {
+    /// Begins a query: JSON of a program and of a sight. The error is a sentence.
+    pub fn new(engine: &Arc<Engine>, tenant: &str, program: &[u8], sight: &Sight) -> Result<Self, String> {
+        let program: Program = serde_json::from_slice(program).map_err(|error| error.to_string())?;
+        let sets = program.selectors.iter().map(|selector| {
+            let matchers = selector.matchers.iter().map(Matcher::new).collect::<Result<Vec<_>, _>>()?;
+            Ok((matchers, selector.from, selector.to))
+        });
+        let sets = sets.collect::<Result<Vec<_>, String>>()?;
+        Ok(Self { view: View::new(engine, tenant, &sets, sight), program })
+    }
+
+    /// Evaluates it.
+    pub fn run(&self, control: &Control) -> Result<Answer, Fault> {
+        nexus_promql::evaluate(&self.program, &self.view, control)
+    }
+}

@@ -1,0 +1,108 @@
+//! What a query needs of the tables, and what that may cost.
+
+use super::View;
+use foldhash::fast::RandomState;
+use hashbrown::HashSet;
+use nexus_series::labels::SeriesId;
+use nexus_series::symbols::Sym;
+
+/// Rows to fetch: those of the series, or of all series of the metrics when there are none, with `last >= from` and
+/// `first <= to`.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Need {
+    /// Earliest time, ms.
+    pub from: i64,
+    /// Latest time, ms.
+    pub to: i64,
+    /// Names of metrics.
+    pub metrics: Vec<String>,
+    /// Ids, 16 bytes each, little endian.
+    pub ids: Vec<u8>,
+}
+
+/// Most ids that are named.
+const MOST_IDS: usize = 20_000;
+/// Distance of samples that estimates assume when nothing is known, ms.
+const INTERVAL_MS: i64 = 15_000;
+/// Bytes of a sample that estimates assume.
+const SAMPLE_BYTES: u64 = 2;
+
+impl View {
+    /// Ids of series that may have something in the tables.
+    pub(super) fn wanted(&self) -> &HashSet<SeriesId, RandomState> {
+        self.wanted.get_or_init(|| {
+            let index = &self.tenant.index;
+            let all = self.selected.iter().flat_map(|selected| {
+                selected
+                    .numbers
+                    .iter()
+                    .map(|&number| index.series(number))
+                    .filter(|series| series.activity.stored_within(selected.from, selected.to))
+            });
+            all.map(|series| series.id).collect()
+        })
+    }
+
+    /// What to fetch; nothing when the heads have all.
+    pub fn needs(&self) -> Vec<Need> {
+        let index = &self.tenant.index;
+        let mut windows: Vec<(i64, i64, Vec<u32>)> = Vec::new();
+        for selected in &self.selected {
+            let stored = |number: &u32| index.series(*number).activity.stored_within(selected.from, selected.to);
+            let numbers: Vec<u32> = selected.numbers.iter().copied().filter(stored).collect();
+            if !numbers.is_empty() {
+                windows.push((selected.from, selected.to, numbers));
+            }
+        }
+        windows.sort();
+        let mut merged: Vec<(i64, i64, Vec<u32>)> = Vec::new();
+        for (from, to, numbers) in windows {
+            match merged.last_mut() {
+                Some((_, end, all)) if from <= *end => {
+                    *end = to.max(*end);
+                    all.extend(numbers);
+                }
+                _ => merged.push((from, to, numbers)),
+            }
+        }
+        merged.into_iter().map(|(from, to, numbers)| self.need(from, to, numbers)).collect()
+    }
+
+    fn need(&self, from: i64, to: i64, mut numbers: Vec<u32>) -> Need {
+        let index = &self.tenant.index;
+        numbers.sort_unstable();
+        numbers.dedup();
+        let metrics: HashSet<Sym, RandomState> = numbers.iter().map(|&number| index.series(number).metric).collect();
+        let all: usize = metrics.iter().map(|&metric| index.series_of_metric(metric)).sum();
+        let mut ids = Vec::new();
+        if numbers.len() <= MOST_IDS && numbers.len() * 10 < all * 9 {
+            ids.reserve(numbers.len() * 16);
+            numbers.iter().for_each(|&number| ids.extend_from_slice(&index.series(number).id.to_le_bytes()));
+        }
+        let mut metrics: Vec<String> = metrics.iter().map(|metric| index.symbols.text(*metric).to_owned()).collect();
+        metrics.sort_unstable();
+        Need { from, to, metrics, ids }
+    }
+
+    /// (series, samples, bytes) to read, nearly.
+    pub fn estimate(&self) -> (u64, u64, u64) {
+        let index = &self.tenant.index;
+        let mut samples = 0u64;
+        for selected in &self.selected {
+            let mut interval = INTERVAL_MS;
+            for (at, &number) in selected.numbers.iter().enumerate() {
+                let series = index.series(number);
+                if at % 64 == 0 {
+                    let head = series.head();
+                    if head.open.count() > 1 {
+                        interval = ((head.open.last() - head.open.first()) / (head.open.count() as i64 - 1)).max(1);
+                    }
+                }
+                let (first, last) =
+                    (series.activity.first().max(selected.from), series.activity.last().min(selected.to));
+                samples += (last.saturating_sub(first).max(0) / interval) as u64 + 1;
+            }
+        }
+        (self.num_series() as u64, samples, samples * SAMPLE_BYTES)
+    }
+}
