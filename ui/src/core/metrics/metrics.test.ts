@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import type { MetricAnswer, SeriesAnswer } from "../api/metrics.ts";
+import type { MetricAnswer, Selector, SeriesAnswer } from "../api/metrics.ts";
 import { decimate, stack, withGaps } from "./decimate.ts";
 import { COLORS, DASHES, looksOf } from "./look.ts";
 import { logsOf, pinnedLabels, traceOf } from "./pivot.ts";
@@ -337,7 +337,7 @@ describe("queries in the address", () => {
 });
 
 describe("selectors in a text", () => {
-  const selector = {
+  const selector: Selector = {
     name: "up",
     text: 'up{job="a}", i!="x"}[5m]',
     offset: 5,
