@@ -84,7 +84,8 @@ bench-logs: setup $(STAMPS)/dev ## logs: ingest, size, queries, start, memory ag
 bench-metrics: setup $(STAMPS)/dev ## metrics: remote write, size, PromQL against VictoriaMetrics
 	$(PY) benchmarks/bench_metrics.py
 
-soak: setup $(STAMPS)/dev ## long runs: kill -9 under load, fuzzers, every door, an hour of ingest
+soak: setup $(STAMPS)/dev $(STAMPS)/javascript ## long runs: kill -9, fuzzers, every door, every test on PostgreSQL, an hour of ingest
+	NEXUS_TEST_METADATA=postgresql $(PY) -m pytest -n 2 --dist loadfile tests/e2e
 	$(PY) benchmarks/soak_kill.py --rounds $${ROUNDS:-100}
 	cd crates/nexus-core/fuzz && cargo run --profile fuzz --quiet --bin fuzz -- --seconds $${FUZZ_SECONDS:-600}
 	NEXUS_SOAK_SECONDS=$${DOORS_SECONDS:-900} $(PY) -m pytest tests/e2e/test_schemathesis.py

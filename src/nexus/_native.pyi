@@ -705,9 +705,12 @@ def decode_remote_write_v1(body: bytes) -> DecodedMetrics:
 def decode_remote_write_v2(body: bytes) -> DecodedMetrics:
     """Decode an `io.prometheus.write.v2.Request`, without its snappy encoding. Raises `DecodeError`."""
 
-def encode_remote_write(batch: MetricBatch, *, version: int, max_series: int, compress: bool) -> list[bytes]:
+def encode_remote_write(
+    batch: MetricBatch, *, version: int, max_series: int, compress: bool
+) -> list[tuple[bytes, int, int]]:
     """The batch as requests of remote write 1 or 2 with at most so many series each, in snappy's block format if
-    `compress`. Metadata come with the first (1) or with their series (2). Raises ValueError."""
+    `compress`: (body, float samples, histograms). Metadata come with the first (1) or with their series (2). Raises
+    ValueError."""
 
 # ------------------------------------------------------------------------------------ exposition, relabelling, scrapes
 
@@ -798,6 +801,29 @@ class StatsdAggregator:
     def flush(self, now_ms: int) -> tuple[MetricBatch, tuple[int, int, int, list[str]]]:
         """Samples of all series now, and (values taken, lines that could not be read, values without room, some errors)
         since the last time."""
+
+def restamp(batch: MetricBatch, timestamp_ms: int, *, stale: bool = False) -> MetricBatch:
+    """The last sample of every series at another time, or a staleness marker there."""
+
+def replace_families(old: MetricBatch, new: MetricBatch) -> MetricBatch:
+    """`old` without the families that `new` has, and `new`."""
+
+def missing_series(old: MetricBatch, new: MetricBatch) -> MetricBatch:
+    """The series of `old` that `new` has not."""
+
+@final
+class TsdbBlock:
+    """A block of Prometheus' database, to be read from its directory once, series by series."""
+
+    def __init__(self, path: str) -> None:
+        """Read its index. Raises `OSError`, `DecodeError`."""
+
+    @property
+    def progress(self) -> tuple[int, int]:
+        """Bytes of the index read so far, and of all."""
+
+    def next(self, max_samples: int) -> DecodedMetrics | None:
+        """The next series with about so many samples; None at the end. Rejections count chunks."""
 
 @final
 class Scraped:

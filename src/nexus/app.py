@@ -13,6 +13,7 @@ import logging
 import os
 import secrets
 import signal
+import socket
 import sys
 import time
 from collections.abc import Callable
@@ -35,6 +36,7 @@ if TYPE_CHECKING:
     from nexus.security.vault import Vault
     from nexus.server.http import HttpServer
     from nexus.server.services import Services
+    from nexus.storage.metric_router import MetricRouter
 
 TIDY_INTERVAL: Final = 60.0
 QUERY_GRACE: Final = 3.0
@@ -46,6 +48,13 @@ _TITLES: Final = {
     "syslog_tls": "Syslog, TLS",
     "forward_tcp": "Forward, TCP",
     "forward_tls": "Forward, TLS",
+    "graphite_tcp": "Graphite, TCP",
+    "graphite_udp": "Graphite, UDP",
+    "graphite_tls": "Graphite, TLS",
+    "statsd_udp": "StatsD, UDP",
+    "statsd_tcp": "StatsD, TCP",
+    "statsd_tls": "StatsD, TLS",
+    "statsd_unix": "StatsD, Unix",
 }
 
 log = logging.getLogger("nexus.app")
@@ -120,6 +129,7 @@ class Process:
         self._ledger: Ledger | None = None
         self._audit: Audit | None = None
         self._forwarding: Forwarding | None = None
+        self._metrics: MetricRouter | None = None
 
     def config(self) -> Config:
         """The configuration in force."""
@@ -170,6 +180,9 @@ class Process:
         )
         otlp_door.app = server_app.otlp_app(services, components.otlp_receivers(services.topology, services.intake))
         await self._start_grpc(services)
+        assert self._metrics is not None
+        self._metrics.start()
+        self._exits.push_async_callback(self._metrics.close)
         self._exits.push_async_callback(self._drain, services)
         await self._start_listeners(services)
         await self._start_scraping(services)
@@ -341,8 +354,9 @@ class Process:
             tenants.check_active,
         )
         store.series.use_limits(components.series_limits(lambda: limiter.rules))
+        metrics = self._metrics = components.metric_router(self._config, store.series, self._registry)
         metric_pipeline = MetricPipeline(
-            store.series,
+            metrics,
             MetricStatistics(self._registry),
             pool,
             tenants.ensure,
@@ -350,12 +364,15 @@ class Process:
             lambda tenant: Meter(limiter, Subjects(tenant=tenant)),
             tenants.check_active,
         )
+        intake = components.metric_intake(self._config, metric_pipeline)
         deletions = Deletions(metadata, store, audit, time.time_ns)
         # What remembers something of a tenant drops it when the tenant is gone.
         forget = (
             pipelines.forget,
             topology.statistics.forget,
             metric_pipeline.statistics.forget,
+            intake.groups.forget,
+            self._registry.forget_tenant,
             lambda tenant: keys.forget(),
             lambda tenant: authorities.forget(),
         )
@@ -363,9 +380,7 @@ class Process:
         async def settle(seconds: float) -> None:
             await asyncio.gather(topology.settle(seconds), metric_pipeline.settle(seconds))
 
-        removals = Removals(
-            metadata, store, store, store.series, deletions, audit, time.time_ns, settle, forget, tenants.removed
-        )
+        removals = Removals(metadata, store, store, metrics, deletions, audit, time.time_ns, settle, forget, tenants.removed)
         budget = Budget(self._config.ingest.receiving_bytes, "bodies being received")
         queries = RunningQueries()
         process_metrics(self._registry)
@@ -404,10 +419,10 @@ class Process:
             audit=audit,
             users=users,
             lifecycle=store,
-            metrics=store.series,
+            metrics=metrics,
             metric_lifecycle=store.series,
             metric_pipeline=metric_pipeline,
-            intake=components.metric_intake(self._config, metric_pipeline),
+            intake=intake,
             limiter=limiter,
             deletions=deletions,
             removals=removals,
@@ -476,7 +491,7 @@ class Process:
             "service.version": __version__,
             "service.instance.id": secrets.token_hex(8),
         }
-        own = SelfTelemetry(services.topology, self._registry, resource)
+        own = SelfTelemetry(services.topology, services.metric_pipeline, self._registry, resource, socket.gethostname())
         self._logs.attach(own.take)
         own.start()
         self._exits.push_async_callback(self._stop_self_telemetry, own)
@@ -509,6 +524,7 @@ class Process:
             services.removals.run(),
             services.limiter.watch(),
             pipelines.watch(),
+            services.intake.groups.run(),
         ]
         if self._tls or any(receiver.certificates for receiver in self._listeners):
             from nexus.pipeline.receivers.tls import watch

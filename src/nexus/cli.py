@@ -136,17 +136,17 @@ def ingest(
     url: str = "",
     token: str = "",
     tenant: str = "",
-    format: Literal["auto", "json", "text"] = "auto",
+    format: Literal["auto", "json", "text", "openmetrics", "tsdb"] = "auto",
     service: str = "",
     stream_fields: str = "",
     batch_bytes: str = "4MiB",
 ) -> int:
-    """Send a log file, or standard input, to a running Nexus.
+    """Send logs or metrics, from a file or standard input, to a running Nexus.
 
     Parameters
     ----------
     source
-        A file; - or nothing is standard input.
+        A file; - or nothing is standard input. For tsdb the directory of a Prometheus database, or one of its blocks.
     url
         Address of Nexus; without it NEXUS_URL, the Nexus running on the configured data directory, or
         http://127.0.0.1:8080.
@@ -155,7 +155,9 @@ def ingest(
     tenant
         Tenant, for keys that may choose one; without it NEXUS_TENANT.
     format
-        json: one JSON object a line. text: every line is a record. auto: whatever the first line looks like.
+        json: one JSON object a line. text: every line is a record. openmetrics: samples, with their times. tsdb: blocks of
+        a Prometheus database. auto: blocks for a directory that has some, openmetrics for names that end in .om,
+        .openmetrics or .prom, else whatever the first line looks like.
     service
         Service of text lines; without it the name of the file.
     stream_fields

@@ -157,51 +157,47 @@ class Result:
     errors: list[tuple[int, str]]
 
 
-class Sender:
-    """Sends batches over one connection, again when that may help."""
+class Poster:
+    """Posts bodies over one connection, again when that may help."""
 
     def __init__(
         self,
         url: str,
-        token: str,
+        path: str,
+        content_type: str,
+        token: str = "",
         tenant: str = "",
-        stream_fields: str = "",
         on_wait: Callable[[str, float], None] = lambda reason, seconds: None,
         sleep: Callable[[float], None] = time.sleep,
     ) -> None:
-        """`on_wait` hears why and how long the sender waits. Raises `InvalidRequest` for a URL that is none."""
+        """`on_wait` hears why and how long it waits. Raises `InvalidRequest` for a URL that is none."""
         parts = urllib.parse.urlsplit(url)
         if parts.scheme not in ("http", "https") or not parts.hostname:
             raise InvalidRequest(f"{url!r} is not an address of Nexus.", hint="Write it like http://127.0.0.1:8080.")
         self._parts = parts
-        query = {"_stream_fields": stream_fields} if stream_fields else {}
-        self._path = parts.path.rstrip("/") + "/api/nexus/v1/ingest/logs"
-        if query:
-            self._path += "?" + urllib.parse.urlencode(query)
-        self._headers = {"Content-Type": "application/x-ndjson", "User-Agent": "nexus-ingest"}
+        self._path = parts.path.rstrip("/") + path
+        self._headers = {"Content-Type": content_type, "User-Agent": "nexus-ingest"}
         if token:
             self._headers["Authorization"] = f"Bearer {token}"
         if tenant:
             self._headers["X-Scope-OrgID"] = tenant
-        self._run = secrets.token_hex(8)
         self._on_wait = on_wait
         self._sleep = sleep
         self._connection: http.client.HTTPConnection | None = None
 
-    def send(self, batch: Batch) -> Result:
-        """Send until it is acknowledged. Raises `IngestFailed`, `Unauthenticated`."""
-        key = f"{self._run}-{batch.first_line}"
+    def post(self, body: bytes, headers: dict[str, str]) -> tuple[int, Any, bytes]:
+        """Status, headers and body of the answer that is none for now. Raises `IngestFailed`."""
         pause = 0.25
         for attempt in range(1, ATTEMPTS + 1):
             try:
-                status, headers, body = self._request(bytes(batch.body), key)
+                status, answered, answer = self._request(body, headers)
             except (OSError, http.client.HTTPException) as error:
                 self.close()
                 reason, wait = f"{self._parts.netloc} cannot be reached: {error or type(error).__name__}", pause
             else:
                 if status not in (429, 502, 503, 504):
-                    return self._result(status, body, batch)
-                reason, wait = _message(body, status), _retry_after(headers, pause)
+                    return status, answered, answer
+                reason, wait = refusal_message(answer, status), _retry_after(answered, pause)
             if attempt == ATTEMPTS:
                 raise IngestFailed(
                     f"gave up after {ATTEMPTS} attempts: {reason}", hint="Check that `nexus up` runs and its log."
@@ -217,18 +213,48 @@ class Sender:
             self._connection.close()
             self._connection = None
 
-    def _request(self, body: bytes, key: str) -> tuple[int, Any, bytes]:
+    def _request(self, body: bytes, headers: dict[str, str]) -> tuple[int, Any, bytes]:
         if self._connection is None:
             kind = http.client.HTTPSConnection if self._parts.scheme == "https" else http.client.HTTPConnection
             self._connection = kind(self._parts.hostname or "", self._parts.port, timeout=TIMEOUT)
-        self._connection.request("POST", self._path, body, {**self._headers, "Idempotency-Key": key})
+        self._connection.request("POST", self._path, body, {**self._headers, **headers})
         response = self._connection.getresponse()
         return response.status, response.headers, response.read()
+
+
+class Sender:
+    """Sends batches of log records."""
+
+    def __init__(
+        self,
+        url: str,
+        token: str,
+        tenant: str = "",
+        stream_fields: str = "",
+        on_wait: Callable[[str, float], None] = lambda reason, seconds: None,
+        sleep: Callable[[float], None] = time.sleep,
+    ) -> None:
+        """Arguments as those of `Poster`."""
+        query = {"_stream_fields": stream_fields} if stream_fields else {}
+        path = "/api/nexus/v1/ingest/logs"
+        if query:
+            path += "?" + urllib.parse.urlencode(query)
+        self._poster = Poster(url, path, "application/x-ndjson", token, tenant, on_wait, sleep)
+        self._run = secrets.token_hex(8)
+
+    def send(self, batch: Batch) -> Result:
+        """Send until it is acknowledged. Raises `IngestFailed`, `Unauthenticated`."""
+        status, _, body = self._poster.post(bytes(batch.body), {"Idempotency-Key": f"{self._run}-{batch.first_line}"})
+        return self._result(status, body, batch)
+
+    def close(self) -> None:
+        """Close the connection."""
+        self._poster.close()
 
     def _result(self, status: int, body: bytes, batch: Batch) -> Result:
         if status in (401, 403):
             raise Unauthenticated(
-                f"the server refused: {_message(body, status)}",
+                f"the server refused: {refusal_message(body, status)}",
                 hint="Give an API key with --token or NEXUS_TOKEN; it needs the permission logs:write.",
             )
         try:
@@ -237,11 +263,12 @@ class Sender:
             return Result(answer["accepted"], answer["rejected"], errors)
         except (ValueError, KeyError, TypeError, IndexError):
             raise IngestFailed(
-                f"the server refused lines {batch.lines[0]} to {batch.lines[-1]}: {_message(body, status)}"
+                f"the server refused lines {batch.lines[0]} to {batch.lines[-1]}: {refusal_message(body, status)}"
             ) from None
 
 
-def _message(body: bytes, status: int) -> str:
+def refusal_message(body: bytes, status: int) -> str:
+    """What an answer in the native API's shape says."""
     try:
         return str(json.loads(body)["error"]["message"])
     except (ValueError, KeyError, TypeError):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from typing import TYPE_CHECKING, Final
 
@@ -14,10 +14,13 @@ from nexus.pipeline.http import HttpReceiver
 from nexus.pipeline.receivers.datadog import Datadog
 from nexus.pipeline.receivers.elasticsearch import Elasticsearch
 from nexus.pipeline.receivers.firehose import Firehose
+from nexus.pipeline.receivers.influx import Influx
 from nexus.pipeline.receivers.journald import Journald
 from nexus.pipeline.receivers.json_lines import JsonLines
 from nexus.pipeline.receivers.loki import Loki
 from nexus.pipeline.receivers.otlp_http import OtlpHttp
+from nexus.pipeline.receivers.prometheus_import import PrometheusImport
+from nexus.pipeline.receivers.pushgateway import Pushgateway
 from nexus.pipeline.receivers.remote_write import RemoteWrite
 from nexus.pipeline.receivers.splunk import Acknowledgements, Splunk
 from nexus.pipeline.topology import Topology
@@ -44,14 +47,20 @@ if TYPE_CHECKING:
     from nexus.storage.clickhouse.store import ClickHouseStore
     from nexus.storage.metadata.api import MetadataStore
     from nexus.storage.metadata.database import DatabaseState
+    from nexus.storage.metric_api import MetricStore
+    from nexus.storage.metric_router import MetricRouter
+    from nexus.storage.victoriametrics.store import VictoriaMetricsStore
     from nexus.telemetry import Registry
 
 
 def metric_intake(config: Config, pipeline: MetricPipeline) -> MetricIntake:
     """What receivers of metrics share."""
     from nexus.pipeline.intake import MetricIntake, otlp_decoder
+    from nexus.pipeline.push_groups import PushGroups
 
-    return MetricIntake(pipeline, otlp_decoder(config.otlp.metrics))
+    groups = PushGroups(config.data_path / "pushed", pipeline, float(config.push.interval), int(config.push.max_bytes))
+    groups.load()
+    return MetricIntake(pipeline, otlp_decoder(config.otlp.metrics), groups)
 
 
 def otlp_receivers(topology: Topology, metrics: MetricIntake) -> list[HttpReceiver]:
@@ -74,6 +83,9 @@ def http_receivers(topology: Topology, metrics: MetricIntake, config: Config | N
         Firehose(topology),
         Journald(topology),
         RemoteWrite(metrics),
+        Influx(metrics),
+        PrometheusImport(metrics),
+        Pushgateway(metrics),
     ]
 
 
@@ -146,6 +158,19 @@ def socket_receivers(services: Services) -> list[SocketReceiver]:
 
         receivers += [
             ForwardReceiver(one, one.host or config.http.host, services.topology, limit) for one in config.receivers.forward
+        ]
+    if config.receivers.graphite:
+        from nexus.pipeline.receivers.graphite import GraphiteReceiver
+
+        receivers += [
+            GraphiteReceiver(one, one.host or config.http.host, services.metric_pipeline)
+            for one in config.receivers.graphite
+        ]
+    if config.receivers.statsd:
+        from nexus.pipeline.receivers.statsd import StatsdReceiver
+
+        receivers += [
+            StatsdReceiver(one, one.host or config.http.host, services.metric_pipeline) for one in config.receivers.statsd
         ]
     return receivers
 
@@ -267,6 +292,52 @@ def metric_policies(metadata: MetadataStore) -> dict[str, MetricPolicy]:
         if rules or days is not None:
             found[name.removeprefix(METRIC_RETENTION)] = MetricPolicy(rules, days)
     return found
+
+
+def metric_router(config: Config, embedded: MetricStore, registry: Registry) -> MetricRouter:
+    """The metric store of each tenant: the embedded one, but for those that the configuration sends elsewhere. Raises
+    `StorageError`."""
+    from nexus.storage.metric_router import MetricRouter
+    from nexus.storage.victoriametrics.options import Backend, basic
+    from nexus.storage.victoriametrics.store import VictoriaMetricsStore
+
+    backends: dict[str, VictoriaMetricsStore] = {}
+    for one in config.metrics.victoriametrics:
+        headers = {}
+        if one.token or one.username:
+            headers["Authorization"] = f"Bearer {one.token}" if one.token else basic(one.username, one.password)
+        backends[one.tenant] = VictoriaMetricsStore(
+            Backend(
+                tenant=one.tenant,
+                insert=(one.url or one.insert_url).rstrip("/"),
+                select=(one.url or one.select_url).rstrip("/"),
+                headers=headers,
+                ca=one.ca,
+                queue=config.data_path / "victoriametrics" / one.tenant,
+                queue_bytes=int(one.queue_bytes),
+                fsync=config.durability == "fsync",
+            )
+        )
+    if backends:
+        _count_backends(registry, tuple(backends.values()))
+    return MetricRouter(embedded, backends)
+
+
+def _count_backends(registry: Registry, stores: Sequence[VictoriaMetricsStore]) -> None:
+    figures: dict[str, tuple[str, Callable[[VictoriaMetricsStore], float]]] = {
+        "sent_samples": ("Samples that VictoriaMetrics has taken.", lambda store: store.statistics.sent),
+        "queued_samples": ("Samples that went through a queue for VictoriaMetrics.", lambda store: store.statistics.queued),
+        "refused_samples": ("Samples that VictoriaMetrics refused for good.", lambda store: store.statistics.refused),
+        "waiting_samples": ("Samples that wait for VictoriaMetrics.", lambda store: store.waiting[0]),
+        "waiting_bytes": ("Bytes that wait for VictoriaMetrics.", lambda store: store.waiting[1]),
+        "away": ("Backends that cannot be reached.", lambda store: bool(store.statistics.error)),
+    }
+    for name, (help_text, read) in figures.items():
+        registry.gauge(f"nexus_victoriametrics_{name}", help_text, read=partial(_sum, read, stores))
+
+
+def _sum(read: Callable[[VictoriaMetricsStore], float], stores: Sequence[VictoriaMetricsStore]) -> float:
+    return float(sum(map(read, stores)))
 
 
 def series_limits(rules: Callable[[], Rules]) -> Callable[[str], SeriesLimits]:

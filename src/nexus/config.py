@@ -335,6 +335,41 @@ class StorageConfig(Struct, forbid_unknown_fields=True, frozen=True):
     ] = Size(0)
 
 
+class VictoriaMetricsConfig(Masked, forbid_unknown_fields=True, frozen=True, kw_only=True):
+    """A VictoriaMetrics that holds the metrics of one tenant instead of the embedded store."""
+
+    tenant: Annotated[str, Meta(description="The tenant.", pattern=r"^[A-Za-z0-9_.-]{1,64}$")]
+    url: Annotated[str, Meta(description="A single node: http://victoriametrics:8428.")] = ""
+    insert_url: Annotated[
+        str, Meta(description="A cluster's vminsert, with the account: http://vminsert:8480/insert/0:0/prometheus.")
+    ] = ""
+    select_url: Annotated[
+        str, Meta(description="A cluster's vmselect, with the account: http://vmselect:8481/select/0:0/prometheus.")
+    ] = ""
+    username: Annotated[str, Meta(description="User of Basic authentication.")] = ""
+    password: Annotated[str, Meta(description="Its password.", extra=SECRET)] = ""
+    token: Annotated[str, Meta(description="Bearer token.", extra=SECRET)] = ""
+    ca: Annotated[
+        str, Meta(description="File with the authorities (PEM) that its certificate is from; empty: the system's.")
+    ] = ""
+    queue_bytes: Annotated[
+        Size, Meta(description="Disk space for samples while it is away; beyond it ingest of the tenant stops with a 503.")
+    ] = Size(4 << 30)
+
+    def __post_init__(self) -> None:
+        """Check what a single value does not show."""
+        if bool(self.url) == bool(self.insert_url or self.select_url) or bool(self.insert_url) != bool(self.select_url):
+            raise ValueError("name either `url`, or `insert_url` and `select_url`")
+        for url in filter(None, (self.url, self.insert_url, self.select_url)):
+            parts = urlsplit(url)
+            if parts.scheme not in ("http", "https") or not parts.hostname or parts.query or parts.fragment:
+                raise ValueError("addresses are written like http://victoriametrics:8428")
+            if parts.username or parts.password:
+                raise ValueError("addresses hold no credentials; use `username` and `password`, or `token`")
+        if self.token and self.username:
+            raise ValueError("give either `token` or `username`")
+
+
 class MetricsConfig(Struct, forbid_unknown_fields=True, frozen=True):
     """The embedded store of metrics. How many series there may be is a matter of `limits` (metric_series and the like)."""
 
@@ -367,6 +402,15 @@ class MetricsConfig(Struct, forbid_unknown_fields=True, frozen=True):
     admin_api: Annotated[
         bool, Meta(description="Answer to `/api/v1/admin/tsdb/*`, with which series can be deleted.", extra=RELOADS)
     ] = False
+    victoriametrics: Annotated[
+        list[VictoriaMetricsConfig], Meta(description="Tenants whose metrics are in a VictoriaMetrics.")
+    ] = []
+
+    def __post_init__(self) -> None:
+        """Check what a single value does not show."""
+        tenants = [one.tenant for one in self.victoriametrics]
+        if len(set(tenants)) < len(tenants):
+            raise ValueError("two entries of `victoriametrics` have the same tenant")
 
 
 class MetadataConfig(Masked, forbid_unknown_fields=True, frozen=True):
@@ -400,7 +444,7 @@ class ScrapeConfig(Masked, forbid_unknown_fields=True, frozen=True):
     ] = ""
     tenant: Annotated[str, Meta(description="Tenant that samples of scrapes go to; empty is `tenants.default`.")] = ""
     configs: Annotated[
-        list[dict[str, Any]],
+        list[Any],
         Meta(description="Without a `file`: entries of `scrape_configs`, written here.", extra={**RELOADS, **SECRET}),
     ] = []
     max_body_bytes: Annotated[
@@ -538,6 +582,69 @@ class ForwardConfig(ListenerConfig, forbid_unknown_fields=True, frozen=True, kw_
             raise ValueError("`users` need a `shared_key`, without which there is no handshake")
         if not 1024 <= self.max_message_bytes <= 256 << 20:
             raise ValueError("`max_message_bytes` lies between 1KiB and 256MiB")
+
+
+_RECEIVE_BUFFER: Final = "Kernel's buffer of a UDP or Unix socket (SO_RCVBUF), as far as the system allows it."
+
+
+class GraphiteConfig(ListenerConfig, forbid_unknown_fields=True, frozen=True, kw_only=True):
+    """A listener for Graphite's plaintext protocol."""
+
+    protocol: Annotated[Literal["tcp", "udp", "tls"], Meta(description="Transport.")] = "tcp"
+    port: Annotated[Port, Meta(description="Port; 0 picks a free one and prints it.")] = 2003
+    receive_buffer_bytes: Annotated[Size, Meta(description=_RECEIVE_BUFFER)] = Size(8 << 20)
+
+    def __post_init__(self) -> None:
+        """Check what a single value does not show."""
+        self.check(self.protocol)
+
+
+class StatsdConfig(ListenerConfig, forbid_unknown_fields=True, frozen=True, kw_only=True):
+    """A listener for StatsD and DogStatsD."""
+
+    protocol: Annotated[Literal["udp", "tcp", "tls", "unix"], Meta(description="Transport.")] = "udp"
+    port: Annotated[Port, Meta(description="Port; 0 picks a free one and prints it.")] = 8125
+    networks: Annotated[
+        list[str],
+        Meta(description="Networks whose senders are listened to, such as 10.0.0.0/8; a Unix socket has none."),
+    ] = []
+    path: Annotated[str, Meta(description="Path of the Unix socket (datagrams); its mode is 0660.")] = ""
+    flush_interval: Annotated[Duration, Meta(description="How often samples are made of what was added up.")] = Duration(10)
+    max_series: Annotated[
+        int, Meta(ge=1, description="Series added up at a time; further ones are refused and counted.")
+    ] = 100_000
+    histogram_buckets: Annotated[
+        list[float],
+        Meta(
+            description="Upper bounds of timers' and histograms' buckets, in seconds for timers; empty: native histograms."
+        ),
+    ] = []
+    receive_buffer_bytes: Annotated[Size, Meta(description=_RECEIVE_BUFFER)] = Size(8 << 20)
+
+    def __post_init__(self) -> None:
+        """Check what a single value does not show."""
+        self.check(self.protocol)
+        if (self.protocol == "unix") != bool(self.path):
+            raise ValueError("a `path` goes with protocol unix, and only with it")
+        if self.protocol != "unix" and not self.networks:
+            raise ValueError("`networks` names whose senders are listened to, such as 10.0.0.0/8")
+        if self.flush_interval < 1:
+            raise ValueError("`flush_interval` is at least 1s")
+        bounds = self.histogram_buckets
+        if sorted(set(bounds)) != bounds or not all(abs(bound) < float("inf") for bound in bounds):
+            raise ValueError("`histogram_buckets` are finite and ascend")
+
+
+class PushConfig(Struct, forbid_unknown_fields=True, frozen=True):
+    """Metrics pushed by batch jobs, as to a Pushgateway: a group stays until it is deleted."""
+
+    interval: Annotated[Duration, Meta(description="How often the last values of groups are stored again.")] = Duration(30)
+    max_bytes: Annotated[Size, Meta(description="Memory for all groups; beyond it pushes get a 503.")] = Size(64 << 20)
+
+    def __post_init__(self) -> None:
+        """Check what a single value does not show."""
+        if not 1 <= self.interval <= 240:
+            raise ValueError("`interval` lies between 1s and 4m: an instant query looks 5 minutes back")
 
 
 class SmtpConfig(Masked, forbid_unknown_fields=True, frozen=True):
@@ -780,6 +887,8 @@ class ReceiversConfig(Struct, forbid_unknown_fields=True, frozen=True):
 
     syslog: Annotated[list[SyslogConfig], Meta(description="Listeners for syslog.")] = []
     forward: Annotated[list[ForwardConfig], Meta(description="Listeners for Fluentd and Fluent Bit.")] = []
+    graphite: Annotated[list[GraphiteConfig], Meta(description="Listeners for Graphite's plaintext protocol.")] = []
+    statsd: Annotated[list[StatsdConfig], Meta(description="Listeners for StatsD and DogStatsD.")] = []
 
 
 class Config(Masked, forbid_unknown_fields=True, frozen=True):
@@ -818,6 +927,7 @@ class Config(Masked, forbid_unknown_fields=True, frozen=True):
     security: SecurityConfig = SecurityConfig()
     audit: AuditConfig = AuditConfig()
     smtp: SmtpConfig = SmtpConfig()
+    push: PushConfig = PushConfig()
     receivers: ReceiversConfig = ReceiversConfig()
 
     @property

@@ -12,8 +12,9 @@ from typing import Any, BinaryIO, Final
 
 from nexus.client import MAX_LINE_BYTES, Result, Sender, TextRecords, batches, looks_like_json
 from nexus.errors import InvalidRequest, NexusError
+from nexus.metric_ingest import block_directories, kind_of, send
 from nexus.model.units import Size
-from nexus.remote import remote
+from nexus.remote import Remote, remote
 
 SHOWN_ERRORS: Final = 10
 IDLE_SECONDS: Final = 0.5
@@ -32,6 +33,8 @@ def run(
     if not 1024 <= size <= 48 << 20:
         raise InvalidRequest("--batch-bytes must lie between 1KiB and 48MiB.")
     place = remote(url, token, tenant)
+    if kind := kind_of(source, style):
+        return _send_metrics(source, kind, place, size)
     with _open(source) as file:
         total = os.fstat(file.fileno()).st_size if source != "-" else None
         with _Progress(total) as progress:
@@ -40,6 +43,18 @@ def run(
                 return _send(file, source, sender, progress, style, service, size)
             finally:
                 sender.close()
+
+
+def _send_metrics(source: str, kind: str, place: Remote, size: int) -> int:
+    if kind == "tsdb":
+        path = Path(source)
+        total = sum((block / "index").stat().st_size for block in block_directories(path))
+        with _Progress(total) as progress:
+            return send(path, kind, place, size, progress)
+    with _open(source) as file:
+        known = os.fstat(file.fileno()).st_size if source != "-" else None
+        with _Progress(known) as progress:
+            return send(file, kind, place, size, progress)
 
 
 def _send(file: BinaryIO, source: str, sender: Sender, progress: _Progress, style: str, service: str, size: int) -> int:

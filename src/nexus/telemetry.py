@@ -20,7 +20,7 @@ import re
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final, TypeVar
@@ -194,6 +194,13 @@ class Derived(_Instrument):
                     state[place] += number
         return True
 
+    def forget(self, tenant: str) -> None:
+        """Drop the numbers of a tenant."""
+        with self._lock:
+            known: dict[Any, list[float]] = self._values
+            for key in [key for key in known if key[0] == ("tenant", tenant)]:
+                del known[key]
+
     def points(self) -> Iterator[Point]:
         """The current numbers."""
         with self._lock:
@@ -259,14 +266,43 @@ class Registry:
         for instrument in list(self._instruments.values()):
             yield instrument.name, instrument.kind, instrument.help, list(instrument.points())
 
-    def render(self) -> bytes:
-        """Prometheus text exposition format 0.0.4."""
+    def render(self, *, derived: bool = True) -> bytes:
+        """Prometheus text exposition format 0.0.4; without what pipelines derive, if so wanted."""
         lines: list[str] = []
-        for instrument in self._instruments.values():
-            lines.append(f"# HELP {instrument.name} {_escape_help(instrument.help)}")
-            lines.append(f"# TYPE {instrument.name} {instrument.kind}")
-            lines += [f"{point.name}{_labels(point.labels)} {_number(point.value)}" for point in instrument.points()]
+        for instrument in list(self._instruments.values()):
+            if derived or not isinstance(instrument, Derived):
+                lines += _exposed(instrument, instrument.points())
         return ("\n".join(lines) + "\n").encode()
+
+    def render_derived(self) -> dict[str, bytes]:
+        """What pipelines derive, by tenant, without the label that names it; in the same format."""
+        lines: dict[str, list[str]] = {}
+        for instrument in list(self._instruments.values()):
+            if not isinstance(instrument, Derived):
+                continue
+            of_tenant: dict[str, list[Point]] = {}
+            for point in instrument.points():
+                tenant = point.labels["tenant"]
+                rest = {name: value for name, value in point.labels.items() if name != "tenant"}
+                if tenant != OTHER or rest:
+                    of_tenant.setdefault(tenant, []).append(Point(point.name, point.kind, rest, point.value))
+            for tenant, points in of_tenant.items():
+                lines.setdefault(tenant, []).extend(_exposed(instrument, points))
+        return {tenant: ("\n".join(found) + "\n").encode() for tenant, found in lines.items()}
+
+    def forget_tenant(self, tenant: str) -> None:
+        """A tenant is gone, with what was derived of its records."""
+        for instrument in list(self._instruments.values()):
+            if isinstance(instrument, Derived):
+                instrument.forget(tenant)
+
+
+def _exposed(instrument: _Instrument, points: Iterable[Point]) -> list[str]:
+    return [
+        f"# HELP {instrument.name} {_escape_help(instrument.help)}",
+        f"# TYPE {instrument.name} {instrument.kind}",
+        *(f"{point.name}{_labels(point.labels)} {_number(point.value)}" for point in points),
+    ]
 
 
 def _labels(labels: dict[str, str]) -> str:

@@ -37,14 +37,29 @@ def message(field: int, content: bytes) -> bytes:
     return varint(field << 3 | 2) + varint(len(content)) + content
 
 
-def write_request(series: Iterable[tuple[Mapping[str, str], Samples]]) -> bytes:
-    """`prometheus.WriteRequest` in snappy's block format."""
-    out = b""
+def write_request(
+    series: Iterable[tuple[Mapping[str, str], Samples]],
+    described: Mapping[str, str] | None = None,
+    exemplar: Mapping[str, str] | None = None,
+) -> bytes:
+    """`prometheus.WriteRequest` in snappy's block format, with help of counters by name, and an exemplar of the last sample
+    of every series."""
+    out = b"".join(
+        message(3, b"\x08\x01" + message(2, name.encode()) + message(4, text.encode()))
+        for name, text in (described or {}).items()
+    )
     for labels, samples in series:
         one = b"".join(
             message(1, message(1, name.encode()) + message(2, value.encode())) for name, value in sorted(labels.items())
         )
         one += b"".join(message(2, b"\x09" + struct.pack("<d", value) + b"\x10" + varint(at)) for at, value in samples)
+        if exemplar is not None:
+            at = max(at for at, _ in samples)
+            told = b"".join(
+                message(1, message(1, name.encode()) + message(2, value.encode()))
+                for name, value in sorted(exemplar.items())
+            )
+            one += message(3, told + b"\x11" + struct.pack("<d", 1.0) + b"\x18" + varint(at))
         out += message(1, one)
     return snappy(out)
 

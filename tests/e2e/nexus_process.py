@@ -16,6 +16,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Self
 
+from tests.databases.metadata_of import settings_of
+
 SOURCE = Path(__file__).resolve().parents[2] / "src"
 TOKEN = "end-to-end-token"
 PASSWORD = "end-to-end password"
@@ -60,6 +62,7 @@ def environment(folder: Path, **settings: str) -> dict[str, str]:
         "NEXUS_BOOTSTRAP_ADMIN_PASSWORD": PASSWORD,
         "NEXUS_SELF_TELEMETRY": "off",
         "NEXUS_STORAGE_DISK_RESERVE_BYTES": "1MiB",
+        **({} if "NEXUS_METADATA_URL" in settings else settings_of(folder)),
         **settings,
     }
 

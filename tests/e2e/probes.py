@@ -13,6 +13,7 @@ from __future__ import annotations
 import itertools
 import json
 import re
+import time
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
@@ -48,6 +49,39 @@ AGGREGATIONS = {
     },
 }
 
+PROMQL = [
+    '{__name__=~".+"}',
+    'sum by (user_email, pod, service, theirs) ({__name__=~".+"})',
+    '{__name__=~"hidden.*|theirs.*"}',
+    'label_replace({__name__=~".+"}, "a", "$1", "user_email", "(.*)")',
+    'count_values("v", sum by (pod, user_email) ({__name__=~".+"}))',
+    'topk by (user_email) (5, {__name__=~".+"}) or absent({__name__=~"theirs.*"})',
+    'max_over_time({__name__=~".+"}[1h])',
+    'count by (user_email) ({user_email!=""}) or count by (pod) ({pod=""})',
+    '{user_email=~"masked.*"}',
+    'sort_by_label(info({__name__=~".+"}, {__name__=~".+"}), "user_email")',
+]
+SELECTORS = ['{__name__=~".+"}', '{__name__=~"hidden.*|theirs.*"}', '{user_email!=""}']
+NOW = int(time.time())
+
+
+def _literals(body: bytes) -> bytes:
+    """A snappy block of short literals."""
+    pieces = [bytes([len(body) & 0x7F | 0x80, len(body) >> 7])]
+    for at in range(0, len(body), 60):
+        part = body[at : at + 60]
+        pieces.append(bytes([(len(part) - 1) << 2]) + part)
+    return b"".join(pieces)
+
+
+def _read_request(accepted: int) -> bytes:
+    """Remote read of every series with a name, from 1970 on."""
+    name, value = b"__name__", b".+"
+    matcher = b"\x08\x02\x12" + bytes([len(name)]) + name + b"\x1a" + bytes([len(value)]) + value
+    query = b"\x10" + b"\xff\xff\xff\xff\xff\xff\x1f" + b"\x1a" + bytes([len(matcher)]) + matcher
+    return _literals(b"\x0a" + bytes([len(query)]) + query + b"\x10" + bytes([accepted]))
+
+
 VALUES: dict[str, list[Any]] = {
     "query": SEARCHES,
     "policy": ["", "service:visible"],
@@ -80,11 +114,41 @@ VALUES: dict[str, list[Any]] = {
     "cursor": [""],
     "new_since": ["now-1h"],
     "query_id": [""],
+    "match[]": SELECTORS,
+    "time": [""],
+    "timeout": ["10s"],
+    "lookback_delta": ["1h"],
+    "stats": ["all"],
+    "search[]": ["hidden", "theirs"],
+    "fuzz_alg": ["jarowinkler"],
+    "fuzz_threshold": ["50"],
+    "case_sensitive": ["false"],
+    "sort_by": ["alpha"],
+    "sort_dir": [""],
+    "include_score": ["true"],
+    "batch_size": ["2"],
+    "label": ["user_email", "service", "pod", "__name__"],
+    "metric": ["", "visible_total"],
+    "limit_per_metric": ["1"],
+    "match_target": [""],
+    "scrapePool": ["pool"],
+    "labels": ['{"a":"b"}'],
+    "metric_name_pattern": ["nexus_http.*"],
+    "type": ["alert"],
+    "search": ["", "hidden", "theirs"],
+    "unit": ["", "seconds"],
+    "top": [50],
+    "points": [100],
 }
 """Values by the name of a field, parameter or part of a path."""
 
 OF: dict[tuple[str, str], list[Any]] = {
     ("SqlRequest", "query"): STATEMENTS,
+    ("MetricsQueryRequest", "query"): PROMQL,
+    ("MetricsQueryRequest", "step"): [60],
+    ("MetricsExplainRequest", "query"): PROMQL,
+    ("MetricsExplainRequest", "step"): [60],
+    ("CatalogRequest", "kind"): ["", "counter"],
     ("RetentionRule", "query"): ["service:x"],
     ("DeletionRequest", "query"): ["theirs* OR hidden*", "*"],
     ("PipelinesRequest", "pipelines"): [[]],
@@ -118,18 +182,20 @@ ALWAYS = {"dry_run", "grants", "field", "permissions", "description"}
 _SCIM = "urn:ietf:params:scim:"
 _OPERATIONS = [{"op": "replace", "path": "displayName", "value": "probe"}]
 
-BODIES: list[tuple[str, list[str]]] = [
+BODIES: list[tuple[str, list[str] | list[bytes]]] = [
     (r"PATCH /scim/v2/.*", [json.dumps({"schemas": [f"{_SCIM}api:messages:2.0:PatchOp"], "Operations": _OPERATIONS})]),
     (r"POST /scim/v2/.*search", [json.dumps({"schemas": [f"{_SCIM}api:messages:2.0:SearchRequest"]})]),
     (r"PUT /scim/v2/Users.*", [json.dumps({"schemas": [f"{_SCIM}schemas:core:2.0:User"], "userName": "spare-scim"})]),
     (r".* /scim/v2/Users.*", [json.dumps({"schemas": [f"{_SCIM}schemas:core:2.0:User"], "userName": "probe"})]),
     (r".* /scim/v2/Groups.*", [json.dumps({"schemas": [f"{_SCIM}schemas:core:2.0:Group"], "displayName": "probe"})]),
+    (r"POST .*/api/v1/read", [_read_request(0), _read_request(1)]),
     (r".*/_msearch", ["".join(json.dumps(line) + "\n" for line in ({"index": "*"}, AGGREGATIONS))]),
     (r".*/_search", ["{}", json.dumps(AGGREGATIONS), json.dumps({"query": {"query_string": {"query": "hidden* theirs*"}}})]),
     (r".*", [""]),
 ]
 """Bodies of doors that take any, by method and path."""
 
+PROMETHEUS = "(?:/prometheus)?/api/v1"
 QUERIES: list[tuple[str, dict[str, list[str]]]] = [
     (r"/loki/api/v1/query", {"query": METRICS}),
     (r"/loki/.*/patterns", {"query": STREAMS[:2]}),
@@ -137,6 +203,10 @@ QUERIES: list[tuple[str, dict[str, list[str]]]] = [
         r"/loki/.*",
         {"query": STREAMS, "match[]": STREAMS[:1], "start": [""], "end": [""], "time": [""], "targetLabels": [""]},
     ),
+    (rf"{PROMETHEUS}/query_range", {"query": PROMQL, "start": [str(NOW - 3600)], "end": [str(NOW)], "time": [""]}),
+    (rf"{PROMETHEUS}/rules", {"match[]": [""], "type": ["alert"]}),
+    (rf"{PROMETHEUS}/status/tsdb", {"limit": ["10"]}),
+    (rf"{PROMETHEUS}/.*", {"query": PROMQL, "start": [""], "end": [""], "state": ["active"]}),
     (r".*/_field_caps", {"fields": ["*"]}),
     (
         r".*/logs/export",
@@ -145,6 +215,10 @@ QUERIES: list[tuple[str, dict[str, list[str]]]] = [
 ]
 """Values of parameters by path, before `VALUES`."""
 ADDED = {r".*/_field_caps": ("fields",), r"/loki/.*/volume.*": ("query",), r"/loki/.*/(series|labels)": ("query",)}
+ADDED |= {
+    rf"{PROMETHEUS}/query_range": ("start", "end"),
+    rf"{PROMETHEUS}/series|(?:/prometheus)?/federate|{PROMETHEUS}/admin/tsdb/delete_series": ("match[]",),
+}
 """Parameters that a door takes beside those described."""
 
 
@@ -179,7 +253,8 @@ def probes(route: Route, parts: dict[str, list[str]], ids: Iterable[str]) -> Ite
     for number, path in enumerate(paths):
         for body, media in bodies if not number else bodies[:1]:
             for query in _queries(route, ids) if not number and body == bodies[0][0] else [""]:
-                form = bool(route.raw and query and route.method == "POST" and route.path.startswith("/loki"))
+                forms = route.path.startswith("/loki") or re.match(PROMETHEUS, route.path) is not None
+                form = bool(route.raw and query and route.method in ("POST", "PUT") and forms)
                 sent = query.encode() if form else body
                 kind = "application/x-www-form-urlencoded" if form else media
                 yield Probe(route, path + (f"?{query}" if query and not form else ""), sent, kind, first)
@@ -208,6 +283,9 @@ def _bodies(route: Route, ids: list[str]) -> Iterator[tuple[bytes | None, str]]:
     elif route.raw or route.receiver is not None:
         texts = next(texts for pattern, texts in BODIES if re.fullmatch(pattern, f"{route.method} {route.path}"))
         for text in texts:
+            if isinstance(text, bytes):
+                yield text, "application/x-protobuf"
+                continue
             yield (
                 text.replace("probe", f"probe{next(_NUMBERS)}").encode(),
                 "application/x-ndjson" if "\n" in text else "application/json",

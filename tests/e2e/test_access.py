@@ -6,10 +6,13 @@ import base64
 import http.cookies
 import json
 import re
+import time
 from typing import Any
 
 import pytest
+from tests.e2e.metric_bodies import HEADERS, get, write_request
 from tests.e2e.nexus_process import API, PASSWORD, TOKEN, Answer, NexusProcess, lines
+from tests.e2e.probes import probes
 
 from nexus.components import http_receivers
 from nexus.security.permissions import Permission
@@ -115,6 +118,29 @@ def test_no_query_sees_another_tenant(nexus: NexusProcess, route: Route, bound: 
         assert answer.status == 200, answer.body
         shown = answer.body.replace(json.dumps(query).encode(), b"") if "explain" in route.path else answer.body
         assert secret.encode() not in shown or "explain" in route.path
+
+
+MEASURED = [
+    route
+    for route in GUARDED
+    if route.permission is Permission.METRICS_READ and not route.path.startswith("/prometheus") and route.method != WEBSOCKET
+]
+
+
+@pytest.mark.parametrize("route", MEASURED, ids=[f"{route.method} {route.path}" for route in MEASURED])
+def test_no_query_of_metrics_sees_another_tenant(nexus: NexusProcess, route: Route, bound: str, tenant: str) -> None:
+    secret = "needle_of_another_tenant"
+    now = int(time.time() * 1000)
+    other = {"__name__": secret, "job": secret, secret: secret}
+    body = write_request([(other, [(now, 1.0)])], {secret: secret}, {"a": secret})
+    assert nexus.request("POST", "/api/v1/write", body, HEADERS, tenant=tenant).status == 204
+    mine = write_request([({"__name__": "own"}, [(now, 1.0)])])
+    assert nexus.request("POST", "/api/v1/write", mine, HEADERS, token=bound).status == 204
+    for probe in probes(route, {"name": ["job", "__name__"]}, ["none"]):
+        headers = {"Content-Type": probe.media} if probe.body else {}
+        answer = nexus.request(probe.method, probe.path, probe.body, headers, token=bound)
+        assert secret.encode() not in answer.body, f"{probe} {answer.body[:300]!r}"
+    assert secret in get(nexus, "label/__name__/values", tenant)
 
 
 def test_sql_sees_one_tenant(nexus: NexusProcess, bound: str, tenant: str) -> None:

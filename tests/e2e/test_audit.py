@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-import contextlib
 import csv
 import io
 import json
-import sqlite3
 import time
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
+from tests.databases.metadata_of import execute
 from tests.e2e.conftest import Launch
 from tests.e2e.listeners import arrived, listeners, make_authority, metric, port_of
 from tests.e2e.nexus_process import API, PASSWORD, TOKEN, NexusProcess, command, lines, wait_for
@@ -193,12 +191,6 @@ def work(nexus: NexusProcess, count: int) -> None:
         assert put(nexus, "retention", {"days": days}, tenant="t").status == 200
 
 
-@contextlib.contextmanager
-def database(nexus: NexusProcess) -> Iterator[sqlite3.Connection]:
-    with contextlib.closing(sqlite3.connect(nexus.folder / "metadata.sqlite")) as connection, connection:
-        yield connection
-
-
 def verified(nexus: NexusProcess) -> tuple[int, dict[str, Any]]:
     """What `nexus audit verify` says."""
     done = command(nexus.folder, "audit", "verify", "--json")
@@ -212,16 +204,14 @@ def test_tampering_is_found_by_the_command_and_the_door(launch: Launch) -> None:
     code, report = verified(nexus)
     assert code == 0 and report["sound"] and report["records"] == 12
     # While it runs: the door finds it, and the next record notices that the end was touched.
-    with database(nexus) as connection:
-        connection.execute("UPDATE audit SET who = 'somebody else' WHERE number = 5")
+    execute(nexus.folder, "UPDATE audit SET who = 'somebody else' WHERE number = 5")
     report = nexus.post(f"{API}/audit/verify").json
     assert not report["sound"] and [one["number"] for one in report["problems"]] == [5]
     assert nexus.stop() == 0
     code, report = verified(nexus)
     assert code == 1 and [one["number"] for one in report["problems"]] == [5]
-    with database(nexus) as connection:
-        connection.execute("UPDATE audit SET who = 'bootstrap' WHERE number = 5")
-        connection.execute("DELETE FROM audit WHERE number > 9")
+    execute(nexus.folder, "UPDATE audit SET who = 'bootstrap' WHERE number = 5")
+    execute(nexus.folder, "DELETE FROM audit WHERE number > 9")
     done = command(nexus.folder, "audit", "verify")
     assert done.returncode == 1
     assert b"entry 10: records 10 to " in done.stdout and b"are missing at the end" in done.stdout

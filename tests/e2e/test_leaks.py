@@ -24,6 +24,7 @@ import grpc
 import pyarrow.parquet
 import pytest
 import websockets
+from tests.e2e.metric_bodies import HEADERS, get, write_request
 from tests.e2e.nexus_process import API, TOKEN, Answer, NexusProcess, lines, wait_for
 from tests.e2e.probes import OF, SPARE_TENANT, Probe, distinct, probes
 from tests.e2e.test_otlp import request_of
@@ -88,6 +89,14 @@ class World:
             visible |= {"_msg": f"a visible record {word}", word: word, "host.name": word}
         return [visible, {**hidden, "trace_id": "0af7651916cd43dd8448eb211c80319c"}]
 
+    def series(self, tenant: str) -> list[dict[str, str]]:
+        """What is measured in a tenant: a series that may be seen, and one outside the policy."""
+        word = self.theirs if tenant == OTHER else "ours"
+        visible = {"__name__": "visible_total", "service": "visible", "user_email": self.masked, "pod": self.masked}
+        if tenant == OTHER:
+            visible |= {word: word, "__name__": f"{word}_total"}
+        return [visible, {**dict.fromkeys(("__name__", "service", "user_email", "pod", self.hidden), self.hidden)}]
+
     def found(self, answer: Answer, words: list[str]) -> list[str]:
         """Which of the words an answer holds."""
         body = answer.body
@@ -120,7 +129,11 @@ class Client:
 
 @pytest.fixture(scope="module")
 def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
-    nexus = NexusProcess(tmp_path_factory.mktemp("leaks") / "data").start()
+    pool = [{"job_name": "pool", "scrape_interval": "1h", "static_configs": [{"targets": ["192.0.2.1:9"]}]}]
+    settings = {
+        "NEXUS_SCRAPE_CONFIGS": json.dumps(pool), "NEXUS_SCRAPE_TENANT": OWN, "NEXUS_METRICS_ADMIN_API": "true",
+    }  # fmt: skip
+    nexus = NexusProcess(tmp_path_factory.mktemp("leaks") / "data", **settings).start()
     try:
         yield _made(World(nexus))
     finally:
@@ -139,6 +152,15 @@ def _made(world: World) -> World:
 
     for tenant in (OWN, OTHER):
         assert nexus.ingest(lines(*world.records(tenant)), tenant=tenant).status == 200
+        now = int(time.time() * 1000)
+        measured = [(labels, [(now - 60_000, 1.0), (now, 2.0)]) for labels in world.series(tenant)]
+        for labels, samples in measured:
+            # Words about a metric are as secret as the metric.
+            described = {labels["__name__"]: f"help of {labels['__name__']}"}
+            exemplar = {name: value for name, value in labels.items() if name in ("pod", "user_email")}
+            body = write_request([(labels, samples)], described, exemplar)
+            answer = nexus.request("POST", "/api/v1/write", body, HEADERS, tenant=tenant)
+            assert answer.status == 204, answer.body
     for tenant, name, ids in ((OTHER, world.objects, world.ids), (OWN, "ours", world.own_ids)):
         page = post("logs/search", {}, tenant)
         ids += [record["id"] for record in page["records"]]
@@ -202,7 +224,9 @@ def plan(asker: Asker | None, world: World) -> Iterator[Probe]:
             parts = {name: values for name, values in NAMED.items() if name in route.path_parameters}
             if route.path.startswith(("/scim/v2/Schemas", "/scim/v2/ResourceTypes")):
                 parts["id"] = ["User", "urn:ietf:params:scim:schemas:core:2.0:User"]
-            if route.path.startswith("/loki") and "name" in route.path_parameters:
+            if route.path.endswith("/label/{name}/values") and "/api/v1" in route.path:
+                parts["name"] = ["service", "user_email", "pod", "__name__"]
+            elif route.path.startswith("/loki") and "name" in route.path_parameters:
                 parts["name"] = ["service_name", "user_email", "pod"]
             elif "/index" in route.path or "/indices" in route.path or "indices" in parts.get("what", ()):
                 parts |= {name: ["*"] for name in ("name",) if name in route.path_parameters}
@@ -270,6 +294,7 @@ def _of_theirs(world: World) -> Any:
     paths = ["views", "keys", "retention", "pipelines", "logs/deletions", "users", "teams", "accounts"]
     state = {path: world.nexus.get(f"{API}/{path}", tenant=OTHER).json for path in paths}
     state["count"] = world.nexus.count(tenant=OTHER)
+    state["series"] = get(world.nexus, "series", OTHER, **{"match[]": '{__name__=~".+"}'})
     for key in state["keys"]["keys"]:
         key["last_used_at"] = ""
     state["keys"] = [key for key in state["keys"]["keys"] if key["tenant"] == OTHER]
@@ -287,7 +312,7 @@ def _handler(route: Route) -> str:
     return route.path if "<locals>" in route.handler.__qualname__ else f"{route.handler.__module__}.{route.handler.__name__}"
 
 
-NEVER_THERE = ("/queries/", "/link", "/scim/v2/{")
+NEVER_THERE = ("/queries/", "/link", "/scim/v2/{", "/rules/{")
 """What is reached through these doors cannot be made beforehand: a query that runs, a user of a single sign-on; and what SCIM
 has no name for."""
 
@@ -306,7 +331,9 @@ def test_every_request_is_understood_by_those_who_may_see_everything(world: Worl
         if not probe.route.public and probe.route.permission not in (SELF, KNOWN) and probe.route.receiver is None
     ]
     # What removes things comes last, and first what is within others; then what tells of something removed.
-    removing = [probe for probe in guarded if probe.method == "DELETE" or probe.route.path.endswith("/delete")]
+    removing = [
+        probe for probe in guarded if probe.method == "DELETE" or probe.route.path.endswith(("/delete", "/delete_series"))
+    ]
     removing.sort(key=lambda probe: (not probe.path.startswith("/scim"), -probe.route.path.count("/")))
     guarded = [*(probe for probe in guarded if probe not in removing), *removing]
     for probe in [*guarded, *(probe for probe in guarded if probe.path.endswith(f"{SPARE_TENANT}/deletion"))]:

@@ -14,6 +14,7 @@ from typing import Any
 
 import grpc
 import pytest
+from tests.databases.metadata_of import execute
 from tests.e2e.listeners import listeners, metric, port_of
 from tests.e2e.nexus_process import API, PASSWORD, TOKEN, Answer, NexusProcess, lines, wait_for
 from websockets.sync import client
@@ -377,12 +378,8 @@ def test_a_change_of_limits_is_in_the_audit_log(limited: NexusProcess, tenant: s
 
 
 def test_limits_of_another_process_hold_within_a_second(limited: NexusProcess, tenant: str) -> None:
-    import sqlite3
-
-    with sqlite3.connect(limited.folder / "metadata.sqlite", timeout=10) as database:
-        row = ("tenant", tenant, '{"query_requests":0.01,"query_requests_burst":1}')
-        database.execute("INSERT INTO limits VALUES (?, ?, ?)", row)
-    database.close()
+    row = ("tenant", tenant, '{"query_requests":0.01,"query_requests_burst":1}')
+    execute(limited.folder, "INSERT INTO limits VALUES (?, ?, ?)", row)
     wait_for("the limit", lambda: limited.post(f"{API}/logs/count", tenant=tenant).status == 429, timeout=5)
 
 

@@ -28,9 +28,8 @@ def postgres() -> Iterator[PostgresServer]:
 @pytest.fixture(scope="module", params=["sqlite", "postgresql"])
 def on(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[NexusProcess]:
     """A Nexus on one of the databases; the tests of this module share it."""
-    settings = {}
-    if request.param == "postgresql":
-        settings["NEXUS_METADATA_URL"] = request.getfixturevalue("postgres").new_database()
+    url = request.getfixturevalue("postgres").new_database() if request.param == "postgresql" else ""
+    settings = {"NEXUS_METADATA_URL": url}
     process = NexusProcess(tmp_path_factory.mktemp(request.param) / "data", **settings).start()
     yield process
     assert process.stop() == 0
@@ -166,12 +165,25 @@ def test_everything_is_there_after_a_kill(on: NexusProcess) -> None:
     assert on.post(f"{API}/audit/verify").json["sound"]
 
 
+def test_the_command_line_beside_a_running_server(on: NexusProcess) -> None:
+    """A file has one owner; a database server lets the command in, and who it makes can log in."""
+    done = command(on.folder, "admin", "create-user", "beside", **on.settings)
+    if not on.settings["NEXUS_METADATA_URL"]:
+        assert done.returncode == 2 and str(on.pid) in done.stderr.decode()
+        return
+    assert done.returncode == 0, done.stderr
+    password = done.stdout.decode().split(" is ")[1].split()[0]
+    assert on.post(f"{API}/auth/login", {"username": "beside", "password": password}, token="").status == 200
+
+
 def test_nexus_doctor_looks_at_it(on: NexusProcess) -> None:
     """And says where it is, without its password."""
     done = command(on.folder, "doctor", "--json", **on.settings)
     (found,) = [one for one in json.loads(done.stdout) if one["check"] == "metadata"]
     assert found["level"] == "ok" and "current" in found["message"], found
-    assert ("PostgreSQL" in found["message"]) == bool(on.settings) and DATABASE_PASSWORD not in done.stdout.decode()
+    assert ("PostgreSQL" in found["message"]) == bool(
+        on.settings["NEXUS_METADATA_URL"]
+    ) and DATABASE_PASSWORD not in done.stdout.decode()
     shown = command(on.folder, "config", "show", **on.settings)
     assert DATABASE_PASSWORD not in shown.stdout.decode() + shown.stderr.decode()
 

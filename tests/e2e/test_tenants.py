@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from tests.databases.metadata_of import texts
 from tests.e2e.conftest import Launch
 from tests.e2e.nexus_process import API, NexusProcess, lines, wait_for
 from tests.e2e.test_access import make_key
@@ -64,6 +65,7 @@ def assert_gone(folder: Path, needle: str) -> None:
     """Is the needle of `fill` nowhere on disk, but for what the audit log tells of settings?"""
     assert files_with(folder, needle.encode()) == []
     assert {path.name for path in files_with(folder, needle[::-1].encode())} <= {"metadata.sqlite", "metadata.sqlite-wal"}
+    assert not any(needle in text for text in texts(folder))
 
 
 def test_made_described_listed(nexus: NexusProcess, tenant: str) -> None:

@@ -7,7 +7,7 @@ use crate::evaluate::{Evaluator, count};
 use crate::histogram;
 use crate::histogram::aggregate::HistogramAccumulator;
 use crate::kernels::{compensated, statistics, statistics::Mean};
-use crate::labels::Names;
+use crate::labels::{Names, is_name};
 use crate::plan::{Expr, Node};
 use crate::ranking;
 use crate::source::SeriesLabels;
@@ -79,6 +79,11 @@ pub fn aggregate(evaluator: &Evaluator, node: &Node, grid: Grid) -> Result<Value
         let Some(Expr::String(label)) = parameter.as_ref().map(|node| &node.expr) else {
             return Err(Fault::Execution("expected a label name".into()));
         };
+        if !is_name(label) {
+            let written = parameter.as_ref().map_or((0, 0), |node| node.pos);
+            let written = evaluator.program.text.get(written.0 as usize..written.1 as usize).unwrap_or("\"\"");
+            return Err(Fault::Execution(format!("invalid label name {written}")));
+        }
         return count_values(evaluator, inner, label, labels, *without, grid);
     }
     let parameters = match parameter {
@@ -314,7 +319,11 @@ fn folded(evaluator: &Evaluator, inner: &Node, kind: Kind, grouping: &Grouping, 
     let make = || Part { groups: Groups::default(), pending: Vec::new(), key: Vec::new() };
     let parts = stream.fold(evaluator, make, |part, _, row| {
         grouping.key(&row.labels, &mut part.key);
+        let known = part.groups.all.len();
         let place = part.groups.place(&part.key, || Folded::new(kind, grid.count));
+        if place == known {
+            evaluator.budget.hold(grid.count.div_ceil(2))?;
+        }
         let group = &mut part.groups.all[place].1;
         group.drop_name |= row.drop_name;
         group.add(kind, &row.floats);
@@ -345,6 +354,7 @@ fn folded(evaluator: &Evaluator, inner: &Node, kind: Kind, grouping: &Grouping, 
     let mut groups: Groups<Folded> = Groups::default();
     let mut pending = Vec::new();
     for part in parts {
+        evaluator.budget.release(part.groups.all.len() * grid.count.div_ceil(2));
         let mut places = Vec::with_capacity(part.groups.all.len());
         for (labels, folded) in part.groups.all {
             let known = groups.all.len();
@@ -447,9 +457,6 @@ fn count_values(
     without: bool,
     grid: Grid,
 ) -> Result<Value, Fault> {
-    if label.is_empty() {
-        return Err(Fault::Execution(format!("invalid label name {}", quoted(label))));
-    }
     let names = &evaluator.names;
     let mut grouping = Grouping::new(names, labels, without);
     let label = names.intern(label);
@@ -492,7 +499,7 @@ fn count_values(
             }
         }
     }
-    evaluator.budget.release(count(&rows));
+    evaluator.budget.release(count(&rows) + groups.all.len() * grid.count);
     let row = |(labels, counts): (SeriesLabels, Vec<f64>)| {
         let floats = counts.into_iter().map(|count| if count > 0.0 { count } else { NOTHING }).collect();
         Row { labels, drop_name: false, floats, histograms: Vec::new() }

@@ -32,6 +32,8 @@ pub struct Evaluator<'a> {
     pub names: Names<'a>,
     /// Warnings and infos.
     pub notes: Notes,
+    /// For each selector: do its histograms say that they come after a reset?
+    pub sees_resets: Vec<bool>,
 }
 
 /// Runs a program over a source.
@@ -43,6 +45,7 @@ pub fn evaluate(program: &Program, source: &dyn Source, control: &Control) -> Re
         budget: Budget::new(program.max_samples),
         names: Names::new(source.symbols()),
         notes: Notes::default(),
+        sees_resets: histogram::hints::seeing(program),
     };
     let instant = program.step == 0;
     let grid =
@@ -113,7 +116,11 @@ impl<'a> Evaluator<'a> {
     pub fn read(&self, selector: usize, series: usize, from: i64, to: i64, into: &mut Samples) -> Result<(), Fault> {
         self.source
             .read(selector, series, from, to, into)
-            .map_err(|fault| Fault::Execution(format!("expanding series: {}", fault.0)))
+            .map_err(|fault| Fault::Execution(format!("expanding series: {}", fault.0)))?;
+        if !into.histograms.is_empty() && !self.sees_resets[selector] {
+            histogram::hints::forget_resets(into);
+        }
+        Ok(())
     }
 
     /// The root: in an instant query, it may be a range vector.
@@ -296,7 +303,8 @@ impl<'a> Evaluator<'a> {
             return Err(Fault::Execution("anchored modifier can only be used with range vectors".into()));
         }
         let origin = Origin::Selector(*selector);
-        Ok(Leaf { origin, reading, shift: *shift, extension: *extension, grid, position: node.pos })
+        let (shift, extension) = (*shift, *extension);
+        Ok(Leaf { origin, reading, shift, extension, grid, position: node.pos, parameter: node.pos })
     }
 
     /// The leaf of a range vector: a selector, or a subquery, which is evaluated.
@@ -308,18 +316,21 @@ impl<'a> Evaluator<'a> {
         parameters: Vec<Vec<f64>>,
         invalid: Option<String>,
     ) -> Result<Leaf, Fault> {
+        let mut position = node.pos;
         let (origin, range, shift, extension) = match &node.expr {
             Expr::Matrix { selector, range, shift, extension } => {
                 (Origin::Selector(*selector), *range, *shift, *extension)
             }
             Expr::Subquery { inner, range, step, shift } => {
                 let steps = subquery_grid(grid, *range, *step, *shift);
+                // Prometheus notes the start of the query for what is wrong with a subquery.
+                position = (0, 0);
                 (Origin::Subquery(self.vector_or_scalar(inner, steps)?, steps), *range, *shift, Extension::None)
             }
             _ => return Err(Fault::Execution("expected a range vector".into())),
         };
         let reading = Reading::Range { function, range, parameters, invalid };
-        Ok(Leaf { origin, reading, shift, extension, grid, position: node.pos })
+        Ok(Leaf { origin, reading, shift, extension, grid, position, parameter: node.pos })
     }
 
     /// A subquery's inner expression may be a scalar: one series without labels.
@@ -350,27 +361,28 @@ impl<'a> Evaluator<'a> {
         }
         let invalid = functions::invalid_parameters(function, &parameters);
         let leaf = self.range_leaf(&arguments[at], grid, function, parameters, invalid)?;
-        if function == RangeFunction::Quantile && leaf.len(self) > 0 {
-            self.note_quantiles(&leaf, arguments[0].pos);
-        }
-        Ok(leaf)
+        Ok(Leaf { parameter: arguments[0].pos, ..leaf })
     }
 
-    fn note_quantiles(&self, leaf: &Leaf, position: Position) {
-        let Reading::Range { parameters, .. } = &leaf.reading else { return };
-        for &value in parameters.iter().flatten().filter(|value| !(0.0..=1.0).contains(*value)) {
-            annotations::invalid_quantile(&self.notes, position, value);
-        }
-    }
-
-    /// Notes that a counter's function is used on what might be none.
-    pub fn note_counter(&self, leaf: &Leaf, row: &Row) {
-        if let Reading::Range { function: RangeFunction::Rate | RangeFunction::Increase, .. } = leaf.reading {
-            let metric = self.names.metric(&row.labels);
-            let counter = ["_total", "_sum", "_count", "_bucket"].iter().any(|end| metric.ends_with(end));
-            if !counter && !metric.is_empty() && row.floats.iter().any(|&value| !is_nothing(value)) {
-                annotations::possible_non_counter(&self.notes, leaf.position, metric);
+    /// Notes that a counter's function is used on what might be none, and quantiles that are none.
+    pub fn note_range(&self, leaf: &Leaf, row: &Row) {
+        let Reading::Range { function, parameters, .. } = &leaf.reading else { return };
+        match function {
+            RangeFunction::Rate | RangeFunction::Increase => {
+                let metric = self.names.metric(&row.labels);
+                let counter = ["_total", "_sum", "_count", "_bucket"].iter().any(|end| metric.ends_with(end));
+                if !counter && !metric.is_empty() && row.floats.iter().any(|&value| !is_nothing(value)) {
+                    annotations::possible_non_counter(&self.notes, leaf.position, metric);
+                }
             }
+            RangeFunction::Quantile => {
+                for (&quantile, &value) in parameters[0].iter().zip(&row.floats) {
+                    if !(0.0..=1.0).contains(&quantile) && !is_nothing(value) {
+                        annotations::invalid_quantile(&self.notes, leaf.parameter, quantile);
+                    }
+                }
+            }
+            _ => {}
         }
     }
 
@@ -413,9 +425,9 @@ fn subquery_grid(grid: Grid, range: i64, step: i64, shift: Shift) -> Grid {
     Grid::range(start, last - shift.offset, step)
 }
 
-/// Number of samples in rows.
+/// What rows count for against the limit of samples.
 pub fn count(rows: &[Row]) -> usize {
-    rows.iter().map(Row::num_samples).sum()
+    rows.iter().map(Row::weight).sum()
 }
 
 /// Unary minus.

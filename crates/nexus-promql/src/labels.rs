@@ -129,6 +129,11 @@ impl<'a> Names<'a> {
     }
 }
 
+/// May a label be called so? Bytes of a query's text that are no UTF-8 have become replacement characters.
+pub fn is_name(text: &str) -> bool {
+    !text.is_empty() && !text.contains(char::REPLACEMENT_CHARACTER)
+}
+
 /// The value of a label by the symbol of its name.
 #[inline]
 pub fn find(labels: &[Label], name: Sym) -> Option<Sym> {

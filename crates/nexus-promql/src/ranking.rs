@@ -59,6 +59,7 @@ fn numbers(parameters: &[f64]) -> Result<Option<Vec<usize>>, Fault> {
 }
 
 struct Part {
+    held: usize,
     groups: Groups<Vec<BinaryHeap<Candidate>>>,
     rows: HashMap<usize, (SeriesLabels, bool), foldhash::fast::RandomState>,
     key: Vec<Label>,
@@ -77,17 +78,23 @@ pub fn top(
     let stream = evaluator.rows(inner, grid)?;
     let Some(wanted) = numbers(parameters)? else { return Ok(Vec::new()) };
     let sign = if largest { 1.0 } else { -1.0 };
-    let make = || Part { groups: Groups::default(), rows: HashMap::default(), key: Vec::new() };
+    let make = || Part { held: 0, groups: Groups::default(), rows: HashMap::default(), key: Vec::new() };
     let parts = stream.fold(evaluator, make, |part, index, row| {
         grouping.key(&row.labels, &mut part.key);
+        let known = part.groups.all.len();
         let place = part.groups.place(&part.key, || vec![BinaryHeap::new(); grid.count]);
+        let mut held = if place == known { 2 * grid.count } else { 0 };
         let heaps = &mut part.groups.all[place].1;
         let mut chosen = false;
         for (step, &value) in row.floats.iter().enumerate() {
             if !is_nothing(value) {
-                chosen |= offer(&mut heaps[step], wanted[step], Candidate { rank: value * sign, row: index });
+                let heap = &mut heaps[step];
+                held += usize::from(heap.len() < wanted[step]);
+                chosen |= offer(heap, wanted[step], Candidate { rank: value * sign, row: index });
             }
         }
+        part.held += held;
+        evaluator.budget.hold(held)?;
         if chosen {
             part.rows.insert(index, (row.labels.clone(), row.drop_name));
         }
@@ -103,6 +110,7 @@ pub fn top(
     let mut groups: Groups<Vec<BinaryHeap<Candidate>>> = Groups::default();
     let mut labels = HashMap::with_hasher(foldhash::fast::RandomState::default());
     for part in parts {
+        evaluator.budget.release(part.held);
         labels.extend(part.rows);
         for (key, heaps) in part.groups.all {
             let place = groups.place(&key, || vec![BinaryHeap::new(); grid.count]);

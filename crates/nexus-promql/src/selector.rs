@@ -54,6 +54,8 @@ pub struct Leaf {
     pub grid: Grid,
     /// Place of the selector or subquery.
     pub position: Position,
+    /// Place of the function's first argument.
+    pub parameter: Position,
 }
 
 /// Memory used from series to series.

@@ -53,7 +53,7 @@ impl Stream<'_> {
                     for index in range {
                         evaluator.control.check()?;
                         leaf.fill(evaluator, index, &mut scratch, &mut row)?;
-                        evaluator.note_counter(leaf, &row);
+                        evaluator.note_range(leaf, &row);
                         stages.iter().for_each(|stage| stage(&mut row));
                         if !row.is_empty() {
                             each(&mut made, index, &row)?;
@@ -79,12 +79,11 @@ impl Stream<'_> {
             for index in range {
                 evaluator.control.check()?;
                 leaf.fill(evaluator, index, &mut scratch, &mut row)?;
-                evaluator.note_counter(leaf, &row);
+                evaluator.note_range(leaf, &row);
                 stages.iter().for_each(|stage| stage(&mut row));
-                let samples = row.num_samples();
-                if samples > 0 {
+                if !row.is_empty() {
+                    held += row.weight();
                     rows.push(std::mem::replace(&mut row, Row::new([].into(), leaf.grid.count)));
-                    held += samples;
                     if held > 65536 {
                         evaluator.budget.hold(held)?;
                         held = 0;

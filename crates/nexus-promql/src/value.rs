@@ -133,6 +133,11 @@ impl Row {
         self.floats.iter().all(|&value| is_nothing(value)) && self.histograms.iter().all(Option::is_none)
     }
 
+    /// What the row counts for against the limit of samples: its samples, or a part of its cells where most hold nothing.
+    pub fn weight(&self) -> usize {
+        self.num_samples().max(self.floats.len() / 4)
+    }
+
     /// Number of cells that hold something.
     pub fn num_samples(&self) -> usize {
         self.floats.iter().filter(|&&value| !is_nothing(value)).count()

@@ -40,10 +40,19 @@ mod _native {
     #[pymodule_export]
     use crate::metrics::batch::{DecodedMetrics, MetricBatch};
     #[pymodule_export]
+<<<<<<< HEAD
+    use crate::metrics::engine::{Appended, HeadFull, LogFull, MetricLimits, MetricsEngine, Sealed, cut_chunks};
+    #[pymodule_export]
+    use crate::metrics::query::{
+        MetricLimitExceeded, MetricQueryCanceled, MetricQueryError, MetricQueryTimeout, Run, Selection,
+    };
+=======
     use crate::metrics::chart::metric_chart;
     use crate::metrics::engine::{Appended, HeadFull, LogFull, MetricLimits, MetricsEngine, Sealed, cut_chunks};
     #[pymodule_export]
     use crate::metrics::exposition::decode_exposition;
+    #[pymodule_export]
+    use crate::metrics::group::{missing_series, replace_families, restamp};
     #[pymodule_export]
     use crate::metrics::lines::{StatsdAggregator, decode_graphite, decode_influx};
     #[pymodule_export]
@@ -60,6 +69,9 @@ mod _native {
     use crate::metrics::remote_write::{decode_remote_write_v1, decode_remote_write_v2, encode_remote_write};
     #[pymodule_export]
     use crate::metrics::scrape::{ScrapeCache, Scraped};
+    #[pymodule_export]
+    use crate::metrics::tsdb_block::TsdbBlock;
+>>>>>>> lead
     #[pymodule_export]
     use crate::process::{Pipelines, Processed, Traced};
     #[pymodule_export]

@@ -1,5 +1,6 @@
 //! The native half of the embedded metric store: which series there are (`index`), the newest samples (`head`), what makes
-//! them durable (`log`), how they are packed for the engine's tables (`chunk`), and the view of both that queries read.
+//! them durable (`log`), how they are packed for the engine's tables (`chunk`), the `engine` over these, the `view` of it that
+//! queries read, `answers` about series, and `export` of samples in the encodings of other systems.
 
 pub mod answers;
 pub mod chunk;

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from nexus.pipeline.decode import native_module
 from nexus.pipeline.metrics import MetricPipeline
+from nexus.pipeline.push_groups import PushGroups
 
 if TYPE_CHECKING:
     from nexus.config import OtlpMetricsConfig
@@ -18,6 +19,7 @@ class MetricIntake:
 
     pipeline: MetricPipeline
     otlp: Any
+    groups: PushGroups
 
 
 def otlp_decoder(config: OtlpMetricsConfig) -> Any:

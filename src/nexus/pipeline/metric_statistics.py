@@ -54,6 +54,10 @@ class MetricStatistics:
         self._refused_samples.add(samples, tenant, receiver, reason)
         self._tally(tenant, 0, samples)
 
+    def dropped(self, tenant: str, receiver: str, samples: int, reason: str) -> None:
+        """Samples were lost on their way: no room, nobody who would take them."""
+        self.refused_samples(tenant, receiver, reason, samples)
+
     def refused(self, receiver: str, reason: str, count: int = 1) -> None:
         """Requests, connections or datagrams were refused as a whole; `reason` is an error code."""
         self._refused.add(count, receiver, reason)

@@ -118,6 +118,12 @@ class MetricPipeline:
         """
         return await self._run(delivery.tenant, delivery.receiver, self._deliver(delivery, decoder))
 
+    async def decode(self, delivery: Delivery, decoder: DecodeMetrics) -> DecodedMetrics:
+        """Only decode, within the limits, for receivers that keep something besides. Raises as `deliver` does."""
+        self.check_open()
+        self._check_tenant(delivery.tenant)
+        return (await self._decoded(delivery, decoder))[1]
+
     async def append(
         self, tenant: str, receiver: str, batch: MetricBatch, meter: Callable[[int], None] | None = None
     ) -> MetricOutcome:
@@ -140,15 +146,7 @@ class MetricPipeline:
             return await asyncio.shield(task)
 
     async def _deliver(self, delivery: Delivery, decoder: DecodeMetrics) -> MetricOutcome:
-        size, decoded = await self._pool.run(
-            # What is compressed may be many times larger.
-            len(delivery.body) * (20 if delivery.encoding else 1),
-            _decode_body,
-            delivery.body,
-            delivery.encoding,
-            self._max_body_bytes(),
-            decoder,
-        )
+        size, decoded = await self._decoded(delivery, decoder)
         if (inspection := INSPECTION.get()) is not None:
             inspection.note_metrics(delivery.tenant, decoded)
             receipt = MetricReceipt(samples=decoded.batch.num_samples)
@@ -158,6 +156,17 @@ class MetricPipeline:
         if delivery.lease:
             delivery.lease.close()
         return await self._store_decoded(delivery.tenant, delivery.receiver, size, decoded, delivery.meter)
+
+    async def _decoded(self, delivery: Delivery, decoder: DecodeMetrics) -> tuple[int, DecodedMetrics]:
+        return await self._pool.run(
+            # What is compressed may be many times larger.
+            len(delivery.body) * (20 if delivery.encoding else 1),
+            _decode_body,
+            delivery.body,
+            delivery.encoding,
+            self._max_body_bytes(),
+            decoder,
+        )
 
     async def _store_decoded(
         self, tenant: str, receiver: str, size: int, decoded: DecodedMetrics, meter: Callable[[int], None] | None

@@ -1,8 +1,8 @@
-"""Nexus watches itself: its own log records and metrics go through its own pipeline into the tenant `_nexus`.
+"""Nexus watches itself: its own log records and metrics go through its own pipelines into the tenant `_nexus`.
 
-Log records wait in a bounded queue; what does not fit is dropped and counted. A snapshot of the metrics is sent every
-15 s as records with the event name `nexus.metrics`: what changed since the last one, and everything every five minutes.
-Nothing feeds on itself: records of this module are not taken, and after a failure the next attempt waits longer.
+Log records wait in a bounded queue; what does not fit is dropped and counted. Every 15 s the metrics are stored as a scrape
+of `/metrics` would find them (`job="nexus"`), and what pipelines derive from the records of a tenant as metrics of that
+tenant. Nothing feeds on itself: records of this module are not taken, and after a failure the next attempt waits longer.
 """
 
 from __future__ import annotations
@@ -18,19 +18,18 @@ from typing import Any, Final
 
 import msgspec
 
-from nexus.errors import NexusError
+from nexus.errors import NexusError, TenantDeleted
 from nexus.model.tenant import SELF_TENANT
 from nexus.pipeline.decode import native_module
+from nexus.pipeline.metrics import MetricPipeline
 from nexus.pipeline.topology import Delivery, Topology
-from nexus.telemetry import Point, Registry
+from nexus.telemetry import Registry
 
 RECEIVER: Final = "self"
-EVENT_NAME: Final = "nexus.metrics"
 MAX_WAITING: Final = 10_000
 MAX_TEXT: Final = 16_384
 METRICS_INTERVAL: Final = 15.0
 LOGS_INTERVAL: Final = 2.0
-FULL_EVERY: Final = 20
 LONGEST_PAUSE: Final = 60.0
 
 _SEVERITIES: Final = ((logging.CRITICAL, 21), (logging.ERROR, 17), (logging.WARNING, 13), (logging.INFO, 9),
@@ -42,15 +41,18 @@ log = logging.getLogger(__name__)
 class SelfTelemetry:
     """Collects and sends. `take` may be called from any thread, the rest belongs to the event loop."""
 
-    def __init__(self, topology: Topology, registry: Registry, resource: dict[str, str]) -> None:
-        """`resource` describes this process: `service.name`, `service.version`, `service.instance.id`."""
+    def __init__(
+        self, topology: Topology, metrics: MetricPipeline, registry: Registry, resource: dict[str, str], instance: str
+    ) -> None:
+        """`resource` describes this process: `service.name`, `service.version`, `service.instance.id`; `instance` is the
+        label of its metrics."""
         self._topology = topology
+        self._metrics = metrics
+        self._instance = instance
         self._registry = registry
         self._resource = resource
         self._waiting: deque[dict[str, Any]] = deque(maxlen=MAX_WAITING)
         self._dropped = registry.counter("nexus_self_telemetry_dropped_total", "Own records that were not stored.", "reason")
-        self._last: dict[tuple[str, tuple[str, ...]], float] = {}
-        self._snapshots = 0
         self._task: asyncio.Task[None] | None = None
 
     def take(self, record: logging.LogRecord) -> None:
@@ -84,17 +86,18 @@ class SelfTelemetry:
         while True:
             await asyncio.sleep(pause)
             records = self._taken()
-            if time.monotonic() >= next_metrics:
-                next_metrics = time.monotonic() + METRICS_INTERVAL
-                records += self._metrics()
             try:
                 await self._send(records)
+                records = []
+                if time.monotonic() >= next_metrics:
+                    next_metrics = time.monotonic() + METRICS_INTERVAL
+                    await self.send_metrics()
                 pause = LOGS_INTERVAL
             except NexusError as error:
-                self._dropped.add(len(records), error.code)
+                self._dropped.add(max(1, len(records)), error.code)
                 pause = min(pause * 2, LONGEST_PAUSE)
             except Exception:
-                self._dropped.add(len(records), "internal")
+                self._dropped.add(max(1, len(records)), "internal")
                 log.exception("own telemetry could not be stored")
                 pause = LONGEST_PAUSE
 
@@ -105,17 +108,17 @@ class SelfTelemetry:
                 taken.append(self._waiting.popleft())
         return taken
 
-    def _metrics(self) -> list[dict[str, Any]]:
-        everything = self._snapshots % FULL_EVERY == 0
-        self._snapshots += 1
-        current = {
-            (point.name, tuple(point.labels.values())): point
-            for point in self._registry.points()
-            if "le" not in point.labels
-        }
-        changed = [point for key, point in current.items() if everything or self._last.get(key) != point.value]
-        self._last = {key: point.value for key, point in current.items()}
-        return metric_records(changed, time.time_ns())
+    async def send_metrics(self) -> None:
+        """Store the metrics of now. Raises `NexusError`."""
+        own = [("job", "nexus"), ("instance", self._instance)]
+        await self._store(SELF_TENANT, self._registry.render(derived=False), own)
+        for tenant, text in self._registry.render_derived().items():
+            with contextlib.suppress(TenantDeleted):
+                await self._store(tenant, text, own)
+
+    async def _store(self, tenant: str, text: bytes, labels: list[tuple[str, str]]) -> None:
+        decoder = partial(native_module().decode_exposition, now_ms=time.time_ns() // 1_000_000, labels=labels, lenient=True)
+        await self._metrics.deliver(Delivery(RECEIVER, tenant, text), decoder)
 
     async def _send(self, records: list[dict[str, Any]]) -> None:
         if not records:
@@ -155,24 +158,6 @@ def log_record(record: logging.LogRecord) -> dict[str, Any]:
         "body": {"stringValue": record.getMessage()[:MAX_TEXT]},
         "attributes": _attributes(fields.items()),
     }
-
-
-def metric_records(points: Iterable[Point], now_ns: int) -> list[dict[str, Any]]:
-    """Numbers as log records: the name, kind and value are attributes, and so is each label as `label.<name>`."""
-    records = []
-    for point in points:
-        labels = [(f"label.{name}", value) for name, value in point.labels.items()]
-        facts = [("metric.name", point.name), ("metric.kind", point.kind), ("metric.value", float(point.value))]
-        records.append(
-            {
-                "timeUnixNano": str(now_ns),
-                "severityNumber": 5,
-                "eventName": EVENT_NAME,
-                "body": {"stringValue": f"{point.name} {point.value:g}"},
-                "attributes": _attributes([*facts, *labels]),
-            }
-        )
-    return records
 
 
 def _attributes(pairs: Iterable[tuple[str, Any]]) -> list[dict[str, Any]]:

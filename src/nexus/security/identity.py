@@ -301,7 +301,7 @@ def key_of(authorization: str) -> str:
     if not value or len(value) > MAX_CREDENTIAL:
         raise Unauthenticated("the Authorization header holds no key.", hint=_KEY_HINT)
     match scheme.lower():
-        case "bearer" | "splunk":
+        case "bearer" | "splunk" | "token":
             return value
         case "apikey":
             # Elasticsearch's clients send base64 of "id:key".
@@ -311,7 +311,7 @@ def key_of(authorization: str) -> str:
                 return password
             raise Unauthenticated("the Basic credentials hold no password; it is the API key.", hint=_KEY_HINT)
     raise Unauthenticated(
-        f"the authorization scheme {scheme[:20]!r} is not known here.", hint="Use Bearer, Basic, Splunk or ApiKey."
+        f"the authorization scheme {scheme[:20]!r} is not known here.", hint="Use Bearer, Basic, Splunk, Token or ApiKey."
     )
 
 

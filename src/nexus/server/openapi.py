@@ -35,7 +35,7 @@ def describe(routes: Iterable[Route], version: str) -> dict[str, Any]:
     for route in shown:
         # OpenAPI has no WebSockets: their upgrade request is what it can describe.
         method = "get" if route.method == WEBSOCKET else route.method.lower()
-        paths.setdefault(route.path, {})[method] = _operation(route)
+        paths.setdefault(route.path.replace("{+", "{"), {})[method] = _operation(route)
     return {
         "openapi": "3.1.0",
         "info": {
@@ -64,7 +64,15 @@ def describe(routes: Iterable[Route], version: str) -> dict[str, Any]:
 def operation_id(route: Route) -> str:
     """A stable name: method and path without the base."""
     path = route.path.removeprefix("/api/nexus/v1").strip("/")
-    words = path.replace("{", "").replace("}", "").replace("/-", "").replace("-", "").replace("/", "_").replace(".", "_")
+    words = (
+        path.replace("{", "")
+        .replace("+", "")
+        .replace("}", "")
+        .replace("/-", "")
+        .replace("-", "")
+        .replace("/", "_")
+        .replace(".", "_")
+    )
     return f"{route.method.lower()}_{words.strip('_') or 'index'}"
 
 

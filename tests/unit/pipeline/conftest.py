@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from pathlib import Path
 
 import pytest
 from tests.unit.pipeline.memory import Bench, MemoryStore
+from tests.unit.pipeline.metric_memory import MetricBench, metric_bench
 
 from nexus.pipeline.decode import DecodePool
 from nexus.pipeline.statistics import IngestStatistics
@@ -28,3 +30,10 @@ def bench() -> Iterator[Bench]:
     topology = Topology(store, IngestStatistics(registry), pool, ensure, None, limit)  # type: ignore[arg-type]
     yield Bench(store, registry, topology, tenants)
     pool.close()
+
+
+@pytest.fixture
+def metrics(tmp_path: Path) -> Iterator[MetricBench]:
+    bench = metric_bench(tmp_path / "pushed")
+    yield bench
+    bench.pool.close()

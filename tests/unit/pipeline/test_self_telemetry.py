@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import logging
 import sys
+from typing import Any
 
 from tests.unit.pipeline.memory import Bench
+from tests.unit.pipeline.metric_memory import MetricBench
 
-from nexus import _native
 from nexus.errors import DiskFull
-from nexus.pipeline.self_telemetry import MAX_WAITING, SelfTelemetry, export_request, log_record, metric_records
-from nexus.telemetry import Point
+from nexus.pipeline.self_telemetry import MAX_WAITING, SelfTelemetry, log_record
 
 
 def record(
@@ -21,8 +21,8 @@ def record(
     return made
 
 
-def own(bench: Bench) -> SelfTelemetry:
-    return SelfTelemetry(bench.topology, bench.registry, {"service.name": "nexus"})
+def own(bench: Bench, pipeline: Any = None) -> SelfTelemetry:
+    return SelfTelemetry(bench.topology, pipeline, bench.registry, {"service.name": "nexus"}, "here")
 
 
 async def test_log_records_arrive(bench: Bench) -> None:
@@ -46,11 +46,19 @@ def test_exceptions_become_attributes() -> None:
     assert "boom" in names["exception.stacktrace"]["stringValue"]
 
 
-def test_metrics_are_log_records_that_decode() -> None:
-    points = [Point("a_total", "counter", {"tenant": "x"}, 3.0), Point("b", "gauge", {}, float("nan"))]
-    body = export_request(metric_records(points, 1_700_000_000_000_000_000), {"service.name": "nexus"})
-    decoded = _native.decode_otlp_logs_json(body, now_ns=1_700_000_000_000_000_000)
-    assert decoded.accepted == 2, decoded.errors
+async def test_metrics_are_stored_as_a_scrape_finds_them(bench: Bench, metrics: MetricBench) -> None:
+    telemetry = own(bench, metrics.pipeline)
+    bench.registry.counter("seen_total", "Seen.", "path").add(3, "/")
+    bench.registry.histogram("took_seconds", "Took.", buckets=(1.0,)).observe(0.5)
+    bench.registry.derived("logins", "counter", "Logins.").merge("shop", "counter", (), [([("user", "u")], 2, 2.0, 1.0, [])])
+    await telemetry.send_metrics()
+    values = metrics.store.values("_nexus")
+    assert values["seen_total{instance=here,job=nexus,path=/}"] == [3.0]
+    assert values["took_seconds_bucket{instance=here,job=nexus,le=1.0}"] == [1.0]
+    # What pipelines derive belongs to the tenant of the records.
+    assert metrics.store.values("shop") == {"nexus_derived_logins{instance=here,job=nexus,user=u}": [2.0]}
+    bench.registry.forget_tenant("shop")
+    assert bench.registry.render_derived() == {}
 
 
 async def test_the_queue_is_bounded_and_drops_are_counted(bench: Bench) -> None:

@@ -119,7 +119,9 @@ def test_the_description_is_valid_and_complete() -> None:
     described = {(method.upper(), path) for path, methods in document["paths"].items() for method in methods}
     # A WebSocket is described by the request that asks for it.
     methods = {WEBSOCKET: "GET"}
-    assert described == {(methods.get(route.method, route.method), route.path) for route in routes if route.described}
+    assert described == {
+        (methods.get(route.method, route.method), route.path.replace("{+", "{")) for route in routes if route.described
+    }
     # Signals that are not accepted yet, questions of other systems' clients, and further paths of what is described.
     hidden = [route for route in routes if not route.described]
     receivers = {route.receiver.name for route in hidden if route.receiver}
@@ -146,7 +148,18 @@ def test_the_contract_has_its_doors() -> None:
 
 def test_receivers_write() -> None:
     routes = receiver_routes(otlp_receivers(NOTHING, NOTHING))
-    assert {route.permission for route in routes} == {Permission.LOGS_WRITE}
+    assert {(route.permission, route.path.endswith("/metrics")) for route in routes} == {
+        (Permission.LOGS_WRITE, False),
+        (Permission.METRICS_WRITE, True),
+    }
+
+
+def test_a_path_may_end_in_any_number_of_parts() -> None:
+    router = Router([Route("PUT", "/a+b/{one}/{+rest}", Permission.METRICS_WRITE, handler, "any")])
+    found = router.find("PUT", "/a+b/x/y/z/")
+    assert isinstance(found, Match) and found.parameters == {"one": "x", "rest": "y/z/"}
+    assert router.find("PUT", "/a+b/x/") is None and router.find("PUT", "/aab/x/y") is None
+    assert found.route.path_parameters == ("one", "rest")
 
 
 def test_shapes_of_the_schema_are_used() -> None:

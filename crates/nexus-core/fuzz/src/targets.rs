@@ -12,10 +12,16 @@ use nexus_core::json::fields::FieldMapping;
 use nexus_core::json::lines::decode_json_lines;
 use nexus_core::live::render_batch;
 use nexus_core::logql;
+use nexus_core::metrics;
 use nexus_core::metrics::exposition::protobuf::Taking;
 use nexus_core::metrics::exposition::{Format, import};
+use nexus_core::metrics::graphite::decode_graphite;
+use nexus_core::metrics::influx::decode_influx;
+use nexus_core::metrics::otlp::delta::Deltas;
 use nexus_core::metrics::relabel::{Relabel, RuleSpec};
 use nexus_core::metrics::scrape;
+use nexus_core::metrics::statsd::{Aggregator, Histograms};
+use nexus_core::metrics::tsdb_block::{Block, ChunkFiles};
 use nexus_core::native::logs::{AttributeType, LogBlockOptions, PromotedColumn, encode_logs};
 use nexus_core::native::memory::SkeletonMemory;
 use nexus_core::otlp::{decode_logs_json, decode_logs_protobuf};
@@ -27,6 +33,7 @@ use nexus_core::syslog::framing::Framer;
 use nexus_core::syslog::timestamp::Zone;
 use nexus_core::syslog::{Options, decode_syslog};
 use nexus_core::template::mask_template;
+use nexus_series::labels::{pack, unpack};
 use std::sync::{Arc, OnceLock};
 
 const NOW: i64 = 1_700_000_000_000_000_000;
@@ -105,6 +112,62 @@ pub const TARGETS: &[Target] = &[
         samples: samples::otlp_json::small,
         heavy: samples::otlp_json::heavy,
         tokens: samples::otlp_json::TOKENS,
+        protobuf: false,
+    },
+    Target {
+        name: "remote_write",
+        run: |input| metrics(metrics::remote_write::decode_v1(input)),
+        samples: samples::metrics::remote_write,
+        heavy: samples::metrics::heavy_protobuf,
+        tokens: &[b"__name__", b"\xff\xff\xff\xff\x0f", b"\xed\xa0\x80"],
+        protobuf: true,
+    },
+    Target {
+        name: "remote_write_v2",
+        run: |input| metrics(metrics::remote_write::decode_v2(input)),
+        samples: samples::metrics::remote_write_v2,
+        heavy: samples::metrics::heavy_v2,
+        tokens: &[b"__name__", b"\xff\xff\xff\xff\x0f", b"\xed\xa0\x80"],
+        protobuf: true,
+    },
+    Target {
+        name: "otlp_metrics_protobuf",
+        run: |input| otlp_metrics(input, metrics::otlp::decode_metrics_protobuf),
+        samples: samples::metrics::otlp,
+        heavy: samples::metrics::heavy_protobuf,
+        tokens: &[b"service.name", b"\xff\xff\xff\xff\x0f", b"\xed\xa0\x80"],
+        protobuf: true,
+    },
+    Target {
+        name: "otlp_metrics_json",
+        run: |input| otlp_metrics(input, metrics::otlp::decode_metrics_json),
+        samples: samples::metrics::otlp_json,
+        heavy: samples::metrics::heavy_json,
+        tokens: samples::metrics::JSON_TOKENS,
+        protobuf: false,
+    },
+    Target {
+        name: "metric_lines",
+        run: metric_lines,
+        samples: samples::metrics::lines,
+        heavy: samples::metrics::heavy_lines,
+        tokens: samples::metrics::TOKENS,
+        protobuf: false,
+    },
+    Target {
+        name: "tsdb_block",
+        run: tsdb_block,
+        samples: samples::metrics::blocks,
+        heavy: Vec::new,
+        tokens: &[b"\xba\xaa\xd7\x00\x02", b"\x85\xbd\x40\xdd\x01", b"\xff\xff\xff\xff\x0f"],
+        protobuf: false,
+    },
+    Target {
+        name: "tsdb_chunk",
+        run: tsdb_chunk,
+        samples: samples::metrics::chunks,
+        heavy: Vec::new,
+        tokens: &[],
         protobuf: false,
     },
     Target {
@@ -227,6 +290,104 @@ pub const TARGETS: &[Target] = &[
         protobuf: false,
     },
 ];
+
+/// Whatever is accepted is packed labels with ranges that fit, and is read again as it was when it is written.
+fn metrics(result: Result<metrics::Decoded, DecodeError>) -> Check {
+    let decoded = result.ok()?;
+    Some(Box::new(move || {
+        let batch = &decoded.batch;
+        assert_eq!(batch.timestamps.len(), batch.values.len());
+        for series in &batch.series {
+            let labels = batch.labels_of(series);
+            let packed = pack(unpack(labels));
+            assert_eq!(packed, labels, "labels are not packed");
+            assert!(unpack(labels).any(|(name, value)| name == "__name__" && !value.is_empty()));
+            assert!(series.floats.end <= batch.values.len() && series.histograms.end <= batch.histograms.len());
+        }
+        assert!(decoded.rejections.first().len() as u64 <= decoded.rejections.count());
+        let count = batch.series.len();
+        for again in [
+            metrics::remote_write::decode_v1(&metrics::remote_write_encode::encode_v1(batch, 0..count)),
+            metrics::remote_write::decode_v2(&metrics::remote_write_encode::encode_v2(batch, 0..count)),
+        ] {
+            let again = again.expect("what was written is a request");
+            assert_eq!(again.rejections.first(), [], "what was accepted is refused");
+            assert_eq!((again.batch.labels == batch.labels, again.batch.values.len()), (true, batch.values.len()));
+        }
+        metrics::render::render(batch, 3);
+        metrics::group::replace_families(batch, &metrics::group::restamp(batch, 1, false));
+    }))
+}
+
+type DecodeOtlp = fn(&[u8], u64, &metrics::otlp::Options, &Deltas, &str) -> Result<metrics::Decoded, DecodeError>;
+
+fn otlp_metrics(input: &[u8], decode: DecodeOtlp) -> Check {
+    let options = metrics::otlp::Options {
+        promoted: vec!["host.name".to_owned()],
+        scope_labels: true,
+        custom_buckets: input.len() % 2 == 1,
+        ..metrics::otlp::Options::default()
+    };
+    let deltas = Deltas::new(1 << 16);
+    let check = metrics(decode(input, NOW as u64, &options, &deltas, "t"));
+    assert!(deltas.size().1 <= 2 << 20, "totals beyond their bound");
+    check
+}
+
+/// The first byte chooses the protocol.
+fn metric_lines(input: &[u8]) -> Check {
+    let (choice, body) = input.split_first().unwrap_or((&0, &[]));
+    let aggregated = |histograms| {
+        let mut aggregator = Aggregator::new(histograms, 1000);
+        aggregator.feed(body, 5);
+        let (decoded, tally) = aggregator.flush(6);
+        assert!(tally.malformed >= tally.errors.len() as u64 && aggregator.len() <= 1000);
+        decoded
+    };
+    metrics(Ok(match choice % 4 {
+        0 => decode_influx(body, &metrics::influx::Options { unit_ns: 1, now_ms: 5, database: "d" }),
+        1 => decode_graphite(body, 5),
+        2 => aggregated(Histograms::Native),
+        _ => aggregated(Histograms::Classic(vec![0.1, 1.0])),
+    }))
+}
+
+struct OneFile<'a>(&'a [u8]);
+
+impl ChunkFiles for OneFile<'_> {
+    fn read(&mut self, _file: u32, offset: u64, length: usize) -> Result<Vec<u8>, String> {
+        let rest = self.0.get(offset as usize..).unwrap_or_default();
+        Ok(rest[..length.min(rest.len())].to_vec())
+    }
+}
+
+/// Four bytes say how long the index is; chunks follow it, and are the tombstones, too.
+fn tsdb_block(input: &[u8]) -> Check {
+    let (length, rest) = input.split_first_chunk::<4>()?;
+    let (index, chunks) = rest.split_at((u32::from_be_bytes(*length) as usize).min(rest.len()));
+    let _ = Block::open(index.to_vec(), chunks);
+    let mut block = Block::open(index.to_vec(), b"").ok()?;
+    let mut rounds = 0;
+    while let Some(decoded) = block.next(10, &mut OneFile(chunks)) {
+        if let Some(check) = metrics(Ok(decoded)) {
+            check();
+        }
+        rounds += 1;
+        assert!(rounds <= index.len() + 1, "the block does not end");
+    }
+    None
+}
+
+fn tsdb_chunk(input: &[u8]) -> Check {
+    let (encoding, data) = input.split_first()?;
+    let samples = metrics::tsdb_chunk::decode(*encoding, data).ok()?;
+    let count = match samples {
+        metrics::tsdb_chunk::Samples::Floats(samples) => samples.len(),
+        metrics::tsdb_chunk::Samples::Histograms(samples) => samples.len(),
+    };
+    assert!(count <= usize::from(u16::MAX));
+    None
+}
 
 const fn decompression(name: &'static str, run: fn(&[u8]) -> Check, samples: fn() -> Vec<Vec<u8>>) -> Target {
     Target { name, run, samples, heavy: samples::compressed::none, tokens: &[], protobuf: false }

@@ -87,6 +87,11 @@ impl BatchBuilder {
         Decoded { batch: self.batch, rejections: self.rejections }
     }
 
+    /// Has it neither series nor rejections?
+    pub fn is_unused(&self) -> bool {
+        self.batch.series.is_empty() && self.rejections.count() == 0
+    }
+
     /// Begin a series. `position`: its number in what was sent, from 0.
     #[inline]
     pub fn begin(&mut self, position: usize) {

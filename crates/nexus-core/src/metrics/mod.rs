@@ -6,6 +6,7 @@
 pub mod builder;
 pub mod exposition;
 pub mod graphite;
+pub mod group;
 pub mod histogram;
 pub mod influx;
 pub mod otlp;
@@ -15,6 +16,8 @@ pub mod remote_write_encode;
 pub mod render;
 pub mod scrape;
 pub mod statsd;
+pub mod tsdb_block;
+pub mod tsdb_chunk;
 
 use crate::decode::Rejections;
 use nexus_series::batch::MetricBatch;

@@ -2,6 +2,7 @@
 
 use super::Call;
 use crate::control::Fault;
+use crate::labels::is_name;
 use crate::merge;
 use crate::value::Value;
 use hashbrown::HashMap;
@@ -14,7 +15,7 @@ pub fn label_replace(call: &mut Call) -> Result<Value, Fault> {
     let (target, replacement, source) = (call.text(1), call.text(2), call.names.intern(call.text(3)));
     let wrong = |what: &str, text: &str| Fault::Execution(format!("invalid {what} in label_replace(): {text}"));
     let regex = anchored(call.text(4)).map_err(|_| wrong("regular expression", call.text(4)))?;
-    if target.is_empty() {
+    if !is_name(target) {
         return Err(wrong("destination label name", target));
     }
     let target = call.names.intern(target);
@@ -45,12 +46,12 @@ pub fn label_join(call: &mut Call) -> Result<Value, Fault> {
     let (target, separator) = (call.text(1), call.text(2));
     let mut sources = Vec::new();
     for index in 3..call.arguments.len() {
-        if call.text(index).is_empty() {
+        if !is_name(call.text(index)) {
             return Err(Fault::Execution("invalid source label name in label_join(): ".into()));
         }
         sources.push(call.names.intern(call.text(index)));
     }
-    if target.is_empty() {
+    if !is_name(target) {
         return Err(Fault::Execution("invalid destination label name in label_join(): ".into()));
     }
     let target = call.names.intern(target);

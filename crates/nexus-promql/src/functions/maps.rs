@@ -10,7 +10,7 @@ pub enum Map {
     /// Of the value alone.
     Plain(fn(f64) -> f64),
     /// Of a time in seconds; without an argument, of the step's time.
-    Date(fn(i64) -> f64),
+    Date(fn(i128) -> f64),
     /// `clamp(v, min, max)`
     Clamp,
     /// `clamp_min(v, min)`
@@ -108,7 +108,7 @@ pub fn apply(map: Map, scalars: &[Vec<f64>], row: &mut Row) {
         Map::Plain(function) => {
             row.floats.iter_mut().filter(|value| !is_nothing(**value)).for_each(|value| *value = function(*value));
         }
-        Map::Date(function) => each(row, &|_, value| function(value as i64)),
+        Map::Date(function) => each(row, &|_, value| function(seconds(value))),
         Map::Clamp => each(row, &|step, value| clamped(value, scalar(0, step), scalar(1, step))),
         Map::ClampMin => each(row, &|step, value| clamped(value, scalar(0, step), f64::INFINITY)),
         Map::ClampMax => each(row, &|step, value| clamped(value, f64::NEG_INFINITY, scalar(0, step))),
@@ -124,22 +124,28 @@ pub fn of_time(map: Map, call: &Call) -> Result<Value, crate::control::Fault> {
     let mut row = Row::new([].into(), call.grid.count);
     if let Map::Date(function) = map {
         for (step, value) in row.floats.iter_mut().enumerate() {
-            *value = function(call.grid.time(step) / 1000);
+            *value = function(i128::from(call.grid.time(step) / 1000));
         }
     }
     Ok(Value::Vector(vec![row]))
 }
 
+/// A number as whole seconds. What is no such number is the time 2^63 s, as it is to Go on x86.
+fn seconds(value: f64) -> i128 {
+    let whole = value.trunc();
+    if (-9_223_372_036_854_775_808.0..9_223_372_036_854_775_808.0).contains(&whole) { whole as i128 } else { 1 << 63 }
+}
+
 /// A day of the Gregorian calendar, UTC.
 struct Date {
-    year: i64,
-    month: i64,
-    day: i64,
+    year: i128,
+    month: i128,
+    day: i128,
 }
 
 impl Date {
     /// Of seconds since 1970. Years are counted from March, so that the leap day is the last one.
-    fn of(time: i64) -> Self {
+    fn of(time: i128) -> Self {
         let days = time.div_euclid(86400) + 719_468;
         let era = days.div_euclid(146_097);
         let of_era = days.rem_euclid(146_097);
@@ -148,24 +154,24 @@ impl Date {
         let shifted = (5 * of_year + 2) / 153;
         let day = of_year - (153 * shifted + 2) / 5 + 1;
         let month = if shifted < 10 { shifted + 3 } else { shifted - 9 };
-        Self { year: year_of_era + era * 400 + i64::from(month <= 2), month, day }
+        Self { year: year_of_era + era * 400 + i128::from(month <= 2), month, day }
     }
 
     fn leap(&self) -> bool {
         self.year % 4 == 0 && (self.year % 100 != 0 || self.year % 400 == 0)
     }
 
-    fn days_in_month(&self) -> i64 {
+    fn days_in_month(&self) -> i128 {
         match self.month {
-            2 => 28 + i64::from(self.leap()),
+            2 => 28 + i128::from(self.leap()),
             4 | 6 | 9 | 11 => 30,
             _ => 31,
         }
     }
 
-    fn day_of_year(&self) -> i64 {
-        const BEFORE: [i64; 12] = [0, 31, 59, 90, 120, 151, 181, 212, 243, 273, 304, 334];
-        BEFORE[self.month as usize - 1] + self.day + i64::from(self.leap() && self.month > 2)
+    fn day_of_year(&self) -> i128 {
+        const BEFORE: [i128; 12] = [0, 31, 59, 90, 120, 151, 181, 212, 243, 273, 304, 334];
+        BEFORE[self.month as usize - 1] + self.day + i128::from(self.leap() && self.month > 2)
     }
 }
 
@@ -179,6 +185,9 @@ mod tests {
             let date = Date::of(time);
             (date.year, date.month, date.day, date.day_of_year(), date.days_in_month())
         };
+        assert_eq!(seconds(-1.5), -1);
+        assert_eq!(seconds(f64::NAN), 1 << 63);
+        assert_eq!(seconds(1e300), 1 << 63);
         assert_eq!(all(0), (1970, 1, 1, 1, 31));
         assert_eq!(all(-1), (1969, 12, 31, 365, 31));
         assert_eq!(all(951_782_400), (2000, 2, 29, 60, 29));

@@ -5,6 +5,7 @@ use crate::plan::Extension;
 use crate::value::SharedHistogram;
 use crate::window::{Annotator, Window};
 use nexus_series::histogram::{Histogram, ResetHint};
+use std::sync::Arc;
 
 type Point = (i64, SharedHistogram);
 
@@ -133,4 +134,21 @@ pub fn interpolate(
     value.scale(part);
     note.added(value.add(before.1), Doing::Addition)?;
     Some(value)
+}
+
+/// The value of a smoothed instant selector at a time, of histograms in time order around it: interpolated where there
+/// is one on each side, else the one before it.
+pub fn smoothed(points: &[Point], at: i64, note: &Annotator) -> Option<SharedHistogram> {
+    let next = points.partition_point(|(time, _)| *time < at);
+    if let Some((time, point)) = points.get(next)
+        && *time == at
+    {
+        return Some(Arc::clone(point));
+    }
+    let before = points.get(next.checked_sub(1)?)?;
+    let Some(after) = points.get(next) else {
+        return Some(Arc::new(Histogram { hint: ResetHint::Unknown, ..(*before.1).clone() }));
+    };
+    let counter = before.1.hint != ResetHint::Gauge || after.1.hint != ResetHint::Gauge;
+    interpolate(of(before), of(after), at, counter, note).map(Arc::new)
 }

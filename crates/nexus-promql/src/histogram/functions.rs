@@ -5,6 +5,7 @@ use super::quantile::{Classic, Nans, classic_fraction, classic_quantile, native_
 use crate::annotations::{Position, quoted};
 use crate::control::Fault;
 use crate::functions::{Call, VectorFunction};
+use crate::merge::SAME_LABELS;
 use crate::source::SeriesLabels;
 use crate::value::{Row, Value, is_nothing};
 use hashbrown::HashMap;
@@ -151,7 +152,7 @@ fn quantiles_of(
             }
         }
     })?;
-    Ok(out.value())
+    out.value()
 }
 
 fn note_nans(call: &Call, at: Position, labels: &SeriesLabels, nans: Nans) {
@@ -197,13 +198,15 @@ pub fn fraction(call: &mut Call) -> Result<Value, Fault> {
         };
         out.set(labels, call.grid.count, step, value);
     })?;
-    Ok(out.value())
+    out.value()
 }
 
 /// Rows that functions make, by labels.
 #[derive(Default)]
 struct Results {
     rows: Vec<Row>,
+    /// Has a step of a row been set more than once?
+    twice: bool,
     places: HashMap<SeriesLabels, usize, foldhash::fast::RandomState>,
 }
 
@@ -215,11 +218,13 @@ impl Results {
             self.rows.push(row);
             self.rows.len() - 1
         });
-        self.rows[place].floats[step] = value;
+        let cell = &mut self.rows[place].floats[step];
+        self.twice |= !is_nothing(*cell);
+        *cell = value;
     }
 
-    fn value(self) -> Value {
-        Value::Vector(self.rows)
+    fn value(self) -> Result<Value, Fault> {
+        if self.twice { Err(Fault::Execution(SAME_LABELS.into())) } else { Ok(Value::Vector(self.rows)) }
     }
 }
 

@@ -6,6 +6,7 @@ pub mod encode;
 pub mod extended;
 pub mod forced;
 pub mod functions;
+pub mod hints;
 pub mod quantile;
 pub mod range;
 

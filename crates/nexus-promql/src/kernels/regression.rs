@@ -1,26 +1,20 @@
 //! `deriv`, `predict_linear` and `double_exponential_smoothing`.
 
-use super::compensated;
-
-/// Least squares: slope per second, and the value at `at` (ms).
-#[expect(clippy::float_cmp, reason = "only values that do not differ at all are a flat line")]
+/// Least squares: slope per second, and the value at `at` (ms). Times and values are taken as differences to the first,
+/// times then to their mean: nothing large is left to cancel, and equal values have slope 0.
 fn line(times: &[i64], values: &[f64], at: i64) -> (f64, f64) {
-    let count = values.len() as f64;
-    let mut sums = [(0.0, 0.0); 4];
+    let (count, first) = (values.len() as f64, values[0]);
+    let elapsed = |time: i64| (time - times[0]) as f64;
+    let center = times.iter().map(|&time| elapsed(time)).sum::<f64>() / count;
+    let (mut sum, mut squares, mut products) = (0.0, 0.0, 0.0);
     for (&time, &value) in times.iter().zip(values) {
-        let x = (time - at) as f64 / 1000.0;
-        for (sum, addend) in sums.iter_mut().zip([x, value, x * value, x * x]) {
-            *sum = compensated(addend, sum.0, sum.1);
-        }
+        let (x, y) = (elapsed(time) - center, value - first);
+        sum += y;
+        squares += x * x;
+        products += x * y;
     }
-    if values.iter().all(|&value| value == values[0]) {
-        return if values[0].is_infinite() { (f64::NAN, f64::NAN) } else { (0.0, values[0]) };
-    }
-    let [x, y, xy, xx] = sums.map(|(sum, lost)| sum + lost);
-    let covariance = xy - x * y / count;
-    let variance = xx - x * x / count;
-    let slope = covariance / variance;
-    (slope, y / count - slope * x / count)
+    let slope = products / squares;
+    (slope * 1000.0, first + sum / count + slope * (elapsed(at) - center))
 }
 
 /// Slope per second.

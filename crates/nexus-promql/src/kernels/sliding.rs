@@ -52,7 +52,7 @@ impl Windows<'_> {
 
     /// Do windows overlap so much that it pays to keep something from one to the next?
     fn overlap(&self) -> bool {
-        self.grid.count > 8 && self.range > 6 * self.grid.step
+        self.grid.count > 4 && self.range >= 3 * self.grid.step
     }
 }
 
@@ -60,6 +60,7 @@ impl Windows<'_> {
 #[derive(Debug, Default)]
 pub struct Scratch {
     floats: Vec<f64>,
+    sums: Vec<(f64, f64)>,
     numbers: Vec<u32>,
 }
 
@@ -114,11 +115,16 @@ pub fn run(
         F::TimeOfLast => each(&mut |_, _, to| times[to - 1] as f64 / 1000.0),
         F::Min if windows.overlap() => best(values, scratch, &mut each, |new, old| new < old),
         F::Max if windows.overlap() => best(values, scratch, &mut each, |new, old| new > old),
-        F::Sum | F::Avg if windows.overlap() && whole(values, &mut scratch.floats) => {
-            let sums = &scratch.floats;
+        F::Sum | F::Avg if windows.overlap() && running(values, &mut scratch.sums) => {
+            let sums = &scratch.sums;
             each(&mut |_, from, to| {
-                let sum = sums[to] - sums[from];
-                if function == F::Avg { sum / (to - from) as f64 } else { sum }
+                let average = function == F::Avg;
+                match difference(sums[from], sums[to]) {
+                    Some(sum) if average => sum / (to - from) as f64,
+                    Some(sum) => sum,
+                    None if average => statistics::average(&values[from..to]),
+                    None => statistics::sum(&values[from..to]),
+                }
             });
         }
         F::Resets | F::Changes if windows.overlap() => {
@@ -131,6 +137,27 @@ pub fn run(
                 counts.push(count);
             }
             each(&mut |_, from, to| f64::from(counts[to - 1] - counts[from]));
+        }
+        F::Quantile if windows.overlap() => {
+            let sorted = &mut scratch.floats;
+            sorted.clear();
+            let (mut first, mut next) = (0, 0);
+            each(&mut |step, from, to| {
+                if next <= from {
+                    sorted.clear();
+                    (first, next) = (from, from);
+                }
+                for &value in &values[first..from] {
+                    let place = sorted.partition_point(|one| statistics::nan_first(one, &value).is_lt());
+                    sorted.remove(place);
+                }
+                for &value in &values[next..to] {
+                    let place = sorted.partition_point(|one| statistics::nan_first(one, &value).is_le());
+                    sorted.insert(place, value);
+                }
+                (first, next) = (from, to);
+                statistics::quantile_of_sorted(windows.at(step)[0], sorted)
+            });
         }
         F::Quantile => each(&mut |step, from, to| {
             scratch.floats.clear();
@@ -193,19 +220,33 @@ fn best(
     });
 }
 
-/// Running sums, if all values are whole and so small that every sum of them is exact.
-fn whole(values: &[f64], sums: &mut Vec<f64>) -> bool {
-    const EXACT: f64 = 9_007_199_254_740_992.0;
+/// Running sums of finite values, each as a number and what it lacks to the exact sum.
+fn running(values: &[f64], sums: &mut Vec<(f64, f64)>) -> bool {
     sums.clear();
-    sums.push(0.0);
-    let (mut sum, mut size) = (0.0, 0.0);
+    sums.push((0.0, 0.0));
+    let mut sum = (0.0, 0.0);
     for &value in values {
-        if value.fract() != 0.0 || value.to_bits() == 1 << 63 {
-            return false;
-        }
-        size += value.abs();
-        sum += value;
+        let (high, low) = two_sum(sum.0, value);
+        sum = two_sum(high, low + sum.1);
         sums.push(sum);
     }
-    size < EXACT
+    sum.0.is_finite()
+}
+
+/// Sum of what is between two running sums; none where it is so much smaller than they are that it would not be exact.
+#[inline]
+fn difference(before: (f64, f64), after: (f64, f64)) -> Option<f64> {
+    const NEGLIGIBLE: f64 = 1.0 / (1u64 << 44) as f64;
+    let (high, low) = two_sum(after.0, -before.0);
+    let sum = high + (low + (after.1 - before.1));
+    let large = after.0.abs().max(before.0.abs()) * NEGLIGIBLE;
+    (sum.abs() > large || large == 0.0).then_some(sum)
+}
+
+/// A sum, and what it lacks to the exact one.
+#[inline]
+fn two_sum(left: f64, right: f64) -> (f64, f64) {
+    let sum = left + right;
+    let part = sum - left;
+    (sum, (left - (sum - part)) + (right - part))
 }

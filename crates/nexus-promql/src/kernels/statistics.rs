@@ -117,16 +117,29 @@ pub fn time_of(times: &[i64], values: &[f64], better: impl Fn(f64, f64) -> bool)
     at as f64 / 1000.0
 }
 
-/// Population variance.
-pub fn variance(values: &[f64]) -> f64 {
-    let (mut count, mut mean, mut mean_lost, mut squares, mut squares_lost) = (0.0, 0.0, 0.0, 0.0, 0.0);
-    for &value in values {
-        count += 1.0;
-        let delta = value - (mean + mean_lost);
-        (mean, mean_lost) = compensated(delta / count, mean, mean_lost);
-        (squares, squares_lost) = compensated(delta * (value - (mean + mean_lost)), squares, squares_lost);
+/// Adds up what `each` makes of the values, in four sums side by side.
+#[inline]
+fn total(values: &[f64], each: impl Fn(f64) -> f64) -> f64 {
+    let mut lanes = [0.0; 4];
+    let chunks = values.chunks_exact(4);
+    let rest: f64 = chunks.remainder().iter().map(|&value| each(value)).sum();
+    for chunk in chunks {
+        for (lane, &value) in lanes.iter_mut().zip(chunk) {
+            *lane += each(value);
+        }
     }
-    (squares + squares_lost) / count
+    (lanes[0] + lanes[1]) + (lanes[2] + lanes[3]) + rest
+}
+
+/// Population variance: the mean first (of differences to the first value, so that equal values have exactly none), then
+/// the squares, corrected by what rounding the mean has left.
+pub fn variance(values: &[f64]) -> f64 {
+    let (count, first) = (values.len() as f64, values[0]);
+    let mean = first + total(values, |value| value - first) / count;
+    let squares = total(values, |value| (value - mean) * (value - mean));
+    let left = total(values, |value| value - mean);
+    let variance = (squares - left * left / count) / count;
+    if variance < 0.0 { 0.0 } else { variance }
 }
 
 /// Order in which NaN is the smallest.
@@ -137,22 +150,36 @@ pub fn nan_first(left: &f64, right: &f64) -> Ordering {
 
 /// A quantile, interpolated between neighbours. Reorders the values. No values: NaN.
 pub fn quantile(q: f64, values: &mut [f64]) -> f64 {
-    if values.is_empty() || q.is_nan() {
-        return f64::NAN;
-    }
-    if q < 0.0 {
-        return f64::NEG_INFINITY;
-    }
-    if q > 1.0 {
-        return f64::INFINITY;
-    }
-    let last = values.len() - 1;
-    let rank = q * last as f64;
-    let lower = (rank.floor() as usize).min(last);
-    let weight = rank - rank.floor();
+    let (lower, weight) = match rank(q, values.len()) {
+        Ok(rank) => rank,
+        Err(answer) => return answer,
+    };
     let (_, &mut low, rest) = values.select_nth_unstable_by(lower, nan_first);
     let high = rest.iter().copied().min_by(nan_first).unwrap_or(low);
     low * (1.0 - weight) + high * weight
+}
+
+/// The same of values in order.
+pub fn quantile_of_sorted(q: f64, values: &[f64]) -> f64 {
+    match rank(q, values.len()) {
+        Ok((lower, weight)) => values[lower] * (1.0 - weight) + values[(lower + 1).min(values.len() - 1)] * weight,
+        Err(answer) => answer,
+    }
+}
+
+/// Number of the value below a quantile, and the weight of the next one; or the answer where there is no such value.
+fn rank(q: f64, count: usize) -> Result<(usize, f64), f64> {
+    if count == 0 || q.is_nan() {
+        return Err(f64::NAN);
+    }
+    if q < 0.0 {
+        return Err(f64::NEG_INFINITY);
+    }
+    if q > 1.0 {
+        return Err(f64::INFINITY);
+    }
+    let rank = q * (count - 1) as f64;
+    Ok(((rank.floor() as usize).min(count - 1), rank - rank.floor()))
 }
 
 /// Median absolute deviation from the median.

@@ -1,9 +1,14 @@
 //! Metrics for Python: batches, decoders of each protocol, the store.
 
 pub mod batch;
+<<<<<<< HEAD
+pub mod engine;
+pub mod query;
+=======
 pub mod chart;
 pub mod engine;
 pub mod exposition;
+pub mod group;
 pub mod lines;
 pub mod otlp;
 pub mod query;
@@ -11,3 +16,5 @@ pub mod reading;
 pub mod relabel;
 pub mod remote_write;
 pub mod scrape;
+pub mod tsdb_block;
+>>>>>>> lead

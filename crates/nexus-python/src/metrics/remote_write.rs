@@ -31,7 +31,7 @@ pub fn encode_remote_write<'py>(
     version: u8,
     max_series: usize,
     compress: bool,
-) -> PyResult<Vec<Bound<'py, PyBytes>>> {
+) -> PyResult<Vec<(Bound<'py, PyBytes>, usize, usize)>> {
     if !matches!(version, 1 | 2) || max_series == 0 {
         return Err(PyValueError::new_err("the version is 1 or 2, and a request has at least one series"));
     }
@@ -43,10 +43,13 @@ pub fn encode_remote_write<'py>(
             let end = start.saturating_add(max_series).min(inner.series.len());
             let encode = if version == 1 { remote_write_encode::encode_v1 } else { remote_write_encode::encode_v2 };
             let body = encode(inner, start..end);
-            bodies.push(if compress { nexus_core::metrics::snappy(&body) } else { body });
+            let series = &inner.series[start..end];
+            let floats = series.iter().map(|one| one.floats.len()).sum();
+            let histograms = series.iter().map(|one| one.histograms.len()).sum();
+            bodies.push((if compress { nexus_core::metrics::snappy(&body) } else { body }, floats, histograms));
             start = end.max(1);
         }
         Ok::<_, DecodeError>(bodies)
     })?;
-    Ok(bodies.iter().map(|body| PyBytes::new(py, body)).collect())
+    Ok(bodies.iter().map(|(body, floats, histograms)| (PyBytes::new(py, body), *floats, *histograms)).collect())
 }

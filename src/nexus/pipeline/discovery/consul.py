@@ -45,7 +45,8 @@ def connect(settings: ConsulDiscovery, client: ScrapeClient) -> Any:
         ) -> Any:
             query = urlencode([*(params or ()), *common])
             url = origin + quote(path, safe="/:") + (f"?{query}" if query else "")
-            answer = await client.fetch(profile, url, dict(headers or {}), WAIT_SECONDS + 20.0, MAX_ANSWER)
+            sent = {**({"X-Consul-Token": settings.token} if settings.token else {}), **(headers or {})}
+            answer = await client.fetch(profile, url, sent, WAIT_SECONDS + 20.0, MAX_ANSWER)
             names = {"x-consul-index": answer.headers.get("X-Consul-Index", "0")}
             return callback(base.Response(answer.status, _CaseLess(names), answer.body.decode("utf-8", "replace")))
 

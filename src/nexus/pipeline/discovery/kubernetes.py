@@ -136,7 +136,7 @@ class Watches:
                 return groups_of(self._settings.role or "", self._stores)
 
     async def _watch(self, kind: str, namespace: str) -> None:
-        from lightkube.core.exceptions import ApiError
+        import httpx2
 
         resource, where = _resource(kind), self._where(kind, namespace)
         store = self._stores.kinds[kind]
@@ -162,9 +162,9 @@ class Watches:
                     elif len(store) < MAX_OBJECTS:
                         store[key_of(document)] = document
                     self._changed.set()
-            except ApiError as error:
-                # It has forgotten where we were.
-                if error.status.code != 410:
+            except httpx2.HTTPStatusError as error:
+                # Gone: it has forgotten where we were.
+                if _code(error) != 410:
                     raise
 
     def _where(self, kind: str, namespace: str) -> dict[str, Any]:
@@ -176,6 +176,12 @@ class Watches:
                 if one.field:
                     where["fields"] = field_selector(one.field)
         return where
+
+
+def _code(error: Any) -> int:
+    """The status, of the answer or of an event within it."""
+    status = getattr(error, "status", None)
+    return int(status.code if status is not None and status.code else error.response.status_code)
 
 
 def _resource(kind: str) -> Any:

@@ -292,7 +292,7 @@ PROCESSORS: Final[tuple[Processor, ...]] = (
         "derive_metrics",
         "Derive metrics",
         "Counts records, or values in them, as they are stored. The records pass unchanged. The metric appears as "
-        "`nexus_derived_<name>`, with the label `tenant`, at /metrics and among the records of the tenant `_nexus`.",
+        "`nexus_derived_<name>` among the tenant's metrics, every 15 seconds, and with the label `tenant` at /metrics.",
         (
             Option("name", "string", "Name of the metric: letters, digits and _.", required=True),
             Option(

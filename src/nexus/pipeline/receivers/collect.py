@@ -13,7 +13,7 @@ import random
 from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Final
+from typing import Any, Final, Protocol
 
 from nexus.errors import (
     InvalidRequest,
@@ -25,8 +25,9 @@ from nexus.errors import (
     Unavailable,
     UnsupportedEncoding,
 )
-from nexus.pipeline.decode import Decode, fingerprint
-from nexus.pipeline.topology import Delivery, Outcome, Topology
+from nexus.pipeline.decode import fingerprint
+from nexus.pipeline.topology import Delivery, Outcome
+from nexus.security.limits.limiter import Meter
 
 FLUSH_BYTES: Final = 128 << 10
 FLUSH_SECONDS: Final = 0.1
@@ -59,10 +60,36 @@ class CollectorOptions:
     flush_seconds: float = FLUSH_SECONDS
 
 
+class Drops(Protocol):
+    """Who is told of records that are lost."""
+
+    def dropped(self, tenant: str, receiver: str, records: int, reason: str) -> None:
+        """Records were lost on their way."""
+        ...
+
+
+class Sink(Protocol):
+    """Where bodies go: `Topology`, or the pipeline of metrics."""
+
+    @property
+    def statistics(self) -> Drops:
+        """Who counts."""
+        ...
+
+    @property
+    def meter_of(self) -> Callable[[str], Meter | None]:
+        """Limits of a tenant."""
+        ...
+
+    async def deliver(self, delivery: Delivery, decoder: Any, answer: Any) -> object:
+        """Store a body. Raises `NexusError`."""
+        ...
+
+
 class Collector:
     """Gathers and delivers. Lives on one event loop."""
 
-    def __init__(self, topology: Topology, options: CollectorOptions, decoder: Callable[[], Decode]) -> None:
+    def __init__(self, topology: Sink, options: CollectorOptions, decoder: Callable[[], Any]) -> None:
         """`decoder` gives the decoder of bodies that arrive now; bodies of it can be joined."""
         self._topology = topology
         self._options = options

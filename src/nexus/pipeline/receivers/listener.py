@@ -20,7 +20,6 @@ from typing import Final, Protocol
 from nexus.errors import ConfigError, Overloaded
 from nexus.pipeline.body import Budget, Lease
 from nexus.pipeline.receivers.tls import server_context
-from nexus.pipeline.statistics import IngestStatistics
 
 READ_BYTES: Final = 64 << 10
 HANDSHAKE_SECONDS: Final = 10.0
@@ -159,10 +158,18 @@ Serve = Callable[[Connection], Awaitable[None]]
 """Serves one connection to its end."""
 
 
+class Refusals(Protocol):
+    """Who is told of connections that are refused."""
+
+    def refused(self, receiver: str, reason: str, count: int = 1) -> None:
+        """They were refused as a whole."""
+        ...
+
+
 class StreamListener:
     """Accepts TCP connections, with TLS or without."""
 
-    def __init__(self, options: StreamOptions, statistics: IngestStatistics, serve: Serve) -> None:
+    def __init__(self, options: StreamOptions, statistics: Refusals, serve: Serve) -> None:
         """Nothing is opened yet."""
         self._options = options
         self._statistics = statistics

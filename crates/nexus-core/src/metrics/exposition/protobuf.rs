@@ -144,7 +144,7 @@ fn family(message: Reader<'_>, taking: Taking, sink: &mut impl Sink) -> Result<(
     Ok(())
 }
 
-fn label<'a>(mut reader: Reader<'a>) -> Result<(&'a str, &'a str), String> {
+fn label(mut reader: Reader<'_>) -> Result<(&str, &str), String> {
     let mut found = ("", "");
     while let Some(field) = reader.tag().map_err(wrong)? {
         match field {
@@ -463,7 +463,7 @@ pub fn custom(mut buckets: Vec<(f64, f64)>, count: Option<f64>, sum: f64) -> Res
         return Err("a bucket has a bound or a count that is no number".into());
     }
     buckets.sort_by(|a, b| a.0.total_cmp(&b.0));
-    buckets.dedup_by(|a, b| a.0 == b.0);
+    buckets.dedup_by(|a, b| a.0.total_cmp(&b.0).is_eq());
     let last = buckets.last().copied();
     let count = match (count, last) {
         (Some(count), _) => count,
@@ -473,7 +473,7 @@ pub fn custom(mut buckets: Vec<(f64, f64)>, count: Option<f64>, sum: f64) -> Res
     if last.is_none_or(|last| last.0 != f64::INFINITY) {
         buckets.push((f64::INFINITY, count));
     }
-    if buckets.last().is_some_and(|last| last.1 != count) {
+    if buckets.last().is_some_and(|last| last.1.total_cmp(&count).is_ne()) {
         return Err("the count of a histogram differs from its bucket for +Inf".into());
     }
     let mut before = 0.0;

@@ -24,13 +24,13 @@ pub fn unescape(text: &str, quotes: bool) -> Cow<'_, str> {
         }
         match chars.next() {
             Some('n') => out.push('\n'),
-            Some('\\') => out.push('\\'),
             Some('"') if quotes => out.push('"'),
+            // A backslash at the end is one, too.
+            Some('\\') | None => out.push('\\'),
             Some(other) => {
                 out.push('\\');
                 out.push(other);
             }
-            None => out.push('\\'),
         }
     }
     Cow::Owned(out)
@@ -258,6 +258,7 @@ mod tests {
         Ok(labels.into_iter().map(|(name, value)| (name.into_owned(), value.into_owned())).collect())
     }
 
+    #[allow(clippy::unnecessary_wraps)]
     fn owned(labels: &[(&str, &str)]) -> Result<Vec<(String, String)>, String> {
         Ok(labels.iter().map(|&(name, value)| (name.to_owned(), value.to_owned())).collect())
     }

@@ -82,7 +82,7 @@ fn one(rest: &[u8], dialect: Dialect, sink: &mut impl Sink, ended: &mut bool) ->
             _ => {
                 let end = end_of_series(rest, dialect == Dialect::Text)?;
                 sink.series(&rest[..end])?;
-                (end, rest[..end].iter().filter(|&&byte| byte == b'\n').count())
+                (end, memchr::memchr_iter(b'\n', &rest[..end]).count())
             }
         },
     };

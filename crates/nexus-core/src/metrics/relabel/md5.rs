@@ -57,7 +57,9 @@ mod tests {
             ),
         ] {
             let mut found = String::new();
-            md5(text.as_bytes()).iter().for_each(|byte| write!(found, "{byte:02x}").unwrap());
+            for byte in md5(text.as_bytes()) {
+                write!(found, "{byte:02x}").unwrap();
+            }
             assert_eq!(found, wanted);
         }
     }

@@ -276,6 +276,7 @@ mod tests {
         kept.then_some(shown)
     }
 
+    #[allow(clippy::unnecessary_wraps)]
     fn owned(labels: &[(&str, &str)]) -> Option<Vec<(String, String)>> {
         Some(labels.iter().map(|&(name, value)| (name.to_owned(), value.to_owned())).collect())
     }

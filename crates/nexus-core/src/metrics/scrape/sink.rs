@@ -12,7 +12,7 @@ use nexus_series::NAME;
 use nexus_series::batch::{BatchSeries, Exemplar, MetricKind};
 use nexus_series::histogram::{Histogram, ResetHint};
 use nexus_series::labels::pack;
-use std::hash::{BuildHasher, Hash, Hasher};
+use std::hash::BuildHasher;
 
 /// What samples that come belong to.
 #[derive(Clone, Copy, Debug)]
@@ -77,18 +77,17 @@ impl<'a> Reading<'a> {
     /// What a series means that was not seen before. `None`: beyond the limit, not to be remembered.
     fn meaning_of(&mut self, labels: Labels<'_>) -> Result<Option<Meaning>, String> {
         let convert = self.options.taking.convert && !self.over();
-        if convert && matches!(self.kind, MetricKind::Histogram | MetricKind::GaugeHistogram) {
-            if let Some((part, key, whole)) = self.part_of(&labels) {
-                let group = self.memory.group(key);
-                let slot = match self.finisher.finish(whole)? {
-                    Some(packed) => Some(self.memory.slot(&packed).0),
-                    None => None,
-                };
-                self.memory.groups[group as usize].slot = slot;
-                let own = if self.options.taking.classic { self.finisher.finish(labels)? } else { None };
-                let slot = own.map(|packed| self.memory.slot(&packed).0);
-                return Ok(Some(Meaning::Classic { group, part, slot }));
-            }
+        let part = match self.kind {
+            MetricKind::Histogram | MetricKind::GaugeHistogram if convert => self.part_of(&labels),
+            _ => None,
+        };
+        if let Some((part, key, whole)) = part {
+            let group = self.memory.group(key);
+            let slot = self.finisher.finish(whole)?.map(|packed| self.memory.slot(&packed).0);
+            self.memory.groups[group as usize].slot = slot;
+            let own = if self.options.taking.classic { self.finisher.finish(labels)? } else { None };
+            let slot = own.map(|packed| self.memory.slot(&packed).0);
+            return Ok(Some(Meaning::Classic { group, part, slot }));
         }
         let Some(packed) = self.finisher.finish(labels)? else {
             return Ok(Some(Meaning::Dropped));
@@ -188,9 +187,7 @@ impl<'a> Reading<'a> {
     /// An exemplar of the sample pushed last. The same one again is left out.
     fn push_exemplar(&mut self, labels: Vec<u8>, own: Option<i64>, value: f64) {
         let Some(slot) = self.pushed else { return };
-        let mut hasher = FixedState::default().build_hasher();
-        (&labels, own, value.to_bits()).hash(&mut hasher);
-        let mark = hasher.finish();
+        let mark = FixedState::default().hash_one((&labels, own, value.to_bits()));
         let found = self.memory.slot_at(slot);
         if std::mem::replace(&mut found.exemplar, mark) == mark {
             return;

@@ -1,6 +1,7 @@
 use super::*;
 use crate::metrics::relabel::RuleSpec;
 use nexus_series::labels::unpack;
+use std::fmt::Write;
 
 fn target() -> Vec<(String, String)> {
     vec![("instance".into(), "h:1".into()), ("job".into(), "j".into())]
@@ -173,7 +174,8 @@ fn tables_stay_small() {
     for scrape_number in 0..50 {
         let mut body = String::new();
         for number in 0..500 {
-            body.push_str(&format!("# HELP f{scrape_number}_{number} x\nf{scrape_number}_{number}{{a=\"b\"}} 1\n"));
+            let name = format!("f{scrape_number}_{number}");
+            write!(body, "# HELP {name} x\n{name}{{a=\"b\"}} 1\n").unwrap();
         }
         if scrape_number % 3 == 0 {
             body.push_str("what is this\n");

@@ -1,0 +1,54 @@
+//! Which selectors see that a histogram comes after a counter reset.
+//!
+//! As in Prometheus, only those see it of whose histograms nothing but count and sum is used. The others get "unknown" for
+//! it, and functions on counters look for resets in the counts themselves.
+
+use crate::plan::{Expr, Node, Program};
+use crate::source::Samples;
+use nexus_series::histogram::{Histogram, ResetHint};
+use std::sync::Arc;
+
+/// For each selector: does it see resets?
+pub fn seeing(program: &Program) -> Vec<bool> {
+    let mut seen = vec![None; program.selectors.len()];
+    walk(&program.root, Some(false), &mut seen);
+    seen.into_iter().map(|one| one == Some(true)).collect()
+}
+
+/// `totals`: only count and sum are used of what is below (true), or it is not known yet (false); none: buckets are used.
+fn walk(node: &Node, totals: Option<bool>, seen: &mut [Option<bool>]) {
+    match &node.expr {
+        Expr::Number(_) | Expr::String(_) => {}
+        Expr::Vector { selector, .. } | Expr::Matrix { selector, .. } => {
+            if let Some(one) = seen.get_mut(*selector) {
+                *one = Some(one.unwrap_or(true) && totals == Some(true));
+            }
+        }
+        Expr::Subquery { inner, .. } => walk(inner, None, seen),
+        Expr::Call { function, arguments, .. } => {
+            let totals = match function.as_str() {
+                "histogram_count" | "histogram_sum" | "histogram_avg" => totals.map(|_| true),
+                "histogram_quantile" | "histogram_quantiles" | "histogram_fraction" => None,
+                _ => totals,
+            };
+            arguments.iter().for_each(|one| walk(one, totals, seen));
+        }
+        Expr::Aggregate { inner, parameter, .. } => {
+            walk(inner, totals, seen);
+            parameter.iter().for_each(|one| walk(one, totals, seen));
+        }
+        Expr::Binary { op, left, right, .. } => {
+            let totals = totals.filter(|_| op != "</" && op != ">/");
+            walk(left, totals, seen);
+            walk(right, totals, seen);
+        }
+        Expr::Negate(inner) => walk(inner, totals, seen),
+    }
+}
+
+/// Makes resets unknown.
+pub fn forget_resets(samples: &mut Samples) {
+    for (_, one) in samples.histograms.iter_mut().filter(|(_, one)| one.hint == ResetHint::Reset) {
+        *one = Arc::new(Histogram { hint: ResetHint::Unknown, ..(**one).clone() });
+    }
+}

@@ -1,0 +1,71 @@
+"""Which metric store a tenant has: the embedded one, or a backend that the configuration names."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Mapping
+from typing import Protocol
+
+from nexus.model.batch import MetricBatch
+from nexus.query.plan import Scoped
+from nexus.storage.metric_api import Estimate, MetricReceipt, MetricStore, SeriesAnswer
+
+
+class Backend(MetricStore, Protocol):
+    """A store somewhere else, with a beginning and an end."""
+
+    def start(self) -> None:
+        """Begin to hand over what waits."""
+        ...
+
+    async def close(self) -> None:
+        """Stop; what waits stays on disk."""
+        ...
+
+
+class MetricRouter:
+    """A `MetricStore` that hands everything on to the tenant's store."""
+
+    def __init__(self, embedded: MetricStore, backends: Mapping[str, Backend]) -> None:
+        """`backends` by tenant; every other tenant is embedded."""
+        self._embedded = embedded
+        self._backends = backends
+
+    def start(self) -> None:
+        """Begin to hand over what waits for backends."""
+        for backend in self._backends.values():
+            backend.start()
+
+    async def close(self) -> None:
+        """Stop that; the embedded store is not this one's to close."""
+        for backend in self._backends.values():
+            await backend.close()
+
+    def store_of(self, tenant: str) -> MetricStore:
+        """The tenant's store."""
+        return self._backends.get(tenant, self._embedded)
+
+    async def append(self, tenant: str, batch: MetricBatch) -> MetricReceipt:
+        """See `MetricStore`."""
+        return await self.store_of(tenant).append(tenant, batch)
+
+    async def answer(self, query: Scoped) -> SeriesAnswer:
+        """See `MetricStore`."""
+        return await self.store_of(query.tenant).answer(query)
+
+    def read(self, query: Scoped, encoding: str) -> AsyncIterator[bytes]:
+        """See `MetricStore`."""
+        return self.store_of(query.tenant).read(query, encoding)
+
+    async def estimate(self, query: Scoped) -> Estimate:
+        """See `MetricStore`."""
+        return await self.store_of(query.tenant).estimate(query)
+
+    async def erase(self, tenant: str, query: Scoped) -> int:
+        """See `MetricStore`."""
+        return await self.store_of(tenant).erase(tenant, query)
+
+    async def forget_tenant(self, tenant: str) -> None:
+        """See `MetricStore`. What the embedded store has from before a backend was named goes, too."""
+        if tenant in self._backends:
+            await self._backends[tenant].forget_tenant(tenant)
+        await self._embedded.forget_tenant(tenant)
