@@ -40,14 +40,8 @@ mod _native {
     #[pymodule_export]
     use crate::metrics::batch::{DecodedMetrics, MetricBatch};
     #[pymodule_export]
-<<<<<<< HEAD
-    use crate::metrics::engine::{Appended, HeadFull, LogFull, MetricLimits, MetricsEngine, Sealed, cut_chunks};
-    #[pymodule_export]
-    use crate::metrics::query::{
-        MetricLimitExceeded, MetricQueryCanceled, MetricQueryError, MetricQueryTimeout, Run, Selection,
-    };
-=======
     use crate::metrics::chart::metric_chart;
+    #[pymodule_export]
     use crate::metrics::engine::{Appended, HeadFull, LogFull, MetricLimits, MetricsEngine, Sealed, cut_chunks};
     #[pymodule_export]
     use crate::metrics::exposition::decode_exposition;
@@ -71,7 +65,6 @@ mod _native {
     use crate::metrics::scrape::{ScrapeCache, Scraped};
     #[pymodule_export]
     use crate::metrics::tsdb_block::TsdbBlock;
->>>>>>> lead
     #[pymodule_export]
     use crate::process::{Pipelines, Processed, Traced};
     #[pymodule_export]

@@ -1,10 +1,6 @@
 //! Metrics for Python: batches, decoders of each protocol, the store.
 
 pub mod batch;
-<<<<<<< HEAD
-pub mod engine;
-pub mod query;
-=======
 pub mod chart;
 pub mod engine;
 pub mod exposition;
@@ -17,4 +13,3 @@ pub mod relabel;
 pub mod remote_write;
 pub mod scrape;
 pub mod tsdb_block;
->>>>>>> lead
