@@ -322,6 +322,12 @@ describe("queries in the address", () => {
       "a b",
       'histogram_quantile(0.95, sum by ("a b") (rate(lat_seconds[1m])))',
     ],
+    [{ name: "lat_seconds_count", kind: "histogram" }, "job", "sum by (job) (rate(lat_seconds_count[1m]))"],
+    [
+      { name: "lat_seconds_bucket", kind: "histogram" },
+      "job",
+      "histogram_quantile(0.95, sum by (le, job) (rate(lat_seconds_bucket[1m])))",
+    ],
     [{ name: "dotted.total", kind: "counter" }, "", 'sum (rate({"dotted.total"}[1m]))'],
     [{ name: "build_info", kind: "info" }, "version", "count by (version) (build_info)"],
   ])("asks %o by %s", (metric, by, query) => {
