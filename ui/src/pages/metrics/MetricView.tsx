@@ -3,6 +3,7 @@ import { Button, Select, Switch } from "@mantine/core";
 import { IconCode } from "@tabler/icons-react";
 import { type ReactNode, useMemo } from "react";
 import { Chart } from "../../components/charts/Chart.tsx";
+import { looksFor } from "../../components/charts/model.ts";
 import { ErrorState, NoPermission, Skeleton, State } from "../../components/common/State.tsx";
 import { ApiError } from "../../core/api/errors.ts";
 import type { MetricInfo } from "../../core/api/metrics.ts";
@@ -249,6 +250,7 @@ function Multiples({ answer, frame, unit, zone, same, stale, onZoom, onZoomOut, 
     const high = Math.max(...frame.series.map((one) => one.max ?? Number.NEGATIVE_INFINITY));
     return Number.isFinite(low) && Number.isFinite(high) ? ([low, high] as const) : null;
   }, [frame, same]);
+  const looks = useMemo(() => looksFor(frame.series), [frame]);
   const frames = useMemo(() => frame.series.map((one) => ({ times: frame.times, series: [one] })), [frame]);
   return (
     <div className={styles.grid} data-testid="multiples">
@@ -275,6 +277,7 @@ function Multiples({ answer, frame, unit, zone, same, stale, onZoom, onZoomOut, 
               legend={false}
               stale={stale}
               range={scale}
+              looks={looks}
               onZoom={onZoom}
               onZoomOut={onZoomOut}
             />
