@@ -81,14 +81,16 @@ bench: bench-logs bench-metrics ## every benchmark, side by side with the rivals
 bench-logs: setup $(STAMPS)/dev ## logs: ingest, size, queries, start, memory against VictoriaLogs
 	$(PY) benchmarks/bench_logs.py
 
-bench-metrics: setup $(STAMPS)/dev ## metrics: remote write, size, PromQL against VictoriaMetrics
+bench-metrics: setup $(STAMPS)/dev ## metrics: remote write, size, PromQL against VictoriaMetrics, scraping against Prometheus
 	$(PY) benchmarks/bench_metrics.py
+	$(PY) benchmarks/bench_scrape.py
 
-soak: setup $(STAMPS)/dev $(STAMPS)/javascript ## long runs: kill -9, fuzzers, every door, every test on PostgreSQL, an hour of ingest
+soak: setup $(STAMPS)/dev $(STAMPS)/javascript ## long runs: kill -9, fuzzers, every door, every test on PostgreSQL, random PromQL, an hour of ingest
 	NEXUS_TEST_METADATA=postgresql $(PY) -m pytest -n 2 --dist loadfile tests/e2e
 	$(PY) benchmarks/soak_kill.py --rounds $${ROUNDS:-100}
 	cd crates/nexus-core/fuzz && cargo run --profile fuzz --quiet --bin fuzz -- --seconds $${FUZZ_SECONDS:-600}
 	NEXUS_SOAK_SECONDS=$${DOORS_SECONDS:-900} $(PY) -m pytest tests/e2e/test_schemathesis.py
+	NEXUS_RANDOM_QUERIES=$${QUERIES:-10000} $(PY) -m pytest tests/conformance/promql/test_reference.py
 	$(PY) benchmarks/soak_memory.py --minutes $${MINUTES:-60}
 
 demo: setup $(STAMPS)/dev ## believable traffic of a small shop into a running Nexus

@@ -564,13 +564,17 @@ class Selection:
     def series_ids(self) -> bytes:
         """Ids, 16 bytes each, little endian."""
 
-@final
-class SeriesReader:
-    """Raw samples of a selection: `needs`, `feed` each answer, `next` until None. Series come by labels, each once."""
+    def read(self, encoding: str) -> Reading:
+        """Begin to read its samples in an encoding: `samples` (fields of a remote-read `QueryResult`), `chunks` (framed
+        `ChunkedReadResponse` messages), `text` (OpenMetrics with timestamps). Raises ValueError for another."""
 
-    def __init__(self, selection: Selection, encoding: str) -> None:
-        """`samples` (`prometheus.TimeSeries`, each as field 1 of a `QueryResult`), `chunks` (framed `ChunkedReadResponse`) or
-        `text` (OpenMetrics with timestamps). Raises ValueError."""
+@final
+class Reading:
+    """Samples of a selection, series in the order of labels. Ending it lets go of what it reads."""
+
+    @property
+    def samples(self) -> int:
+        """Samples read so far."""
 
     def estimate(self) -> tuple[int, int, int]:
         """As `Run.estimate`."""
@@ -579,10 +583,11 @@ class SeriesReader:
         """As `Run.needs`."""
 
     def feed(self, rows: bytes) -> None:
-        """As `Run.feed`."""
+        """As `Run.feed`, before the first piece."""
 
-    def next(self) -> bytes | None:
-        """A piece of about 1 MiB; None after the last. Raises MetricQueryError for damaged chunks."""
+    def next(self, max_bytes: int = 1 << 20) -> bytes | None:
+        """The next piece, whole series, as many as reach `max_bytes`; None at the end. Raises ValueError when a chunk is
+        damaged."""
 
 @final
 class Run:

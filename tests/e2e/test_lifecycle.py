@@ -13,6 +13,7 @@ import pytest
 from tests.databases.metadata_of import ON_POSTGRES
 from tests.e2e.conftest import Launch
 from tests.e2e.nexus_process import API, TOKEN, NexusProcess, command, lines, wait_for
+from tests.e2e.promql import values
 
 pytestmark = pytest.mark.e2e
 
@@ -148,7 +149,7 @@ def test_a_full_disk_stops_ingest_while_queries_go_on(launch: Launch) -> None:
 def test_its_own_logs_and_metrics_are_in_the_own_tenant(launch: Launch) -> None:
     process = launch(NEXUS_SELF_TELEMETRY="on")
     wait_for("own logs", lambda: process.count("service:nexus ready", tenant="_nexus"))
-    wait_for("own metrics", lambda: process.count("event_name:nexus.metrics", tenant="_nexus"), 40)
+    wait_for("own metrics", lambda: values(process, "nexus_build_info", "_nexus") == [1.0], 40)
     assert process.ingest(lines({"_msg": "x"}), tenant="_nexus").status == 403
     process.stop()
     assert TOKEN not in process.output()

@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 import yaml
 from tests.e2e.nexus_process import API, TOKEN, NexusProcess, command, lines, wait_for
+from tests.e2e.promql import values
 
 pytestmark = pytest.mark.e2e
 
@@ -248,8 +249,9 @@ def test_routed_records_metrics_and_keys(piped: NexusProcess, tenant: str) -> No
     metrics = piped.get("/metrics").body.decode()
     assert f'nexus_derived_e2e_logins{{tenant="{tenant}",user="{tenant}"}} 1' in metrics
     assert f'tenant="{tenant}",pipeline="own",step="3-drop",reason="dropped"}} 1' in metrics
-    own = f'metric.name:nexus_derived_e2e_logins label.tenant:"{tenant}"'
-    wait_for("the derived metric among the records of _nexus", lambda: piped.count(own, tenant="_nexus"), 25, 0.2)
+    query = f'nexus_derived_e2e_logins{{user="{tenant}"}}'
+    wait_for("the derived metric among the tenant's", lambda: values(piped, query, tenant) == [1.0], 25, 0.2)
+    assert values(piped, "nexus_derived_e2e_logins", "_nexus") == []
 
 
 def test_a_changed_file_is_in_force_within_seconds(piped: NexusProcess, tenant: str) -> None:

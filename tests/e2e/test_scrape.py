@@ -233,7 +233,7 @@ def test_kill_while_scraping(launch: Launch, targets: TargetServer, tmp_path: Pa
         tmp_path / "p.yml", job("k", targets.address), top="global: {scrape_interval: 50ms, scrape_timeout: 50ms}\n"
     )
     nexus = launch(NEXUS_SCRAPE_FILE=str(path))
-    for _ in range(3):
+    for _ in range(2):
         before = soon(nexus, "kill_total", lambda found: len(found) == 50)
         at = time.time()
         seen = now(nexus, f"count_over_time(kill_total[1h] @ {at})")

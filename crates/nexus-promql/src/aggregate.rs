@@ -4,14 +4,14 @@ use crate::annotations::{self, quoted};
 use crate::control::Fault;
 use crate::encode::go_float;
 use crate::evaluate::{Evaluator, count};
+use crate::folding::{Columns, Folded, Kind};
 use crate::histogram;
 use crate::histogram::aggregate::HistogramAccumulator;
-use crate::kernels::{compensated, statistics, statistics::Mean};
+use crate::kernels::statistics;
 use crate::labels::{Names, is_name};
 use crate::plan::{Expr, Node};
 use crate::ranking;
 use crate::source::SeriesLabels;
-use crate::stream::Stream;
 use crate::value::{Cell, Grid, NOTHING, Row, SharedHistogram, Value, is_nothing};
 use crate::window::Annotator;
 use hashbrown::HashMap;
@@ -107,200 +107,6 @@ pub fn aggregate(evaluator: &Evaluator, node: &Node, grid: Grid) -> Result<Value
     Ok(Value::Vector(rows))
 }
 
-/// Aggregations that need no more than a few numbers per group and step.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Kind {
-    Sum,
-    Avg,
-    Count,
-    Min,
-    Max,
-    Group,
-    Stddev,
-    Stdvar,
-}
-
-impl Kind {
-    fn of(op: &str) -> Result<Self, Fault> {
-        Ok(match op {
-            "sum" => Self::Sum,
-            "avg" => Self::Avg,
-            "count" => Self::Count,
-            "min" => Self::Min,
-            "max" => Self::Max,
-            "group" => Self::Group,
-            "stddev" => Self::Stddev,
-            "stdvar" => Self::Stdvar,
-            other => return Err(Fault::Execution(format!("unknown aggregation {}", quoted(other)))),
-        })
-    }
-
-    fn text(self) -> &'static str {
-        match self {
-            Self::Sum => "sum",
-            Self::Avg => "avg",
-            Self::Count => "count",
-            Self::Min => "min",
-            Self::Max => "max",
-            Self::Group => "group",
-            Self::Stddev => "stddev",
-            Self::Stdvar => "stdvar",
-        }
-    }
-}
-
-/// Mean and squared deviations (Welford).
-#[derive(Clone, Copy, Default)]
-struct Spread {
-    count: f64,
-    mean: f64,
-    squares: f64,
-}
-
-impl Spread {
-    #[inline]
-    fn add(&mut self, value: f64) {
-        self.count += 1.0;
-        if self.count == 1.0 {
-            self.mean = value;
-            self.squares = if value.is_finite() { 0.0 } else { f64::NAN };
-            return;
-        }
-        let delta = value - self.mean;
-        self.mean += delta / self.count;
-        self.squares += delta * (value - self.mean);
-    }
-
-    fn merge(&mut self, other: &Self) {
-        if other.count == 0.0 {
-            return;
-        }
-        if self.count == 0.0 {
-            *self = *other;
-            return;
-        }
-        let (count, delta) = (self.count + other.count, other.mean - self.mean);
-        self.mean += delta * other.count / count;
-        self.squares += other.squares + delta * delta * self.count * other.count / count;
-        self.count = count;
-    }
-}
-
-/// What a group has seen so far, for each step.
-enum Columns {
-    /// Sum (`NOTHING` at first) and what rounding lost.
-    Sum(Vec<f64>, Vec<f64>),
-    Mean(Vec<Mean>),
-    Count(Vec<f64>),
-    Extreme(Vec<f64>),
-    Spread(Vec<Spread>),
-}
-
-struct Folded {
-    columns: Columns,
-    drop_name: bool,
-}
-
-impl Folded {
-    fn new(kind: Kind, steps: usize) -> Self {
-        let columns = match kind {
-            Kind::Sum => Columns::Sum(vec![NOTHING; steps], vec![0.0; steps]),
-            Kind::Avg => Columns::Mean(vec![Mean::default(); steps]),
-            Kind::Count | Kind::Group => Columns::Count(vec![0.0; steps]),
-            Kind::Min | Kind::Max => Columns::Extreme(vec![NOTHING; steps]),
-            Kind::Stddev | Kind::Stdvar => Columns::Spread(vec![Spread::default(); steps]),
-        };
-        Self { columns, drop_name: false }
-    }
-
-    fn add(&mut self, kind: Kind, values: &[f64]) {
-        match &mut self.columns {
-            Columns::Sum(sums, losses) => {
-                for ((sum, lost), &value) in sums.iter_mut().zip(losses).zip(values) {
-                    if !is_nothing(value) {
-                        (*sum, *lost) = if is_nothing(*sum) { (value, 0.0) } else { compensated(value, *sum, *lost) };
-                    }
-                }
-            }
-            Columns::Mean(means) => each(means, values, Mean::add),
-            Columns::Count(counts) => each(counts, values, |count, _| *count += 1.0),
-            Columns::Extreme(bests) => each(bests, values, |best, value| better(kind, best, value)),
-            Columns::Spread(spreads) => each(spreads, values, Spread::add),
-        }
-    }
-
-    fn merge(&mut self, kind: Kind, other: Self) {
-        self.drop_name |= other.drop_name;
-        match (&mut self.columns, other.columns) {
-            (Columns::Sum(sums, losses), Columns::Sum(more, lost_more)) => {
-                for (((sum, lost), more), lost_more) in sums.iter_mut().zip(losses).zip(more).zip(lost_more) {
-                    if is_nothing(*sum) {
-                        (*sum, *lost) = (more, lost_more);
-                    } else if !is_nothing(more) {
-                        let kept = *lost + lost_more;
-                        (*sum, *lost) = compensated(more, *sum, kept);
-                    }
-                }
-            }
-            (Columns::Mean(means), Columns::Mean(more)) => {
-                means.iter_mut().zip(&more).for_each(|(mean, more)| mean.merge(more));
-            }
-            (Columns::Count(counts), Columns::Count(more)) => {
-                counts.iter_mut().zip(more).for_each(|(count, more)| *count += more);
-            }
-            (Columns::Extreme(bests), Columns::Extreme(more)) => {
-                each(bests, &more, |best, value| better(kind, best, value));
-            }
-            (Columns::Spread(spreads), Columns::Spread(more)) => {
-                spreads.iter_mut().zip(&more).for_each(|(spread, more)| spread.merge(more));
-            }
-            _ => unreachable!("parts of one aggregation have the same columns"),
-        }
-    }
-
-    fn finish(self, kind: Kind) -> Vec<f64> {
-        let some = |there: bool, value: f64| if there { value } else { NOTHING };
-        match self.columns {
-            Columns::Sum(mut sums, losses) => {
-                for (sum, lost) in sums.iter_mut().zip(losses) {
-                    if !is_nothing(*sum) {
-                        *sum += lost;
-                    }
-                }
-                sums
-            }
-            Columns::Mean(means) => means.iter().map(|mean| some(mean.count > 0.0, mean.value())).collect(),
-            Columns::Count(counts) => {
-                let value = |count| if kind == Kind::Group { 1.0 } else { count };
-                counts.iter().map(|&count| some(count > 0.0, value(count))).collect()
-            }
-            Columns::Extreme(bests) => bests,
-            Columns::Spread(spreads) => {
-                let root = |value: f64| if kind == Kind::Stddev { value.sqrt() } else { value };
-                spreads.iter().map(|one| some(one.count > 0.0, root(one.squares / one.count))).collect()
-            }
-        }
-    }
-}
-
-/// Calls `fold` for every cell that holds a float.
-#[inline]
-fn each<T>(columns: &mut [T], values: &[f64], mut fold: impl FnMut(&mut T, f64)) {
-    for (column, &value) in columns.iter_mut().zip(values) {
-        if !is_nothing(value) {
-            fold(column, value);
-        }
-    }
-}
-
-#[inline]
-fn better(kind: Kind, best: &mut f64, value: f64) {
-    let wins = if kind == Kind::Max { *best < value } else { *best > value };
-    if wins || best.is_nan() {
-        *best = value;
-    }
-}
-
 /// The histograms of a row, to be added in the order of rows once all parts are there.
 struct Pending {
     group: usize,
@@ -315,7 +121,10 @@ struct Part {
 }
 
 fn folded(evaluator: &Evaluator, inner: &Node, kind: Kind, grouping: &Grouping, grid: Grid) -> Result<Vec<Row>, Fault> {
-    let stream = evaluator.rows(inner, grid)?;
+    let mut stream = evaluator.rows(inner, grid)?;
+    if matches!(kind, Kind::Stddev | Kind::Stdvar) {
+        stream = stream.in_order(evaluator, grid.count)?;
+    }
     let make = || Part { groups: Groups::default(), pending: Vec::new(), key: Vec::new() };
     let parts = stream.fold(evaluator, make, |part, _, row| {
         grouping.key(&row.labels, &mut part.key);
@@ -348,9 +157,7 @@ fn folded(evaluator: &Evaluator, inner: &Node, kind: Kind, grouping: &Grouping, 
         }
         Ok(())
     })?;
-    if let Stream::Rows(rows) = &stream {
-        evaluator.budget.release(count(rows));
-    }
+    evaluator.budget.release(count(stream.present()));
     let mut groups: Groups<Folded> = Groups::default();
     let mut pending = Vec::new();
     for part in parts {
@@ -375,19 +182,19 @@ fn folded(evaluator: &Evaluator, inner: &Node, kind: Kind, grouping: &Grouping, 
             Row { labels, drop_name, floats: folded.finish(kind), histograms: Vec::new() }
         })
         .collect();
-    add_histograms(evaluator, inner, kind, pending, &mut rows);
+    add_histograms(evaluator, inner, kind, &pending, &mut rows);
     rows.retain(|row| !row.is_empty());
     Ok(rows)
 }
 
 /// Adds histograms to the rows of their groups; where a group has floats, too, there is no result.
-fn add_histograms(evaluator: &Evaluator, inner: &Node, kind: Kind, pending: Vec<Pending>, rows: &mut [Row]) {
+fn add_histograms(evaluator: &Evaluator, inner: &Node, kind: Kind, pending: &[Pending], rows: &mut [Row]) {
     fn annotator<'a>(evaluator: &'a Evaluator, inner: &Node, metric: &'a str) -> Annotator<'a> {
         Annotator { notes: &evaluator.notes, position: inner.pos, metric }
     }
     let mut sums: HashMap<(usize, usize), (HistogramAccumulator, String), foldhash::fast::RandomState> =
         HashMap::default();
-    for one in &pending {
+    for one in pending {
         for (step, histogram) in one.histograms.iter().enumerate() {
             let Some(histogram) = histogram else { continue };
             let make = || (HistogramAccumulator::new(kind == Kind::Avg), one.metric.clone());
@@ -434,11 +241,11 @@ fn quantile(
         evaluator.control.check()?;
         let mut row = Row::new(labels, grid.count);
         row.drop_name = members.iter().any(|&index| rows[index].drop_name);
-        for step in 0..grid.count {
+        for (step, &parameter) in parameters.iter().enumerate() {
             values.clear();
             values.extend(members.iter().map(|&index| rows[index].floats[step]).filter(|&value| !is_nothing(value)));
             if !values.is_empty() {
-                row.floats[step] = statistics::quantile(parameters[step], &mut values);
+                row.floats[step] = statistics::quantile(parameter, &mut values);
             }
         }
         out.push(row);

@@ -95,7 +95,6 @@ impl BinaryOp {
     }
 
     /// Of two numbers; comparisons answer 0 or 1.
-    #[expect(clippy::float_cmp, reason = "PromQL compares exactly")]
     #[inline]
     pub fn scalars(self, left: f64, right: f64) -> f64 {
         match self {
@@ -136,6 +135,15 @@ pub fn cells(op: BinaryOp, left: &Cell, right: &Cell, return_bool: bool, notes: 
         }
         (Cell::Nothing, _) | (_, Cell::Nothing) => Cell::Nothing,
         _ => histogram::binary::apply(op, left, right, return_bool, notes, position),
+    }
+}
+
+/// Can a comparison say anything about two cells? Floats compare with floats; histograms are the same or not.
+pub fn compares(op: BinaryOp, left: &Cell, right: &Cell) -> bool {
+    match (left, right) {
+        (Cell::Float(_), Cell::Float(_)) => true,
+        (Cell::Histogram(_), Cell::Histogram(_)) => matches!(op, BinaryOp::Equal | BinaryOp::NotEqual),
+        _ => false,
     }
 }
 

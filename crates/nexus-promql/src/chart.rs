@@ -284,8 +284,8 @@ fn reduce(values: &[(f64, Written)], wanted: &Wanted) -> Vec<(i64, Option<f64>)>
         }
         _ => return Vec::new(),
     };
-    let span = (to - from).max(1) as i128;
-    let pixel = |time: i64| ((time - from) as i128 * pixels as i128 / span) as usize;
+    let span = i128::from((to - from).max(1));
+    let pixel = |time: i64| (i128::from(time - from) * pixels as i128 / span) as usize;
     let mut kept = Vec::new();
     let mut at = 0;
     for current in 0..pixels {

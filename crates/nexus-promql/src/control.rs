@@ -94,10 +94,11 @@ impl Budget {
         Ok(())
     }
 
-    /// Lets go of samples.
+    /// Lets go of samples; of what was never counted (`vector(1)`) nothing is let go.
     #[inline]
     pub fn release(&self, samples: usize) {
-        self.held.fetch_sub(samples as u64, Ordering::Relaxed);
+        let less = |held: u64| Some(held.saturating_sub(samples as u64));
+        let _ = self.held.fetch_update(Ordering::Relaxed, Ordering::Relaxed, less);
     }
 
     /// Counts samples that were looked at.

@@ -214,6 +214,14 @@ pub fn number(out: &mut Vec<u8>, value: f64) {
             out.push(b'-');
         }
         whole(out, size as u64);
+    } else if (1e-5..1e15).contains(&size) {
+        let mut buffer = zmij::Buffer::new();
+        let text = buffer.format_finite(value);
+        if text.contains('e') {
+            out.extend_from_slice(go_float(value).as_bytes());
+        } else {
+            out.extend_from_slice(text.strip_suffix(".0").unwrap_or(text).as_bytes());
+        }
     } else if size != 0.0 && value.is_finite() && !(1e-6..1e21).contains(&size) {
         out.extend_from_slice(Decimal::of(value).exponent().as_bytes());
     } else {
@@ -320,6 +328,10 @@ mod tests {
             (1e21, "1e+21"),
             (1.5e-7, "1.5e-07"),
             (1e-6, "0.000001"),
+            (1.25e-5, "0.0000125"),
+            (-0.000_123, "-0.000123"),
+            (123_456_789.125, "123456789.125"),
+            (999_999_999_999_999.9, "999999999999999.9"),
             (123_456_789_012_345_680.0, "123456789012345680"),
             (f64::MAX, "1.7976931348623157e+308"),
             (5e-324, "5e-324"),

@@ -1,7 +1,7 @@
 //! Runs a program: walks the expression, evaluates every node over the grid of steps.
 
 use crate::aggregate;
-use crate::annotations::{self, Notes, Position};
+use crate::annotations::{self, Notes};
 use crate::binary::{self, BinaryOp};
 use crate::control::{Budget, Control, Fault};
 use crate::encode::{self, Answer};
@@ -85,9 +85,8 @@ pub fn step_invariant(node: &Node) -> bool {
             (!OF_THE_STEP.contains(&function.as_str()) && arguments.iter().all(step_invariant))
                 || (function == "timestamp" && arguments.first().is_some_and(pinned))
         }
-        Expr::Aggregate { inner, .. } => step_invariant(inner),
+        Expr::Aggregate { inner, .. } | Expr::Negate(inner) => step_invariant(inner),
         Expr::Binary { left, right, .. } => step_invariant(left) && step_invariant(right),
-        Expr::Negate(inner) => step_invariant(inner),
     }
 }
 
@@ -111,15 +110,13 @@ pub fn number(text: &str) -> f64 {
     }
 }
 
-impl<'a> Evaluator<'a> {
+impl Evaluator<'_> {
     /// Reads samples; a source's fault is one of the execution.
     pub fn read(&self, selector: usize, series: usize, from: i64, to: i64, into: &mut Samples) -> Result<(), Fault> {
         self.source
             .read(selector, series, from, to, into)
             .map_err(|fault| Fault::Execution(format!("expanding series: {}", fault.0)))?;
-        if !into.histograms.is_empty() && !self.sees_resets[selector] {
-            histogram::hints::forget_resets(into);
-        }
+        histogram::hints::settle(into, self.sees_resets[selector]);
         Ok(())
     }
 
@@ -180,7 +177,9 @@ impl<'a> Evaluator<'a> {
             }
             Expr::Negate(inner) => {
                 let mut values = self.scalar(inner, grid)?;
-                values.iter_mut().for_each(|value| *value = -*value);
+                for value in &mut values {
+                    *value = -*value;
+                }
                 Ok(Value::Scalar(values))
             }
             Expr::Matrix { .. } | Expr::Subquery { .. } => {
@@ -247,12 +246,12 @@ impl<'a> Evaluator<'a> {
                 let (vector, scalar) = if swapped { (right, left) } else { (left, right) };
                 let scalar = self.scalar(scalar, grid)?;
                 let (return_bool, position) = (*return_bool, node.pos);
-                let notes = self.shared_notes();
+                let notes = &self.notes;
                 self.staged(
                     vector,
                     grid,
                     Box::new(move |row| {
-                        binary::with_scalar(operator, return_bool, swapped, &scalar, row, notes, position)
+                        binary::with_scalar(operator, return_bool, swapped, &scalar, row, notes, position);
                     }),
                 )
             }
@@ -276,23 +275,16 @@ impl<'a> Evaluator<'a> {
 
     /// The rows of a node with one more stage.
     fn staged<'s>(&'s self, node: &Node, grid: Grid, stage: Stage<'s>) -> Result<Option<Stream<'s>>, Fault> {
-        Ok(Some(match self.stream(node, grid)? {
-            Some(Stream::Live(leaf, mut stages)) => {
-                stages.push(stage);
-                Stream::Live(leaf, stages)
-            }
-            _ => {
-                let mut rows = self.vector(node, grid)?;
-                rows.iter_mut().for_each(|row| stage(row));
-                rows.retain(|row| !row.is_empty());
-                Stream::Rows(rows)
-            }
-        }))
-    }
-
-    /// Notes, for stages that live as long as the evaluator.
-    fn shared_notes(&self) -> &Notes {
-        &self.notes
+        if let Some(Stream::Live(leaf, mut stages)) = self.stream(node, grid)? {
+            stages.push(stage);
+            return Ok(Some(Stream::Live(leaf, stages)));
+        }
+        let mut rows = self.vector(node, grid)?;
+        for row in &mut rows {
+            stage(row);
+        }
+        rows.retain(|row| !row.is_empty());
+        Ok(Some(Stream::Rows(rows)))
     }
 
     fn instant_leaf(&self, node: &Node, grid: Grid, reading: Reading) -> Result<Leaf, Fault> {
@@ -324,7 +316,7 @@ impl<'a> Evaluator<'a> {
             Expr::Subquery { inner, range, step, shift } => {
                 let steps = subquery_grid(grid, *range, *step, *shift);
                 // Prometheus notes the start of the query for what is wrong with a subquery.
-                position = (0, 0);
+                position = (0, node.pos.1);
                 (Origin::Subquery(self.vector_or_scalar(inner, steps)?, steps), *range, *shift, Extension::None)
             }
             _ => return Err(Fault::Execution("expected a range vector".into())),
@@ -401,6 +393,10 @@ impl<'a> Evaluator<'a> {
             budget: &self.budget,
             position: node.pos,
             positions: arguments.iter().map(|argument| argument.pos).collect(),
+            ranged: grid.count > 1
+                || (grid.start == self.program.start
+                    && self.program.start != self.program.end
+                    && !step_invariant(node)),
             arguments: Vec::with_capacity(arguments.len()),
         };
         for argument in arguments {

@@ -1,6 +1,8 @@
 //! Evaluates PromQL as Prometheus 3.x does. `nexus.query.promql` parses, checks and lowers a text into a `plan::Program`;
 //! this crate runs it over a `source::Source` and encodes the answer. No storage, no sockets, no Python.
 
+#![expect(clippy::float_cmp, reason = "PromQL compares numbers exactly")]
+
 pub mod aggregate;
 pub mod annotations;
 pub mod binary;
@@ -8,6 +10,7 @@ pub mod chart;
 pub mod control;
 pub mod encode;
 pub mod evaluate;
+pub mod folding;
 pub mod functions;
 pub mod histogram;
 pub mod kernels;

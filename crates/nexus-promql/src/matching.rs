@@ -50,14 +50,11 @@ fn groups(names: &Names, matched: &[Sym], on: bool, left: &[Row], right: &[Row])
         for (index, row) in rows.iter().enumerate() {
             key.clear();
             key.extend(match_labels(names, matched, on, &row.labels));
-            let place = match places.get(key.as_slice()) {
-                Some(&place) => place,
-                None => {
-                    places.insert(key.clone().into_boxed_slice(), groups.len());
-                    groups.push(Group::default());
-                    groups.len() - 1
-                }
-            };
+            let place = places.get(key.as_slice()).copied().unwrap_or(groups.len());
+            if place == groups.len() {
+                places.insert(key.clone().into_boxed_slice(), place);
+                groups.push(Group::default());
+            }
             if side == 0 { groups[place].left.push(index) } else { groups[place].right.push(index) }
         }
     }
@@ -215,7 +212,8 @@ impl Join<'_> {
                     out.len() - 1
                 });
                 let cell = self.cell(&cells.0, &cells.1);
-                let compatible = cell != Cell::Nothing || (self.op.is_comparison() && !self.return_bool);
+                let filter = self.op.is_comparison() && !self.return_bool;
+                let compatible = cell != Cell::Nothing || (filter && binary::compares(self.op, &cells.0, &cells.1));
                 if compatible {
                     matches += 1;
                     if self.one_to_one() {

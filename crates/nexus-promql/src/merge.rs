@@ -18,24 +18,21 @@ pub fn same_labels(rows: Vec<Row>) -> Result<Vec<Row>, Fault> {
         HashMap::with_capacity_and_hasher(rows.len(), foldhash::fast::RandomState::default());
     let mut out: Vec<Row> = Vec::with_capacity(rows.len());
     for row in rows {
-        match places.get(&row.labels) {
-            Some(&place) => {
-                let into = &mut out[place];
-                for step in 0..row.floats.len() {
-                    let cell = row.cell(step);
-                    if cell == Cell::Nothing {
-                        continue;
-                    }
-                    if into.has(step) {
-                        return Err(Fault::Execution(SAME_LABELS.into()));
-                    }
-                    into.set(step, cell);
-                }
+        let place = *places.entry(row.labels.clone()).or_insert(out.len());
+        if place == out.len() {
+            out.push(row);
+            continue;
+        }
+        let into = &mut out[place];
+        for step in 0..row.floats.len() {
+            let cell = row.cell(step);
+            if cell == Cell::Nothing {
+                continue;
             }
-            None => {
-                places.insert(row.labels.clone(), out.len());
-                out.push(row);
+            if into.has(step) {
+                return Err(Fault::Execution(SAME_LABELS.into()));
             }
+            into.set(step, cell);
         }
     }
     Ok(out)

@@ -5,36 +5,78 @@ use crate::annotations::{self, Position};
 use crate::control::Fault;
 use crate::encode::go_shortest;
 use crate::evaluate::{Evaluator, count};
+use crate::kernels::statistics::nan_first;
 use crate::plan::Node;
 use crate::source::SeriesLabels;
-use crate::stream::Stream;
 use crate::value::{Cell, Grid, Row, is_nothing};
 use hashbrown::HashMap;
 use nexus_series::symbols::Label;
-use std::cmp::Ordering;
-use std::collections::BinaryHeap;
 use xxhash_rust::xxh64::xxh64;
 
-/// A row at a step; the greatest is the worst: it is the first to go.
-#[derive(Clone, Copy, PartialEq)]
+/// A row at a step, with its value, negated for `bottomk`, so that greater is better.
+#[derive(Clone, Copy, Debug, PartialEq)]
 struct Candidate {
-    /// The value, negated for `bottomk`, so that greater is better. NaN is worst.
     rank: f64,
     row: usize,
 }
 
-impl Eq for Candidate {}
-
-impl PartialOrd for Candidate {
-    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
-        Some(self.cmp(other))
+impl Candidate {
+    /// Is it to go before another one? NaN goes before everything.
+    fn worse(&self, other: &Self) -> bool {
+        self.rank.is_nan() || self.rank < other.rank
     }
 }
 
-impl Ord for Candidate {
-    fn cmp(&self, other: &Self) -> Ordering {
-        let worse = other.rank.partial_cmp(&self.rank);
-        worse.unwrap_or_else(|| self.rank.is_nan().cmp(&other.rank.is_nan())).then(self.row.cmp(&other.row))
+/// The best rows at a step: a binary heap with the worst on top. Of equal ones it keeps those that Prometheus keeps, as long
+/// as rows come in the same order: it moves candidates exactly as Go's `container/heap` does.
+#[derive(Clone, Debug, Default)]
+struct Best(Vec<Candidate>);
+
+impl Best {
+    /// Offers a candidate; answers whether it is among the best now.
+    fn offer(&mut self, wanted: usize, candidate: Candidate) -> bool {
+        if self.0.len() < wanted {
+            self.0.push(candidate);
+            let mut at = self.0.len() - 1;
+            while at > 0 && self.0[at].worse(&self.0[(at - 1) / 2]) {
+                self.0.swap(at, (at - 1) / 2);
+                at = (at - 1) / 2;
+            }
+            return true;
+        }
+        match self.0.first() {
+            Some(worst) if worst.rank < candidate.rank || (worst.rank.is_nan() && !candidate.rank.is_nan()) => {
+                self.0[0] = candidate;
+                self.sink();
+                true
+            }
+            _ => false,
+        }
+    }
+
+    /// Moves the top down to its place.
+    fn sink(&mut self) {
+        let (heap, mut at) = (&mut self.0, 0);
+        loop {
+            let mut child = 2 * at + 1;
+            if child >= heap.len() {
+                break;
+            }
+            if child + 1 < heap.len() && heap[child + 1].worse(&heap[child]) {
+                child += 1;
+            }
+            if !heap[child].worse(&heap[at]) {
+                break;
+            }
+            heap.swap(at, child);
+            at = child;
+        }
+    }
+
+    /// The best first; NaN last.
+    fn sorted(mut self) -> Vec<Candidate> {
+        self.0.sort_by(|left, right| nan_first(&right.rank, &left.rank));
+        self.0
     }
 }
 
@@ -60,7 +102,7 @@ fn numbers(parameters: &[f64]) -> Result<Option<Vec<usize>>, Fault> {
 
 struct Part {
     held: usize,
-    groups: Groups<Vec<BinaryHeap<Candidate>>>,
+    groups: Groups<Vec<Best>>,
     rows: HashMap<usize, (SeriesLabels, bool), foldhash::fast::RandomState>,
     key: Vec<Label>,
 }
@@ -75,22 +117,25 @@ pub fn top(
     grouping: &Grouping,
     grid: Grid,
 ) -> Result<Vec<Row>, Fault> {
-    let stream = evaluator.rows(inner, grid)?;
-    let Some(wanted) = numbers(parameters)? else { return Ok(Vec::new()) };
+    let stream = evaluator.rows(inner, grid)?.in_order(evaluator, grid.count)?;
+    let Some(wanted) = numbers(parameters)? else {
+        stream.fold(evaluator, || (), |(), _, _| Ok(()))?;
+        return Ok(Vec::new());
+    };
     let sign = if largest { 1.0 } else { -1.0 };
     let make = || Part { held: 0, groups: Groups::default(), rows: HashMap::default(), key: Vec::new() };
     let parts = stream.fold(evaluator, make, |part, index, row| {
         grouping.key(&row.labels, &mut part.key);
         let known = part.groups.all.len();
-        let place = part.groups.place(&part.key, || vec![BinaryHeap::new(); grid.count]);
+        let place = part.groups.place(&part.key, || vec![Best::default(); grid.count]);
         let mut held = if place == known { 2 * grid.count } else { 0 };
         let heaps = &mut part.groups.all[place].1;
         let mut chosen = false;
         for (step, &value) in row.floats.iter().enumerate() {
             if !is_nothing(value) {
                 let heap = &mut heaps[step];
-                held += usize::from(heap.len() < wanted[step]);
-                chosen |= offer(heap, wanted[step], Candidate { rank: value * sign, row: index });
+                held += usize::from(heap.0.len() < wanted[step]);
+                chosen |= heap.offer(wanted[step], Candidate { rank: value * sign, row: index });
             }
         }
         part.held += held;
@@ -104,20 +149,18 @@ pub fn top(
         }
         Ok(())
     })?;
-    if let Stream::Rows(rows) = &stream {
-        evaluator.budget.release(count(rows));
-    }
-    let mut groups: Groups<Vec<BinaryHeap<Candidate>>> = Groups::default();
+    evaluator.budget.release(count(stream.present()));
+    let mut groups: Groups<Vec<Best>> = Groups::default();
     let mut labels = HashMap::with_hasher(foldhash::fast::RandomState::default());
     for part in parts {
         evaluator.budget.release(part.held);
         labels.extend(part.rows);
         for (key, heaps) in part.groups.all {
-            let place = groups.place(&key, || vec![BinaryHeap::new(); grid.count]);
+            let place = groups.place(&key, || vec![Best::default(); grid.count]);
             for ((into, heap), &wanted) in groups.all[place].1.iter_mut().zip(heaps).zip(&wanted) {
-                heap.into_iter().for_each(|candidate| {
-                    offer(into, wanted, candidate);
-                });
+                for candidate in heap.0 {
+                    into.offer(wanted, candidate);
+                }
             }
         }
     }
@@ -125,7 +168,7 @@ pub fn top(
     let mut rows: Vec<Row> = Vec::new();
     for (_, heaps) in groups.all {
         for (step, heap) in heaps.into_iter().enumerate() {
-            for candidate in heap.into_sorted_vec() {
+            for candidate in heap.sorted() {
                 let place = *places.entry(candidate.row).or_insert_with(|| {
                     let (labels, drop_name) = labels[&candidate.row].clone();
                     let mut row = Row::new(labels, grid.count);
@@ -138,21 +181,6 @@ pub fn top(
         }
     }
     Ok(rows)
-}
-
-/// Offers a candidate to the best so far; answers whether it is among them.
-fn offer(heap: &mut BinaryHeap<Candidate>, wanted: usize, candidate: Candidate) -> bool {
-    if heap.len() < wanted {
-        heap.push(candidate);
-        return true;
-    }
-    match heap.peek_mut() {
-        Some(mut worst) if candidate < *worst => {
-            *worst = candidate;
-            true
-        }
-        _ => false,
-    }
 }
 
 /// `limitk`: the first rows of each group at each step.

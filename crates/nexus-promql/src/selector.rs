@@ -61,6 +61,8 @@ pub struct Leaf {
 /// Memory used from series to series.
 #[derive(Default)]
 pub struct Scratch {
+    /// Samples looked at so far.
+    pub seen: usize,
     samples: Samples,
     sliding: sliding::Scratch,
 }
@@ -111,7 +113,7 @@ impl Leaf {
                 } else {
                     self.windows(evaluator, *function, &windows, &scratch.samples, row)
                 };
-                evaluator.budget.count(seen);
+                scratch.seen += seen;
                 if let (true, Some(text)) = (seen > 0, invalid) {
                     return Err(Fault::Execution(text.clone()));
                 }
@@ -121,6 +123,9 @@ impl Leaf {
             }
             Reading::Value => self.values(lookback, &scratch.samples, row),
             Reading::Time => self.times(lookback, &scratch.samples, row),
+        }
+        if !matches!(self.reading, Reading::Range { .. }) {
+            scratch.seen += row.num_samples();
         }
         Ok(())
     }

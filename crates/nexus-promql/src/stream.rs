@@ -16,10 +16,14 @@ pub enum Stream<'e> {
     Live(Leaf, Vec<Stage<'e>>),
     /// Rows that are there.
     Rows(Vec<Row>),
+    /// Rows that are there, to be worked on one after the other.
+    InOrder(Vec<Row>),
 }
 
 /// Series are worked on in at most so many parts; the parts do not depend on the number of threads, nor do sums, then.
 const PARTS: usize = 64;
+/// Cells that are worked on in order where the order matters.
+const FEW: usize = 1 << 20;
 /// Smallest part.
 const SMALLEST: usize = 8;
 
@@ -28,7 +32,7 @@ impl Stream<'_> {
     pub fn len(&self, evaluator: &Evaluator) -> usize {
         match self {
             Self::Live(leaf, _) => leaf.len(evaluator),
-            Self::Rows(rows) => rows.len(),
+            Self::Rows(rows) | Self::InOrder(rows) => rows.len(),
         }
     }
 
@@ -42,7 +46,7 @@ impl Stream<'_> {
         self.parts(evaluator, |range| {
             let mut made = make();
             match self {
-                Self::Rows(rows) => {
+                Self::Rows(rows) | Self::InOrder(rows) => {
                     for index in range {
                         each(&mut made, index, &rows[index])?;
                     }
@@ -51,23 +55,43 @@ impl Stream<'_> {
                     let mut scratch = Scratch::default();
                     let mut row = Row::new([].into(), leaf.grid.count);
                     for index in range {
-                        evaluator.control.check()?;
+                        check(evaluator, index)?;
                         leaf.fill(evaluator, index, &mut scratch, &mut row)?;
                         evaluator.note_range(leaf, &row);
-                        stages.iter().for_each(|stage| stage(&mut row));
+                        for stage in stages {
+                            stage(&mut row);
+                        }
                         if !row.is_empty() {
                             each(&mut made, index, &row)?;
                         }
                     }
+                    evaluator.budget.count(scratch.seen);
                 }
             }
             Ok(made)
         })
     }
 
+    /// The same rows, one after the other, where there are so few that it does not take long: what depends on the order of
+    /// rows (ties, rounding) is then as in Prometheus.
+    pub fn in_order(self, evaluator: &Evaluator, steps: usize) -> Result<Self, Fault> {
+        if self.len(evaluator) * steps > FEW {
+            return Ok(self);
+        }
+        Ok(Self::InOrder(self.collect(evaluator)?))
+    }
+
+    /// The rows, if they are there.
+    pub fn present(&self) -> &[Row] {
+        match self {
+            Self::Rows(rows) | Self::InOrder(rows) => rows,
+            Self::Live(..) => &[],
+        }
+    }
+
     /// All rows that are not empty.
     pub fn collect(self, evaluator: &Evaluator) -> Result<Vec<Row>, Fault> {
-        if let Self::Rows(rows) = self {
+        if let Self::Rows(rows) | Self::InOrder(rows) = self {
             return Ok(rows);
         }
         let parts = self.parts(evaluator, |range| {
@@ -77,10 +101,12 @@ impl Stream<'_> {
             let mut row = Row::new([].into(), leaf.grid.count);
             let mut held = 0;
             for index in range {
-                evaluator.control.check()?;
+                check(evaluator, index)?;
                 leaf.fill(evaluator, index, &mut scratch, &mut row)?;
                 evaluator.note_range(leaf, &row);
-                stages.iter().for_each(|stage| stage(&mut row));
+                for stage in stages {
+                    stage(&mut row);
+                }
                 if !row.is_empty() {
                     held += row.weight();
                     rows.push(std::mem::replace(&mut row, Row::new([].into(), leaf.grid.count)));
@@ -91,6 +117,7 @@ impl Stream<'_> {
                 }
             }
             evaluator.budget.hold(held)?;
+            evaluator.budget.count(scratch.seen);
             Ok(rows)
         })?;
         Ok(parts.into_iter().flatten().collect())
@@ -103,7 +130,7 @@ impl Stream<'_> {
     ) -> Result<Vec<A>, Fault> {
         let count = self.len(evaluator);
         let size = count.div_ceil(PARTS).max(SMALLEST);
-        if count <= size {
+        if count <= size || matches!(self, Self::InOrder(_)) {
             return Ok(vec![work(0..count)?]);
         }
         (0..count.div_ceil(size))
@@ -111,4 +138,9 @@ impl Stream<'_> {
             .map(|part| work(part * size..((part + 1) * size).min(count)))
             .collect()
     }
+}
+
+/// Looks at the deadline, but not for every series: asking for the time costs as much as a short series.
+fn check(evaluator: &Evaluator, index: usize) -> Result<(), Fault> {
+    if index.is_multiple_of(16) { evaluator.control.check() } else { Ok(()) }
 }

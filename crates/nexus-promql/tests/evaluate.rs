@@ -1,5 +1,7 @@
 //! Queries over a source in memory, from the program to the JSON of the answer.
 
+#![allow(clippy::float_cmp, reason = "answers are exact")]
+
 mod support;
 
 use nexus_promql::Control;
@@ -60,7 +62,11 @@ fn rates_are_summed_by_label() {
     });
     let expected = r#"[{"metric":{"job":"a"},"values":[[300,"3"],[360,"3"]]},{"metric":{"job":"b"},"values":[[300,"0.5"],[360,"0.5"]]}]"#;
     assert_eq!(result(&answer), expected);
-    assert!(answer.unwrap().infos.is_empty());
+    let answer = answer.unwrap();
+    assert!(answer.infos.is_empty());
+    assert_eq!(answer.samples, 3 * (5 + 5), "every window has five samples");
+    let answer = memory.at(MINUTE, |query| query.vector("requests_total")).unwrap();
+    assert_eq!((answer.samples, answer.peak), (3, 3));
 }
 
 #[test]
@@ -239,6 +245,8 @@ fn queries_end_when_they_must() {
     let mut query = Query::new(0, 10 * MINUTE, MINUTE);
     query.max_samples = 20;
     let many = memory.run(query, |query| query.vector("requests_total"), &Control::default());
+    let unheld = memory.at(0, |query| binary("+", call("vector", vec![number(1.0)]), query.vector("nothing")));
+    assert_eq!(result(&unheld), "[]", "what was never held is not let go");
     let expected = "too_many_samples: query processing would load too many samples into memory in query execution";
     assert_eq!(result(&many), expected);
 }

@@ -53,10 +53,8 @@ mod _native {
     use crate::metrics::otlp::OtlpMetrics;
     #[pymodule_export]
     use crate::metrics::query::{
-        MetricLimitExceeded, MetricQueryCanceled, MetricQueryError, MetricQueryTimeout, Run, Selection,
+        MetricLimitExceeded, MetricQueryCanceled, MetricQueryError, MetricQueryTimeout, Reading, Run, Selection,
     };
-    #[pymodule_export]
-    use crate::metrics::reading::SeriesReader;
     #[pymodule_export]
     use crate::metrics::relabel::Relabel;
     #[pymodule_export]

@@ -23,7 +23,9 @@ pub fn absent_over_time(evaluator: &Evaluator, arguments: &[Node], grid: Grid) -
     let leaf: Leaf = evaluator.range_call(RangeFunction::Absent, arguments, grid)?;
     let mut answer = answer(evaluator, &arguments[0], &Stream::Live(leaf, Vec::new()), grid)?;
     if let Value::Vector(rows) = &mut answer {
-        rows.iter_mut().for_each(|row| row.drop_name = true);
+        for row in rows {
+            row.drop_name = true;
+        }
     }
     Ok(answer)
 }
@@ -37,9 +39,7 @@ fn answer(evaluator: &Evaluator, argument: &Node, stream: &Stream, grid: Grid) -
             Ok(())
         },
     )?;
-    if let Stream::Rows(rows) = stream {
-        evaluator.budget.release(crate::evaluate::count(rows));
-    }
+    evaluator.budget.release(crate::evaluate::count(stream.present()));
     let there = |step: usize| parts.iter().any(|part| part[step]);
     let floats: Vec<f64> = (0..grid.count).map(|step| if there(step) { NOTHING } else { 1.0 }).collect();
     let row = Row { labels: labels(evaluator, argument), drop_name: false, floats, histograms: Vec::new() };

@@ -68,16 +68,12 @@ pub fn info(evaluator: &Evaluator, argument: &Node, selector: &InfoSelector, gri
             if chosen.is_empty() && needs_match {
                 continue;
             }
-            let place = match made.iter().position(|(key, _)| *key == chosen) {
-                Some(place) => place,
-                None => {
-                    let labels = enriched(evaluator, &row.labels, &infos, &chosen, &data)?;
-                    let mut row = Row { labels, ..Row::new([].into(), grid.count) };
-                    row.drop_name = false;
-                    made.push((chosen, row));
-                    made.len() - 1
-                }
-            };
+            let known = made.iter().position(|(key, _)| *key == chosen);
+            let place = known.unwrap_or(made.len());
+            if known.is_none() {
+                let labels = enriched(evaluator, &row.labels, &infos, &chosen, &data)?;
+                made.push((chosen, Row::new(labels, grid.count)));
+            }
             made[place].1.set(step, cell);
         }
         out.extend(made.into_iter().map(|(_, made)| Row { drop_name: row.drop_name, ..made }));

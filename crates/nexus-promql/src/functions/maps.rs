@@ -21,6 +21,12 @@ pub enum Map {
     Round,
 }
 
+/// Hyperbolic sine and cosine far from zero, without the sign: half of the exponential, which overflows a little before they
+/// do, as in Prometheus.
+fn grown(value: f64) -> Option<f64> {
+    (value.abs() > 21.0).then(|| value.abs().exp() * 0.5)
+}
+
 /// The function of a name.
 pub fn lookup(name: &str) -> Option<Map> {
     Some(match name {
@@ -38,8 +44,8 @@ pub fn lookup(name: &str) -> Option<Map> {
         "asin" => Map::Plain(f64::asin),
         "acos" => Map::Plain(f64::acos),
         "atan" => Map::Plain(f64::atan),
-        "sinh" => Map::Plain(f64::sinh),
-        "cosh" => Map::Plain(f64::cosh),
+        "sinh" => Map::Plain(|value| grown(value).map_or_else(|| value.sinh(), |size| size.copysign(value))),
+        "cosh" => Map::Plain(|value| grown(value).unwrap_or_else(|| value.cosh())),
         "tanh" => Map::Plain(f64::tanh),
         "asinh" => Map::Plain(f64::asinh),
         "acosh" => Map::Plain(f64::acosh),

@@ -31,6 +31,8 @@ pub struct Call<'a> {
     pub position: Position,
     /// Places of the arguments.
     pub positions: Vec<Position>,
+    /// Are there several steps, or could there be if the range were a little longer?
+    pub ranged: bool,
     /// Arguments.
     pub arguments: Vec<Value>,
 }

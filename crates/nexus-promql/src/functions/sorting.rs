@@ -8,7 +8,7 @@ use crate::value::{Row, Value, is_nothing};
 use std::cmp::Ordering;
 
 fn noted(call: &Call) {
-    if call.grid.count > 1 {
+    if call.ranged {
         annotations::sort_in_range(call.notes, call.position);
     }
 }
@@ -17,7 +17,9 @@ fn noted(call: &Call) {
 fn by_value(call: &mut Call, descending: bool) -> Value {
     noted(call);
     let mut rows = call.vector(0);
-    rows.iter_mut().for_each(|row| row.histograms.clear());
+    for row in &mut rows {
+        row.histograms.clear();
+    }
     rows.retain(|row| !row.is_empty());
     if call.grid.count == 1 {
         rows.sort_by(|left, right| {

@@ -46,9 +46,24 @@ fn walk(node: &Node, totals: Option<bool>, seen: &mut [Option<bool>]) {
     }
 }
 
-/// Makes resets unknown.
-pub fn forget_resets(samples: &mut Samples) {
-    for (_, one) in samples.histograms.iter_mut().filter(|(_, one)| one.hint == ResetHint::Reset) {
-        *one = Arc::new(Histogram { hint: ResetHint::Unknown, ..(**one).clone() });
+/// Settles what the histograms of a series say about resets. With `seen`, each is compared with the one before it unless it
+/// knows itself, and loses its buckets, of which nothing is used then; else resets become unknown.
+pub fn settle(samples: &mut Samples, seen: bool) {
+    for index in 0..samples.histograms.len() {
+        let one = &samples.histograms[index].1;
+        let hint = match (one.hint, index.checked_sub(1)) {
+            (ResetHint::Reset, _) if !seen => ResetHint::Unknown,
+            (ResetHint::Unknown, Some(before)) if seen => one.hint_after(&samples.histograms[before].1),
+            (hint, _) => hint,
+        };
+        if hint != one.hint {
+            samples.histograms[index].1 = Arc::new(Histogram { hint, ..(**one).clone() });
+        }
+    }
+    if seen {
+        for (_, one) in &mut samples.histograms {
+            let (schema, count, sum, hint) = (one.schema, one.count, one.sum, one.hint);
+            *one = Arc::new(Histogram { schema, count, sum, hint, ..Histogram::default() });
+        }
     }
 }

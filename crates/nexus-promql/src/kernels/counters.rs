@@ -93,7 +93,6 @@ pub fn instant(rate: bool, times: &[i64], values: &[f64]) -> Option<f64> {
 
 /// Is a value after another one a change? NaN after NaN is none.
 #[inline]
-#[expect(clippy::float_cmp, reason = "a change is any difference")]
 pub fn changed(before: f64, value: f64) -> bool {
     value != before && !(value.is_nan() && before.is_nan())
 }

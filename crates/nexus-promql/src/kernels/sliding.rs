@@ -56,6 +56,11 @@ impl Windows<'_> {
     }
 }
 
+/// Answers a window, given its step and its first sample and the one behind its last.
+type Answer<'a> = dyn FnMut(usize, usize, usize) -> f64 + 'a;
+/// Goes through the windows.
+type Each<'a> = dyn FnMut(&mut Answer) + 'a;
+
 /// Memory used from series to series.
 #[derive(Debug, Default)]
 pub struct Scratch {
@@ -77,33 +82,14 @@ pub fn run(
     use RangeFunction as F;
     out.fill(NOTHING);
     let mut seen = 0;
-    let mut each = |answer: &mut dyn FnMut(usize, usize, usize) -> f64| {
+    let mut each = |answer: &mut Answer| {
         windows.each(times, |step, from, to| {
             seen += to - from;
             out[step] = answer(step, from, to);
         });
     };
     match function {
-        F::Rate | F::Increase => {
-            fallen(values, &mut scratch.numbers);
-            let (kind, fallen, mut next) = (Extrapolation::of(function), &scratch.numbers, 0);
-            each(&mut |step, from, to| {
-                if to - from < 2 {
-                    return NOTHING;
-                }
-                while next < fallen.len() && fallen[next] as usize <= from {
-                    next += 1;
-                }
-                let mut difference = values[to - 1] - values[from];
-                for &at in fallen[next..].iter().take_while(|&&at| (at as usize) < to) {
-                    difference += values[at as usize - 1];
-                }
-                let end = windows.end(step);
-                let ends = (end - windows.range, end);
-                let zero = Some((values[from], difference));
-                difference * factor(kind, ends, (times[from], times[to - 1]), to - from - 1, zero)
-            });
-        }
+        F::Rate | F::Increase => rates(function, windows, times, values, &mut scratch.numbers, &mut each),
         F::Irate | F::Idelta => each(&mut |_, from, to| {
             counters::instant(function == F::Irate, &times[from..to], &values[from..to]).unwrap_or(NOTHING)
         }),
@@ -138,27 +124,7 @@ pub fn run(
             }
             each(&mut |_, from, to| f64::from(counts[to - 1] - counts[from]));
         }
-        F::Quantile if windows.overlap() => {
-            let sorted = &mut scratch.floats;
-            sorted.clear();
-            let (mut first, mut next) = (0, 0);
-            each(&mut |step, from, to| {
-                if next <= from {
-                    sorted.clear();
-                    (first, next) = (from, from);
-                }
-                for &value in &values[first..from] {
-                    let place = sorted.partition_point(|one| statistics::nan_first(one, &value).is_lt());
-                    sorted.remove(place);
-                }
-                for &value in &values[next..to] {
-                    let place = sorted.partition_point(|one| statistics::nan_first(one, &value).is_le());
-                    sorted.insert(place, value);
-                }
-                (first, next) = (from, to);
-                statistics::quantile_of_sorted(windows.at(step)[0], sorted)
-            });
-        }
+        F::Quantile if windows.overlap() => quantiles(windows, values, &mut scratch.floats, &mut each),
         F::Quantile => each(&mut |step, from, to| {
             scratch.floats.clear();
             scratch.floats.extend_from_slice(&values[from..to]);
@@ -181,8 +147,59 @@ pub fn run(
     seen
 }
 
+/// `rate` and `increase`: only at the places where a counter fell, windows are looked into.
+fn rates(
+    function: RangeFunction,
+    windows: &Windows,
+    times: &[i64],
+    values: &[f64],
+    fallen: &mut Vec<u32>,
+    each: &mut Each,
+) {
+    find_fallen(values, fallen);
+    let (kind, mut next) = (Extrapolation::of(function), 0);
+    each(&mut |step, from, to| {
+        if to - from < 2 {
+            return NOTHING;
+        }
+        while next < fallen.len() && fallen[next] as usize <= from {
+            next += 1;
+        }
+        let mut difference = values[to - 1] - values[from];
+        for &at in fallen[next..].iter().take_while(|&&at| (at as usize) < to) {
+            difference += values[at as usize - 1];
+        }
+        let end = windows.end(step);
+        let ends = (end - windows.range, end);
+        let zero = Some((values[from], difference));
+        difference * factor(kind, ends, (times[from], times[to - 1]), to - from - 1, zero)
+    });
+}
+
+/// Quantiles of a sorted window, from which samples leave and which they enter.
+fn quantiles(windows: &Windows, values: &[f64], sorted: &mut Vec<f64>, each: &mut Each) {
+    sorted.clear();
+    let (mut first, mut next) = (0, 0);
+    each(&mut |step, from, to| {
+        if next <= from {
+            sorted.clear();
+            (first, next) = (from, from);
+        }
+        for value in &values[first..from] {
+            let place = sorted.partition_point(|one| statistics::nan_first(one, value).is_lt());
+            sorted.remove(place);
+        }
+        for value in &values[next..to] {
+            let place = sorted.partition_point(|one| statistics::nan_first(one, value).is_le());
+            sorted.insert(place, *value);
+        }
+        (first, next) = (from, to);
+        statistics::quantile_of_sorted(windows.at(step)[0], sorted)
+    });
+}
+
 /// Numbers of the samples that are smaller than the one before.
-fn fallen(values: &[f64], numbers: &mut Vec<u32>) {
+fn find_fallen(values: &[f64], numbers: &mut Vec<u32>) {
     numbers.clear();
     for (index, pair) in values.windows(2).enumerate() {
         if pair[1] < pair[0] {
@@ -193,12 +210,7 @@ fn fallen(values: &[f64], numbers: &mut Vec<u32>) {
 
 /// Minimum or maximum by a queue of candidates: a sample leaves it as soon as a better one comes behind it. Of equal ones
 /// the first stays, NaN counts only alone.
-fn best(
-    values: &[f64],
-    scratch: &mut Scratch,
-    each: &mut dyn FnMut(&mut dyn FnMut(usize, usize, usize) -> f64),
-    better: fn(f64, f64) -> bool,
-) {
+fn best(values: &[f64], scratch: &mut Scratch, each: &mut Each, better: fn(f64, f64) -> bool) {
     let queue = &mut scratch.numbers;
     queue.clear();
     let (mut head, mut next) = (0, 0);

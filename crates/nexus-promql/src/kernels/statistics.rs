@@ -17,7 +17,7 @@ pub fn sum(values: &[f64]) -> f64 {
 pub struct Mean {
     sum: f64,
     lost: f64,
-    mean: f64,
+    running: f64,
     incremental: bool,
     /// Number of values.
     pub count: f64,
@@ -41,12 +41,12 @@ impl Mean {
             self.become_incremental(self.count - 1.0);
         }
         let kept = (self.count - 1.0) / self.count;
-        (self.mean, self.lost) = compensated(value / self.count, kept * self.mean, kept * self.lost);
+        (self.running, self.lost) = compensated(value / self.count, kept * self.running, kept * self.lost);
     }
 
     fn become_incremental(&mut self, count: f64) {
         self.incremental = true;
-        self.mean = self.sum / count;
+        self.running = self.sum / count;
         self.lost /= count;
     }
 
@@ -75,14 +75,14 @@ impl Mean {
         }
         let count = self.count + other.count;
         let (kept, added) = (self.count / count, other.count / count);
-        (self.mean, self.lost) =
-            compensated(added * other.mean, kept * self.mean, kept * self.lost + added * other.lost);
+        (self.running, self.lost) =
+            compensated(added * other.running, kept * self.running, kept * self.lost + added * other.lost);
         self.count = count;
     }
 
     /// The mean.
     pub fn value(&self) -> f64 {
-        if self.incremental { self.mean + self.lost } else { self.sum / self.count + self.lost / self.count }
+        if self.incremental { self.running + self.lost } else { self.sum / self.count + self.lost / self.count }
     }
 }
 

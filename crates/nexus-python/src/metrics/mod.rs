@@ -8,7 +8,6 @@ pub mod group;
 pub mod lines;
 pub mod otlp;
 pub mod query;
-pub mod reading;
 pub mod relabel;
 pub mod remote_write;
 pub mod scrape;

@@ -1,15 +1,17 @@
 //! Selections and queries of the metric engine for Python.
 
+use super::engine::Wrong;
 use crate::error::{IntoPyErr, detached};
 use nexus_promql::{Control, Fault};
 use nexus_tsdb::answers::Selection as CoreSelection;
 use nexus_tsdb::answers::catalog::Order;
-use nexus_tsdb::view::{Need, Run as CoreRun};
+use nexus_tsdb::export::Encoding;
+use nexus_tsdb::view::{Need, Reading as CoreReading, Run as CoreRun};
 use pyo3::exceptions::{PyRuntimeError, PyValueError};
 use pyo3::prelude::*;
 use pyo3::types::PyBytes;
 use std::convert::Infallible;
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 pyo3::create_exception!(nexus._native, MetricQueryError, PyValueError, "A query fails while it is evaluated.");
@@ -125,10 +127,68 @@ impl Selection {
         Ok(needs_of(py, needs))
     }
 
+    /// Begin to read its samples in an encoding.
+    fn read(&self, py: Python<'_>, encoding: &str) -> PyResult<Reading> {
+        let encoding = Encoding::parse(encoding).ok_or_else(|| {
+            PyValueError::new_err(format!("no encoding \"{encoding}\"; there are samples, chunks, text"))
+        })?;
+        let view = self.ask(py, CoreSelection::view)?;
+        Ok(Reading { inner: Mutex::new(CoreReading::new(view, encoding)) })
+    }
+
     /// Ids, 16 bytes each.
     fn series_ids<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyBytes>> {
         let ids = self.ask(py, CoreSelection::ids)?;
         Ok(PyBytes::new(py, &ids))
+    }
+}
+
+/// Samples of a selection, piece by piece.
+#[pyclass(frozen, module = "nexus._native")]
+pub struct Reading {
+    inner: Mutex<CoreReading>,
+}
+
+impl Reading {
+    fn with<T: Send, E: IntoPyErr + Send>(
+        &self,
+        py: Python<'_>,
+        work: impl FnOnce(&mut CoreReading) -> Result<T, E> + Send,
+    ) -> PyResult<T> {
+        // A call that panicked leaves a reading that goes on, or ends, where it was.
+        detached(py, || work(&mut self.inner.lock().unwrap_or_else(PoisonError::into_inner)))
+    }
+}
+
+#[pymethods]
+impl Reading {
+    /// (series, samples, bytes) to read.
+    fn estimate(&self, py: Python<'_>) -> PyResult<(u64, u64, u64)> {
+        self.with(py, |inner| Ok::<_, Infallible>(inner.view.estimate()))
+    }
+
+    /// What to fetch.
+    fn needs<'py>(&self, py: Python<'py>) -> PyResult<Vec<PyNeed<'py>>> {
+        let needs = self.with(py, |inner| Ok::<_, Infallible>(inner.view.needs()))?;
+        Ok(needs_of(py, needs))
+    }
+
+    /// Take in rows that were fetched.
+    fn feed(&self, py: Python<'_>, rows: &[u8]) -> PyResult<()> {
+        self.with(py, |inner| inner.view.feed(rows))
+    }
+
+    /// The next piece; None at the end.
+    #[pyo3(signature = (max_bytes=1 << 20))]
+    fn next<'py>(&self, py: Python<'py>, max_bytes: usize) -> PyResult<Option<Bound<'py, PyBytes>>> {
+        let piece = self.with(py, |inner| inner.next(max_bytes).map_err(|fault| Wrong(fault.0)))?;
+        Ok(piece.map(|piece| PyBytes::new(py, &piece)))
+    }
+
+    /// Samples read so far.
+    #[getter]
+    fn samples(&self, py: Python<'_>) -> PyResult<u64> {
+        self.with(py, |inner| Ok::<_, Infallible>(inner.samples))
     }
 }
 

@@ -21,7 +21,7 @@ pub struct Selection {
     tenant: Arc<Tenant>,
     sets: MatcherSets,
     sight: Sight,
-    masked: Option<Masked>,
+    masked: Option<Arc<Masked>>,
     from: i64,
     to: i64,
     numbers: OnceLock<Vec<u32>>,
@@ -64,7 +64,7 @@ impl Met {
 impl Selection {
     /// Selects: see `Index::select`.
     pub fn new(engine: &Arc<Engine>, tenant: &str, sets: MatcherSets, sight: Sight, from: i64, to: i64) -> Self {
-        let masked = Masked::new(&sight);
+        let masked = Masked::new(&sight).map(Arc::new);
         let tenant = engine.tenant_or_empty(tenant);
         let (numbers, labels) = (OnceLock::new(), OnceLock::new());
         Self { engine: engine.clone(), tenant, sets, sight, masked, from, to, numbers, labels }
@@ -80,7 +80,14 @@ impl Selection {
     }
 
     fn symbols(&self) -> &SymbolTable {
-        self.masked.as_ref().map_or(&self.tenant.index.symbols, |masked| &masked.symbols)
+        match &self.masked {
+            Some(masked) => {
+                // They are there when the labels are.
+                self.labels();
+                &masked.symbols
+            }
+            None => &self.tenant.index.symbols,
+        }
     }
 
     fn labels(&self) -> &[SeriesLabels] {
@@ -106,11 +113,12 @@ impl Selection {
         self.numbers().iter().flat_map(|&number| index.series(number).id.to_le_bytes()).collect()
     }
 
-    /// A view of its series: one selector, 0, a set at a time being one selector more.
+    /// A view of its samples: one selector, series in the order of labels.
     pub fn view(&self) -> View {
-        let sets = if self.sets.is_empty() { vec![Vec::new()] } else { self.sets.clone() };
-        let sets: Vec<_> = sets.into_iter().map(|set| (set, self.from, self.to)).collect();
-        View::new(&self.engine, &self.tenant.name, &sets, &self.sight)
+        let (numbers, labels) = (self.numbers(), self.labels());
+        let order = order::by_labels(labels, self.symbols(), 0);
+        let chosen = order.iter().map(|&at| (numbers[at], labels[at].clone())).unzip();
+        View::of(&self.engine, &self.tenant, self.masked.clone(), chosen, (self.from, self.to))
     }
 
     /// Label objects, in the order of labels; and whether `limit` (0: none) cut them.

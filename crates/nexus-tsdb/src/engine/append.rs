@@ -151,6 +151,7 @@ impl Engine {
     }
 
     fn check_room(&self, writer: &mut Writer) -> Result<(), EngineError> {
+        writer.log()?;
         let bytes = self.head_bytes.load(Ordering::Relaxed).max(0) as u64;
         if bytes > self.options.head_bytes {
             return Err(EngineError::HeadFull(format!(
@@ -246,15 +247,6 @@ impl Work<'_> {
     fn series(&mut self, position: usize, known: Option<u32>) {
         let batch = self.batch;
         let series = &batch.series[position];
-        let tenant = self.own.tenant.clone();
-        let known = known.filter(|&number| !tenant.index.series(number).is_gone());
-        let number = match known {
-            Some(number) if tenant.index.series(number).counted.load(Ordering::Relaxed) => number,
-            known => match self.admit(series, known) {
-                Some(number) => number,
-                None => return,
-            },
-        };
         let floats = series.floats.clone().filter(|&at| self.times.contains(&batch.timestamps[at])).count();
         let histograms = sound(batch, series, &self.times).count();
         if floats < series.floats.len() || histograms < series.histograms.len() {
@@ -263,6 +255,15 @@ impl Work<'_> {
         if floats + histograms + series.exemplars.len() == 0 {
             return;
         }
+        let tenant = self.own.tenant.clone();
+        let known = known.filter(|&number| !tenant.index.series(number).is_gone());
+        let number = match known {
+            Some(number) if tenant.index.series(number).counted.load(Ordering::Relaxed) => number,
+            known => match self.admit(series, known, floats + histograms) {
+                Some(number) => number,
+                None => return,
+            },
+        };
         self.define(number, batch.labels_of(series));
         self.taken.push(Taken { number, position });
         self.answer.samples += floats;
@@ -300,10 +301,9 @@ impl Work<'_> {
     }
 
     /// A series that is new, or was not active.
-    fn admit(&mut self, series: &BatchSeries, known: Option<u32>) -> Option<u32> {
+    fn admit(&mut self, series: &BatchSeries, known: Option<u32>, samples: usize) -> Option<u32> {
         let packed = self.batch.labels_of(series);
         let labels: Vec<(&str, &str)> = unpack(packed).collect();
-        let samples = series.floats.len() + series.histograms.len();
         // What unpacks to itself is sorted, without doubles and without empty values.
         if labels.is_empty() || pack(labels.iter().copied()) != packed {
             self.answer.refuse("invalid_labels", samples, || {

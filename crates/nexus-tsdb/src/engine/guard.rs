@@ -219,8 +219,9 @@ impl Guard {
         self.metrics.clear();
         for number in 0..index.len() {
             let series = index.series(number);
-            series.counted.store(false, Ordering::Relaxed);
-            if !series.is_gone() && series.head().last().is_some_and(|last| last >= since) {
+            let counted = series.counted.swap(false, Ordering::Relaxed);
+            // One without a sample was admitted just now: its samples come.
+            if !series.is_gone() && series.head().last().map_or(counted, |last| last >= since) {
                 self.count(index, number);
             }
         }

@@ -171,7 +171,10 @@ impl Engine {
         };
         let found = log::find(directory)?;
         let replayed = engine.replay(&found)?;
-        let mut log = Log::begin(directory, &found, replayed.sequence)?;
+        // Sequences are never used twice, not even when the end of the log is lost: numbers of batches are made of them.
+        let now_us = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH);
+        let now_us = now_us.map_or(0, |now| now.as_micros() as u64);
+        let mut log = Log::begin(directory, &found, replayed.sequence.max(now_us))?;
         log.append(log::kind::RESET, &mut log::Frame::new())?;
         engine.write().log = Some(log);
         engine.replayed = (replayed.samples, started.elapsed().as_millis() as u64);

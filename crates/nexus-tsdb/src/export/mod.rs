@@ -5,7 +5,6 @@
 mod bits;
 mod chunks;
 mod protobuf;
-mod reader;
 mod samples;
 mod text;
 
@@ -13,8 +12,6 @@ mod text;
 mod tests;
 
 use nexus_promql::source::Samples;
-
-pub use reader::Reader;
 
 /// In which form samples are read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

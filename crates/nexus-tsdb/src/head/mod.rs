@@ -111,7 +111,9 @@ impl SeriesHead {
     /// Adds a float. Answers with whether something was closed before it. `sequence`: of the log's record.
     pub fn push(&mut self, time: i64, value: f64, sequence: u64, now_s: u32, shape: Shape) -> bool {
         if self.last.is_some_and(|last| time <= last) {
-            if self.open.count() > 0 && time == self.open.last() && self.open.last_bits() == value.to_bits() {
+            let same = self.open.count() > 0 && time == self.open.last() && self.open.last_bits() == value.to_bits();
+            // Something late may be of that time, too, and would count over it.
+            if same && self.late().is_none() {
                 return false;
             }
             return self.push_late(time, Value::Float(value), sequence, now_s, shape);

@@ -4,8 +4,10 @@
 mod fed;
 mod needs;
 mod read;
+mod reading;
 
 pub use needs::Need;
+pub use reading::Reading;
 
 use crate::engine::{Engine, RunGuard, Tenant};
 use crate::index::Masked;
@@ -33,7 +35,7 @@ pub struct Selected {
 /// See the module text.
 pub struct View {
     tenant: Arc<Tenant>,
-    masked: Option<Masked>,
+    masked: Option<Arc<Masked>>,
     selected: Vec<Selected>,
     wanted: OnceLock<HashSet<SeriesId, RandomState>>,
     fed: RwLock<Fed>,
@@ -47,7 +49,7 @@ impl View {
         // Before the heads are looked at: what is in them stays.
         let guard = engine.begin_run();
         let tenant = engine.tenant_or_empty(tenant);
-        let masked = Masked::new(sight);
+        let masked = Masked::new(sight).map(Arc::new);
         let selected = sets.iter().map(|(set, from, to)| {
             let numbers = tenant.index.select(std::slice::from_ref(set), sight, *from, *to);
             let labels = match &masked {
@@ -57,6 +59,21 @@ impl View {
             Selected { numbers, labels, from: *from, to: *to }
         });
         let selected = selected.collect();
+        Self::with(guard, tenant, masked, selected)
+    }
+
+    /// Of series that were selected already: one selector.
+    pub fn of(
+        engine: &Arc<Engine>,
+        tenant: &Arc<Tenant>,
+        masked: Option<Arc<Masked>>,
+        (numbers, labels): (Vec<u32>, Vec<SeriesLabels>),
+        (from, to): (i64, i64),
+    ) -> Self {
+        Self::with(engine.begin_run(), tenant.clone(), masked, vec![Selected { numbers, labels, from, to }])
+    }
+
+    fn with(guard: RunGuard, tenant: Arc<Tenant>, masked: Option<Arc<Masked>>, selected: Vec<Selected>) -> Self {
         Self {
             tenant,
             masked,
@@ -83,24 +100,26 @@ impl View {
         &self.selected[selector].labels
     }
 
-    /// How many selectors there are.
-    pub fn num_selectors(&self) -> usize {
-        self.selected.len()
-    }
-
-    /// The number in the index of a series that a selector found.
-    pub fn number(&self, selector: usize, series: usize) -> u32 {
-        self.selected[selector].numbers[series]
-    }
-
-    /// Times of a selector, ms, both included.
+    /// Window of a selector, ms.
     pub fn window(&self, selector: usize) -> (i64, i64) {
         (self.selected[selector].from, self.selected[selector].to)
     }
 
+    /// As `Source::read`.
+    pub fn read_selected(
+        &self,
+        selector: usize,
+        series: usize,
+        from: i64,
+        to: i64,
+        into: &mut Samples,
+    ) -> Result<(), SourceFault> {
+        self.read_series(self.selected[selector].numbers[series], from, to, into)
+    }
+
     /// The text table of labels.
     pub fn texts(&self) -> &SymbolTable {
-        self.masked.as_ref().map_or(&self.tenant.index.symbols, |masked| &masked.symbols)
+        self.masked.as_deref().map_or(&self.tenant.index.symbols, |masked| &masked.symbols)
     }
 }
 
@@ -114,7 +133,7 @@ impl Source for View {
     }
 
     fn read(&self, selector: usize, series: usize, from: i64, to: i64, into: &mut Samples) -> Result<(), SourceFault> {
-        self.read_series(self.selected[selector].numbers[series], from, to, into)
+        self.read_selected(selector, series, from, to, into)
     }
 }
 

@@ -124,6 +124,8 @@ class _Lowering:
         self.selectors: list[SeriesScan] = []
 
     def node(self, node: Expr, times: Times) -> dict[str, Any]:
+        while isinstance(node, Paren):  # Messages point at what is inside.
+            node = node.inner
         return {"pos": node.pos, "expr": self.expr(node, times)}
 
     def expr(self, node: Expr, times: Times) -> dict[str, Any]:

@@ -107,7 +107,7 @@ class VictoriaMetricsStore:
                     if plan.step
                     else [("time", _seconds(plan.start)), ("step", _seconds(plan.lookback))]
                 )
-                arguments = [("query", plan.text), *times, ("timeout", f"{within}s"), ("latency_offset", "0s"), *sight]
+                arguments = [("query", plan.text), *times, ("timeout", f"{within}s"), ("latency_offset", "1ms"), *sight]
                 if plan.step:
                     arguments.append(("max_lookback", _seconds(plan.lookback)))
                 found = await self._client.ask("query_range" if plan.step else "query", arguments, within=within)

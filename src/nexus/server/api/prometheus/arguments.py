@@ -71,7 +71,8 @@ class Arguments:
         try:
             return time_of(text)
         except InvalidRequest as error:
-            raise invalid(name, error) from error
+            optional = f"invalid time value for '{name}': " if default is not None else ""
+            raise invalid(name, optional + error.message) from error
 
     def duration(self, name: str) -> int:
         """A duration in ns."""
@@ -124,15 +125,19 @@ class Arguments:
         return self.time("start", start), self.time("end", end)
 
     def matchers(self, *, required: bool = False, name: str = "match[]") -> tuple[tuple[LabelMatcher, ...], ...]:
-        """The selectors of a request."""
+        """The selectors of a request. As Prometheus does, faults name the parameter where it must be there."""
         texts = self.all(name)
         if required and not texts:
             raise InvalidRequest(f"no {name} parameter provided")
         found = []
         for text in texts:
-            matchers = selector(text, name)
+            try:
+                matchers = parse_selector(text)
+            except QuerySyntaxError as error:
+                raise invalid(name, error) if required else error from error
             if not any(map(needs_value, matchers)):
-                raise invalid(name, f"{name} must contain at least one non-empty matcher")
+                reason = InvalidRequest(f"{name} must contain at least one non-empty matcher")
+                raise invalid(name, reason) if required else reason
             found.append(matchers_of(matchers))
         return tuple(found)
 

@@ -238,13 +238,6 @@ _ADMIN: Final = (
         "Clean up after deletions",
         permission=Permission.METRICS_DELETE,
     ),
-    *_doors(
-        "POST PUT",
-        f"{API}/admin/tsdb/snapshot",
-        admin.snapshot,
-        "Snapshots: there are none",
-        permission=Permission.ADMIN,
-    ),
 )
 ROUTES: Final = (
     *_DATA,

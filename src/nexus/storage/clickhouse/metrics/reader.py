@@ -67,7 +67,7 @@ class MetricReader:
                 run = self._engine.query(query.tenant, query.plan.program, encode_sight(query))
                 return Estimate(*run.estimate())
             if isinstance(query.plan, ReadSeries):
-                return Estimate(*_native.SeriesReader(self._select(query, query.plan.scan), "samples").estimate())
+                return Estimate(*self._select(query, query.plan.scan).read("samples").estimate())
             scan = getattr(query.plan, "scan", None)
             return Estimate(self._select(query, scan).count if isinstance(scan, SeriesScan) else 0, 0, 0)
 
@@ -80,8 +80,8 @@ class MetricReader:
             raise TypeError("only samples of series can be read")
         scan = plan.scan
 
-        def begin(session: Session) -> _native.SeriesReader:
-            reader = _native.SeriesReader(self._select(query, scan), encoding)
+        def begin(session: Session) -> _native.Reading:
+            reader = self._select(query, scan).read(encoding)
             series, samples, size = reader.estimate()
             _check_size(query, series, samples, size)
             for rows in _rows(session, query, reader.needs(), size, fetch.chunks_sql):
