@@ -226,7 +226,7 @@ impl Engine {
     pub fn close(&self) -> Result<(), EngineError> {
         let open = self.write().log.as_ref().map(Log::bytes);
         let Some(bytes) = open else { return Ok(()) };
-        if bytes > 16 << 20 {
+        if bytes > 1 << 20 {
             self.checkpoint()?;
         }
         self.sync()?;
