@@ -32,7 +32,7 @@ async def query(call: Call) -> Response:
     at = arguments.time("time", arguments.now)
     seconds = _timeout(arguments)
     lookback = _lookback(arguments)
-    tree, text = arguments.query()
+    tree, text = await arguments.parsed()
     return await _answer(call, arguments, program(call, tree, text, at, at, 0, lookback), limit, seconds)
 
 
@@ -53,7 +53,7 @@ async def query_range(call: Call) -> Response:
         )
     seconds = _timeout(arguments)
     lookback = _lookback(arguments)
-    tree, text = arguments.query()
+    tree, text = await arguments.parsed()
     if (kind := type_of(tree)) not in (Type.SCALAR, Type.VECTOR):
         reason = f"invalid expression type {quote(kind.documented)} for range query, must be Scalar or instant Vector"
         raise invalid("query", reason)
@@ -80,7 +80,7 @@ async def query_exemplars(call: Call) -> Response:
     start, end = arguments.range()
     if end < start:
         raise InvalidRequest("end timestamp must not be before start timestamp")
-    tree, _ = arguments.query()
+    tree, _ = await arguments.parsed()
     selectors = tuple(matchers_of(node.matchers) for node in walk(tree) if isinstance(node, Vector))
     if not selectors:
         return nothing()
@@ -90,13 +90,13 @@ async def query_exemplars(call: Call) -> Response:
 
 async def format_query(call: Call) -> Response:
     """A query, printed with its parts in lines of their own where it is long."""
-    tree, _ = Arguments.of(call).query()
+    tree, _ = await Arguments.of(call).parsed()
     return success(pretty(tree))
 
 
 async def parse_query(call: Call) -> Response:
     """A query as a tree."""
-    tree, _ = Arguments.of(call).query()
+    tree, _ = await Arguments.of(call).parsed()
     return success(tree_of(tree))
 
 
