@@ -185,4 +185,5 @@ fn spreads_and_lines_are_those_of_the_textbook() {
     assert!(statistics::variance(&[1.0, f64::INFINITY]).is_nan());
     assert_eq!(regression::deriv(&[0, 10, 20], &[0.1; 3]), Some(0.0));
     assert!(regression::deriv(&[0, 10], &[f64::INFINITY; 2]).unwrap().is_nan());
+    assert!(regression::predict(&[0, 10, 20], &[1.0, f64::INFINITY, 2.0], 0, 1.0).unwrap().is_nan());
 }
