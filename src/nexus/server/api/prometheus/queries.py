@@ -35,7 +35,7 @@ async def query(call: Call) -> Response:
     if _understood_elsewhere(call):
         plan = passed_on(arguments.text("query"), at, at, lookback=lookback or LOOKBACK)
     else:
-        tree, text = arguments.query()
+        tree, text = await arguments.parsed()
         plan = program(call, tree, text, at, at, 0, lookback)
     return await _answer(call, arguments, plan, limit, seconds)
 
@@ -60,7 +60,7 @@ async def query_range(call: Call) -> Response:
     if _understood_elsewhere(call):
         plan = passed_on(arguments.text("query"), start, end, step, lookback or LOOKBACK)
         return await _answer(call, arguments, plan, limit, seconds)
-    tree, text = arguments.query()
+    tree, text = await arguments.parsed()
     if (kind := type_of(tree)) not in (Type.SCALAR, Type.VECTOR):
         reason = f"invalid expression type {quote(kind.documented)} for range query, must be Scalar or instant Vector"
         raise invalid("query", reason)
@@ -91,7 +91,7 @@ async def query_exemplars(call: Call) -> Response:
     start, end = arguments.range()
     if end < start:
         raise InvalidRequest("end timestamp must not be before start timestamp")
-    tree, _ = arguments.query()
+    tree, _ = await arguments.parsed()
     selectors = tuple(matchers_of(node.matchers) for node in walk(tree) if isinstance(node, Vector))
     if not selectors:
         return nothing()
@@ -101,13 +101,13 @@ async def query_exemplars(call: Call) -> Response:
 
 async def format_query(call: Call) -> Response:
     """A query, printed with its parts in lines of their own where it is long."""
-    tree, _ = Arguments.of(call).query()
+    tree, _ = await Arguments.of(call).parsed()
     return success(pretty(tree))
 
 
 async def parse_query(call: Call) -> Response:
     """A query as a tree."""
-    tree, _ = Arguments.of(call).query()
+    tree, _ = await Arguments.of(call).parsed()
     return success(tree_of(tree))
 
 
