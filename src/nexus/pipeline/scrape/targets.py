@@ -1,7 +1,7 @@
 """From what discovery finds to the targets of a job. Pure but for the native relabelling.
 
 Labels that begin with two underscores steer: `__address__`, `__scheme__`, `__metrics_path__`, `__param_<name>`,
-`__scrape_interval__`, `__scrape_timeout__`, and three that say which histograms are taken; the others end up on every series.
+`__scrape_interval__`, `__scrape_timeout__`, and three about histograms; the others end up on every series.
 `__meta_` labels are gone after relabelling.
 """
 
