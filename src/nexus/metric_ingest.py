@@ -54,7 +54,9 @@ def send(source: BinaryIO | Path, kind: str, place: Remote, batch_bytes: int, pr
         for read, one in decoded:
             refused += one.rejected
             errors += [f"{number}: {message}" for number, message in one.errors[: SHOWN_ERRORS - len(errors)]]
-            for body in native_module().encode_remote_write(one.batch, version=1, max_series=MAX_SERIES, compress=True):
+            for body, _, _ in native_module().encode_remote_write(
+                one.batch, version=1, max_series=MAX_SERIES, compress=True
+            ):
                 written, problem = _post(poster, body)
                 stored += written
                 if problem:

@@ -31,11 +31,15 @@ fn walk(node: &Node, totals: Option<bool>, seen: &mut [Option<bool>]) {
                 "histogram_quantile" | "histogram_quantiles" | "histogram_fraction" => None,
                 _ => totals,
             };
-            arguments.iter().for_each(|one| walk(one, totals, seen));
+            for one in arguments {
+                walk(one, totals, seen);
+            }
         }
         Expr::Aggregate { inner, parameter, .. } => {
             walk(inner, totals, seen);
-            parameter.iter().for_each(|one| walk(one, totals, seen));
+            if let Some(parameter) = parameter {
+                walk(parameter, totals, seen);
+            }
         }
         Expr::Binary { op, left, right, .. } => {
             let totals = totals.filter(|_| op != "</" && op != ">/");

@@ -195,7 +195,9 @@ impl Replay<'_> {
                 }
                 if !days.is_empty() {
                     self.engine.change_head(tenant, number, |head| {
-                        days.into_iter().for_each(|day| head.note_stored_day(day));
+                        for day in days {
+                            head.note_stored_day(day);
+                        }
                         head.drop_pieces(|piece| piece.batch() == batch);
                     });
                 }
@@ -281,7 +283,9 @@ impl Replay<'_> {
             series.activity.note(open.first());
             series.activity.note(open.last());
         }
-        late.iter().for_each(|(time, _)| series.activity.note(*time));
+        for (time, _) in &late {
+            series.activity.note(*time);
+        }
         self.engine.change_head(tenant, number, |head| {
             for piece in pieces {
                 count += piece.samples();
@@ -297,13 +301,12 @@ impl Replay<'_> {
     fn late(&mut self, body: &mut &[u8]) -> Result<Vec<LateSample>, Damaged> {
         let count = take_count(body, body.len())?;
         (0..count)
-            .map(|_| match take_bytes(body, 1)?[0] {
-                0 => {
+            .map(|_| {
+                if take_bytes(body, 1)?[0] == 0 {
                     let time = take_signed(body)?;
                     let bits = take_bytes(body, 8)?.try_into().expect("eight bytes");
                     Ok((time, Value::Float(f64::from_bits(u64::from_le_bytes(bits)))))
-                }
-                _ => {
+                } else {
                     let (time, histogram) = take_histogram(body, &mut self.scratch)?;
                     Ok((time, Value::Histogram(Arc::new(histogram))))
                 }
