@@ -54,7 +54,9 @@ def send(source: BinaryIO | Path, kind: str, place: Remote, batch_bytes: int, pr
         for read, one in decoded:
             refused += one.rejected
             errors += [f"{number}: {message}" for number, message in one.errors[: SHOWN_ERRORS - len(errors)]]
-            for body in native_module().encode_remote_write(one.batch, version=1, max_series=MAX_SERIES, compress=True):
+            for body, _, _ in native_module().encode_remote_write(
+                one.batch, version=1, max_series=MAX_SERIES, compress=True
+            ):
                 written, problem = _post(poster, body)
                 stored += written
                 if problem:
@@ -94,6 +96,7 @@ def openmetrics(file: BinaryIO, batch_bytes: int) -> Iterator[tuple[int, Any]]:
         block = file.read(batch_bytes)
         whole, end, rest = (rest + (block or b"")).rpartition(b"\n")
         if not block:
+            # The last line needs no end.
             whole, end, rest = whole + end + rest, b"\n", b""
         elif not end:
             rest = whole + rest
@@ -101,6 +104,8 @@ def openmetrics(file: BinaryIO, batch_bytes: int) -> Iterator[tuple[int, Any]]:
                 raise InvalidRequest(f"a line is longer than {batch_bytes} bytes.", hint="Is this an OpenMetrics file?")
             continue
         body = whole + end
+        if body == b"\n" and not block:
+            return
         decoded = native.decode_exposition(
             body, now_ms=now_ms, content_type="application/openmetrics-text; version=1.0.0", lenient=True, optional_eof=True
         )

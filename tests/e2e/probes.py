@@ -56,7 +56,7 @@ PROMQL = [
     'label_replace({__name__=~".+"}, "a", "$1", "user_email", "(.*)")',
     'count_values("v", sum by (pod, user_email) ({__name__=~".+"}))',
     'topk by (user_email) (5, {__name__=~".+"}) or absent({__name__=~"theirs.*"})',
-    'max_over_time({__name__=~".+"}[1h])',
+    'last_over_time({__name__=~".+"}[1h])',
     'count by (user_email) ({user_email!=""}) or count by (pod) (visible_total{pod!=""})',
     '{user_email=~"masked.*"}',
     'sort_by_label(info({__name__=~".+"}, {__name__=~".+"}), "user_email")',

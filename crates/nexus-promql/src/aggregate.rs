@@ -1,6 +1,6 @@
 //! Aggregations: rows fall into groups by their labels, cells are folded step by step.
 
-use crate::annotations::{self, quoted};
+use crate::annotations;
 use crate::control::Fault;
 use crate::encode::go_float;
 use crate::evaluate::{Evaluator, count};

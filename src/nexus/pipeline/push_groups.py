@@ -155,7 +155,7 @@ class PushGroups:
         try:
             path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
             with fresh.open("wb") as file:
-                file.write(head + b"\n" + (bodies[0] if bodies else b""))
+                file.write(head + b"\n" + (bodies[0][0] if bodies else b""))
                 file.flush()
                 os.fsync(file.fileno())
             fresh.replace(path)

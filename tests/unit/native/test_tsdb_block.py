@@ -55,7 +55,8 @@ def read(path: Path, size: int) -> tuple[dict[str, list[tuple[int, float]]], lis
     errors: list[Any] = []
     while (decoded := block.next(size)) is not None:
         errors += decoded.errors
-        (body,) = _native.encode_remote_write(decoded.batch, version=1, max_series=1 << 20, compress=False) or [b""]
+        made = _native.encode_remote_write(decoded.batch, version=1, max_series=1 << 20, compress=False)
+        body = made[0][0] if made else b""
         for name, points in samples(body).items():
             found.setdefault(name, []).extend(points)
     assert block.progress[0] <= block.progress[1]

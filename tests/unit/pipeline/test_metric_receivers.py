@@ -60,7 +60,7 @@ async def send(
 
 @pytest.mark.parametrize(("version", "schema"), [(1, V1), (2, V2), (1, "")])
 async def test_remote_write_is_chosen_by_content_type(metrics: MetricBench, version: int, schema: str) -> None:
-    (body,) = _native.encode_remote_write(batch(), version=version, max_series=100, compress=True)
+    ((body, _, _),) = _native.encode_remote_write(batch(), version=version, max_series=100, compress=True)
     media = f"application/x-protobuf;proto={schema}" if schema else "application/x-protobuf"
     reply = await send(RemoteWrite(metrics.intake), "/api/v1/write", body, headers={"content-type": media})
     assert (reply.status, reply.body) == (204, b"")
@@ -105,7 +105,7 @@ async def test_a_partial_write_says_what_was_refused(metrics: MetricBench) -> No
 
 async def test_what_the_store_refuses_is_said_too(metrics: MetricBench) -> None:
     receiver = RemoteWrite(metrics.intake)
-    (body,) = _native.encode_remote_write(batch(), version=1, max_series=100, compress=True)
+    ((body, _, _),) = _native.encode_remote_write(batch(), version=1, max_series=100, compress=True)
     metrics.store.refusals = (Refusal("too_old", "samples before 1970 are not kept", 2),)
     reply = await send(receiver, "/api/v1/write", body)
     assert (reply.status, reply.headers["X-Prometheus-Remote-Write-Samples-Written"]) == (400, "1")
@@ -117,7 +117,7 @@ async def test_what_the_store_refuses_is_said_too(metrics: MetricBench) -> None:
 
 async def test_a_busy_store_is_503_with_retry_after(metrics: MetricBench) -> None:
     metrics.store.failure = Overloaded("the head is full.", retry_after=2.5)
-    (body,) = _native.encode_remote_write(batch(), version=2, max_series=100, compress=True)
+    ((body, _, _),) = _native.encode_remote_write(batch(), version=2, max_series=100, compress=True)
     media = f"application/x-protobuf;proto={V2}"
     reply = await send(RemoteWrite(metrics.intake), "/api/v1/push", body, headers={"content-type": media})
     assert (reply.status, reply.headers["Retry-After"]) == (503, "3")
@@ -128,7 +128,7 @@ def test_what_is_encoded_in_parts_is_whole() -> None:
     for version in (1, 2):
         bodies = _native.encode_remote_write(batch(), version=version, max_series=2, compress=False)
         decode = _native.decode_remote_write_v1 if version == 1 else _native.decode_remote_write_v2
-        assert [decode(body).batch.num_series for body in bodies] == [2, 1]
+        assert [(decode(body).batch.num_series, floats) for body, floats, _ in bodies] == [(2, 2), (1, 1)]
     with pytest.raises(ValueError, match="the version is 1 or 2"):
         _native.encode_remote_write(batch(), version=3, max_series=2, compress=False)
 

@@ -245,6 +245,8 @@ ROUTES: Final = (
     *_SCRAPED,
     *_STATUS,
     *_ADMIN,
-    Route("GET", "/prometheus/-/healthy", PUBLIC, healthy, "Is the process alive?", tag=_TAG, described=False),
-    Route("GET", "/prometheus/-/ready", PUBLIC, ready, "Can requests be served?", tag=_TAG, described=False),
+    Route(
+        "GET", "/prometheus/-/healthy", PUBLIC, healthy, "Is the process alive?", tag=_TAG, described=False, refuse=refuse
+    ),
+    Route("GET", "/prometheus/-/ready", PUBLIC, ready, "Can requests be served?", tag=_TAG, described=False, refuse=refuse),
 )

@@ -6,7 +6,7 @@ import logging
 import time
 from collections.abc import AsyncIterator, Callable
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, Literal
 
 from nexus import _native
 from nexus.errors import ConfigError
@@ -118,6 +118,10 @@ class EmbeddedMetricStore:
         self._engine.close()
 
     # ---------------------------------------------------------------------------------------------------- MetricStore
+
+    def dialect(self, tenant: str) -> Literal["promql", "metricsql"]:
+        """See `MetricStore`."""
+        return "promql"
 
     async def append(self, tenant: str, batch: Any) -> MetricReceipt:
         """See `storage.metric_api`."""
