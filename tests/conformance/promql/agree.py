@@ -81,6 +81,9 @@ def _same(one: Any, two: Any, noise: float) -> bool:
         return False
     if not isinstance(one, dict):
         return _near(float(one), float(two), noise)
+    if not math.isfinite(float(one["count"])):
+        # Times infinity, the empty buckets that Prometheus stores become NaN and are seen.
+        one, two = ({"count": answer["count"], "sum": answer["sum"]} for answer in (one, two))
     buckets, others = one.get("buckets", []), two.get("buckets", [])
     scale = NOISE * max(abs(float(one["count"])), 1e-9)
     return (

@@ -28,7 +28,7 @@ MATCHERS = (
 )
 RANGES = ("30s", "45s", "1m", "90s", "5m", "10m", "31s")
 SIMPLE = (
-    "abs ceil floor exp sqrt ln log2 log10 sgn sin cos tan asin acos atan sinh cosh tanh asinh acosh atanh deg rad "
+    "abs ceil floor exp sqrt ln log2 log10 sgn sin cos tan atan sinh cosh tanh asinh deg rad "
     "day_of_month day_of_week day_of_year days_in_month hour minute month year timestamp"
 ).split()
 COUNTER_FUNCTIONS = ("rate", "increase", "irate", "resets")
