@@ -96,6 +96,7 @@ def openmetrics(file: BinaryIO, batch_bytes: int) -> Iterator[tuple[int, Any]]:
         block = file.read(batch_bytes)
         whole, end, rest = (rest + (block or b"")).rpartition(b"\n")
         if not block:
+            # The last line needs no end.
             whole, end, rest = whole + end + rest, b"\n", b""
         elif not end:
             rest = whole + rest
@@ -103,6 +104,8 @@ def openmetrics(file: BinaryIO, batch_bytes: int) -> Iterator[tuple[int, Any]]:
                 raise InvalidRequest(f"a line is longer than {batch_bytes} bytes.", hint="Is this an OpenMetrics file?")
             continue
         body = whole + end
+        if body == b"\n" and not block:
+            return
         decoded = native.decode_exposition(
             body, now_ms=now_ms, content_type="application/openmetrics-text; version=1.0.0", lenient=True, optional_eof=True
         )

@@ -41,6 +41,7 @@ GROUPS = {
     "metrics": ("19-metrics", "20-targets"),
     "people and roles": ("16-access", "17-identity", "18-administration"),
     "accessibility": ("a11y",),
+    "accessibility of metrics": ("axe-metrics",),
     "pictures": ("shots",),
 }
 

@@ -113,10 +113,12 @@ pub fn number(text: &str) -> f64 {
 impl Evaluator<'_> {
     /// Reads samples; a source's fault is one of the execution.
     pub fn read(&self, selector: usize, series: usize, from: i64, to: i64, into: &mut Samples) -> Result<(), Fault> {
+        let seen = self.sees_resets[selector];
+        let early = if seen { from.saturating_sub(self.program.lookback) } else { from };
         self.source
-            .read(selector, series, from, to, into)
+            .read(selector, series, early, to, into)
             .map_err(|fault| Fault::Execution(format!("expanding series: {}", fault.0)))?;
-        histogram::hints::settle(into, self.sees_resets[selector]);
+        histogram::hints::settle(into, seen, from);
         Ok(())
     }
 

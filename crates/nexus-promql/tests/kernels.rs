@@ -146,7 +146,9 @@ fn means_do_not_overflow() {
     assert_eq!(average(&[5.0, 0.0, 8.0]), 13.0 / 3.0);
     let part = |values: &[f64]| {
         let mut mean = Mean::default();
-        values.iter().for_each(|&value| mean.add(value));
+        for &value in values {
+            mean.add(value);
+        }
         mean
     };
     let mut mean = part(&[f64::MAX, f64::MAX]);

@@ -47,6 +47,10 @@ struct Open {
     named: bool,
     long: bool,
     empty_name: bool,
+    /// Bytes of labels with the first that was left out.
+    too_long: usize,
+    /// Samples that were left out.
+    skipped: usize,
 }
 
 /// See the module text.
@@ -116,8 +120,10 @@ impl BatchBuilder {
             return;
         }
         let packed = &mut self.batch.labels;
-        if packed.len() - self.open.start > MAX_LABEL_BYTES {
-            // It is refused at its end; labels that are references must not fill the memory before that.
+        let length = packed.len() - self.open.start + name.len() + value.len();
+        if length > MAX_LABEL_BYTES || self.bytes > MAX_BATCH_BYTES {
+            // It is refused at its end: labels that are references must cost neither memory nor time before that.
+            self.open.too_long = self.open.too_long.max(length);
             return;
         }
         let name_at = if (name.len() | value.len()) < 128 {
@@ -144,6 +150,10 @@ impl BatchBuilder {
     /// A float sample of the open series; the time in ms.
     #[inline]
     pub fn float(&mut self, timestamp: i64, value: f64) {
+        if self.batch.values.len() >= MAX_BATCH_BYTES / 16 {
+            self.open.skipped += 1;
+            return;
+        }
         self.batch.timestamps.push(timestamp);
         self.batch.values.push(value);
     }
@@ -152,12 +162,19 @@ impl BatchBuilder {
     pub fn histogram(&mut self, timestamp: i64, histogram: Histogram) {
         let buckets = histogram.positive.len() + histogram.negative.len() + histogram.custom_values.len();
         self.bytes += size_of::<(i64, Histogram)>() + 8 * (buckets + histogram.positive_spans.len());
+        if self.bytes > MAX_BATCH_BYTES {
+            self.open.skipped += 1;
+            return;
+        }
         self.batch.histograms.push((timestamp, histogram));
     }
 
     /// An exemplar of the open series.
     pub fn exemplar(&mut self, exemplar: Exemplar) {
         self.bytes += size_of::<Exemplar>() + exemplar.labels.len();
+        if self.bytes > MAX_BATCH_BYTES {
+            return;
+        }
         self.batch.exemplars.push(exemplar);
     }
 
@@ -180,8 +197,12 @@ impl BatchBuilder {
         let floats = batch.values.len() - self.series.floats.start;
         let rest =
             batch.histograms.len() + batch.exemplars.len() - self.series.histograms.start - self.series.exemplars.start;
-        if floats + rest == 0 {
+        if floats + rest + self.open.skipped == 0 {
             self.batch.labels.truncate(self.open.start);
+            return;
+        }
+        if self.bytes > MAX_BATCH_BYTES || self.open.skipped > 0 {
+            self.refuse(&format!("the request needs more than {MAX_BATCH_BYTES} bytes of memory: send smaller ones"));
             return;
         }
         if let Err(fault) = self.check_labels() {
@@ -226,8 +247,8 @@ impl BatchBuilder {
     #[inline]
     fn check_labels(&mut self) -> Result<(), LabelFault> {
         let packed = &self.batch.labels[self.open.start..];
-        if packed.len() > MAX_LABEL_BYTES {
-            return Err(LabelFault::TooLong(packed.len()));
+        if self.open.too_long > 0 {
+            return Err(LabelFault::TooLong(self.open.too_long));
         }
         // Lengths below 128 are characters, too: then all of it is text, or some label is none.
         if self.open.long {
@@ -264,7 +285,10 @@ impl BatchBuilder {
     fn refuse(&mut self, why: &str) {
         let batch = &mut self.batch;
         let samples =
-            batch.values.len() + batch.histograms.len() - self.series.floats.start - self.series.histograms.start;
+            batch.values.len() + batch.histograms.len() - self.series.floats.start - self.series.histograms.start
+                + self.open.skipped;
+        // What was read of it counts, so that many of them cost no more than what is kept does.
+        self.bytes += batch.labels.len() - self.open.start;
         let name = metric_name(&batch.labels[self.open.start..]);
         let named = if name.is_empty() { String::new() } else { format!("{name:?}: ") };
         self.rejections.push_many(self.series.position as u64 + 1, samples as u64, || format!("{named}{why}"));
@@ -390,7 +414,7 @@ mod tests {
             (&[("", "1"), ("__name__", "up")], "\"up\": a label has no name"),
             (&[("__name__", "up"), ("", "1")], "\"up\": a label has no name"),
             (&[("__name__", "up"), ("", "")], "\"up\": a label has no name"),
-            (&[("__name__", "up"), ("a", &huge)], "\"up\": the labels have 65553 bytes, 65536 are allowed"),
+            (&[("__name__", "up"), ("a", &huge)], "\"up\": the labels have 65549 bytes, 65536 are allowed"),
         ] {
             assert_eq!(fault(labels), message, "{labels:?}");
         }

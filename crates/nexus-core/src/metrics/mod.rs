@@ -29,7 +29,7 @@ pub const MAX_LABEL_BYTES: usize = 64 << 10;
 pub const MAX_HELP_BYTES: usize = 4 << 10;
 
 /// Bytes that a batch may hold in memory, whatever its body was made of. Samples beyond are refused.
-pub const MAX_BATCH_BYTES: usize = 256 << 20;
+pub const MAX_BATCH_BYTES: usize = 128 << 20;
 
 /// Buckets of one native histogram. One with more is refused.
 pub const MAX_BUCKETS: usize = 4096;

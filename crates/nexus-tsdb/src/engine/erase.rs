@@ -60,8 +60,13 @@ impl Engine {
         writer.tenants.remove(name);
         writer.due.retain(|(other, _)| !Arc::ptr_eq(other, &tenant));
         writer.batches.values_mut().for_each(|batch| batch.series.retain(|(other, _)| !Arc::ptr_eq(other, &tenant)));
+        self.forget_heads(&tenant);
+        Ok(())
+    }
+
+    /// Takes the heads of a tenant that goes off the account of bytes.
+    pub(super) fn forget_heads(&self, tenant: &Tenant) {
         let bytes: usize = (0..tenant.index.len()).map(|number| tenant.index.series(number).head().bytes()).sum();
         self.head_bytes.fetch_sub(bytes as i64, Ordering::Relaxed);
-        Ok(())
     }
 }

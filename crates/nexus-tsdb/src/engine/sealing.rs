@@ -354,14 +354,13 @@ impl Sealed {
     /// All rows are in the tables.
     pub fn done(mut self) -> Result<(), EngineError> {
         let engine = self.engine.clone();
-        {
-            let mut writer = engine.write();
-            let mut frame = Frame::new();
-            varint::push(&mut frame.bytes, self.number);
-            writer.log()?.append(kind::STORED, &mut frame)?;
-            writer.batches.remove(&self.number);
-            self.settled = true;
-        }
+        // Until the heads know it, too: a checkpoint is of before or of after.
+        let mut writer = engine.write();
+        let mut frame = Frame::new();
+        varint::push(&mut frame.bytes, self.number);
+        writer.log()?.append(kind::STORED, &mut frame)?;
+        writer.batches.remove(&self.number);
+        self.settled = true;
         let event = {
             let mut runs = engine.runs.lock().expect("no panic while locked");
             runs.event += 1;
@@ -382,6 +381,7 @@ impl Sealed {
             let mut extras = tenant.extras.lock().expect("no panic while locked");
             extras.drop_exemplars(|one| one.batch == self.number);
         }
+        drop(writer);
         let mut runs = engine.runs.lock().expect("no panic while locked");
         runs.stored.insert(event, std::mem::take(&mut self.series));
         engine.drop_stored(&mut runs);

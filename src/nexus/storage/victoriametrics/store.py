@@ -195,6 +195,7 @@ class VictoriaMetricsStore:
         if not names:
             return {}
         start, end = _bounded(scan)
+        end = max(start, min(end, int(time.time() * 1000)))
         window = min(max(1, (end - start) // 1000), FIGURES_WINDOW)
         selector = _selector([LabelMatcher("__name__", "=~", "|".join(re.escape(name) for name in names))])
         outer, inner = ("count", "last_over_time") if what == "count" else ("max", "tlast_over_time")

@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import AsyncIterator, Iterable, Iterator
+from functools import partial
 from typing import Final, TypeVar
 
 from nexus import _native
@@ -28,6 +29,7 @@ from nexus.query.plan import (
 )
 from nexus.storage.clickhouse.metrics import fetch
 from nexus.storage.clickhouse.metrics.asking import encode_matchers, encode_sight
+from nexus.storage.clickhouse.metrics.row_cache import RowCache
 from nexus.storage.clickhouse.metrics.tables import FORMAT
 from nexus.storage.clickhouse.queries import QueryPool, Session
 from nexus.storage.metric_api import Estimate, SeriesAnswer, SeriesStatistics
@@ -40,9 +42,10 @@ NARROW: Final = "Narrow the time range, name the metric, or add a matcher."
 class MetricReader:
     """See the module text."""
 
-    def __init__(self, pool: QueryPool, engine: _native.MetricsEngine) -> None:
+    def __init__(self, pool: QueryPool, engine: _native.MetricsEngine, cache: RowCache) -> None:
         self._pool = pool
         self._engine = engine
+        self._cache = cache
 
     async def answer(self, query: Scoped) -> SeriesAnswer:
         """Run any plan but `ReadSeries`. Raises `QueryError`, `LimitExceeded`, `QueryTimeout`, `StorageError`."""
@@ -95,7 +98,7 @@ class MetricReader:
 
         def begin(session: Session) -> _native.Reading:
             reader = self._select(query, scan).read(encoding)
-            for rows in _chunks(session, query, reader.needs(), reader.estimate()[2]):
+            for rows in self._chunks(session, query, reader.needs(), reader.estimate()[2]):
                 reader.feed(rows)
             return reader
 
@@ -146,7 +149,7 @@ class MetricReader:
     def _run(self, session: Session, query: Scoped, plan: PromQuery, began: float) -> SeriesAnswer:
         run = self._engine.query(query.tenant, plan.program, encode_sight(query))
         session.stop_with(run.cancel)
-        for rows in _chunks(session, query, run.needs(), run.estimate()[2]):
+        for rows in self._chunks(session, query, run.needs(), run.estimate()[2]):
             run.feed(rows)
         left = query.limits.seconds - (time.monotonic() - began)
         data, warnings, infos, (series, samples, peak, read) = _evaluated(query, run, max(int(left * 1000), 1))
@@ -154,6 +157,26 @@ class MetricReader:
         _check("samples", samples, query.limits.scan_rows, query)
         statistics = SeriesStatistics(series=series, samples=samples, peak_samples=peak, bytes_read=session.bytes_read)
         return SeriesAnswer(data, warnings, infos, statistics=statistics)
+
+    def _chunks(self, session: Session, query: Scoped, needs: Iterable[fetch.Need], bytes_at_most: int) -> Iterator[bytes]:
+        """Rows with chunks, in pieces. `bytes_at_most` may be far too much: where it matters, the tables are asked. Raises
+        `LimitExceeded` before the first one when the query reads more samples than it may, and when it reads more bytes."""
+        limits = query.limits
+        wants = fetch.wanted(query.tenant, needs)
+        sizes = [bytes_at_most] * len(wants)
+        if limits.scan_rows or bytes_at_most > fetch.PIECE_BYTES:
+            samples = [int(session.rows(fetch.samples_sql(want))[0][0]) for want in wants]
+            _check("samples", sum(samples), limits.scan_rows, query)
+            sizes = [count * fetch.SAMPLE_BYTES for count in samples]
+        read = 0
+        for want, size in zip(wants, sizes, strict=True):
+            for piece in fetch.pieces(want, size):
+                statement = fetch.chunks_sql(piece)
+                if rows := self._cache.get(statement, partial(session.query, statement, FORMAT)):
+                    read += len(rows)
+                    _check("bytes", read, limits.scan_bytes, query)
+                    _check("bytes", read, limits.memory_bytes, query)
+                    yield rows
 
 
 def _evaluated(
@@ -169,26 +192,6 @@ def _evaluated(
         raise LimitExceeded(_sentence(error), hint=NARROW) from None
     except _native.MetricQueryError as error:
         raise QueryError(str(error)) from None
-
-
-def _chunks(session: Session, query: Scoped, needs: Iterable[fetch.Need], bytes_at_most: int) -> Iterator[bytes]:
-    """Rows with chunks, in pieces. `bytes_at_most` may be far too much: where it matters, the tables are asked. Raises
-    `LimitExceeded` before the first one when the query reads more samples than it may, and when it reads more bytes."""
-    limits = query.limits
-    wants = fetch.wanted(query.tenant, needs)
-    sizes = [bytes_at_most] * len(wants)
-    if limits.scan_rows or bytes_at_most > fetch.PIECE_BYTES:
-        samples = [int(session.rows(fetch.samples_sql(want))[0][0]) for want in wants]
-        _check("samples", sum(samples), limits.scan_rows, query)
-        sizes = [count * fetch.SAMPLE_BYTES for count in samples]
-    read = 0
-    for want, size in zip(wants, sizes, strict=True):
-        for piece in fetch.pieces(want, size):
-            if rows := session.query(fetch.chunks_sql(piece), FORMAT):
-                read += len(rows)
-                _check("bytes", read, limits.scan_bytes, query)
-                _check("bytes", read, limits.memory_bytes, query)
-                yield rows
 
 
 def _check(unit: str, found: int, limit: int, query: Scoped) -> None:
