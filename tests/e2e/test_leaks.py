@@ -212,6 +212,10 @@ def _made(world: World) -> World:
     post("roles/spare", {"grants": grants[:1]}, method="PUT")
     post("tenants", {"name": SPARE_TENANT})
     world.own_ids.append(SPARE_TENANT)
+    world.own_ids += wait_for("the target to be known", lambda: [
+        target["id"]
+        for pool in nexus.get(f"{API}/targets", tenant=OWN).json["pools"] for target in pool["targets"]
+    ])  # fmt: skip
     wait_for("deletions to end", lambda: all(
         one["state"] != "running" for tenant in (OWN, OTHER)
         for one in nexus.get(f"{API}/logs/deletions", tenant=tenant).json["deletions"]
