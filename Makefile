@@ -81,8 +81,9 @@ bench: bench-logs bench-metrics ## every benchmark, side by side with the rivals
 bench-logs: setup $(STAMPS)/dev ## logs: ingest, size, queries, start, memory against VictoriaLogs
 	$(PY) benchmarks/bench_logs.py
 
-bench-metrics: setup $(STAMPS)/dev ## metrics: remote write, size, PromQL against VictoriaMetrics
+bench-metrics: setup $(STAMPS)/dev ## metrics: remote write, size, PromQL against VictoriaMetrics, scraping against Prometheus
 	$(PY) benchmarks/bench_metrics.py
+	$(PY) benchmarks/bench_scrape.py
 
 soak: setup $(STAMPS)/dev $(STAMPS)/javascript ## long runs: kill -9, fuzzers, every door, every test on PostgreSQL, random PromQL, an hour of ingest
 	NEXUS_TEST_METADATA=postgresql $(PY) -m pytest -n 2 --dist loadfile tests/e2e

@@ -318,6 +318,26 @@ def metric_log(config: Config) -> Iterator[Finding]:
         yield Finding("metric log", "ok", text)
 
 
+def scraping(config: Config) -> Iterator[Finding]:
+    """The scrape configuration can be read."""
+    from nexus.pipeline.scrape.config import parse, read, yaml_text
+
+    settings = config.scrape
+    if not settings.file and not settings.configs:
+        return
+    try:
+        if settings.file:
+            found = read(Path(settings.file).expanduser().absolute())
+        else:
+            found = parse(yaml_text({"scrape_configs": settings.configs}), "scrape.configs", Path.cwd())
+    except ConfigError as error:
+        yield Finding("scraping", "fail", error.message, error.hint or "Nexus does not start with it.")
+        return
+    yield Finding("scraping", "ok", f"{settings.file or 'scrape.configs'}, {len(found.jobs)} jobs")
+    for warning in found.warnings:
+        yield Finding("scraping", "warn", warning, "See the guide on replacing Prometheus.")
+
+
 def metadata(config: Config) -> Iterator[Finding]:
     """The database of users, keys and settings can be reached and read, and is not newer than this program."""
     from nexus import components
@@ -350,6 +370,7 @@ CHECKS: Final[tuple[Check, ...]] = (
     exposure,
     storage,
     metric_log,
+    scraping,
     metadata,
 )
 

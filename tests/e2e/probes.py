@@ -56,8 +56,8 @@ PROMQL = [
     'label_replace({__name__=~".+"}, "a", "$1", "user_email", "(.*)")',
     'count_values("v", sum by (pod, user_email) ({__name__=~".+"}))',
     'topk by (user_email) (5, {__name__=~".+"}) or absent({__name__=~"theirs.*"})',
-    'max_over_time({__name__=~".+"}[1h])',
-    'count by (user_email) ({user_email!=""}) or count by (pod) ({pod=""})',
+    'last_over_time({__name__=~".+"}[1h])',
+    'count by (user_email) ({user_email!=""}) or count by (pod) (visible_total{pod!=""})',
     '{user_email=~"masked.*"}',
     'sort_by_label(info({__name__=~".+"}, {__name__=~".+"}), "user_email")',
 ]
@@ -132,6 +132,7 @@ VALUES: dict[str, list[Any]] = {
     "limit_per_metric": ["1"],
     "match_target": [""],
     "scrapePool": ["pool"],
+    "pool": ["pool"],
     "labels": ['{"a":"b"}'],
     "metric_name_pattern": ["nexus_http.*"],
     "type": ["alert"],
@@ -206,6 +207,8 @@ QUERIES: list[tuple[str, dict[str, list[str]]]] = [
     (rf"{PROMETHEUS}/query_range", {"query": PROMQL, "start": [str(NOW - 3600)], "end": [str(NOW)], "time": [""]}),
     (rf"{PROMETHEUS}/rules", {"match[]": [""], "type": ["alert"]}),
     (rf"{PROMETHEUS}/status/tsdb", {"limit": ["10"]}),
+    # Of the other tenant: what is one's own is to be found by those who ask later.
+    (rf"{PROMETHEUS}/admin/.*", {"match[]": ['{__name__=~"theirs.*"}'], "start": [""], "end": [""]}),
     (rf"{PROMETHEUS}/.*", {"query": PROMQL, "start": [""], "end": [""], "state": ["active"]}),
     (r".*/_field_caps", {"fields": ["*"]}),
     (

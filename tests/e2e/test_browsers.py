@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 from tests.e2e.conftest import Launch
-from tests.e2e.nexus_process import PASSWORD, TOKEN, NexusProcess, wait_for
+from tests.e2e.nexus_process import API, PASSWORD, TOKEN, NexusProcess, wait_for
 
 ROOT = Path(__file__).parents[2]
 CHROMIUM = os.environ.get("CHROMIUM") or shutil.which("chromium") or shutil.which("google-chrome")
@@ -41,6 +41,7 @@ GROUPS = {
     "metrics": ("19-metrics", "20-targets"),
     "people and roles": ("16-access", "17-identity", "18-administration"),
     "accessibility": ("a11y",),
+    "accessibility of metrics": ("axe-metrics",),
     "pictures": ("shots",),
 }
 
@@ -51,11 +52,31 @@ def test_every_spec_is_in_a_group() -> None:
     assert {file for file in files if not any(file.startswith(word) for word in named)} == set()
 
 
+SCRAPED = """
+global: {scrape_interval: 1s}
+scrape_configs:
+  - job_name: nexus
+    authorization: {credentials: %s}
+    relabel_configs:
+      - {target_label: zone, replacement: eu}
+    static_configs:
+      - targets: ["127.0.0.1:%d"]
+  - job_name: gone
+    static_configs:
+      - targets: ["127.0.0.1:9"]
+"""
+"""Nexus itself, and a target that is not there."""
+
+
 @pytest.mark.skipif(CHROMIUM is None, reason="no Chromium here; set CHROMIUM to its path")
 @pytest.mark.parametrize("group", [name for name in GROUPS if name != "pictures"])
-def test_web_ui_in_a_browser(launch: Launch, group: str) -> None:
+def test_web_ui_in_a_browser(launch: Launch, group: str, tmp_path: Path) -> None:
     """The specs of ui/e2e pass against a fresh server. Pictures are taken by hand."""
-    nexus = launch("browser", NEXUS_SELF_TELEMETRY="off")
+    scraped = tmp_path / "prometheus.yml"
+    scraped.write_text("scrape_configs: []\n")
+    nexus = launch("browser", NEXUS_SELF_TELEMETRY="off", NEXUS_SCRAPE_FILE=str(scraped))
+    scraped.write_text(SCRAPED % (TOKEN, nexus.port))
+    assert nexus.request("POST", f"{API}/targets/reload").status == 200
     done = subprocess.run(
         ["node", "e2e/run.mjs", *GROUPS[group]],
         cwd=ROOT / "ui",

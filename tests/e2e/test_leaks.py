@@ -129,11 +129,14 @@ class Client:
 
 @pytest.fixture(scope="module")
 def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
-    pool = [{"job_name": "pool", "scrape_interval": "1h", "static_configs": [{"targets": ["192.0.2.1:9"]}]}]
+    folder = tmp_path_factory.mktemp("leaks")
+    (folder / "prometheus.yml").write_text(
+        "scrape_configs: [{job_name: pool, scrape_interval: 1h, static_configs: [{targets: ['192.0.2.1:9']}]}]\n"
+    )
     settings = {
-        "NEXUS_SCRAPE_CONFIGS": json.dumps(pool), "NEXUS_SCRAPE_TENANT": OWN, "NEXUS_METRICS_ADMIN_API": "true",
+        "NEXUS_SCRAPE_FILE": str(folder / "prometheus.yml"), "NEXUS_SCRAPE_TENANT": OWN, "NEXUS_METRICS_ADMIN_API": "true",
     }  # fmt: skip
-    nexus = NexusProcess(tmp_path_factory.mktemp("leaks") / "data", **settings).start()
+    nexus = NexusProcess(folder / "data", **settings).start()
     try:
         yield _made(World(nexus))
     finally:

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import json
+import re
 import time
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -158,7 +158,8 @@ def test_it_starts_quickly_with_many_series(launch: Launch) -> None:
         assert write(nexus, many[begin : begin + 5000]).status == 204
     assert nexus.stop() == 0
     nexus.start()
-    assert nexus.seconds < 10
+    loaded = re.search(r"20000 series loaded in ([\d.]+) s", nexus.output())
+    assert loaded is not None and float(loaded[1]) < 2
     assert number(nexus, "count(many)", NOW / 1000) == 20_000
     assert len(vector(nexus, "count by (job) (many)", NOW / 1000)) == 10
 
@@ -172,9 +173,9 @@ def test_its_own_figures_are_told(nexus: NexusProcess, tenant: str) -> None:
     assert float(next(x for x in text.splitlines() if x.startswith("nexus_store_metric_samples ")).split()[1]) >= 1
 
 
-def test_a_full_disk_refuses_and_goes_on(launch: Launch, tmp_path: Path) -> None:
-    """507 or 503 with Retry-After, never another 5xx; queries go on."""
-    nexus = launch(NEXUS_STORAGE_DISK_RESERVE_BYTES="1PiB")
+def test_a_full_disk_refuses_and_goes_on(launch: Launch) -> None:
+    """503 with Retry-After, never another 5xx; queries go on."""
+    nexus = launch(NEXUS_STORAGE_DISK_RESERVE_BYTES="1000TiB")
     answer = write(nexus, [({"__name__": "full"}, [(NOW, 1.0)])])
     assert answer.status == 503 and answer.headers["Retry-After"]
     assert vector(nexus, "full", NOW / 1000) == {}

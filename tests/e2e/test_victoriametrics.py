@@ -6,13 +6,14 @@ from __future__ import annotations
 import json
 import time
 import urllib.parse
+import urllib.request
+import uuid
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 from tests.e2e.nexus_process import API, NexusProcess, wait_for
-from tests.e2e.test_access import make_key
 from tests.e2e.victoria import VictoriaMetrics, VictoriaMetricsCluster
 
 from nexus import _native
@@ -70,7 +71,13 @@ def filled(nexus: NexusProcess, backend: Any, name: str) -> int:
             f'{name}{{service="{service}"}} {slope * minute} {(last - 1200 + 60 * minute) * 1000}' for minute in range(21)
         ]
     write(nexus, "\n".join(lines) + "\n")
-    backend.show()
+
+    def there() -> bool:
+        # vminsert hands over what it took within a second.
+        backend.show()
+        return len(ask(nexus, "query", query=f"{name} > 1000", time=last)["result"]) == 2
+
+    wait_for("what was written", there, timeout=20, pause=0.1)
     return last
 
 
@@ -97,13 +104,18 @@ def test_what_is_written_is_found(nexus: NexusProcess, backend: Any) -> None:
 
 def test_a_row_policy_goes_with_every_question(nexus: NexusProcess, backend: Any) -> None:
     last = filled(nexus, backend, "paid_total")
-    role = {"permissions": ["metrics:read"], "policy": "service:cart", "description": ""}
-    assert nexus.request("PUT", f"{API}/roles/cart-only", json.dumps(role).encode()).status in (200, 201)
-    token = make_key(nexus, role="cart-only", tenant=TENANT)
+    name = uuid.uuid4().hex[:12]
+    role = {"grants": [{"permission": "metrics:read"}], "policy": "service:cart", "masked": []}
+    body, kind = json.dumps(role).encode(), {"Content-Type": "application/json"}
+    assert nexus.request("PUT", f"{API}/roles/{name}", body, kind).status == 200
+    account = nexus.post(f"{API}/accounts", {"name": name, "roles": [{"role": name, "tenant": TENANT}]})
+    assert account.status == 200, account.body
+    key = nexus.post(f"{API}/keys", {"name": name, "tenant": TENANT, "account": account.json["id"]})
+    assert key.status == 200, key.body
+    token = key.json["secret"]
     span = {"start": last - 1200, "end": last, "token": token}
-    assert [
-        one["metric"]["service"] for one in ask(nexus, "query", query="paid_total", time=last, token=token)["result"]
-    ] == ["cart"]
+    seen = ask(nexus, "query", query="paid_total", time=last, token=token)["result"]
+    assert [one["metric"]["service"] for one in seen] == ["cart"]
     assert ask(nexus, "label/service/values", **span) == ["cart"]
     assert {one["service"] for one in ask(nexus, "series", match="paid_total", **span)} == {"cart"}
     joined = "paid_total or label_replace(paid_total, 'x', 'y', '', '')"
@@ -137,13 +149,11 @@ def test_nothing_is_lost_while_it_is_away(nexus: NexusProcess, backend: Any) -> 
 
 def test_removing_the_tenant_removes_its_series(nexus: NexusProcess, backend: Any) -> None:
     last = filled(nexus, backend, "gone_total")
-    removed = nexus.request("DELETE", f"{API}/tenants/{TENANT}", json.dumps({"confirm": TENANT}).encode())
+    removed = nexus.post(f"{API}/tenants/{TENANT}/delete", {"confirm": TENANT})
     assert removed.status in (200, 202), removed.body
     select = backend.entry.get("url") or backend.entry["select_url"]
 
     def left() -> list[Any]:
-        import urllib.request
-
         with urllib.request.urlopen(f"{select}/api/v1/query?query=gone_total&time={last}", timeout=10) as answer:
             return list(json.load(answer)["data"]["result"])
 

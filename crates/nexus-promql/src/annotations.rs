@@ -18,6 +18,8 @@ pub struct Notes {
     pub forced: ForcedNotes,
 }
 
+/// More notes than this are not shown.
+const SHOWN: usize = 10;
 /// More notes than this are not kept: a query over a million series could write as many.
 const MOST: usize = 1000;
 
@@ -32,16 +34,21 @@ impl Notes {
         add(&self.infos, position, text.into());
     }
 
-    /// Warnings and infos as clients read them.
+    /// Warnings and infos as clients read them: ten of each, and how many there are beyond.
     pub fn texts(&self, query: &str) -> (Vec<String>, Vec<String>) {
-        let of = |notes: &Mutex<BTreeMap<String, Position>>, head: &str| {
+        let of = |notes: &Mutex<BTreeMap<String, Position>>, head: &str, word: &str| {
             let notes = notes.lock().expect("no panic while locked");
-            notes.iter().map(|(text, at)| format!("{head}: {text} ({})", place(query, at.0 as usize))).collect()
+            let shown = |(text, at): (&String, &Position)| format!("{head}: {text} ({})", place(query, at.0 as usize));
+            let mut texts: Vec<String> = notes.iter().take(SHOWN).map(shown).collect();
+            if notes.len() > SHOWN {
+                texts.push(format!("{} more {word} annotations omitted", notes.len() - SHOWN));
+            }
+            texts
         };
         for (position, text) in self.forced.texts() {
             self.info(position, text);
         }
-        (of(&self.warnings, "PromQL warning"), of(&self.infos, "PromQL info"))
+        (of(&self.warnings, "PromQL warning", "warning"), of(&self.infos, "PromQL info", "info"))
     }
 }
 
@@ -138,5 +145,13 @@ mod tests {
         let (warnings, infos) = notes.texts("a\n+ quantile(2, b)");
         assert_eq!(warnings, ["PromQL warning: quantile value should be between 0 and 1, got 2 (2:3)"]);
         assert!(infos.is_empty());
+        for number in 0..25 {
+            notes.info((0, 1), format!("info {number}"));
+        }
+        notes.warn((0, 20), "quantile value should be between 0 and 1, got 2");
+        let (warnings, infos) = notes.texts("a");
+        assert_eq!(warnings, ["PromQL warning: quantile value should be between 0 and 1, got 2 (1:1)"]);
+        assert_eq!(infos.len(), 11);
+        assert_eq!(infos[10], "15 more info annotations omitted");
     }
 }

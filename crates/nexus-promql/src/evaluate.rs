@@ -113,10 +113,12 @@ pub fn number(text: &str) -> f64 {
 impl Evaluator<'_> {
     /// Reads samples; a source's fault is one of the execution.
     pub fn read(&self, selector: usize, series: usize, from: i64, to: i64, into: &mut Samples) -> Result<(), Fault> {
+        let seen = self.sees_resets[selector];
+        let early = if seen { from.saturating_sub(self.program.lookback) } else { from };
         self.source
-            .read(selector, series, from, to, into)
+            .read(selector, series, early, to, into)
             .map_err(|fault| Fault::Execution(format!("expanding series: {}", fault.0)))?;
-        histogram::hints::settle(into, self.sees_resets[selector]);
+        histogram::hints::settle(into, seen, from);
         Ok(())
     }
 
@@ -238,7 +240,7 @@ impl Evaluator<'_> {
         }
         let leaf = |leaf| Ok(Some(Stream::Live(leaf, Vec::new())));
         match &node.expr {
-            Expr::Vector { .. } => leaf(self.instant_leaf(node, grid, Reading::Value)?),
+            Expr::Vector { .. } => leaf(instant_leaf(node, grid, Reading::Value)?),
             Expr::Negate(inner) if !is_scalar(inner) => self.staged(inner, grid, Box::new(negate)),
             Expr::Binary { op, left, right, return_bool, .. } if is_scalar(left) != is_scalar(right) => {
                 let Some(operator) = BinaryOp::of(op) else { return Ok(None) };
@@ -265,7 +267,7 @@ impl Evaluator<'_> {
                     self.staged(&arguments[0], grid, Box::new(move |row| functions::maps::apply(map, &scalars, row)))
                 }
                 _ if function == "timestamp" && matches!(arguments[0].expr, Expr::Vector { .. }) => {
-                    leaf(self.instant_leaf(&arguments[0], grid, Reading::Time)?)
+                    leaf(instant_leaf(&arguments[0], grid, Reading::Time)?)
                 }
                 _ => Ok(None),
             },
@@ -285,18 +287,6 @@ impl Evaluator<'_> {
         }
         rows.retain(|row| !row.is_empty());
         Ok(Some(Stream::Rows(rows)))
-    }
-
-    fn instant_leaf(&self, node: &Node, grid: Grid, reading: Reading) -> Result<Leaf, Fault> {
-        let Expr::Vector { selector, shift, extension } = &node.expr else {
-            return Err(Fault::Execution("expected a selector".into()));
-        };
-        if *extension == Extension::Anchored {
-            return Err(Fault::Execution("anchored modifier can only be used with range vectors".into()));
-        }
-        let origin = Origin::Selector(*selector);
-        let (shift, extension) = (*shift, *extension);
-        Ok(Leaf { origin, reading, shift, extension, grid, position: node.pos, parameter: node.pos })
     }
 
     /// The leaf of a range vector: a selector, or a subquery, which is evaluated.
@@ -393,7 +383,10 @@ impl Evaluator<'_> {
             budget: &self.budget,
             position: node.pos,
             positions: arguments.iter().map(|argument| argument.pos).collect(),
-            ranged: grid.count > 1 || (grid.start == self.program.start && self.program.start != self.program.end),
+            ranged: grid.count > 1
+                || (grid.start == self.program.start
+                    && self.program.start != self.program.end
+                    && !step_invariant(node)),
             arguments: Vec::with_capacity(arguments.len()),
         };
         for argument in arguments {
@@ -405,6 +398,19 @@ impl Evaluator<'_> {
             _ => Err(Fault::Execution(format!("unknown function with name {}", annotations::quoted(name)))),
         }
     }
+}
+
+/// The leaf of a selector.
+fn instant_leaf(node: &Node, grid: Grid, reading: Reading) -> Result<Leaf, Fault> {
+    let Expr::Vector { selector, shift, extension } = &node.expr else {
+        return Err(Fault::Execution("expected a selector".into()));
+    };
+    if *extension == Extension::Anchored {
+        return Err(Fault::Execution("anchored modifier can only be used with range vectors".into()));
+    }
+    let origin = Origin::Selector(*selector);
+    let (shift, extension) = (*shift, *extension);
+    Ok(Leaf { origin, reading, shift, extension, grid, position: node.pos, parameter: node.pos })
 }
 
 /// Steps of a subquery: absolute multiples of its own step, from the start of the first window to the end of the last.

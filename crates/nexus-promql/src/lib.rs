@@ -10,6 +10,7 @@ pub mod chart;
 pub mod control;
 pub mod encode;
 pub mod evaluate;
+pub mod folding;
 pub mod functions;
 pub mod histogram;
 pub mod kernels;

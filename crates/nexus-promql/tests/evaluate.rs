@@ -79,7 +79,7 @@ fn names_are_dropped_in_the_end() {
         let rate = call("rate", vec![query.range("limit", 5 * MINUTE)]);
         call("label_replace", vec![rate, text("__name__"), text("limit:$1"), text("job"), text("(.*)")])
     });
-    assert_eq!(result(&kept), r#"[]"#, "one sample has no rate");
+    assert_eq!(result(&kept), "[]", "one sample has no rate");
     let kept = memory.at(5 * MINUTE, |query| {
         let rate = call("rate", vec![query.range("limit", 5 * MINUTE)]);
         call("label_replace", vec![rate, text("__name__"), text("limit:$1"), text("job"), text("(a)")])
@@ -251,6 +251,8 @@ fn queries_end_when_they_must() {
     assert_eq!(result(&many), expected);
 }
 
+type Build = fn(&mut Query) -> serde_json::Value;
+
 #[test]
 fn a_range_query_is_its_instant_queries() {
     let mut memory = Memory::default();
@@ -258,7 +260,6 @@ fn a_range_query_is_its_instant_queries() {
         15_000,
         "x{a=\"1\"} 0+3x40 1+2x40\nx{a=\"2\"} 5x20 _x15 7-1x60 stale 3x9\ny{a=\"1\"} 1+1x120\ny{a=\"2\"} 2x60",
     );
-    type Build = fn(&mut Query) -> serde_json::Value;
     let builds: [Build; 8] = [
         |query| query.vector("x"),
         |query| call("rate", vec![query.range("x", MINUTE)]),

@@ -146,7 +146,9 @@ fn means_do_not_overflow() {
     assert_eq!(average(&[5.0, 0.0, 8.0]), 13.0 / 3.0);
     let part = |values: &[f64]| {
         let mut mean = Mean::default();
-        values.iter().for_each(|&value| mean.add(value));
+        for &value in values {
+            mean.add(value);
+        }
         mean
     };
     let mut mean = part(&[f64::MAX, f64::MAX]);
@@ -185,4 +187,5 @@ fn spreads_and_lines_are_those_of_the_textbook() {
     assert!(statistics::variance(&[1.0, f64::INFINITY]).is_nan());
     assert_eq!(regression::deriv(&[0, 10, 20], &[0.1; 3]), Some(0.0));
     assert!(regression::deriv(&[0, 10], &[f64::INFINITY; 2]).unwrap().is_nan());
+    assert!(regression::predict(&[0, 10, 20], &[1.0, f64::INFINITY, 2.0], 0, 1.0).unwrap().is_nan());
 }

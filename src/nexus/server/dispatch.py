@@ -154,7 +154,9 @@ class Dispatcher:
         if scope["path"] in SHARED_PATHS and self._static is not None and "text/html" in headers.get("accept", ""):
             # A browser; programs that ask here want to know what speaks there, or Nexus' own metrics.
             match = None
-        if isinstance(match, Match) and match.route.only_this_method and UI_PATHS.fullmatch(scope["path"]):
+        named = isinstance(match, Match) and match.route.path_parameters
+        if isinstance(match, Match) and named and match.route.only_this_method and UI_PATHS.fullmatch(scope["path"]):
+            # A path of any name is no page's.
             match = None
         config = self._services.config().http
         if config.cors_origins and is_preflight(scope, headers) and headers["origin"] in config.cors_origins:

@@ -20,7 +20,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
-from typing import Protocol
+from typing import Literal, Protocol
 
 from nexus.model.batch import MetricBatch
 from nexus.query.plan import Scoped
@@ -103,6 +103,11 @@ class MetricLifecycle(Protocol):
 
 class MetricStore(Protocol):
     """Metrics: append and query; see the module text."""
+
+    def dialect(self, tenant: str) -> Literal["promql", "metricsql"]:
+        """The language of a tenant's queries. A store that speaks MetricsQL gets texts: programs and selectors of its
+        `PromQuery` plans may be empty."""
+        ...
 
     async def append(self, tenant: str, batch: MetricBatch) -> MetricReceipt:
         """Store a native `MetricBatch`. Raises Overloaded, DiskFull, StorageError."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Mapping
-from typing import Protocol
+from typing import Literal, Protocol
 
 from nexus.model.batch import MetricBatch
 from nexus.query.plan import Scoped
@@ -43,6 +43,10 @@ class MetricRouter:
     def store_of(self, tenant: str) -> MetricStore:
         """The tenant's store."""
         return self._backends.get(tenant, self._embedded)
+
+    def dialect(self, tenant: str) -> Literal["promql", "metricsql"]:
+        """See `MetricStore`."""
+        return self.store_of(tenant).dialect(tenant)
 
     async def append(self, tenant: str, batch: MetricBatch) -> MetricReceipt:
         """See `MetricStore`."""

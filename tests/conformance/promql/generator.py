@@ -118,7 +118,7 @@ class Generator:
 
     def _counter(self, depth: int) -> str:
         names = self._chance.choice((COUNTERS, COUNTERS, NATIVE[:3], (BUCKETS,)))
-        return f"{self._pick(*COUNTER_FUNCTIONS)}({self._range(names, depth)})"
+        return f"{self._pick(*COUNTER_FUNCTIONS)}({self._range(names, 0)})"
 
     def _over_range(self, depth: int) -> str:
         # `changes` of histograms is not asked for: Prometheus counts changes of the empty buckets it stores, too.
@@ -134,7 +134,9 @@ class Generator:
                 f"double_exponential_smoothing({window}, {self._pick('0.3', '0.9')}, {self._pick('0.2', '0.7')})",
                 f"absent_over_time({window})",
             )
-        return f"{function}({self._range(names, depth if function != 'changes' else 0)})"
+        # Of what rounding leaves of nearly equal values, resets, changes and slopes make all that they answer.
+        steady = function.startswith(("avg", "sum", "count", "min", "max", "last", "first", "present"))
+        return f"{function}({self._range(names, depth if steady else 0)})"
 
     def _simple(self, depth: int) -> str:
         inner = self._vector(depth)
@@ -205,7 +207,8 @@ class Generator:
             self._selector(NATIVE),
             f"rate({self._selector(NATIVE[:3], '[2m]')})",
             f"sum by (instance) ({self._selector(NATIVE[:2])})",
-            f"{self._pick('sum', 'avg')}_over_time({self._selector(NATIVE, '[1m]')})",
+            # Windows overlap: after a gap between windows, Prometheus does not know of a reset in it.
+            f"{self._pick('sum', 'avg')}_over_time({self._selector(NATIVE, '[2m]')})",
             f"avg({self._selector(NATIVE[2:3])})",
             f"({self._selector(NATIVE)} {self._pick('*', '/')} {self._pick('2', '0.5', '-1', '0')})",
             f"({self._selector(NATIVE[:2])} {self._pick('+', '-')} {self._selector(NATIVE[:2])})",

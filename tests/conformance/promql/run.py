@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Protocol, TypeAlias
 
 from tests.conformance.promql.compare import Answer, context_free, differences, in_range
 from tests.conformance.promql.nhcb import converted
+from tests.conformance.promql.pinned import pinned, times
 from tests.conformance.promql.script import Clear, Eval, Load, read
 from tests.conformance.promql.series import Labels, Value
 
@@ -74,7 +75,17 @@ def _faults(case: Eval, stack: Stack) -> list[str]:
     around = ask(stack, case.query, case.start - MINUTE, case.start + MINUTE, MINUTE)
     if around.error or around.data is None:
         return [f"in range mode: {around.error}"]
-    return [] if "ordered" in case.expects else in_range(case, around.data, case.start)
+    found = [] if "ordered" in case.expects else in_range(case, around.data, case.start)
+    return found or _faults_when_pinned(case, stack)
+
+
+def _faults_when_pinned(case: Eval, stack: Stack) -> list[str]:
+    query = pinned(case.query, case.start)
+    values = replace(case, expects={kind: found for kind, found in case.expects.items() if kind == "ordered"})
+    for time in times(case.start) if query else []:
+        if found := differences(values, ask(stack, query, time, time, 0)):
+            return [f"{query} at {time}: {text}" for text in found]
+    return []
 
 
 def _load(load: Load, stack: Stack) -> None:

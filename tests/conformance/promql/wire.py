@@ -44,11 +44,11 @@ def _histogram(time: int, one: Histogram) -> bytes:
     spans, counts = _spans(one.negative)
     more_spans, more_counts = _spans(one.positive)
     parts = [
-        _double(2, one.count),
+        _count(2, one.count),
         _double(3, one.sum),
         b"\x20" + _varint(_zigzag(one.schema)),
         _double(5, one.zero_threshold),
-        _double(7, one.zero_count),
+        _count(7, one.zero_count),
         *(_field(8, span) for span in spans),
         _field(10, counts) if counts else b"",
         *(_field(11, span) for span in more_spans),
@@ -75,6 +75,11 @@ def _spans(buckets: dict[int, float]) -> tuple[list[bytes], bytes]:
 
 def _double(number: int, value: float) -> bytes:
     return b"" if value == 0 and not math.copysign(1, value) < 0 else _varint(number << 3 | 1) + struct.pack("<d", value)
+
+
+def _count(number: int, value: float) -> bytes:
+    """One of an integer and a float: that it is there, 0 or not, says which."""
+    return _varint(number << 3 | 1) + struct.pack("<d", value)
 
 
 def _field(number: int, payload: bytes) -> bytes:

@@ -131,3 +131,13 @@ def test_length_is_bounded() -> None:
     """As long as a URL may not even be."""
     with pytest.raises(QuerySyntaxError, match="longer than"):
         parse("a" * (129 << 10))
+
+
+def test_expressions_are_bounded() -> None:
+    """In number, and as RE2 bounds them."""
+    with pytest.raises(QuerySyntaxError, match="more than 200 regular expressions"):
+        parse("x{" + ",".join(f'a=~"b{number}.*"' for number in range(201)) + "}")
+    with pytest.raises(QuerySyntaxError, match=r"1:3: parse error: error parsing regexp: "):
+        parse('x{a=~"(a{99}){99}"}')
+    with pytest.raises(QuerySyntaxError, match="error parsing regexp"):
+        parse('x{a=~"(?=a)"}')

@@ -221,6 +221,11 @@ def test_protobuf_with_native_histograms() -> None:
     assert scraped.scraped == 4
     buckets = {one["labels"].get("le"): one["samples"] for one in series(scraped.batch)}
     assert buckets["+Inf"] == [[9, 6]]
+    # One without classic buckets is its count, its sum and the bucket for +Inf then.
+    del histogram.bucket[:]
+    only = _native.ScrapeCache([], _native.Relabel([]))
+    assert only.scrape(delimited(family), content_type=PROTOBUF, limit=1 << 20, timestamp_ms=9, seconds=0.0).scraped == 3
+    histogram.bucket.add(cumulative_count=2, upper_bound=1.0)
     both = _native.ScrapeCache([], _native.Relabel([]), native_histograms=True, classic_histograms=True)
     assert both.scrape(delimited(family), content_type=PROTOBUF, limit=1 << 20, timestamp_ms=9, seconds=0.0).scraped == 5
 

@@ -9,6 +9,9 @@ from pathlib import Path
 
 import pytest
 
+from nexus.config import Config
+from nexus.config import ScrapeConfig as ScrapeSettings
+from nexus.doctor import scraping
 from nexus.errors import ConfigError
 from nexus.pipeline.scrape.config import Job, ScrapeConfig, parse, read, shown_job, yaml_text
 from nexus.pipeline.scrape.loop import accept_header, next_tick
@@ -117,6 +120,21 @@ def test_included_files_and_paths(tmp_path: Path) -> None:
     (tmp_path / "jobs" / "one.yml").write_text("global: {}")
     with pytest.raises(ConfigError, match=re.escape(f"{tmp_path}/jobs/one.yml, line 1: the file has no key `global`")):
         read(tmp_path / "p.yml")
+
+
+def test_the_doctor_looks_at_it(tmp_path: Path) -> None:
+    path = tmp_path / "p.yml"
+    config = Config(scrape=ScrapeSettings(file=str(path)))
+    path.write_text("scrape_configs: [{job_name: a}, {job_name: b, gce_sd_configs: [{project: x}]}]")
+    assert [(one.level, one.message) for one in scraping(config)] == [
+        ("ok", f"{path}, 2 jobs"),
+        ("warn", "the scrape job 'b' has gce_sd_configs, which finds nothing here"),
+    ]
+    path.write_text("scrape_config: []")
+    (finding,) = scraping(config)
+    assert finding.level == "fail"
+    assert "line 1" in finding.message
+    assert list(scraping(Config())) == []
 
 
 def test_ticks_have_their_place_in_the_interval() -> None:

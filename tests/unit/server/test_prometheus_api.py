@@ -87,8 +87,8 @@ def test_durations() -> None:
         ({"limit": "x"}, lambda one: one.limit(), 'invalid parameter "limit": cannot parse "x" to a valid limit'),
         ({"query": "a b"}, lambda one: one.query(), 'invalid parameter "query": 1:3: parse error: unexpected identifier "b"'),
         ({}, lambda one: one.matchers(required=True), "no match[] parameter provided"),
-        ({"match[]": ["up", "{}"]}, lambda one: one.matchers(), 'invalid parameter "match[]": match[] must contain at least one non-empty matcher'),
-        ({"match[]": "a + b"}, lambda one: one.matchers(), 'invalid parameter "match[]": 1:3: parse error: unexpected <op:+>'),
+        ({"match[]": ["up", "{}"]}, lambda one: one.matchers(required=True), 'invalid parameter "match[]": match[] must contain at least one non-empty matcher'),
+        ({"match[]": "a + b"}, lambda one: one.matchers(), '1:3: parse error: unexpected <op:+>'),
         ({"case": "maybe"}, lambda one: one.boolean("case", True), 'invalid case "maybe": must be boolean'),
     ],
 )  # fmt: skip

@@ -36,7 +36,8 @@ def test_every_route_asks_for_a_permission_or_may_be_public() -> None:
     public = {route.path for route in router.routes if route.public}
     auth = ["options", "session", "login", "second-factor", "link", "passkey/begin", "passkey/finish", "reset/request"]
     auth += ["reset/finish", "logout", "oidc/{id}/start", "oidc/{id}/callback", "oidc/{id}/back-channel-logout"]
-    assert public == {"/-/healthy", "/-/ready", *(f"/api/nexus/v1/auth/{name}" for name in auth)}
+    state = {f"{base}/-/{name}" for base in ("", "/prometheus") for name in ("healthy", "ready")}
+    assert public == {*state, *(f"/api/nexus/v1/auth/{name}" for name in auth)}
     assert {route.path.split("/")[4] for route in router.routes if route.permission is SELF} == {"profile"}
 
 

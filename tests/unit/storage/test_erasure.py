@@ -158,6 +158,7 @@ async def test_damaged_parts_that_were_set_aside_are_no_proof(open_store: OpenSt
         ("20450_1_5_1", True), ("20450_1_5_1_7", True), ("20450_1_5_1_10", False), ("20450_11_11_0", False),
         ("tmp_mut_20450_1_5_1_10", False), ("delete_tmp_20450_3_3_0", True), ("tmp_merge_20450_3_12_1", True),
         ("detached", False), ("20450_10_10_0", False), ("20450_9_30_2_10", False),
+        ("all_2_2_0", True), ("all_2_2_0_10", False), ("all_2_2_0_9", True), ("delete_tmp_all_12_12_0", False),
     ],
 )  # fmt: skip
 def test_directories_from_before(directory: str, older: bool) -> None:

@@ -52,7 +52,7 @@ async function query({ page, world }) {
   const metrics = new MetricsPage(page);
   await metrics.open(world.tenant, { tab: "query" });
   await metrics.editor("A").click();
-  await page.keyboard.type("sum by (job) (rate(http_requ", { delay: 5 });
+  await page.keyboard.type("sum by (job) (rate(http_requests", { delay: 5 });
   await page.locator(".cm-tooltip-autocomplete li").filter({ hasText: "http_requests_total" }).first().waitFor();
   await page.keyboard.press("Tab");
   await page.keyboard.type("{code=", { delay: 5 });

@@ -1,43 +1,12 @@
 /** axe finds nothing serious, in both themes, on every page and in every dialog. */
-import { readFileSync } from "node:fs";
-import { createRequire } from "node:module";
 import { administered } from "../administered.mjs";
+import { check } from "../axe.mjs";
 import { BASE, LOCAL } from "../browser.mjs";
-import { metered } from "../metered.mjs";
 import { operated } from "../operated.mjs";
 import { LoginPage } from "../pages/login.mjs";
 import { LogsPage } from "../pages/logs.mjs";
-import { MetricsPage } from "../pages/metrics.mjs";
 import { PipelinesPage } from "../pages/pipelines.mjs";
 import { SettingsPage } from "../pages/settings.mjs";
-
-const axe = readFileSync(createRequire(import.meta.url).resolve("axe-core/axe.min.js"), "utf8");
-
-async function check(page, where) {
-  await page.evaluate(axe);
-  const { violations } = await page.evaluate(() =>
-    window.axe.run(document, {
-      resultTypes: ["violations"],
-      runOnly: ["wcag2a", "wcag2aa", "wcag21aa", "wcag22aa", "best-practice"],
-    }),
-  );
-  const serious = violations.filter((violation) => ["serious", "critical"].includes(violation.impact));
-  if (serious.length > 0) {
-    throw new Error(
-      serious
-        .map(
-          (violation) =>
-            `${where}: ${violation.id} (${violation.impact}): ${violation.help}\n${violation.nodes
-              .slice(0, 4)
-              .map((node) => `  ${node.html.slice(0, 160)}\n  ${node.failureSummary.split("\n").slice(1, 3).join(" ")}`)
-              .join("\n")}`,
-        )
-        .join("\n"),
-    );
-  }
-  const other = violations.map((violation) => `${violation.id} (${violation.impact})`);
-  if (other.length > 0) console.log(`     ${where}: ${other.join(", ")}`);
-}
 
 async function pages({ page, world }) {
   const logs = new LogsPage(page);
@@ -138,46 +107,6 @@ async function live({ page, world }) {
   await page.keyboard.press("Space");
   await logs.live.paused.waitFor();
   await check(page, "live, paused");
-}
-
-async function metering({ page, world }) {
-  await metered(world);
-  const metrics = new MetricsPage(page);
-  await metrics.open(world.tenant, { metric: "http_requests_total", by: "job" });
-  await page.getByTestId("multiples").getByTestId("chart").nth(4).waitFor();
-  await metrics.drawn();
-  await check(page, "metrics by a label");
-  const lines = [{ q: "sum by (job) (rate(http_requests_total[5m]))", l: "{{job}}" }, { q: "http_requests_total" }];
-  await metrics.ask(world.tenant, JSON.stringify(lines), { ex: "1", vs: "previous", line: "5" });
-  await page.getByRole("button", { name: "Say in words what the query does" }).first().click();
-  await page.getByTestId("query-words").waitFor();
-  await page.getByRole("button", { name: "As a table" }).click();
-  await metrics.hover(0.4);
-  const { x, y } = await metrics.spot(0.4);
-  await page.mouse.click(x, y);
-  await page.getByRole("group", { name: "Pinned values" }).waitFor();
-  await check(page, "queries");
-  await metrics.open(world.tenant, { tab: "query", view: "table", q: "http_requests_total" });
-  await page.getByTestId("instant").getByRole("row").nth(3).waitFor();
-  await check(page, "instant values");
-  await metrics.open(world.tenant, { tab: "query", q: "rate(http_requests_total" });
-  await metrics.problem.waitFor();
-  await check(page, "a mistake in a query");
-  await metrics.open(world.tenant, { tab: "query", panel: "logs", q: 'http_requests_total{job="checkout"}' });
-  await page.getByTestId("beside-lines").waitFor();
-  await check(page, "logs beside metrics");
-  await page.goto(`${BASE}/targets`);
-  await page.waitForTimeout(700);
-  await check(page, "targets");
-  if ((await page.getByTestId("target").count()) > 0) {
-    await page
-      .getByRole("button", { name: /^Details of/ })
-      .first()
-      .click();
-    await page.getByTestId("target-panel").waitFor();
-    await page.waitForTimeout(300);
-    await check(page, "a target");
-  }
 }
 
 async function operating({ page, world: { play: world } }) {
@@ -322,8 +251,6 @@ export default {
   "views, links, export, dark": dark(keeping),
   "live tail, light": live,
   "live tail, dark": dark(live),
-  "metrics and targets, light": metering,
-  "metrics and targets, dark": dark(metering),
   "pipelines and data, light": operating,
   "pipelines and data, dark": dark(operating),
   "settings and profile, light": administering,

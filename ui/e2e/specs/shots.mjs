@@ -1,9 +1,11 @@
 /** Screenshots of every screen, both themes, two widths, into NEXUS_SHOTS. */
 import { administered } from "../administered.mjs";
 import { BASE, LOCAL } from "../browser.mjs";
+import { metered } from "../metered.mjs";
 import { operated } from "../operated.mjs";
 import { LoginPage } from "../pages/login.mjs";
 import { LogsPage } from "../pages/logs.mjs";
+import { MetricsPage } from "../pages/metrics.mjs";
 import { PipelinesPage } from "../pages/pipelines.mjs";
 import { SettingsPage } from "../pages/settings.mjs";
 import { totp } from "../totp.mjs";
@@ -363,6 +365,56 @@ async function identity({ page, world }, suffix) {
   await shot("login-reset");
 }
 
+async function metering({ page, world }, suffix) {
+  if (!world.shots) return;
+  await metered(world);
+  const shot = async (name) => {
+    await page.waitForTimeout(400);
+    await page.screenshot({ path: `${world.shots}/${name}-${suffix}.png` });
+  };
+  const metrics = new MetricsPage(page);
+  await metrics.open(world.tenant, { metric: "http_requests_total", by: "job" });
+  await page.getByTestId("multiples").getByTestId("chart").nth(4).waitFor();
+  await metrics.drawn();
+  await shot("metrics");
+  const lines = [
+    { q: "sum by (job) (rate(http_requests_total[5m]))", l: "{{job}}" },
+    { q: 'sum by (job) (rate(http_requests_total{code="500"}[5m]))', l: "{{job}} errors" },
+  ];
+  await metrics.ask(world.tenant, JSON.stringify(lines), { vs: "previous", line: "40" });
+  await page.getByRole("button", { name: "Say in words what the query does" }).first().click();
+  await metrics.hover(0.6);
+  await shot("metrics-queries");
+  await metrics.ask(
+    world.tenant,
+    "histogram_quantile(0.95, sum by (le, job) (rate(http_request_duration_seconds_bucket[5m])))",
+    { ex: "1", panel: 'logs:{"job":"payment"}' },
+  );
+  await page.getByTestId("beside-lines").waitFor();
+  await shot("metrics-beside");
+  await metrics.ask(world.tenant, "process_resident_memory_bytes", { style: "stacked" });
+  await metrics.hover(0.4);
+  await shot("metrics-stacked");
+  await metrics.open(world.tenant, { tab: "query", view: "table", q: "http_requests_total" });
+  await page.getByTestId("instant").getByRole("row").nth(3).waitFor();
+  await shot("metrics-table");
+  await metrics.open(world.tenant, { tab: "query", q: "rate(http_requests_total)" });
+  await metrics.problem.waitFor();
+  await shot("metrics-mistake");
+  await metrics.open(world.tenant, { tab: "query", q: 'http_requests_total{code="999"}' });
+  await page.getByRole("button", { name: /^Remove/ }).waitFor();
+  await shot("metrics-empty");
+  await page.goto(`${BASE}/targets`);
+  await page.waitForTimeout(800);
+  await shot("targets");
+  const details = page.getByRole("button", { name: /^Details of/ });
+  if ((await details.count()) > 0) {
+    await details.last().click();
+    await page.getByTestId("target-panel").waitFor();
+    await shot("targets-one");
+  }
+}
+
 async function login({ page, world }, suffix) {
   if (!world.shots) return;
   await page.goto(`${BASE}/login`);
@@ -384,6 +436,7 @@ for (const theme of ["light", "dark"]) {
     tests[`tail ${suffix}`] = Object.assign((context) => live(context, suffix), { options });
     tests[`operating ${suffix}`] = Object.assign((context) => operating(context, suffix), { options });
     tests[`administering ${suffix}`] = Object.assign((context) => administering(context, suffix), { options });
+    tests[`metering ${suffix}`] = Object.assign((context) => metering(context, suffix), { options });
     tests[`identity ${suffix}`] = Object.assign((context) => identity(context, suffix), { options, anonymous: true });
     tests[`login ${suffix}`] = Object.assign((context) => login(context, suffix), { options, anonymous: true });
   }

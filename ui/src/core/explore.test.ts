@@ -170,7 +170,8 @@ describe("sources", () => {
         .steps(target)
         .map((step) => step.code)
         .join("\n");
-      expect(text, source.id).toContain("logs.example");
+      // Nexus asks for what it scrapes: nobody needs its address.
+      expect(text, source.id).toContain(source.id === "scrape" ? "scrape_configs" : "logs.example");
       expect(text.includes("KEY-1"), source.id).toBe(source.keyless !== true);
       if (source.keyless) expect(text).toContain("tenant: shop");
       expect(text).not.toContain("undefined");

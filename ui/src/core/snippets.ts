@@ -495,9 +495,12 @@ service:
   },
 ];
 
-/** The part of Nexus' configuration that names the file. */
-export const scrapeConfig = `scrape:
-  file: /etc/prometheus/prometheus.yml`;
+/** The part of Nexus' configuration that names the file, and the tenant that the samples are for. */
+export function scrapeConfig(tenant: string): string {
+  return `scrape:
+  file: /etc/prometheus/prometheus.yml
+  tenant: ${tenant}`;
+}
 
 export const scrapeExample = `global:
   scrape_interval: 15s
@@ -506,8 +509,12 @@ scrape_configs:
     static_configs:
       - targets: ["127.0.0.1:9100"]`;
 
-const scrape = (): Step[] => [
-  { caption: "Name the file in the configuration of Nexus and restart it", language: "yaml", code: scrapeConfig },
+const scrape = (target: Target): Step[] => [
+  {
+    caption: "Name the file in the configuration of Nexus and restart it",
+    language: "yaml",
+    code: scrapeConfig(target.tenant),
+  },
   { caption: "The prometheus.yml that you have, or this one", language: "yaml", code: scrapeExample },
 ];
 

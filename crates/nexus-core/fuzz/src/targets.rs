@@ -34,6 +34,8 @@ use nexus_core::syslog::timestamp::Zone;
 use nexus_core::syslog::{Options, decode_syslog};
 use nexus_core::template::mask_template;
 use nexus_series::labels::{pack, unpack};
+use nexus_tsdb::chunk;
+use nexus_tsdb::engine::tables::cut_chunks;
 use std::sync::{Arc, OnceLock};
 
 const NOW: i64 = 1_700_000_000_000_000_000;
@@ -287,6 +289,14 @@ pub const TARGETS: &[Target] = &[
         samples: samples::logql::texts,
         heavy: Vec::new,
         tokens: samples::logql::TEXT_TOKENS,
+        protobuf: false,
+    },
+    Target {
+        name: "metric_chunks",
+        run: metric_chunks,
+        samples: samples::metric_chunks::small,
+        heavy: samples::metric_chunks::heavy,
+        tokens: &[b"\x10", b"\x11", b"\xff\xff\xff\xff\xff\xff\xff\xff\xff\x01", b"\x80\x80\x01"],
         protobuf: false,
     },
 ];
@@ -774,5 +784,34 @@ fn relabel(input: &[u8]) -> Check {
         let steps = rules.trace(&labels);
         assert_eq!(rules.apply(&mut labels), steps[0].1);
     }
+    None
+}
+
+/// Blobs of the tables of metrics. The first byte chooses: with the checksum it has, or with the right one, so that what lies
+/// behind it is reached.
+fn metric_chunks(input: &[u8]) -> Check {
+    let (choice, blob) = input.split_first().unwrap_or((&0, &[]));
+    let mut blob = blob.to_vec();
+    if choice & 1 == 1 {
+        chunk::sign_again(&mut blob);
+    }
+    let mut scratch = chunk::Scratch::default();
+    let (mut timestamps, mut floats) = (Vec::new(), Vec::new());
+    if chunk::decode_times(&blob, &mut timestamps, &mut scratch).is_ok() {
+        assert!(!timestamps.is_empty() && timestamps.len() <= chunk::MAX_SAMPLES);
+        assert!(timestamps.windows(2).all(|pair| pair[0] < pair[1]), "times are in order");
+        let again = chunk::encode_floats(&timestamps, &vec![1.0; timestamps.len()], 1);
+        let mut back = Vec::new();
+        chunk::decode_times(&again.times, &mut back, &mut scratch).expect("what was written can be read");
+        assert!(back == timestamps);
+    }
+    if let Ok(values) = chunk::decode_values(&blob, &mut floats, &mut scratch) {
+        let count = match &values {
+            chunk::Values::Floats => floats.len(),
+            chunk::Values::Histograms(histograms) => histograms.len(),
+        };
+        assert!(count > 0 && count <= chunk::MAX_SAMPLES);
+    }
+    drop(cut_chunks(&input[input.len().min(1)..], 10, 20));
     None
 }

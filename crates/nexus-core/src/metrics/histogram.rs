@@ -114,13 +114,14 @@ fn check(histogram: &Histogram, whole: bool) -> Result<(), HistogramFault> {
     if let Some(&count) = counts().chain([&histogram.count]).find(|count| count.is_nan() || **count < 0.0) {
         return Err(HistogramFault::Negative(count));
     }
-    let in_buckets: f64 = counts().sum();
-    // Observations that are no numbers are in no bucket, and make the sum NaN.
-    let exact = whole && !histogram.sum.is_nan();
-    // Floats are added with rounding.
-    let tolerance = if whole { 0.0 } else { histogram.count.abs() * 1e-9 };
-    if in_buckets > histogram.count + tolerance || (exact && in_buckets != histogram.count) {
-        return Err(HistogramFault::Count { count: histogram.count, buckets: in_buckets });
+    // Counts that are floats come from arithmetic and need not add up.
+    if whole {
+        let in_buckets: f64 = counts().sum();
+        // Observations that are no numbers are in no bucket, and make the sum NaN.
+        let fits = if histogram.sum.is_nan() { in_buckets <= histogram.count } else { in_buckets == histogram.count };
+        if !fits {
+            return Err(HistogramFault::Count { count: histogram.count, buckets: in_buckets });
+        }
     }
     Ok(())
 }
@@ -269,10 +270,8 @@ mod tests {
             assert_eq!(found, message);
         }
         let mut floats = good.clone();
-        floats.count = 3.5;
-        assert!(accept(floats.clone(), false).is_ok());
         floats.count = 2.5;
-        assert!(accept(floats, false).is_err());
+        assert!(accept(floats, false).is_ok());
     }
 
     #[test]

@@ -2,7 +2,7 @@
 
 use super::Call;
 use crate::value::{NOTHING, Row, Value, is_nothing};
-use std::f64::consts::PI;
+use std::f64::consts::{LN_2, LN_10, PI};
 
 /// A function on floats one by one.
 #[derive(Clone, Copy)]
@@ -21,6 +21,12 @@ pub enum Map {
     Round,
 }
 
+/// Hyperbolic sine and cosine far from zero, without the sign: half of the exponential, which overflows a little before they
+/// do, as in Prometheus.
+fn grown(value: f64) -> Option<f64> {
+    (value.abs() > 21.0).then(|| value.abs().exp() * 0.5)
+}
+
 /// The function of a name.
 pub fn lookup(name: &str) -> Option<Map> {
     Some(match name {
@@ -30,16 +36,16 @@ pub fn lookup(name: &str) -> Option<Map> {
         "exp" => Map::Plain(f64::exp),
         "sqrt" => Map::Plain(f64::sqrt),
         "ln" => Map::Plain(f64::ln),
-        "log2" => Map::Plain(f64::log2),
-        "log10" => Map::Plain(f64::log10),
+        "log2" => Map::Plain(log2),
+        "log10" => Map::Plain(|value| log2(value) * (LN_2 / LN_10)),
         "sin" => Map::Plain(f64::sin),
         "cos" => Map::Plain(f64::cos),
         "tan" => Map::Plain(f64::tan),
         "asin" => Map::Plain(f64::asin),
         "acos" => Map::Plain(f64::acos),
         "atan" => Map::Plain(f64::atan),
-        "sinh" => Map::Plain(f64::sinh),
-        "cosh" => Map::Plain(f64::cosh),
+        "sinh" => Map::Plain(|value| grown(value).map_or_else(|| value.sinh(), |size| size.copysign(value))),
+        "cosh" => Map::Plain(|value| grown(value).unwrap_or_else(|| value.cosh())),
         "tanh" => Map::Plain(f64::tanh),
         "asinh" => Map::Plain(f64::asinh),
         "acosh" => Map::Plain(f64::acosh),
@@ -69,6 +75,20 @@ pub fn lookup(name: &str) -> Option<Map> {
         "year" => Map::Date(|time| Date::of(time).year as f64),
         _ => return None,
     })
+}
+
+/// Binary logarithm as Go computes it: of the fraction, with the exponent added (`log10` is made of it, and not exact).
+fn log2(value: f64) -> f64 {
+    if value.is_subnormal() {
+        return log2(value * 2f64.powi(54)) - 54.0;
+    }
+    if !value.is_finite() || value <= 0.0 {
+        return value.ln();
+    }
+    let bits = value.to_bits();
+    let exponent = (bits >> 52) as i64 - 1022;
+    let fraction = f64::from_bits((bits & ((1 << 52) - 1)) | (1022 << 52));
+    if fraction == 0.5 { (exponent - 1) as f64 } else { fraction.ln() * (1.0 / LN_2) + exponent as f64 }
 }
 
 /// The smaller number, as Go's `math.Min`: NaN wins, but for -Inf.
@@ -194,6 +214,17 @@ mod tests {
         assert_eq!(all(1_709_251_199), (2024, 2, 29, 60, 29));
         assert_eq!(all(1_735_603_200), (2024, 12, 31, 366, 31));
         assert_eq!(all(4_107_542_400), (2100, 3, 1, 60, 31));
+    }
+
+    #[test]
+    fn logarithms_are_those_of_go() {
+        assert_eq!(log2(8.0), 3.0);
+        assert_eq!(log2(0.125), -3.0);
+        assert_eq!(log2(5e-324), -1074.0);
+        assert!(log2(-1.0).is_nan());
+        assert_eq!(log2(0.0), f64::NEG_INFINITY);
+        assert!((log2(10.0) - 10f64.log2()).abs() < 1e-15);
+        assert_eq!(log2(1000.0) * (LN_2 / LN_10), 2.999_999_999_999_999_6);
     }
 
     #[test]

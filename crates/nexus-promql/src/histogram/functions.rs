@@ -79,7 +79,7 @@ fn variance(one: &Histogram) -> f64 {
     let (mut sum, mut lost) = (0.0, 0.0);
     for bucket in one.buckets().filter(|bucket| bucket.count != 0.0) {
         let middle = if one.is_custom() {
-            (bucket.upper + bucket.lower) / 2.0
+            f64::midpoint(bucket.upper, bucket.lower)
         } else if bucket.lower <= 0.0 && bucket.upper >= 0.0 {
             0.0
         } else {
@@ -101,7 +101,7 @@ pub fn quantile(call: &mut Call) -> Result<Value, Fault> {
 /// `histogram_quantiles`: several at once, each with a label that says which.
 pub fn quantiles(call: &mut Call) -> Result<Value, Fault> {
     let rows = call.vector(0);
-    let label = call.names.intern(&call.text(1).to_owned());
+    let label = call.names.intern(call.text(1));
     let mut all = Vec::new();
     for index in 2..call.arguments.len() {
         if let Some(q) = call.scalar(index) {
@@ -246,7 +246,7 @@ struct Group {
 /// The histograms of a vector: native ones by their labels, classic ones by those without `le`.
 struct Groups<'a> {
     rows: &'a [Row],
-    groups: Vec<Group>,
+    all: Vec<Group>,
     at: Position,
 }
 
@@ -285,12 +285,12 @@ impl<'a> Groups<'a> {
             let text = format!("bucket label \"le\" is missing or has a malformed value of {}", quoted(text));
             call.notes.warn(at, with_metric(&text, metric));
         }
-        Self { rows, groups, at }
+        Self { rows, all: groups, at }
     }
 
     /// Calls `take` for each histogram at each step. Where one is there both as native and as classic, it is neither.
     fn each_step(&self, call: &Call, mut take: impl FnMut(&SeriesLabels, usize, One)) -> Result<(), Fault> {
-        for Group { labels, classic, native } in &self.groups {
+        for Group { labels, classic, native } in &self.all {
             call.control.check()?;
             let mut mixed = false;
             for step in 0..call.grid.count {

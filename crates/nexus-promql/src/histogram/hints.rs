@@ -31,11 +31,15 @@ fn walk(node: &Node, totals: Option<bool>, seen: &mut [Option<bool>]) {
                 "histogram_quantile" | "histogram_quantiles" | "histogram_fraction" => None,
                 _ => totals,
             };
-            arguments.iter().for_each(|one| walk(one, totals, seen));
+            for one in arguments {
+                walk(one, totals, seen);
+            }
         }
         Expr::Aggregate { inner, parameter, .. } => {
             walk(inner, totals, seen);
-            parameter.iter().for_each(|one| walk(one, totals, seen));
+            if let Some(parameter) = parameter {
+                walk(parameter, totals, seen);
+            }
         }
         Expr::Binary { op, left, right, .. } => {
             let totals = totals.filter(|_| op != "</" && op != ">/");
@@ -47,13 +51,17 @@ fn walk(node: &Node, totals: Option<bool>, seen: &mut [Option<bool>]) {
 }
 
 /// Settles what the histograms of a series say about resets. With `seen`, each is compared with the one before it unless it
-/// knows itself, and loses its buckets, of which nothing is used then; else resets become unknown.
-pub fn settle(samples: &mut Samples, seen: bool) {
+/// knows itself, and loses its buckets, of which nothing is used then; else resets become unknown. Samples before `from` are
+/// there to compare the first with, which may turn out not to be reset, but not to be: they go.
+pub fn settle(samples: &mut Samples, seen: bool, from: i64) {
     for index in 0..samples.histograms.len() {
-        let one = &samples.histograms[index].1;
-        let hint = match (one.hint, index.checked_sub(1)) {
+        let (time, one) = &samples.histograms[index];
+        let hint = match (one.hint, index.checked_sub(1).map(|before| &samples.histograms[before])) {
             (ResetHint::Reset, _) if !seen => ResetHint::Unknown,
-            (ResetHint::Unknown, Some(before)) if seen => one.hint_after(&samples.histograms[before].1),
+            (ResetHint::Unknown, Some((before_at, before))) if seen => match one.hint_after(before) {
+                ResetHint::Reset if *before_at < from && *time >= from => ResetHint::Unknown,
+                hint => hint,
+            },
             (hint, _) => hint,
         };
         if hint != one.hint {
@@ -61,6 +69,11 @@ pub fn settle(samples: &mut Samples, seen: bool) {
         }
     }
     if seen {
+        let floats = samples.timestamps.partition_point(|time| *time < from);
+        samples.timestamps.drain(..floats);
+        samples.values.drain(..floats);
+        let histograms = samples.histograms.partition_point(|(time, _)| *time < from);
+        samples.histograms.drain(..histograms);
         for (_, one) in &mut samples.histograms {
             let (schema, count, sum, hint) = (one.schema, one.count, one.sum, one.hint);
             *one = Arc::new(Histogram { schema, count, sum, hint, ..Histogram::default() });

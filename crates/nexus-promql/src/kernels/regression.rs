@@ -13,6 +13,10 @@ fn line(times: &[i64], values: &[f64], at: i64) -> (f64, f64) {
         squares += x * x;
         products += x * y;
     }
+    if !sum.is_finite() {
+        // No line goes through infinity.
+        return (f64::NAN, f64::NAN);
+    }
     let slope = products / squares;
     (slope * 1000.0, first + sum / count + slope * (elapsed(at) - center))
 }

@@ -137,6 +137,9 @@ pub fn variance(values: &[f64]) -> f64 {
     let (count, first) = (values.len() as f64, values[0]);
     let mean = first + total(values, |value| value - first) / count;
     let squares = total(values, |value| (value - mean) * (value - mean));
+    if squares.is_infinite() {
+        return squares;
+    }
     let left = total(values, |value| value - mean);
     let variance = (squares - left * left / count) / count;
     if variance < 0.0 { 0.0 } else { variance }

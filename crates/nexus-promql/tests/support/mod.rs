@@ -1,6 +1,6 @@
 //! A source in memory, series written as `name{label="value"} 1 2+3x4 _ stale`, and programs built by hand.
 
-#![allow(dead_code, missing_docs)]
+#![allow(dead_code, missing_docs, clippy::needless_pass_by_value)]
 
 use nexus_promql::plan::Program;
 use nexus_promql::source::{Samples, SeriesLabels, Source, SourceFault};

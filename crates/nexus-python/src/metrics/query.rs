@@ -30,9 +30,11 @@ impl IntoPyErr for Fault {
     }
 }
 
-type PyNeed<'py> = (i64, i64, Vec<String>, Bound<'py, PyBytes>);
+/// Times, names of metrics, ids.
+pub type PyNeed<'py> = (i64, i64, Vec<String>, Bound<'py, PyBytes>);
 
-fn needs_of(py: Python<'_>, needs: Vec<Need>) -> Vec<PyNeed<'_>> {
+/// Needs as Python has them.
+pub fn needs_of(py: Python<'_>, needs: Vec<Need>) -> Vec<PyNeed<'_>> {
     needs.into_iter().map(|need| (need.from, need.to, need.metrics, PyBytes::new(py, &need.ids))).collect()
 }
 

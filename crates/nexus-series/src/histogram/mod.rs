@@ -4,7 +4,6 @@
 mod add;
 mod bounds;
 mod buckets;
-mod check;
 mod layout;
 mod reset;
 mod trim;
@@ -12,7 +11,6 @@ mod trim;
 pub use add::{Added, HistogramSum, MixedSchemas};
 pub use bounds::bound;
 pub use buckets::{Bucket, Indexed};
-pub use check::HistogramFault;
 pub use layout::kahan;
 
 /// A run of buckets: `offset` empty ones after the previous span (of the first span: the index of its first bucket), then
@@ -25,10 +23,6 @@ pub struct Span {
     pub length: u32,
 }
 
-/// Highest resolution that is stored; finer ones are reduced to it when they are received.
-pub const MAX_SCHEMA: i32 = 8;
-/// Lowest resolution that is stored.
-pub const MIN_SCHEMA: i32 = -4;
 /// Schema of histograms whose bucket bounds are given one by one (`custom_values`).
 pub const CUSTOM_BUCKETS: i32 = -53;
 

@@ -140,21 +140,3 @@ fn trimming_keeps_a_part() {
     same.trim(100.0, true);
     assert_eq!(same, before);
 }
-
-#[test]
-fn bad_histograms_are_told_apart() {
-    let accept = |mut one: Histogram| one.accept().map(|()| one.schema);
-    assert_eq!(accept(exponential(20, 0, &[1.0])), Ok(8));
-    assert_eq!(accept(exponential(53, 0, &[1.0])), Err(HistogramFault::Schema(53)));
-    assert_eq!(accept(exponential(-5, 0, &[1.0])), Err(HistogramFault::Schema(-5)));
-    assert_eq!(accept(exponential(0, 0, &[-1.0, 2.0])), Err(HistogramFault::NegativeBucket(-1.0)));
-    assert_eq!(accept(exponential(0, i32::MAX, &[1.0])), Err(HistogramFault::Range));
-    let few = Histogram { positive: vec![1.0], ..exponential(0, 0, &[1.0, 2.0]) };
-    assert_eq!(accept(few), Err(HistogramFault::Buckets(2, 1)));
-    assert_eq!(accept(custom(&[2.0, 1.0], &[1.0])), Err(HistogramFault::CustomBounds));
-    assert_eq!(accept(custom(&[1.0], &[1.0, 2.0, 3.0])), Err(HistogramFault::FewBounds(1, 3)));
-    assert_eq!(exponential(0, 0, &[1.0]).check_total(), Ok(()));
-    let more = Histogram { count: 3.0, ..exponential(0, 0, &[1.0]) };
-    assert_eq!(more.check_total(), Err(HistogramFault::Total(3.0, 1.0)));
-    assert_eq!(Histogram { sum: f64::NAN, ..more }.check_total(), Ok(()));
-}

@@ -42,7 +42,9 @@ impl Selection {
             chunks += head.pieces().len() + usize::from(!head.nothing_open());
             first = first.min(one.activity.first());
             last = last.max(one.activity.last());
-            labels.iter().for_each(|label| *pairs.entry(*label).or_default() += 1);
+            for label in labels.iter() {
+                *pairs.entry(*label).or_default() += 1;
+            }
         }
         let mut by_name: HashMap<Sym, (u64, u64), RandomState> = HashMap::default();
         for (name, value) in pairs.keys() {

@@ -80,7 +80,14 @@ impl Selection {
     }
 
     fn symbols(&self) -> &SymbolTable {
-        self.masked.as_deref().map_or(&self.tenant.index.symbols, |masked| &masked.symbols)
+        match &self.masked {
+            Some(masked) => {
+                // They are there when the labels are.
+                self.labels();
+                &masked.symbols
+            }
+            None => &self.tenant.index.symbols,
+        }
     }
 
     fn labels(&self) -> &[SeriesLabels] {

@@ -85,7 +85,9 @@ pub fn encode(histograms: &[&Histogram], out: &mut Vec<u8>) {
             }
         }
         varint::push(out, layout.bounds.len() as u64);
-        layout.bounds.iter().for_each(|bound| out.extend_from_slice(&bound.to_le_bytes()));
+        for bound in &layout.bounds {
+            out.extend_from_slice(&bound.to_le_bytes());
+        }
     }
     let mut column = Vec::new();
     ints::encode(&which, &mut column);

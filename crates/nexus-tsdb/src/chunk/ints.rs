@@ -52,7 +52,9 @@ fn write(method: u8, firsts: &[i64], divisor: i64, rest: &[i64], plan: packing::
     let start = out.len();
     let front = |method: u8, out: &mut Vec<u8>| {
         out.push(method);
-        firsts.iter().for_each(|&first| varint::push_signed(out, first));
+        for &first in firsts {
+            varint::push_signed(out, first);
+        }
         if divisor > 1 {
             varint::push(out, divisor as u64);
         }
@@ -79,7 +81,7 @@ fn by_pco(numbers: &[i64], out: &mut Vec<u8>) {
     varint::push_signed(out, base);
     let offsets = numbers.iter().map(|number| number.wrapping_sub(base) as u64);
     if let Ok(most) = u32::try_from(most) {
-        if most <= u32::from(u16::MAX) {
+        if u16::try_from(most).is_ok() {
             out.push(2);
             return pco_bytes::plain(&offsets.map(|offset| offset as u16).collect::<Vec<_>>(), out);
         }

@@ -120,9 +120,9 @@ pub(crate) fn some_histogram(dice: &mut Dice, layout: u64) -> Histogram {
     let buckets = 1 + (layout % 7) as usize;
     let mut counts = |count: usize| (0..count).map(|_| dice.below(1000) as f64).collect::<Vec<_>>();
     let positive = counts(buckets);
-    let negative = counts(if layout % 2 == 0 { 0 } else { 2 });
+    let negative = counts(if layout.is_multiple_of(2) { 0 } else { 2 });
     Histogram {
-        schema: if layout % 5 == 0 { -53 } else { 3 },
+        schema: if layout.is_multiple_of(5) { -53 } else { 3 },
         zero_threshold: 0.001,
         zero_count: dice.below(5) as f64,
         count: dice.below(10_000) as f64,
@@ -131,7 +131,7 @@ pub(crate) fn some_histogram(dice: &mut Dice, layout: u64) -> Histogram {
         positive,
         negative_spans: if negative.is_empty() { vec![] } else { vec![Span { offset: 0, length: 2 }] },
         negative,
-        custom_values: if layout % 5 == 0 { vec![0.5, 1.0] } else { vec![] },
+        custom_values: if layout.is_multiple_of(5) { vec![0.5, 1.0] } else { vec![] },
         hint: [ResetHint::Unknown, ResetHint::Reset, ResetHint::NotReset, ResetHint::Gauge][layout as usize % 4],
     }
 }

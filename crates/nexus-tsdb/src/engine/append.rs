@@ -131,7 +131,9 @@ impl Engine {
         parts.write(&tenant.name, now_s, &mut frame.bytes);
         let log = writer.log()?;
         let sequence = log.append(kind::SAMPLES, &mut frame)?;
-        defined.iter().for_each(|&number| tenant.index.series(number).head().logged = true);
+        for &number in &defined {
+            tenant.index.series(number).head().logged = true;
+        }
         let closed = self.apply(&tenant, batch, (&taken, &times), &sums, (sequence, now_s));
         let own = writer.tenant(&tenant);
         own.closed.extend(closed);
@@ -382,7 +384,9 @@ impl Work<'_> {
             self.define(number, &packed);
             self.group(number, sums.len());
             let out = &mut self.parts.groups.1;
-            sums.iter().for_each(|(time, sum)| push_float(out, *time, &mut self.time_before, *sum));
+            for (time, sum) in &sums {
+                push_float(out, *time, &mut self.time_before, *sum);
+            }
             push(out, 0);
             written.push((number, sums));
         }

@@ -16,6 +16,7 @@ const AT_ONCE: u32 = 2048;
 impl Engine {
     /// Writes one, and removes the log before it.
     pub(super) fn checkpoint(&self) -> Result<(), EngineError> {
+        let _alone = self.checkpoints.lock().expect("no panic while locked");
         let (number, tenants) = {
             let mut writer = self.write();
             let number = writer.log()?.rotate()?;

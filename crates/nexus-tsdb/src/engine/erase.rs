@@ -7,15 +7,15 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
 impl Engine {
-    /// Removes the samples of `from ..= to` of series. Series without samples outside of that are forgotten. Nothing of them
-    /// may be on its way to the tables meanwhile.
+    /// Removes the samples of `from ..= to` of series, from the files of the log, too. Series without samples outside of that
+    /// are forgotten. Nothing of them may be on its way to the tables meanwhile.
     pub fn erase(&self, tenant: &Arc<Tenant>, numbers: &[u32], from: i64, to: i64) -> Result<(), EngineError> {
         if numbers.is_empty() {
             return Ok(());
         }
         let series: Vec<(Arc<Tenant>, u32)> = numbers.iter().map(|&number| (tenant.clone(), number)).collect();
         let mut writer = self.write();
-        self.define_all(&mut writer, &series)?;
+        Self::define_all(&mut writer, &series)?;
         let mut frame = Frame::new();
         record::push_bytes(&mut frame.bytes, tenant.name.as_bytes());
         push_signed(&mut frame.bytes, from);
@@ -38,11 +38,19 @@ impl Engine {
         extras.drop_exemplars(|one| {
             (from..=to).contains(&one.exemplar.timestamp) && numbers.binary_search(&one.series).is_ok()
         });
-        Ok(())
+        drop(extras);
+        drop(writer);
+        self.checkpoint()
     }
 
-    /// Removes everything of a tenant.
+    /// Removes everything of a tenant, from the files of the log, too: also when a call before was interrupted, and nothing of
+    /// the tenant is known any more.
     pub fn forget_tenant(&self, name: &str) -> Result<(), EngineError> {
+        self.forget_in_memory(name)?;
+        self.checkpoint()
+    }
+
+    fn forget_in_memory(&self, name: &str) -> Result<(), EngineError> {
         let mut writer = self.write();
         let Some(tenant) = self.tenant(name) else { return Ok(()) };
         let mut frame = Frame::new();
@@ -52,8 +60,13 @@ impl Engine {
         writer.tenants.remove(name);
         writer.due.retain(|(other, _)| !Arc::ptr_eq(other, &tenant));
         writer.batches.values_mut().for_each(|batch| batch.series.retain(|(other, _)| !Arc::ptr_eq(other, &tenant)));
+        self.forget_heads(&tenant);
+        Ok(())
+    }
+
+    /// Takes the heads of a tenant that goes off the account of bytes.
+    pub(super) fn forget_heads(&self, tenant: &Tenant) {
         let bytes: usize = (0..tenant.index.len()).map(|number| tenant.index.series(number).head().bytes()).sum();
         self.head_bytes.fetch_sub(bytes as i64, Ordering::Relaxed);
-        Ok(())
     }
 }

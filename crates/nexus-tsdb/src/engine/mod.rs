@@ -103,6 +103,8 @@ pub struct Engine {
     head_bytes: AtomicI64,
     index_bytes: AtomicU64,
     runs: Mutex<Runs>,
+    /// One checkpoint at a time is written.
+    checkpoints: Mutex<()>,
     replayed: (u64, u64),
 }
 
@@ -167,6 +169,7 @@ impl Engine {
             head_bytes: AtomicI64::new(0),
             index_bytes: AtomicU64::new(0),
             runs: Mutex::default(),
+            checkpoints: Mutex::default(),
             replayed: (0, 0),
         };
         let found = log::find(directory)?;
@@ -223,7 +226,7 @@ impl Engine {
     pub fn close(&self) -> Result<(), EngineError> {
         let open = self.write().log.as_ref().map(Log::bytes);
         let Some(bytes) = open else { return Ok(()) };
-        if bytes > 16 << 20 {
+        if bytes > 1 << 20 {
             self.checkpoint()?;
         }
         self.sync()?;

@@ -37,6 +37,8 @@ struct Replay<'a> {
     numbers: Map<String, Map<u32, u32>>,
     covered: Map<String, Map<u32, u64>>,
     extras_covered: Map<String, u64>,
+    /// Series of batches that are not stored.
+    batches: Map<u64, Vec<(Arc<Tenant>, u32)>>,
 }
 
 impl Engine {
@@ -49,6 +51,7 @@ impl Engine {
             numbers: Map::default(),
             covered: Map::default(),
             extras_covered: Map::default(),
+            batches: Map::default(),
         };
         if let Some(path) = &found.checkpoint {
             let mut complete = false;
@@ -123,9 +126,13 @@ impl Replay<'_> {
             }
             kind::ERASE => self.erase(sequence, &mut body)?,
             kind::FORGET => {
-                let tenant = take_str(&mut body)?;
-                self.engine.tenants.write().expect("no panic while locked").remove(tenant);
-                self.numbers.remove(tenant);
+                let name = take_str(&mut body)?;
+                let tenant = self.engine.tenants.write().expect("no panic while locked").remove(name);
+                if let Some(tenant) = tenant {
+                    self.engine.forget_heads(&tenant);
+                }
+                self.numbers.remove(name);
+                self.covered.remove(name);
             }
             kind::STATE => self.state(sequence, &mut body)?,
             kind::EXTRAS => self.extras(sequence, &mut body)?,
@@ -173,6 +180,7 @@ impl Replay<'_> {
                         head.close();
                         head.number_pieces(sequence);
                     });
+                    self.batches.entry(sequence).or_default().push((tenant.clone(), number));
                 }
             }
         }
@@ -185,21 +193,24 @@ impl Replay<'_> {
     }
 
     fn stored(&mut self, batch: u64) {
-        for tenant in self.engine.tenants.read().expect("no panic while locked").values() {
-            for number in 0..tenant.index.len() {
-                let series = tenant.index.series(number);
-                let mut days = Vec::new();
-                for piece in series.head().pieces().iter().filter(|piece| piece.batch() == batch) {
-                    series.activity.note_stored(piece.first(), piece.last());
-                    days.extend(piece.days());
-                }
-                if !days.is_empty() {
-                    self.engine.change_head(tenant, number, |head| {
-                        days.into_iter().for_each(|day| head.note_stored_day(day));
-                        head.drop_pieces(|piece| piece.batch() == batch);
-                    });
-                }
+        for (tenant, number) in self.batches.remove(&batch).unwrap_or_default() {
+            if !self.engine.tenant(&tenant.name).is_some_and(|known| Arc::ptr_eq(&known, &tenant)) {
+                continue;
             }
+            let series = tenant.index.series(number);
+            let mut days = Vec::new();
+            for piece in series.head().pieces().iter().filter(|piece| piece.batch() == batch) {
+                series.activity.note_stored(piece.first(), piece.last());
+                days.extend(piece.days());
+            }
+            self.engine.change_head(&tenant, number, |head| {
+                for day in days {
+                    head.note_stored_day(day);
+                }
+                head.drop_pieces(|piece| piece.batch() == batch);
+            });
+        }
+        for tenant in self.engine.tenants.read().expect("no panic while locked").values() {
             tenant.extras.lock().expect("no panic while locked").drop_exemplars(|one| one.batch == batch);
         }
     }
@@ -239,7 +250,7 @@ impl Replay<'_> {
         Ok(())
     }
 
-    fn head_state(&mut self, tenant: &Tenant, number: u32, body: &mut &[u8]) -> Result<(), Damaged> {
+    fn head_state(&mut self, tenant: &Arc<Tenant>, number: u32, body: &mut &[u8]) -> Result<(), Damaged> {
         let sequence = take(body)?;
         let opened = take_number(body)?;
         let last = take_signed(body)?;
@@ -269,6 +280,7 @@ impl Replay<'_> {
             let piece = Piece::new(sequence, piece);
             if batch > 0 {
                 piece.take_into(batch);
+                self.batches.entry(batch).or_default().push((tenant.clone(), number));
             }
             pieces.push(piece);
         }
@@ -281,7 +293,9 @@ impl Replay<'_> {
             series.activity.note(open.first());
             series.activity.note(open.last());
         }
-        late.iter().for_each(|(time, _)| series.activity.note(*time));
+        for (time, _) in &late {
+            series.activity.note(*time);
+        }
         self.engine.change_head(tenant, number, |head| {
             for piece in pieces {
                 count += piece.samples();
@@ -297,13 +311,12 @@ impl Replay<'_> {
     fn late(&mut self, body: &mut &[u8]) -> Result<Vec<LateSample>, Damaged> {
         let count = take_count(body, body.len())?;
         (0..count)
-            .map(|_| match take_bytes(body, 1)?[0] {
-                0 => {
+            .map(|_| {
+                if take_bytes(body, 1)?[0] == 0 {
                     let time = take_signed(body)?;
                     let bits = take_bytes(body, 8)?.try_into().expect("eight bytes");
                     Ok((time, Value::Float(f64::from_bits(u64::from_le_bytes(bits)))))
-                }
-                _ => {
+                } else {
                     let (time, histogram) = take_histogram(body, &mut self.scratch)?;
                     Ok((time, Value::Histogram(Arc::new(histogram))))
                 }

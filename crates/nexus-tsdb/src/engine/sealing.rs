@@ -39,13 +39,16 @@ pub struct SealedRows {
     pub metadata: (usize, Vec<u8>),
 }
 
+/// Metadata of a tenant that are not in the tables, and when they were said.
+type News = (Arc<Tenant>, Vec<(Metadata, i64)>);
+
 /// A batch on its way to the tables; given back when it goes without `done`.
 pub struct Sealed {
     engine: Arc<Engine>,
     /// See the module text.
     pub number: u64,
     series: Vec<(Arc<Tenant>, u32)>,
-    news: Vec<(Arc<Tenant>, Vec<(Metadata, i64)>)>,
+    news: Vec<News>,
     settled: bool,
 }
 
@@ -112,7 +115,7 @@ impl Engine {
                 before = *one;
             }
         }
-        self.define_all(writer, &series)?;
+        Self::define_all(writer, &series)?;
         // Its number is the sequence of its record.
         let number = writer.log()?.next_sequence();
         if let Err(error) = writer.log()?.append(kind::BATCH, &mut frame) {
@@ -140,22 +143,22 @@ impl Engine {
     }
 
     /// Defines series that the log does not know as they are numbered now.
-    pub(super) fn define_all(
-        &self,
-        writer: &mut super::Writer,
-        series: &[(Arc<Tenant>, u32)],
-    ) -> Result<(), EngineError> {
+    pub(super) fn define_all(writer: &mut super::Writer, series: &[(Arc<Tenant>, u32)]) -> Result<(), EngineError> {
         for group in series.chunk_by(|a, b| Arc::ptr_eq(&a.0, &b.0)) {
             let tenant = &group[0].0;
             let mut parts = record::Parts::default();
             let new: Vec<u32> =
                 group.iter().map(|(_, one)| *one).filter(|one| !tenant.index.series(*one).head().logged).collect();
-            new.iter().for_each(|&one| parts.define(one, &tenant.index.packed(one)));
+            for &one in &new {
+                parts.define(one, &tenant.index.packed(one));
+            }
             if !new.is_empty() {
                 let mut frame = Frame::new();
                 parts.write(&tenant.name, 0, &mut frame.bytes);
                 writer.log()?.append(kind::SAMPLES, &mut frame)?;
-                new.iter().for_each(|&one| tenant.index.series(one).head().logged = true);
+                for &one in &new {
+                    tenant.index.series(one).head().logged = true;
+                }
             }
         }
         Ok(())
@@ -351,14 +354,13 @@ impl Sealed {
     /// All rows are in the tables.
     pub fn done(mut self) -> Result<(), EngineError> {
         let engine = self.engine.clone();
-        {
-            let mut writer = engine.write();
-            let mut frame = Frame::new();
-            varint::push(&mut frame.bytes, self.number);
-            writer.log()?.append(kind::STORED, &mut frame)?;
-            writer.batches.remove(&self.number);
-            self.settled = true;
-        }
+        // Until the heads know it, too: a checkpoint is of before or of after.
+        let mut writer = engine.write();
+        let mut frame = Frame::new();
+        varint::push(&mut frame.bytes, self.number);
+        writer.log()?.append(kind::STORED, &mut frame)?;
+        writer.batches.remove(&self.number);
+        self.settled = true;
         let event = {
             let mut runs = engine.runs.lock().expect("no panic while locked");
             runs.event += 1;
@@ -379,6 +381,7 @@ impl Sealed {
             let mut extras = tenant.extras.lock().expect("no panic while locked");
             extras.drop_exemplars(|one| one.batch == self.number);
         }
+        drop(writer);
         let mut runs = engine.runs.lock().expect("no panic while locked");
         runs.stored.insert(event, std::mem::take(&mut self.series));
         engine.drop_stored(&mut runs);
@@ -412,7 +415,9 @@ fn chunk_row(tenant: &Tenant, number: u32, day: i64, expires_on: u16, chunks: &D
     out.extend_from_slice(&(chunks.samples as u32).to_le_bytes());
     for blobs in [&chunks.times, &chunks.values] {
         rows::array(out, blobs.len());
-        blobs.iter().for_each(|blob| rows::string(out, blob));
+        for blob in blobs {
+            rows::string(out, blob);
+        }
     }
 }
 

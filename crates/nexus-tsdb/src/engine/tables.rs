@@ -113,8 +113,12 @@ fn cut_row(rows: &mut &[u8], from: i64, to: i64, out: &mut Vec<u8>, scratch: &mu
     out.extend_from_slice(&last.to_le_bytes());
     out.extend_from_slice(&(samples as u32).to_le_bytes());
     array(out, left.len());
-    left.iter().for_each(|chunk| string(out, &chunk.times));
+    for chunk in &left {
+        string(out, &chunk.times);
+    }
     array(out, left.len());
-    left.iter().for_each(|chunk| string(out, &chunk.values));
+    for chunk in &left {
+        string(out, &chunk.values);
+    }
     Ok(())
 }

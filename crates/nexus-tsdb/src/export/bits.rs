@@ -79,13 +79,13 @@ impl Bits {
         let signed = value as i64;
         match 64 - value.leading_zeros() {
             0 => self.write(0, 1),
-            ..=3 => self.prefixed(0b10, 2, signed, 3),
-            ..=6 => self.prefixed(0b110, 3, signed, 6),
-            ..=9 => self.prefixed(0b1110, 4, signed, 9),
-            ..=12 => self.prefixed(0b1_1110, 5, signed, 12),
-            ..=18 => self.prefixed(0b11_1110, 6, signed, 18),
-            ..=25 => self.prefixed(0b111_1110, 7, signed, 25),
-            ..=56 => self.prefixed(0b1111_1110, 8, signed, 56),
+            1..=3 => self.prefixed(0b10, 2, signed, 3),
+            4..=6 => self.prefixed(0b110, 3, signed, 6),
+            7..=9 => self.prefixed(0b1110, 4, signed, 9),
+            10..=12 => self.prefixed(0b1_1110, 5, signed, 12),
+            13..=18 => self.prefixed(0b11_1110, 6, signed, 18),
+            19..=25 => self.prefixed(0b111_1110, 7, signed, 25),
+            26..=56 => self.prefixed(0b1111_1110, 8, signed, 56),
             _ => self.prefixed(0b1111_1111, 8, signed, 64),
         }
     }

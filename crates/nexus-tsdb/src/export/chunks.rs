@@ -46,7 +46,7 @@ fn chunks(samples: &Samples) -> Vec<Vec<u8>> {
             made.push(message(
                 &samples.timestamps[range.clone()],
                 XOR,
-                xor(&samples.timestamps[range.clone()], &samples.values[range]),
+                &xor(&samples.timestamps[range.clone()], &samples.values[range]),
             ));
             floats += count;
         } else {
@@ -54,19 +54,19 @@ fn chunks(samples: &Samples) -> Vec<Vec<u8>> {
             let same = |one: &&(i64, Arc<Histogram>)| one.0 < next_float && continues(&rest[0].1, &one.1);
             let count = 1 + rest[1..].iter().take(CHUNK - 1).take_while(same).count();
             let times: Vec<i64> = rest[..count].iter().map(|(time, _)| *time).collect();
-            made.push(message(&times, FLOAT_HISTOGRAM, float_histograms(&rest[..count])));
+            made.push(message(&times, FLOAT_HISTOGRAM, &float_histograms(&rest[..count])));
             histograms += count;
         }
     }
     made.into_iter().map(|(_, chunk)| chunk).collect()
 }
 
-fn message(times: &[i64], kind: i64, data: Vec<u8>) -> (i64, Vec<u8>) {
+fn message(times: &[i64], kind: i64, data: &[u8]) -> (i64, Vec<u8>) {
     let mut chunk = Vec::with_capacity(data.len() + 32);
     protobuf::integer(&mut chunk, 1, times[0]);
     protobuf::integer(&mut chunk, 2, times[times.len() - 1]);
     protobuf::integer(&mut chunk, 3, kind);
-    protobuf::bytes(&mut chunk, 4, &data);
+    protobuf::bytes(&mut chunk, 4, data);
     (times[0], chunk)
 }
 
@@ -86,9 +86,9 @@ fn xor(times: &[i64], values: &[f64]) -> Vec<u8> {
     for number in 1..times.len() {
         let delta = times[number] - times[number - 1];
         if number == 1 {
-            bits.uvarint(delta as u64)
+            bits.uvarint(delta as u64);
         } else {
-            bits.time(delta - before)
+            bits.time(delta - before);
         }
         value.next(values[number], &mut bits);
         before = delta;
@@ -102,7 +102,7 @@ fn continues(first: &Histogram, next: &Histogram) -> bool {
     gauge(first) == gauge(next)
         && next.hint != ResetHint::Reset
         && first.schema == next.schema
-        && first.zero_threshold == next.zero_threshold
+        && first.zero_threshold.to_bits() == next.zero_threshold.to_bits()
         && first.positive_spans == next.positive_spans
         && first.negative_spans == next.negative_spans
         && first.custom_values == next.custom_values
@@ -152,7 +152,9 @@ fn layout(one: &Histogram, bits: &mut Bits) {
     }
     if one.schema == CUSTOM_BUCKETS {
         bits.uvarbit(one.custom_values.len() as u64);
-        one.custom_values.iter().for_each(|&bound| custom_bound(bound, bits));
+        for &bound in &one.custom_values {
+            custom_bound(bound, bits);
+        }
     }
 }
 
@@ -180,7 +182,7 @@ fn zero_threshold(threshold: f64, bits: &mut Bits) {
 /// Thousandths as a number, or the float itself.
 fn custom_bound(bound: f64, bits: &mut Bits) {
     let thousandths = (bound * 1000.0).round();
-    if (0.0..=33_554_430.0).contains(&thousandths) && thousandths / 1000.0 == bound {
+    if (0.0..=33_554_430.0).contains(&thousandths) && (thousandths / 1000.0).to_bits() == bound.to_bits() {
         bits.uvarbit(thousandths as u64 + 1);
     } else {
         bits.write(0, 1);

@@ -33,7 +33,9 @@ pub fn doubles(out: &mut Vec<u8>, field: u32, values: &[f64]) {
     if !values.is_empty() {
         varint(out, u64::from(field) << 3 | 2);
         varint(out, values.len() as u64 * 8);
-        values.iter().for_each(|value| out.extend_from_slice(&value.to_bits().to_le_bytes()));
+        for value in values {
+            out.extend_from_slice(&value.to_bits().to_le_bytes());
+        }
     }
 }
 

@@ -183,7 +183,7 @@ fn floats_come_back_bit_for_bit() {
     for round in 0..200 {
         let mut samples = Samples::default();
         let mut time = (random() % 1000) as i64 - 500;
-        for number in 0..1 + random() % 400 {
+        for number in 0..=(random() % 400) {
             let step = match (round + number) % 7 {
                 0 => 1 + random() % 5,
                 1 => 1 + random() % 100_000,

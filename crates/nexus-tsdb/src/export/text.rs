@@ -25,9 +25,9 @@ pub fn write(labels: &Labels, samples: &Samples, out: &mut Vec<u8>) {
     for (label, value) in labels.iter().filter(|(label, _)| *label != NAME) {
         begin(&mut front);
         if is_plain(label, false) {
-            front.extend_from_slice(label.as_bytes())
+            front.extend_from_slice(label.as_bytes());
         } else {
-            quoted(&mut front, label)
+            quoted(&mut front, label);
         }
         front.push(b'=');
         quoted(&mut front, value);

@@ -66,7 +66,7 @@ impl Open {
             // A quarter more instead of twice as much: there are many of these.
             self.bytes.reserve_exact(24 + self.bytes.len() / 4);
         }
-        if self.count % EVERY == 0 {
+        if self.count.is_multiple_of(EVERY) {
             if self.count == 0 {
                 self.first = time;
             }
@@ -100,19 +100,16 @@ impl Open {
             self.number = number;
             return;
         }
-        match exponent_of(value, 0) {
-            Some(exponent) => {
-                self.number = scaled(value, exponent).unwrap_or(0);
-                self.exponent = exponent as u8;
-                push_varint(&mut self.bytes, change << 2 | 3);
-                self.bytes.push(self.exponent);
-                push_varint(&mut self.bytes, zigzag(self.number));
-            }
-            None => {
-                self.number = i64::MIN;
-                push_varint(&mut self.bytes, change << 2 | 2);
-                self.bytes.extend_from_slice(&bits.to_le_bytes());
-            }
+        if let Some(exponent) = exponent_of(value, 0) {
+            self.number = scaled(value, exponent).unwrap_or(0);
+            self.exponent = exponent as u8;
+            push_varint(&mut self.bytes, change << 2 | 3);
+            self.bytes.push(self.exponent);
+            push_varint(&mut self.bytes, zigzag(self.number));
+        } else {
+            self.number = i64::MIN;
+            push_varint(&mut self.bytes, change << 2 | 2);
+            self.bytes.extend_from_slice(&bits.to_le_bytes());
         }
     }
 

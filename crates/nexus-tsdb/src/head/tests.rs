@@ -23,7 +23,7 @@ fn an_open_stream_reads_as_it_was_written() {
     for round in 0..200 {
         let mut open = Open::default();
         let (mut wanted, mut time, mut last) = (Vec::new(), -5_000_000i64, 0.0);
-        for _ in 0..1 + dice.below(300) {
+        for _ in 0..=dice.below(300) {
             time += [15_000, 1, 14_995 + dice.below(10) as i64, 1 << 45][dice.below(3 + round % 2) as usize];
             last = value(&mut dice, last);
             open.push(time, last);
@@ -53,7 +53,7 @@ fn of_one_time_the_last_sample_counts() {
         let mut head = SeriesHead { stagger: dice.below(3_600_000) as i32, ..SeriesHead::default() };
         let mut wanted = BTreeMap::new();
         let mut now = 1_700_000_000_000i64;
-        for sequence in 1..1 + dice.below(800) {
+        for sequence in 1..=dice.below(800) {
             let late = dice.below(10) == 0;
             now += if dice.below(40) == 0 { 3_000_000 } else { 15_000 };
             let time = if late { now - 15_000 * dice.below(500) as i64 } else { now };
@@ -81,7 +81,9 @@ fn of_one_time_the_last_sample_counts() {
             piece.read_floats(i64::MIN, i64::MAX, &mut timestamps, &mut values);
             timestamps.iter().zip(&values).for_each(|(time, value)| put(*time, piece.sequence, Value::Float(*value)));
             if let Body::Histograms(samples) = &piece.body {
-                samples.iter().for_each(|(time, one)| put(*time, piece.sequence, Value::Histogram(one.clone())));
+                for (time, one) in samples {
+                    put(*time, piece.sequence, Value::Histogram(one.clone()));
+                }
             }
             assert!(!matches!(&piece.body, Body::Floats(open) if open.last() - open.first() >= SHAPE.chunk_ms));
         }

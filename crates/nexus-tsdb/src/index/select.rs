@@ -174,7 +174,9 @@ fn literals(pattern: &str) -> Option<impl Iterator<Item = &str>> {
 
 fn union(postings: &Postings, name: Sym, values: &HashSet<Sym, foldhash::fast::RandomState>, size: usize) -> Vec<u32> {
     let mut all = Vec::with_capacity(size);
-    values.iter().for_each(|value| all.extend_from_slice(postings.with(name, *value)));
+    for value in values {
+        all.extend_from_slice(postings.with(name, *value));
+    }
     if values.len() > 1 {
         // A series has a label once: there is nothing twice.
         all.sort_unstable();

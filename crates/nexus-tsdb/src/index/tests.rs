@@ -46,7 +46,7 @@ fn selection_is_what_asking_every_series_gives() {
                     })
                 })
                 .collect();
-            assert_eq!(index.select(&[set.clone()], &sight, 0, 2000), wanted, "{set:?}");
+            assert_eq!(index.select(std::slice::from_ref(&set), &sight, 0, 2000), wanted, "{set:?}");
         }
     }
     assert_eq!(index.select(&[], &sight, 0, 2000).len(), 240);
@@ -59,7 +59,7 @@ fn forgotten_series_are_found_no_more() {
     index.forget(4);
     let packed = index.packed(4);
     let m0 = vec![matcher("__name__", Op::Equal, "m0")];
-    assert_eq!(index.select(&[m0.clone()], &Sight::default(), 0, 2000), [0, 2, 6, 8, 10]);
+    assert_eq!(index.select(std::slice::from_ref(&m0), &Sight::default(), 0, 2000), [0, 2, 6, 8, 10]);
     assert_eq!(index.lookup().find(labels::series_id(&packed)), None);
     assert_eq!(index.add(&packed), (12, true));
     index.series(12).activity.note(1000);
@@ -82,7 +82,9 @@ fn policy_hides_series_and_masks_keep_them_apart() {
         .iter()
         .map(|labels| {
             let text = |symbol| masked.symbols.text(symbol);
-            labels.iter().map(|&(name, value)| format!("{}={} ", text(name), text(value))).collect()
+            let pairs: Vec<_> =
+                labels.iter().map(|&(name, value)| format!("{}={} ", text(name), text(value))).collect();
+            pairs.concat()
         })
         .collect();
     // 1 and 7 are alike but for what is hidden.

@@ -181,7 +181,7 @@ pub fn read(path: &Path, mut take: impl FnMut(Record<'_>) -> bool) -> io::Result
         file.read_exact(&mut head)?;
         let word = |at: usize| u32::from_le_bytes([head[at], head[at + 1], head[at + 2], head[at + 3]]);
         let (length, checksum) = (word(0) as usize, word(4));
-        if length < 9 || length > MOST_PAYLOAD || length as u64 > total - good - 8 {
+        if !(9..=MOST_PAYLOAD).contains(&length) || length as u64 > total - good - 8 {
             break;
         }
         payload.resize(length, 0);

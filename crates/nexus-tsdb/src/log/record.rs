@@ -217,7 +217,9 @@ mod tests {
             (9, f64::INFINITY),
         ];
         let (mut bytes, mut before) = (Vec::new(), 0);
-        samples.iter().for_each(|&(time, value)| push_float(&mut bytes, time, &mut before, value));
+        for &(time, value) in &samples {
+            push_float(&mut bytes, time, &mut before, value);
+        }
         let (mut rest, mut before) = (&bytes[..], 0);
         for (time, value) in samples {
             let (at, back) = take_float(&mut rest, &mut before).unwrap();

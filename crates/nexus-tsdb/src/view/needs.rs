@@ -77,7 +77,9 @@ impl View {
         let mut ids = Vec::new();
         if numbers.len() <= MOST_IDS && numbers.len() * 10 < all * 9 {
             ids.reserve(numbers.len() * 16);
-            numbers.iter().for_each(|&number| ids.extend_from_slice(&index.series(number).id.to_le_bytes()));
+            for &number in &numbers {
+                ids.extend_from_slice(&index.series(number).id.to_le_bytes());
+            }
         }
         let mut metrics: Vec<String> = metrics.iter().map(|metric| index.symbols.text(*metric).to_owned()).collect();
         metrics.sort_unstable();

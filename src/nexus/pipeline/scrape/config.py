@@ -224,7 +224,7 @@ def parse(text: str, name: str, base: Path, files: Iterable[Path] = ()) -> Scrap
         for name, job in decided.items()
         if job.keys.unsupported()
     ]
-    if any(keys.scrape_failure_log_file for keys in (document.globals, *document.scrape_configs)):
+    if document.globals.scrape_failure_log_file or any(keys.scrape_failure_log_file for keys in document.scrape_configs):
         warnings.append("no `scrape_failure_log_file` is written: why scrapes fail is on the page of targets")
     return ScrapeConfig(
         tuple(decided.values()),

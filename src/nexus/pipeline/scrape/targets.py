@@ -1,7 +1,8 @@
 """From what discovery finds to the targets of a job. Pure but for the native relabelling.
 
 Labels that begin with two underscores steer: `__address__`, `__scheme__`, `__metrics_path__`, `__param_<name>`,
-`__scrape_interval__`, `__scrape_timeout__`; the others end up on every series. `__meta_` labels are gone after relabelling.
+`__scrape_interval__`, `__scrape_timeout__`, and three about histograms; the others end up on every series.
+`__meta_` labels are gone after relabelling.
 """
 
 from __future__ import annotations
@@ -18,6 +19,9 @@ from nexus.pipeline.scrape.values import Span
 
 Labels = tuple[tuple[str, str], ...]
 _PARAM: Final = "__param_"
+NATIVE: Final = "__scrape_native_histograms__"
+CLASSIC: Final = "__always_scrape_classic_histograms__"
+CONVERT: Final = "__convert_classic_histograms_to_nhcb__"
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,6 +34,9 @@ class Target:
     url: str
     interval: int
     timeout: int
+    native_histograms: bool
+    classic_histograms: bool
+    convert_histograms: bool
 
     @property
     def phase(self) -> int:
@@ -61,6 +68,9 @@ def base_labels(job: Job, labels: Mapping[str, str]) -> dict[str, str]:
         "__scrape_timeout__": str(job.timeout),
         "__metrics_path__": keys.metrics_path,
         "__scheme__": keys.scheme,
+        NATIVE: _truth(job.native_histograms),
+        CLASSIC: _truth(job.classic_histograms),
+        CONVERT: _truth(job.convert_histograms),
     }
     found.update({f"{_PARAM}{name}": values[0] for name, values in keys.params.items() if values})
     found.update({name: value for name, value in labels.items() if value})
@@ -106,15 +116,23 @@ def target_of(job: Job, labels: Mapping[str, str], relabel: Any) -> Target | Dro
         return Wrong(discovered, str(error))
     if not interval or not timeout or timeout > interval:
         return Wrong(discovered, f"the interval {interval} and the timeout {timeout} do not fit each other")
+    histograms = tuple(found.get(name, "false") for name in (NATIVE, CLASSIC, CONVERT))
+    if set(histograms) - {"true", "false"}:
+        return Wrong(discovered, "a label about histograms is neither true nor false")
     if any("\udc80" <= character <= "\udfff" for value in found.values() for character in value):
         return Wrong(discovered, "a label value is not UTF-8")
     found.setdefault("instance", address)
     url = _url(job, scheme, address, found)
     shown = tuple(sorted((name, value) for name, value in found.items() if value and not name.startswith("__")))
     key = hashlib.blake2b(
-        repr((shown, url, int(interval), int(timeout))).encode("utf-8", "replace"), digest_size=16
+        repr((shown, url, int(interval), int(timeout), histograms)).encode("utf-8", "replace"), digest_size=16
     ).digest()
-    return Target(key, shown, discovered, url, int(interval), int(timeout))
+    native, classic, convert = (text == "true" for text in histograms)
+    return Target(key, shown, discovered, url, int(interval), int(timeout), native, classic, convert)
+
+
+def _truth(value: bool) -> str:
+    return "true" if value else "false"
 
 
 def _url(job: Job, scheme: str, address: str, labels: Mapping[str, str]) -> str:

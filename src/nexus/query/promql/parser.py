@@ -39,6 +39,8 @@ MAX_DEPTH: Final = 100
 """How deep parentheses, calls and signs may be nested."""
 MAX_HEIGHT: Final = 200
 """How high a tree may be: a chain of operators adds one each."""
+MAX_EXPRESSIONS: Final = 200
+"""Different regular expressions of a query: each costs some ms to compile."""
 
 _PRECEDENCE: Final = {
     "or": 1, "and": 2, "unless": 2, "==": 3, "!=": 3, ">": 3, ">=": 3, "<": 3, "<=": 3, "</": 3, ">/": 3,
@@ -73,6 +75,7 @@ class _Parser:
     def __init__(self, text: str) -> None:
         self.text = text
         self.lexer = Lexer(text)
+        self.expressions: set[str] = set()
         self.contexts: list[tuple[str, str]] = [("", "")]
         self.depth = 0
         self.height = 0
@@ -361,6 +364,9 @@ class _Parser:
         return found
 
     def check_regex(self, pattern: str, pos: Position) -> None:
+        self.expressions.add(pattern)
+        if len(self.expressions) > MAX_EXPRESSIONS:
+            self.fail(pos, f"the query has more than {MAX_EXPRESSIONS} regular expressions")
         try:
             regex.check(pattern)
         except ValueError as error:

@@ -22,9 +22,10 @@ from nexus.storage.clickhouse.connection import Connection, quote
 log = logging.getLogger(__name__)
 
 _PART: Final = re.compile(
-    r"(?:[a-z]+_)*(?P<partition>[0-9a-z-]+)_(?P<min>\d+)_(?P<max>\d+)_\d+(?:_(?P<version>\d+))?(?:_.*)?"
+    r"(?:(?!all_)[a-z]+_)*(?P<partition>[0-9a-z-]+)_(?P<min>\d+)_(?P<max>\d+)_\d+(?:_(?P<version>\d+))?(?:_.*)?"
 )
-"""Directory of a part, whatever stands before its name (`tmp_mut_`, `delete_tmp_`)."""
+"""Directory of a part, whatever stands before its name (`tmp_mut_`, `delete_tmp_`). `all` is the partition of a table
+without partitions."""
 
 
 def begin(connection: Connection, id: str, condition: str, table: str = "logs") -> int:

@@ -12,7 +12,7 @@ import json
 import re
 import time
 from collections.abc import AsyncIterator, Sequence
-from typing import Any, Final
+from typing import Any, Final, Literal
 
 import msgspec
 
@@ -44,6 +44,8 @@ NAMES_AT_A_TIME: Final = 10_000
 """Names of metrics that a search of the catalog looks through."""
 ERASE_SECONDS: Final = 60.0
 SERIES_OF_A_BODY: Final = 10_000
+FIGURES_WINDOW: Final = 86_400
+"""Seconds at the end of a range in which series of the catalog are counted."""
 
 
 class VictoriaMetricsStore:
@@ -73,6 +75,10 @@ class VictoriaMetricsStore:
     def waiting(self) -> tuple[int, int]:
         """Samples and bytes in the queue."""
         return self._queue.samples, self._queue.size
+
+    def dialect(self, tenant: str) -> Literal["promql", "metricsql"]:
+        """See `MetricStore`."""
+        return "metricsql"
 
     async def append(self, tenant: str, batch: MetricBatch) -> MetricReceipt:
         """See `MetricStore`: durable when it returns; visible, too, while VictoriaMetrics is there."""
@@ -107,7 +113,7 @@ class VictoriaMetricsStore:
                     if plan.step
                     else [("time", _seconds(plan.start)), ("step", _seconds(plan.lookback))]
                 )
-                arguments = [("query", plan.text), *times, ("timeout", f"{within}s"), ("latency_offset", "0s"), *sight]
+                arguments = [("query", plan.text), *times, ("timeout", f"{within}s"), ("latency_offset", "1ms"), *sight]
                 if plan.step:
                     arguments.append(("max_lookback", _seconds(plan.lookback)))
                 found = await self._client.ask("query_range" if plan.step else "query", arguments, within=within)
@@ -148,7 +154,8 @@ class VictoriaMetricsStore:
         return SeriesAnswer(msgspec.json.encode(kept))
 
     async def _catalog(self, plan: MetricCatalog, sight: Arguments, within: float) -> SeriesAnswer:
-        scan = [("start", _seconds(plan.scan.start)), ("end", _seconds(plan.scan.end))]
+        start, end = _bounded(plan.scan)
+        scan = [("start", _seconds(start)), ("end", _seconds(end))]
         words = plan.search.lower().split()
         found = await self._client.ask("label/__name__/values", [*scan, *sight], within=within)
         metadata = await self._client.ask("metadata", [], within=within)
@@ -187,11 +194,13 @@ class VictoriaMetricsStore:
         """By name: the number of series, or the time of the last sample in seconds."""
         if not names:
             return {}
-        window = max(1, (scan.end - scan.start) // 1000)
+        start, end = _bounded(scan)
+        end = max(start, min(end, int(time.time() * 1000)))
+        window = min(max(1, (end - start) // 1000), FIGURES_WINDOW)
         selector = _selector([LabelMatcher("__name__", "=~", "|".join(re.escape(name) for name in names))])
         outer, inner = ("count", "last_over_time") if what == "count" else ("max", "tlast_over_time")
         text = f"{outer}({inner}({selector}[{window}s]) keep_metric_names) by (__name__)"
-        found = await self._client.ask("query", [("query", text), ("time", _seconds(scan.end)), *sight], within=within)
+        found = await self._client.ask("query", [("query", text), ("time", _seconds(end)), *sight], within=within)
         rows = msgspec.json.decode(found.data, type=_Vector).result
         return {row.metric.get("__name__", ""): float(row.value[1]) for row in rows}
 
@@ -221,10 +230,11 @@ class VictoriaMetricsStore:
         for scan in scans:
             if scan is None:
                 continue
-            window = max(1, (scan.end - scan.start) // 1000)
+            start, end = _bounded(scan)
+            window = max(1, (end - start) // 1000)
             for matchers in scan.matchers or ((LabelMatcher("__name__", "!=", ""),),):
                 text = f"count(last_over_time({_selector(matchers)}[{window}s]))"
-                arguments = [("query", text), ("time", _seconds(scan.end)), *sight]
+                arguments = [("query", text), ("time", _seconds(end)), *sight]
                 found = await self._client.ask("query", arguments, within=query.limits.seconds)
                 rows = msgspec.json.decode(found.data, type=_Vector).result
                 series += sum(int(float(row.value[1])) for row in rows)
@@ -281,7 +291,15 @@ def _sight(query: Scoped) -> list[tuple[str, str]]:
 
 def _scan(scan: SeriesScan) -> list[tuple[str, str]]:
     matches = [("match[]", _selector(matchers)) for matchers in scan.matchers] or [("match[]", '{__name__!=""}')]
-    return [*matches, ("start", _seconds(scan.start)), ("end", _seconds(scan.end))]
+    start, end = _bounded(scan)
+    return [*matches, ("start", _seconds(start)), ("end", _seconds(end))]
+
+
+def _bounded(scan: SeriesScan) -> tuple[int, int]:
+    """The range without what VictoriaMetrics has no samples of: before 1970, and later than two days from now."""
+    # 0 is "not said" there.
+    start = max(scan.start, 1000)
+    return start, max(start, min(scan.end, (int(time.time()) + 2 * 86_400) * 1000))
 
 
 def _selector(matchers: Sequence[LabelMatcher]) -> str:

@@ -1,5 +1,6 @@
 /** A chart of values over time, loaded when the first one is shown. */
 import { lazy, type ReactNode, Suspense } from "react";
+import type { Look } from "../../core/metrics/look.ts";
 import type { ChartStyle } from "../../core/metrics/queries.ts";
 import type { ChartSeries, Frame } from "../../core/metrics/series.ts";
 import type { Unit } from "../../core/metrics/units.ts";
@@ -29,6 +30,8 @@ export interface ChartProps {
   exemplars?: readonly ChartExemplar[];
   /** Ends that the scale has at least, so that several charts can be compared. */
   range?: readonly [number, number] | null;
+  /** Of all series when this chart shows one of them: what each looks like. */
+  looks?: ReadonlyMap<string, Look>;
   /** Stands in the head. */
   tools?: ReactNode;
   onZoom?(span: Span): void;

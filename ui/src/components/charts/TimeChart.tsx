@@ -18,6 +18,7 @@ import {
 } from "react";
 import type uPlot from "uplot";
 import "uplot/dist/uPlot.min.css";
+import type { Look } from "../../core/metrics/look.ts";
 import { c } from "../../core/metricsText.ts";
 import { fromMs } from "../../core/time/instant.ts";
 import { useSize } from "../../hooks/useSize.ts";
@@ -48,7 +49,8 @@ export default function TimeChart(props: ChartProps): ReactNode {
   const { frame, span, label, legend = true, small = false, height = 260, total, onTop, tools } = props;
   const [only, setOnly] = useState<ReadonlySet<string> | null>(null);
   const [table, setTable] = useState(false);
-  const looks = useMemo(() => looksFor(frame.series), [frame]);
+  const given = props.looks;
+  const looks = useMemo(() => given ?? looksFor(frame.series), [given, frame]);
   // Series that are gone cannot be the only ones.
   const shown = useMemo(() => {
     if (only === null) return null;
@@ -98,7 +100,7 @@ export default function TimeChart(props: ChartProps): ReactNode {
 interface PlotProps extends ChartProps {
   height: number;
   small: boolean;
-  looks: ReturnType<typeof looksFor>;
+  looks: ReadonlyMap<string, Look>;
   only: ReadonlySet<string> | null;
 }
 

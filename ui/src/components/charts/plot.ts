@@ -18,6 +18,8 @@ export interface Paint {
   onDrawn(plot: uPlot): void;
 }
 
+/** Half the width of a label of the time axis. */
+const EDGE = 12;
 const FONT = "11px 'Inter Variable', system-ui, sans-serif";
 
 /** Reads a token where the chart stands, so that it follows the theme. */
@@ -145,7 +147,11 @@ function axes({ model, span, zone, small }: Paint, host: HTMLElement): uPlot.Axi
       grid: { ...grid, show: !small },
       ticks: { show: false },
       splits,
-      values: (_plot, times) => times.map((time) => labels.get(time) ?? ""),
+      // A label that does not fit before the end is left out instead of cut off.
+      values: (plot, times) => {
+        const room = (EDGE * (model.to - model.from)) / Math.max(1, plot.bbox.width / uPlot.pxRatio);
+        return times.map((time) => (model.to - time < room ? "" : (labels.get(time) ?? "")));
+      },
     },
     {
       stroke,
@@ -173,7 +179,7 @@ export function makePlot(host: HTMLElement, paint: Paint): uPlot {
       height,
       ms: 1e-3,
       pxAlign: false,
-      padding: [6, 8, 0, 0],
+      padding: [6, 6, 0, 0],
       legend: { show: false },
       cursor: { show: false, drag: { x: false, y: false, setScale: false } },
       select: { show: false, left: 0, top: 0, width: 0, height: 0 },

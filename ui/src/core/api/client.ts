@@ -39,18 +39,6 @@ export class Api {
     this.client.use(headers);
   }
 
-  private ask<T>(
-    method: "GET" | "POST",
-    path: string,
-    rest: { query?: Record<string, string | string[]>; body?: object; signal?: AbortSignal | undefined },
-  ): Promise<T> {
-    const { query, ...init } = rest;
-    const call = this.client.request as unknown as (method: string, path: string, init: object) => Result<T>;
-    return this.take<T, T & Whole<T>>(
-      call(method.toLowerCase(), path, { ...init, ...(query && { params: { query } }) }),
-    );
-  }
-
   /** The server's clock, estimated from its answers, in ms. */
   now(): number {
     return Date.now() + this.skewMs;
@@ -362,29 +350,31 @@ export class Api {
     return this.take(this.client.POST("/api/nexus/v1/logs/deletions", { body, signal }));
   }
   catalog(body: metrics.CatalogRequest, signal?: AbortSignal): Promise<metrics.CatalogAnswer> {
-    return this.ask("POST", "/api/nexus/v1/metrics/catalog", { body, signal });
+    return this.take(this.client.POST("/api/nexus/v1/metrics/catalog", { body, signal }));
   }
   metricQuery(body: metrics.MetricRequest, signal?: AbortSignal): Promise<metrics.MetricAnswer> {
-    return this.ask("POST", "/api/nexus/v1/metrics/query", { body, signal });
+    return this.take(this.client.POST("/api/nexus/v1/metrics/query", { body, signal }));
   }
-  explainMetric(body: metrics.MetricRequest, signal?: AbortSignal): Promise<metrics.MetricExplanation> {
-    return this.ask("POST", "/api/nexus/v1/metrics/explain", { body, signal });
+  explainMetric(body: metrics.ExplainMetricRequest, signal?: AbortSignal): Promise<metrics.MetricExplanation> {
+    return this.take(this.client.POST("/api/nexus/v1/metrics/explain", { body, signal }));
   }
   targets(signal?: AbortSignal): Promise<metrics.TargetsAnswer> {
-    return this.ask("GET", "/api/nexus/v1/targets", { signal });
+    return this.take(this.client.GET("/api/nexus/v1/targets", { signal }));
   }
   targetRelabel(query: { pool: string; id: string }, signal?: AbortSignal): Promise<metrics.RelabelAnswer> {
-    return this.ask("GET", "/api/nexus/v1/targets/relabel", { query, signal });
+    return this.take(this.client.GET("/api/nexus/v1/targets/relabel", { params: { query }, signal }));
   }
   droppedTargets(query: { pool: string }, signal?: AbortSignal): Promise<metrics.DroppedAnswer> {
-    return this.ask("GET", "/api/nexus/v1/targets/dropped", { query, signal });
+    return this.take(this.client.GET("/api/nexus/v1/targets/dropped", { params: { query }, signal }));
   }
   reloadTargets(): Promise<metrics.ReloadAnswer> {
-    return this.ask("POST", "/api/nexus/v1/targets/reload", {});
+    return this.take(this.client.POST("/api/nexus/v1/targets/reload"));
   }
   /** What stands under `data` in an answer of the Prometheus API; arguments may be repeated. */
   async prometheus<T>(path: string, query: Record<string, string | string[]>, signal?: AbortSignal): Promise<T> {
-    return (await this.ask<{ data: T }>("GET", `/api/v1/${path}`, { query, signal })).data;
+    const call = this.client.GET as unknown as (path: string, init: object) => Result<{ data: unknown }>;
+    const answer = await this.take(call(`/api/v1/${path}`, { params: { query }, signal }));
+    return answer.data as T;
   }
 }
 

@@ -13,11 +13,7 @@ export type Whole<T> = T extends (infer Item)[]
 export type Answer<Name extends keyof Schemas> = Whole<Schemas[Name]>;
 
 export type ServerInfo = Answer<"ServerInfo">;
-export type IngestStatus = Answer<"IngestStatus"> & {
-  samples_total: number;
-  samples_refused_total: number;
-  samples_per_second: number;
-};
+export type IngestStatus = Answer<"IngestStatus">;
 export type Statistics = Answer<"Statistics">;
 export type LogsQuery = Schemas["LogsQuery"];
 export type SearchRequest = Schemas["SearchRequest"];

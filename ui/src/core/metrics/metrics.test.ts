@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import type { MetricAnswer, SeriesAnswer } from "../api/metrics.ts";
+import type { MetricAnswer, Selector, SeriesAnswer } from "../api/metrics.ts";
 import { decimate, stack, withGaps } from "./decimate.ts";
 import { COLORS, DASHES, looksOf } from "./look.ts";
 import { logsOf, pinnedLabels, traceOf } from "./pivot.ts";
@@ -322,6 +322,12 @@ describe("queries in the address", () => {
       "a b",
       'histogram_quantile(0.95, sum by ("a b") (rate(lat_seconds[1m])))',
     ],
+    [{ name: "lat_seconds_count", kind: "histogram" }, "job", "sum by (job) (rate(lat_seconds_count[1m]))"],
+    [
+      { name: "lat_seconds_bucket", kind: "histogram" },
+      "job",
+      "histogram_quantile(0.95, sum by (le, job) (rate(lat_seconds_bucket[1m])))",
+    ],
     [{ name: "dotted.total", kind: "counter" }, "", 'sum (rate({"dotted.total"}[1m]))'],
     [{ name: "build_info", kind: "info" }, "version", "count by (version) (build_info)"],
   ])("asks %o by %s", (metric, by, query) => {
@@ -337,7 +343,7 @@ describe("queries in the address", () => {
 });
 
 describe("selectors in a text", () => {
-  const selector = {
+  const selector: Selector = {
     name: "up",
     text: 'up{job="a}", i!="x"}[5m]',
     offset: 5,

@@ -119,7 +119,8 @@ export interface Asked {
 export function queryFor({ name, kind, native }: Asked, by: string, spanSeconds: number): string {
   const window = rateWindow(spanSeconds);
   const group = by ? ` by (${labelName(by)})` : "";
-  if (kind === "histogram") {
+  // The counts and sums of a classic one are counters of their own.
+  if (kind === "histogram" && !/_(count|sum)$/.test(name)) {
     if (native) return `histogram_quantile(0.95, sum${group} (rate(${selectorOf(name)}[${window}])))`;
     const buckets = selectorOf(/_bucket$/.test(name) ? name : `${name}_bucket`);
     const inner = by ? ` by (le, ${labelName(by)})` : " by (le)";

@@ -3,12 +3,13 @@ import { Button, Select, Switch } from "@mantine/core";
 import { IconCode } from "@tabler/icons-react";
 import { type ReactNode, useMemo } from "react";
 import { Chart } from "../../components/charts/Chart.tsx";
+import { looksFor } from "../../components/charts/model.ts";
 import { ErrorState, NoPermission, Skeleton, State } from "../../components/common/State.tsx";
 import { ApiError } from "../../core/api/errors.ts";
 import type { MetricInfo } from "../../core/api/metrics.ts";
 import { isCounter, queryFor } from "../../core/metrics/queries.ts";
 import { type ChartSeries, type Frame, selectorOf, toFrame } from "../../core/metrics/series.ts";
-import { formatUnit, type Unit, unitOfMetric, unitOfQuery } from "../../core/metrics/units.ts";
+import { asUnit, formatUnit, type Unit, unitOfMetric, unitOfQuery } from "../../core/metrics/units.ts";
 import { m } from "../../core/metricsText.ts";
 import { formatAge } from "../../core/time/format.ts";
 import { fromMs, toMs } from "../../core/time/instant.ts";
@@ -72,7 +73,8 @@ function Known({ metric, url, onUrl, onQuery }: Props & { metric: MetricInfo }):
     { query, span, step: 0, points: pointsFor(split ? width / 3 : width), top, instant: false },
     ready && width > 0,
   );
-  const unit = unitFor(metric, query);
+  const said = answer.data?.unit ?? "";
+  const unit = said === "" ? unitFor(metric, query) : (asUnit(said) ?? unitOfMetric("", said));
   const frame = useMemo(
     () =>
       answer.data
@@ -196,6 +198,7 @@ export function pointsFor(width: number): number {
 
 function unitFor(metric: MetricInfo, query: string): Unit {
   const own = unitOfMetric(metric.name, metric.unit);
+  if (/_count$/.test(metric.name)) return unitOfQuery(query);
   if (metric.kind === "histogram" || metric.kind === "gauge" || metric.kind === "") return own || unitOfQuery(query);
   return unitOfQuery(query);
 }
@@ -247,6 +250,7 @@ function Multiples({ answer, frame, unit, zone, same, stale, onZoom, onZoomOut, 
     const high = Math.max(...frame.series.map((one) => one.max ?? Number.NEGATIVE_INFINITY));
     return Number.isFinite(low) && Number.isFinite(high) ? ([low, high] as const) : null;
   }, [frame, same]);
+  const looks = useMemo(() => looksFor(frame.series), [frame]);
   const frames = useMemo(() => frame.series.map((one) => ({ times: frame.times, series: [one] })), [frame]);
   return (
     <div className={styles.grid} data-testid="multiples">
@@ -273,6 +277,7 @@ function Multiples({ answer, frame, unit, zone, same, stale, onZoom, onZoomOut, 
               legend={false}
               stale={stale}
               range={scale}
+              looks={looks}
               onZoom={onZoom}
               onZoomOut={onZoomOut}
             />

@@ -17,6 +17,7 @@ import { fromMs, type Instant } from "../../core/time/instant.ts";
 import { useAction } from "../../hooks/useActions.tsx";
 import { useApi, useBackend } from "../../hooks/useApi.tsx";
 import { type TargetsUrl, useTargetsUrl } from "../../hooks/useMetricsUrl.ts";
+import { useSession } from "../../hooks/useSession.ts";
 import { DroppedPanel, TargetPanel } from "./TargetPanel.tsx";
 import styles from "./TargetsPage.module.css";
 
@@ -369,11 +370,14 @@ function Example(): ReactNode {
 }
 
 function NothingScraped(): ReactNode {
+  const { tenant } = useBackend();
+  const session = useSession().data;
+  const here = tenant.current || session?.tenant || "default";
   return (
     <State title={g.none}>
       <p>{g.noneHelp}</p>
       <div className={styles.snippets}>
-        <Code title={g.noneHead} text={scrapeConfig} />
+        <Code title={g.noneHead} text={scrapeConfig(here)} />
         <Code title={g.noneEnv} text="NEXUS_SCRAPE_FILE=/etc/prometheus/prometheus.yml" />
         <Example />
       </div>

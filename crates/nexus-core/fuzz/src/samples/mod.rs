@@ -8,6 +8,7 @@ pub mod foreign;
 pub mod forward;
 pub mod json_lines;
 pub mod logql;
+pub mod metric_chunks;
 pub mod metrics;
 pub mod otlp;
 pub mod otlp_json;

@@ -421,10 +421,7 @@ fn check(native: &mut Histogram) -> Result<(), String> {
 fn emit(point: Point<'_>, found: Found<'_>, taking: Taking, sink: &mut impl Sink) -> Result<(), String> {
     let Found { count, sum, mut buckets, native, is_native, exemplars } = found;
     let mut classic = true;
-    if is_native && (taking.native || buckets.is_empty()) {
-        if !taking.native {
-            return Ok(());
-        }
+    if is_native && taking.native {
         let of_buckets: Vec<SeenExemplar<'_>>;
         let of = if exemplars.is_empty() {
             of_buckets = buckets.iter().filter_map(|bucket| bucket.2.clone()).collect();

@@ -299,6 +299,7 @@ impl<'a> Reading<'a> {
             let kind = std::mem::replace(&mut self.kind, MetricKind::Unknown);
             let meaning = self.meaning_of(labels);
             self.kind = kind;
+            let meaning = meaning.inspect_err(|_| self.outcome.scraped += 1);
             meaning.map(|meaning| self.keep(&key, meaning))
         };
         self.key = key;
@@ -384,8 +385,8 @@ impl text::Sink for Reading<'_> {
                 *value = numbers::canonical_text(value).into();
             }
         }
-        let meaning = self.meaning_of(labels)?;
-        self.current = self.keep(raw, meaning);
+        let meaning = self.meaning_of(labels).inspect_err(|_| self.outcome.scraped += 1);
+        self.current = self.keep(raw, meaning?);
         Ok(())
     }
 

@@ -15,11 +15,22 @@ from nexus.server.routes import BASE, Route
 async def status(call: Call) -> Response:
     """What came in for the tenant since the process started."""
     counted, rate = call.services.topology.statistics.of(call.tenant)
+    samples, samples_rate = call.services.metric_pipeline.statistics.of(call.tenant)
     if not call.access.unrestricted:
         # How much comes in, and when, tells of records that the caller may not see: only whether any has come.
-        return json_response(IngestStatus(min(counted.records, 1), 0, 0.0, ""))
+        return json_response(IngestStatus(min(counted.records, 1), 0, 0.0, "", min(samples.records, 1), 0, 0.0))
     last = format_time(int(counted.last_received * 1e6) * 1000) if counted.last_received else ""
-    return json_response(IngestStatus(counted.records, counted.rejected, round(rate, 3), last))
+    return json_response(
+        IngestStatus(
+            counted.records,
+            counted.rejected,
+            round(rate, 3),
+            last,
+            samples.records,
+            samples.rejected,
+            round(samples_rate, 3),
+        )
+    )
 
 
 ROUTES = (

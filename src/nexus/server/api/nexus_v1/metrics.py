@@ -80,7 +80,7 @@ async def catalog(call: Call) -> Response:
 async def query(call: Call) -> Response:
     """A query, drawn."""
     wanted: schema.MetricsQueryRequest = call.payload
-    tree = _parsed(wanted.query)
+    tree = await asyncio.to_thread(_parsed, wanted.query)
     start, end, step = _grid(call, wanted.from_, wanted.to, wanted.step, wanted.points)
     if wanted.instant:
         start, step = end, 0
@@ -130,7 +130,7 @@ async def _run(call: Call, scoped: Scoped, tree: Expr) -> tuple[str, SeriesAnswe
 async def explained(call: Call) -> Response:
     """What a query means, and what it would cost."""
     wanted: schema.MetricsExplainRequest = call.payload
-    tree = _parsed(wanted.query)
+    tree = await asyncio.to_thread(_parsed, wanted.query)
     start, end, step = _grid(call, wanted.from_, wanted.to, wanted.step, wanted.points)
     if (kind := type_of(tree)) not in (Type.SCALAR, Type.VECTOR):
         start, step = end, 0

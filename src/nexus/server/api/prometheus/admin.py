@@ -37,17 +37,6 @@ async def clean_tombstones(call: Call) -> Response:
     return nothing()
 
 
-async def snapshot(call: Call) -> Response:
-    """Snapshots are the engine's."""
-    _check_on(call)
-    raise PrometheusError(
-        "execution",
-        422,
-        "metrics have no snapshots of their own",
-        hint="Stop Nexus and copy its data directory.",
-    )
-
-
 def _check_on(call: Call) -> None:
     if not call.services.config().metrics.admin_api:
         raise PrometheusError("unavailable", 503, "admin APIs disabled")

@@ -3,6 +3,7 @@ reads them, with its words for what is wrong. Times are ms since the epoch."""
 
 from __future__ import annotations
 
+import asyncio
 import re
 from datetime import UTC, datetime
 from typing import Final
@@ -22,6 +23,11 @@ MAX_TIME: Final = 9_223_372_036_854
 """The times there can be: those of 64 bits of ns."""
 MAX_POINTS: Final = 11_000
 MAX_FIELDS: Final = 1000
+MAX_EXPRESSIONS: Final = 50
+"""Regular expressions in the selectors of a request."""
+SHORT: Final = 2000
+MANY: Final = 8
+"""Letters and expressions of a query that is parsed at once."""
 
 _NS: Final = 10**9
 _LONGEST: Final = (1 << 63) - 1
@@ -71,7 +77,8 @@ class Arguments:
         try:
             return time_of(text)
         except InvalidRequest as error:
-            raise invalid(name, error) from error
+            optional = f"invalid time value for '{name}': " if default is not None else ""
+            raise invalid(name, optional + error.message) from error
 
     def duration(self, name: str) -> int:
         """A duration in ns."""
@@ -119,20 +126,33 @@ class Arguments:
         except QuerySyntaxError as error:
             raise invalid(name, error) from error
 
+    async def parsed(self) -> tuple[Expr, str]:
+        """As `query`; a long one does not hold up others."""
+        text = self.text("query")
+        if len(text) <= SHORT and text.count("~") <= MANY:
+            return self.query()
+        return await asyncio.to_thread(self.query)
+
     def range(self, *, start: int = MIN_TIME, end: int = MAX_TIME) -> tuple[int, int]:
         """`start` and `end`, or everything."""
         return self.time("start", start), self.time("end", end)
 
     def matchers(self, *, required: bool = False, name: str = "match[]") -> tuple[tuple[LabelMatcher, ...], ...]:
-        """The selectors of a request."""
+        """The selectors of a request. As Prometheus does, faults name the parameter where it must be there."""
         texts = self.all(name)
         if required and not texts:
             raise InvalidRequest(f"no {name} parameter provided")
+        if sum(text.count("~") for text in texts) > MAX_EXPRESSIONS:
+            raise InvalidRequest(f"the selectors have more than {MAX_EXPRESSIONS} regular expressions")
         found = []
         for text in texts:
-            matchers = selector(text, name)
+            try:
+                matchers = parse_selector(text)
+            except QuerySyntaxError as error:
+                raise invalid(name, error) if required else error from error
             if not any(map(needs_value, matchers)):
-                raise invalid(name, f"{name} must contain at least one non-empty matcher")
+                reason = InvalidRequest(f"{name} must contain at least one non-empty matcher")
+                raise invalid(name, reason) if required else reason
             found.append(matchers_of(matchers))
         return tuple(found)
 

@@ -6,7 +6,7 @@ import math
 
 from nexus.query.plan import PromQuery, SeriesPlan
 from nexus.query.promql.ast import Expr
-from nexus.query.promql.lower import lower
+from nexus.query.promql.lower import LOOKBACK, lower
 from nexus.query.promql.units import selectors
 from nexus.server.api.nexus_v1.asking import ask, close_plan
 from nexus.server.call import Call
@@ -39,3 +39,8 @@ def program(call: Call, tree: Expr, text: str, start: int, end: int, step: int =
         lookback=lookback or max(int(config.lookback * 1000), 1),
         max_samples=config.max_query_samples,
     )
+
+
+def passed_on(text: str, start: int, end: int, step: int = 0, lookback: int = LOOKBACK) -> PromQuery:
+    """A query for a store that speaks MetricsQL, which reads the text itself; its policy goes beside it."""
+    return PromQuery(program=b"", selectors=(), text=text, start=start, end=end, step=step, lookback=lookback)

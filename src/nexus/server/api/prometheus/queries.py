@@ -14,11 +14,11 @@ from nexus.query.promql import pretty
 from nexus.query.promql.ast import Type, Vector, walk
 from nexus.query.promql.check import type_of
 from nexus.query.promql.lexer import quote
-from nexus.query.promql.lower import matchers_of
+from nexus.query.promql.lower import LOOKBACK, matchers_of
 from nexus.query.promql.tree import tree_of
 from nexus.server.api.prometheus.answers import nothing, result, statistics, success
 from nexus.server.api.prometheus.arguments import MAX_POINTS, Arguments, invalid
-from nexus.server.api.prometheus.asking import answered, program
+from nexus.server.api.prometheus.asking import answered, passed_on, program
 from nexus.server.call import Call
 
 _MS: Final = 10**6
@@ -32,8 +32,12 @@ async def query(call: Call) -> Response:
     at = arguments.time("time", arguments.now)
     seconds = _timeout(arguments)
     lookback = _lookback(arguments)
-    tree, text = arguments.query()
-    return await _answer(call, arguments, program(call, tree, text, at, at, 0, lookback), limit, seconds)
+    if _understood_elsewhere(call):
+        plan = passed_on(arguments.text("query"), at, at, lookback=lookback or LOOKBACK)
+    else:
+        tree, text = await arguments.parsed()
+        plan = program(call, tree, text, at, at, 0, lookback)
+    return await _answer(call, arguments, plan, limit, seconds)
 
 
 async def query_range(call: Call) -> Response:
@@ -53,11 +57,18 @@ async def query_range(call: Call) -> Response:
         )
     seconds = _timeout(arguments)
     lookback = _lookback(arguments)
-    tree, text = arguments.query()
+    if _understood_elsewhere(call):
+        plan = passed_on(arguments.text("query"), start, end, step, lookback or LOOKBACK)
+        return await _answer(call, arguments, plan, limit, seconds)
+    tree, text = await arguments.parsed()
     if (kind := type_of(tree)) not in (Type.SCALAR, Type.VECTOR):
         reason = f"invalid expression type {quote(kind.documented)} for range query, must be Scalar or instant Vector"
         raise invalid("query", reason)
     return await _answer(call, arguments, program(call, tree, text, start, end, step, lookback), limit, seconds)
+
+
+def _understood_elsewhere(call: Call) -> bool:
+    return call.services.metrics.dialect(call.tenant) == "metricsql"
 
 
 async def _answer(call: Call, arguments: Arguments, plan: PromQuery, limit: int, seconds: float) -> Response:
@@ -80,7 +91,7 @@ async def query_exemplars(call: Call) -> Response:
     start, end = arguments.range()
     if end < start:
         raise InvalidRequest("end timestamp must not be before start timestamp")
-    tree, _ = arguments.query()
+    tree, _ = await arguments.parsed()
     selectors = tuple(matchers_of(node.matchers) for node in walk(tree) if isinstance(node, Vector))
     if not selectors:
         return nothing()
@@ -90,13 +101,13 @@ async def query_exemplars(call: Call) -> Response:
 
 async def format_query(call: Call) -> Response:
     """A query, printed with its parts in lines of their own where it is long."""
-    tree, _ = Arguments.of(call).query()
+    tree, _ = await Arguments.of(call).parsed()
     return success(pretty(tree))
 
 
 async def parse_query(call: Call) -> Response:
     """A query as a tree."""
-    tree, _ = Arguments.of(call).query()
+    tree, _ = await Arguments.of(call).parsed()
     return success(tree_of(tree))
 
 

@@ -238,13 +238,6 @@ _ADMIN: Final = (
         "Clean up after deletions",
         permission=Permission.METRICS_DELETE,
     ),
-    *_doors(
-        "POST PUT",
-        f"{API}/admin/tsdb/snapshot",
-        admin.snapshot,
-        "Snapshots: there are none",
-        permission=Permission.ADMIN,
-    ),
 )
 ROUTES: Final = (
     *_DATA,
@@ -252,6 +245,8 @@ ROUTES: Final = (
     *_SCRAPED,
     *_STATUS,
     *_ADMIN,
-    Route("GET", "/prometheus/-/healthy", PUBLIC, healthy, "Is the process alive?", tag=_TAG, described=False),
-    Route("GET", "/prometheus/-/ready", PUBLIC, ready, "Can requests be served?", tag=_TAG, described=False),
+    Route(
+        "GET", "/prometheus/-/healthy", PUBLIC, healthy, "Is the process alive?", tag=_TAG, described=False, refuse=refuse
+    ),
+    Route("GET", "/prometheus/-/ready", PUBLIC, ready, "Can requests be served?", tag=_TAG, described=False, refuse=refuse),
 )

@@ -40,8 +40,9 @@ Paused = Callable[[], AbstractContextManager[None]]
 class Erasures:
     """See the module text. Blocks; one at a time, on the maintenance thread."""
 
-    def __init__(self, engine: _native.MetricsEngine, folder: Path, paused: Paused) -> None:
-        """`folder` is the directory of the log."""
+    def __init__(self, engine: _native.MetricsEngine, folder: Path, paused: Paused, changed: Callable[[], None]) -> None:
+        """`folder` is the directory of the log; `changed` is called when rows are gone."""
+        self._changed = changed
         self._engine = engine
         self._stage = folder / STAGE
         self._paused = paused
@@ -84,6 +85,7 @@ class Erasures:
             self._replace(connection, told, cut)
         conditions = {table: told[table] for table in (CHUNKS, EXEMPLARS, SERIES) if told[table]}
         _finish(connection, id, conditions)
+        self._changed()
         return number
 
     def forget_tenant(self, connection: Connection, id: str, tenant: str) -> None:
@@ -98,7 +100,9 @@ class Erasures:
                     return
                 for table in TABLES:
                     erasure.begin(connection, f"{id}-{round}", condition, table)
+            self._changed()
             _finish(connection, f"{id}-{round}", dict.fromkeys(TABLES, condition))
+            self._changed()
         raise StorageError(f"metrics of the tenant {tenant} are there after {_ROUNDS} deletions; something stores them.")
 
     def _replace(self, connection: Connection, told: dict[str, Any], rows: bytes) -> None:

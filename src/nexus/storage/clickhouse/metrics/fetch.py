@@ -21,6 +21,9 @@ MAX_NAMES: Final = 2_000
 PIECE_BYTES: Final = 64 << 20
 """What one statement may answer with, nearly."""
 
+SAMPLE_BYTES: Final = 2
+"""Of a sample in a chunk, more or less."""
+
 MAX_PARTS: Final = 256
 
 Need = tuple[int, int, list[str], bytes]
@@ -70,6 +73,11 @@ def chunks_sql(want: Wanted) -> str:
     return (
         f"SELECT series, times, values FROM nexus.{CHUNKS} {_where(want)} AND last >= {want.start} AND first <= {want.end}"
     )
+
+
+def samples_sql(want: Wanted) -> str:
+    """How many samples the rows for `chunks_sql` hold, those outside of the time among them."""
+    return f"SELECT sum(samples) FROM nexus.{CHUNKS} {_where(want)} AND last >= {want.start} AND first <= {want.end}"
 
 
 def exemplars_sql(want: Wanted) -> str:

@@ -48,9 +48,12 @@ class Flusher:
         connect: Connect,
         engine: _native.MetricsEngine,
         disk: DiskGuard,
+        changed: Callable[[], None],
         look_seconds: float = LOOK_SECONDS,
         clock: Callable[[], float] = time.time,
     ) -> None:
+        """`changed` is called when rows were stored, before the head lets go of them."""
+        self._changed = changed
         self._connect = connect
         self._engine = engine
         self._disk = disk
@@ -133,6 +136,7 @@ class Flusher:
                         if error.no_space:
                             self._disk.report_full(error.message)
                     raise
+                self._changed()
                 sealed.done()
                 samples += sealed.samples
                 self.statistics.flushes += 1

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Callable, Iterable
+from collections.abc import AsyncIterator, Iterable, Iterator
+from functools import partial
 from typing import Final, TypeVar
 
 from nexus import _native
@@ -28,6 +29,7 @@ from nexus.query.plan import (
 )
 from nexus.storage.clickhouse.metrics import fetch
 from nexus.storage.clickhouse.metrics.asking import encode_matchers, encode_sight
+from nexus.storage.clickhouse.metrics.row_cache import RowCache
 from nexus.storage.clickhouse.metrics.tables import FORMAT
 from nexus.storage.clickhouse.queries import QueryPool, Session
 from nexus.storage.metric_api import Estimate, SeriesAnswer, SeriesStatistics
@@ -40,9 +42,10 @@ NARROW: Final = "Narrow the time range, name the metric, or add a matcher."
 class MetricReader:
     """See the module text."""
 
-    def __init__(self, pool: QueryPool, engine: _native.MetricsEngine) -> None:
+    def __init__(self, pool: QueryPool, engine: _native.MetricsEngine, cache: RowCache) -> None:
         self._pool = pool
         self._engine = engine
+        self._cache = cache
 
     async def answer(self, query: Scoped) -> SeriesAnswer:
         """Run any plan but `ReadSeries`. Raises `QueryError`, `LimitExceeded`, `QueryTimeout`, `StorageError`."""
@@ -65,13 +68,26 @@ class MetricReader:
         def work(session: Session) -> Estimate:
             if isinstance(query.plan, PromQuery):
                 run = self._engine.query(query.tenant, query.plan.program, encode_sight(query))
-                return Estimate(*run.estimate())
+                return self._estimate(session, query, run.needs(), run.estimate())
             if isinstance(query.plan, ReadSeries):
-                return Estimate(*self._select(query, query.plan.scan).read("samples").estimate())
+                reading = self._select(query, query.plan.scan).read("samples")
+                return self._estimate(session, query, reading.needs(), reading.estimate())
             scan = getattr(query.plan, "scan", None)
             return Estimate(self._select(query, scan).count if isinstance(scan, SeriesScan) else 0, 0, 0)
 
         return await self._pool.run(query, work)
+
+    def _estimate(
+        self, session: Session, query: Scoped, needs: Iterable[fetch.Need], guess: tuple[int, int, int]
+    ) -> Estimate:
+        """What the tables hold and, of the head, no more than the tenant has there; a restricted query is told the guess by
+        time, which is of its own series alone."""
+        if query.restricted:
+            return Estimate(guess[0], guess[1], guess[1] * fetch.SAMPLE_BYTES)
+        stored = sum(int(session.rows(fetch.samples_sql(want))[0][0]) for want in fetch.wanted(query.tenant, needs))
+        head = self._engine.tenant_stats(query.tenant)["head_samples"]
+        samples = min(stored + head, guess[1])
+        return Estimate(guess[0], samples, samples * fetch.SAMPLE_BYTES)
 
     async def read(self, query: Scoped, encoding: str) -> AsyncIterator[bytes]:
         """Run a `ReadSeries`; pieces of some MB."""
@@ -82,9 +98,7 @@ class MetricReader:
 
         def begin(session: Session) -> _native.Reading:
             reader = self._select(query, scan).read(encoding)
-            series, samples, size = reader.estimate()
-            _check_size(query, series, samples, size)
-            for rows in _rows(session, query, reader.needs(), size, fetch.chunks_sql):
+            for rows in self._chunks(session, query, reader.needs(), reader.estimate()[2]):
                 reader.feed(rows)
             return reader
 
@@ -121,7 +135,8 @@ class MetricReader:
             return _listed(selection, (data, False))
         if isinstance(plan, ListExemplars):
             selection = self._select(query, plan.scan)
-            rows = b"".join(_rows(session, query, selection.needs(), 0, fetch.exemplars_sql))
+            wants = fetch.wanted(query.tenant, selection.needs())
+            rows = b"".join(session.query(fetch.exemplars_sql(want), FORMAT) for want in wants)
             answer = _listed(selection, (selection.exemplars_json(rows), False))
             answer.statistics.bytes_read = session.bytes_read
             return answer
@@ -134,16 +149,34 @@ class MetricReader:
     def _run(self, session: Session, query: Scoped, plan: PromQuery, began: float) -> SeriesAnswer:
         run = self._engine.query(query.tenant, plan.program, encode_sight(query))
         session.stop_with(run.cancel)
-        needs = run.needs()
-        series, samples, size = run.estimate()
-        _check_size(query, series, samples, size)
-        for rows in _rows(session, query, needs, size, fetch.chunks_sql):
+        for rows in self._chunks(session, query, run.needs(), run.estimate()[2]):
             run.feed(rows)
         left = query.limits.seconds - (time.monotonic() - began)
         data, warnings, infos, (series, samples, peak, read) = _evaluated(query, run, max(int(left * 1000), 1))
         session.spend(max(read - session.bytes_read, 0))
+        _check("samples", samples, query.limits.scan_rows, query)
         statistics = SeriesStatistics(series=series, samples=samples, peak_samples=peak, bytes_read=session.bytes_read)
         return SeriesAnswer(data, warnings, infos, statistics=statistics)
+
+    def _chunks(self, session: Session, query: Scoped, needs: Iterable[fetch.Need], bytes_at_most: int) -> Iterator[bytes]:
+        """Rows with chunks, in pieces. `bytes_at_most` may be far too much: where it matters, the tables are asked. Raises
+        `LimitExceeded` before the first one when the query reads more samples than it may, and when it reads more bytes."""
+        limits = query.limits
+        wants = fetch.wanted(query.tenant, needs)
+        sizes = [bytes_at_most] * len(wants)
+        if limits.scan_rows or bytes_at_most > fetch.PIECE_BYTES:
+            samples = [int(session.rows(fetch.samples_sql(want))[0][0]) for want in wants]
+            _check("samples", sum(samples), limits.scan_rows, query)
+            sizes = [count * fetch.SAMPLE_BYTES for count in samples]
+        read = 0
+        for want, size in zip(wants, sizes, strict=True):
+            for piece in fetch.pieces(want, size):
+                statement = fetch.chunks_sql(piece)
+                if rows := self._cache.get(statement, partial(session.query, statement, FORMAT)):
+                    read += len(rows)
+                    _check("bytes", read, limits.scan_bytes, query)
+                    _check("bytes", read, limits.memory_bytes, query)
+                    yield rows
 
 
 def _evaluated(
@@ -161,33 +194,11 @@ def _evaluated(
         raise QueryError(str(error)) from None
 
 
-def _rows(
-    session: Session,
-    query: Scoped,
-    needs: Iterable[fetch.Need],
-    size: int,
-    statement: Callable[[fetch.Wanted], str],
-) -> Iterable[bytes]:
-    """What is needed of a table, in pieces; `size` is how many bytes that may be."""
-    wants = fetch.wanted(query.tenant, needs)
-    for want in wants:
-        for piece in fetch.pieces(want, size):
-            rows = session.query(statement(piece), FORMAT)
-            if rows:
-                yield rows
-
-
-def _check_size(query: Scoped, series: int, samples: int, size: int) -> None:
-    """Refuse what is sure to need more than it may. Raises `LimitExceeded`, `Overloaded`."""
-    limits = query.limits
-    shown = "" if query.restricted else f": {samples:,} samples of {series:,} series, the limit is "
-    if limits.scan_rows and samples > limits.scan_rows:
-        shown = shown and f"{shown}{limits.scan_rows:,} samples"
+def _check(unit: str, found: int, limit: int, query: Scoped) -> None:
+    """Raise `LimitExceeded` beyond a limit; a restricted query is not told how much it was."""
+    if limit and found > limit:
+        shown = "" if query.restricted else f": {found:,} {unit}, the limit is {limit:,} {unit}"
         raise LimitExceeded(f"the query reads more than it may{shown}.", hint=NARROW)
-    for limit in (limits.scan_bytes, limits.memory_bytes):
-        if limit and size > limit:
-            shown = shown and f"{shown}{limit:,} bytes and it would read {size:,}"
-            raise LimitExceeded(f"the query reads more than it may{shown}.", hint=NARROW)
 
 
 def _listed(selection: _native.Selection, found: tuple[bytes, bool]) -> SeriesAnswer:

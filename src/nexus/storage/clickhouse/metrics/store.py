@@ -6,7 +6,7 @@ import logging
 import time
 from collections.abc import AsyncIterator, Callable
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, Literal
 
 from nexus import _native
 from nexus.errors import ConfigError
@@ -23,6 +23,7 @@ from nexus.storage.clickhouse.metrics.flush import Flusher
 from nexus.storage.clickhouse.metrics.policies import WantedPolicies
 from nexus.storage.clickhouse.metrics.reader import MetricReader
 from nexus.storage.clickhouse.metrics.retention import MetricRetention
+from nexus.storage.clickhouse.metrics.row_cache import RowCache
 from nexus.storage.clickhouse.metrics.writer import MetricWriter, SeriesLimits
 from nexus.storage.clickhouse.options import MetricOptions
 from nexus.storage.clickhouse.queries import Connect, QueryPool
@@ -68,8 +69,9 @@ class EmbeddedMetricStore:
                 database, self._engine, retention_days or (lambda: options.retention_days), policies
             )
             self._retention.start()
-            self._flusher = Flusher(engine, self._engine, disk, options.flush_seconds)
-            self._erasures = Erasures(self._engine, folder, self._flusher.paused)
+            cache = RowCache()
+            self._flusher = Flusher(engine, self._engine, disk, cache.changed, options.flush_seconds)
+            self._erasures = Erasures(self._engine, folder, self._flusher.paused, cache.changed)
             self._erasures.resume(connection)
             began = time.perf_counter()
             series = loading.load(connection, self._engine)
@@ -79,7 +81,7 @@ class EmbeddedMetricStore:
             self._engine.close()
             raise
         self._maintenance = Maintenance(engine)
-        self._reader = MetricReader(pool, self._engine)
+        self._reader = MetricReader(pool, self._engine, cache)
         self._writer = MetricWriter(
             self._engine,
             disk,
@@ -116,6 +118,10 @@ class EmbeddedMetricStore:
         self._engine.close()
 
     # ---------------------------------------------------------------------------------------------------- MetricStore
+
+    def dialect(self, tenant: str) -> Literal["promql", "metricsql"]:
+        """See `MetricStore`."""
+        return "promql"
 
     async def append(self, tenant: str, batch: Any) -> MetricReceipt:
         """See `storage.metric_api`."""

@@ -13,12 +13,15 @@ Kind = Literal["column", "attribute", "resource"]
 
 
 class IngestStatus(Struct):
-    """Is data arriving? Counts since start and over the last 10 s, for this tenant."""
+    """Is data arriving? Counts since start and over the last 10 s, for this tenant: log records, and samples of metrics."""
 
     records_total: int
     rejected_total: int
     records_per_second: float
     last_received_at: str = ""
+    samples_total: int = 0
+    samples_refused_total: int = 0
+    samples_per_second: float = 0.0
 
 
 # --------------------------------------------------------------------------------------------------------------- logs

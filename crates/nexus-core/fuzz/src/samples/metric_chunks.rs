@@ -1,0 +1,49 @@
+//! Chunks of the tables of metrics, each with a byte in front that chooses the checksum.
+
+use nexus_series::histogram::{Histogram, Span};
+use nexus_tsdb::chunk::{Chunk, encode_floats, encode_histograms};
+use std::sync::Arc;
+
+fn both(chunk: &Chunk) -> [Vec<u8>; 2] {
+    [[&[1], &chunk.times[..]].concat(), [&[1], &chunk.values[..]].concat()]
+}
+
+/// Each scheme of times and values.
+pub fn small() -> Vec<Vec<u8>> {
+    let times: Vec<i64> = (0..100).map(|at| 1_700_000_000_000 + at * 15_000 + at * at % 7).collect();
+    let families: [fn(i64) -> f64; 6] = [
+        |_| 1.0,
+        |at| (at * 3 + at % 5) as f64,
+        |at| (at * at % 97) as f64 / 100.0,
+        |at| (at as f64).sqrt(),
+        |at| if at % 40 == 0 { f64::NAN } else { 4096.0 * (at % 9) as f64 },
+        |at| f64::from_bits(at as u64 * 0x9e37_79b9_7f4a_7c15),
+    ];
+    let mut all: Vec<Vec<u8>> = families
+        .iter()
+        .flat_map(|family| both(&encode_floats(&times, &(0..100).map(family).collect::<Vec<_>>(), 5)))
+        .collect();
+    let histograms: Vec<_> = times
+        .iter()
+        .map(|&time| {
+            let histogram = Histogram {
+                schema: 3,
+                count: time as f64,
+                positive_spans: vec![Span { offset: 1, length: 2 }],
+                positive: vec![time as f64, 1.0],
+                ..Histogram::default()
+            };
+            (time, Arc::new(histogram))
+        })
+        .collect();
+    all.extend(both(&encode_histograms(&histograms, 6)));
+    all
+}
+
+/// Chunks of as many samples as there can be, and claims of more than there is.
+pub fn heavy() -> Vec<Vec<u8>> {
+    let times: Vec<i64> = (0..1 << 14).map(|at| at * 15_000).collect();
+    let values: Vec<f64> = times.iter().map(|time| (*time as f64).sin()).collect();
+    let claims = [&[1, 0x10, 0, 0, 0, 0, 0xff, 0x7f], &[0xff; 64][..]].concat();
+    both(&encode_floats(&times, &values, 1)).into_iter().chain([claims]).collect()
+}
