@@ -150,7 +150,7 @@ def test_bad_requests(
 
 
 def test_other_signals_are_named(nexus: NexusProcess) -> None:
-    for path in ("/v1/traces", "/v1/metrics"):
+    for path in ("/v1/traces", "/v1development/profiles"):
         answer = nexus.request("POST", path, b"", PROTOBUF, port=nexus.otlp_port)
         assert answer.status == 404
         assert "Nexus accepts logs" in Status.FromString(answer.body).message

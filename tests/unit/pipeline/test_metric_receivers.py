@@ -198,7 +198,7 @@ async def test_influx_versions_and_precisions(metrics: MetricBench) -> None:
     reply = await send(receiver, "/write", b"", query=(("precision", "y"),))
     assert (reply.status, b"precision" in reply.body) == (400, True)
     assert (await send(receiver, "/ping", b"", method="GET")).headers["X-Influxdb-Version"]
-    assert (await send(receiver, "/query", b"")).status == 200
+    assert (await send(receiver, "/influx/query", b"")).status == 200
 
 
 async def test_text_is_imported(metrics: MetricBench) -> None:

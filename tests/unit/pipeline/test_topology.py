@@ -12,6 +12,7 @@ from functools import partial
 import pytest
 from tests.e2e.encodings import snappy, zstd
 from tests.unit.pipeline.memory import Bench
+from tests.unit.pipeline.metric_memory import MetricBench
 
 from nexus import _native
 from nexus.errors import DiskFull, InvalidRequest, Overloaded, PayloadTooLarge, TokenReused, UnsupportedEncoding
@@ -186,8 +187,8 @@ def test_field_mapping_from_query_and_headers() -> None:
 # ------------------------------------------------------------------------------------------------------------- OTLP
 
 
-async def test_otlp_paths_types_and_refusals(bench: Bench) -> None:
-    receiver = OtlpHttp(bench.topology)
+async def test_otlp_paths_types_and_refusals(bench: Bench, metrics: MetricBench) -> None:
+    receiver = OtlpHttp(bench.topology, metrics.intake)
     as_json = {"content-type": "application/json; charset=utf-8"}
     reply = await receiver.receive(Request("/v1/logs", as_json), Delivery("otlp_http", "t", b"{}"))
     assert (reply.status, reply.body, reply.content_type) == (200, b"{}", "application/json")

@@ -40,6 +40,7 @@ impl fmt::Display for LabelFault {
 
 /// Labels of the series that is being read, at the end of the packed ones.
 #[derive(Default)]
+#[allow(clippy::struct_excessive_bools)] // Independent facts, each noticed once.
 struct Open {
     start: usize,
     previous: Range<usize>,
@@ -234,13 +235,12 @@ impl BatchBuilder {
             return;
         }
         let metadata = Metadata { name: name.to_owned(), kind, help: text(help), unit: text(unit) };
-        match self.last_metadata.get(name) {
-            Some(&at) => self.batch.metadata[at] = metadata,
-            None => {
-                self.bytes += 2 * size_of::<Metadata>() + 2 * name.len() + metadata.help.len() + metadata.unit.len();
-                self.last_metadata.insert(name.to_owned(), self.batch.metadata.len());
-                self.batch.metadata.push(metadata);
-            }
+        if let Some(&at) = self.last_metadata.get(name) {
+            self.batch.metadata[at] = metadata;
+        } else {
+            self.bytes += 2 * size_of::<Metadata>() + 2 * name.len() + metadata.help.len() + metadata.unit.len();
+            self.last_metadata.insert(name.to_owned(), self.batch.metadata.len());
+            self.batch.metadata.push(metadata);
         }
     }
 
@@ -349,12 +349,21 @@ fn shortened(text: &str) -> String {
     if text.len() <= 200 {
         return text.to_owned();
     }
-    format!("{}...", &text[..text.floor_char_boundary(200)])
+    format!("{}...", &text[..floor_char(text, 200)])
 }
 
 fn text(bytes: &[u8]) -> String {
     let text = String::from_utf8_lossy(bytes);
-    text[..text.floor_char_boundary(MAX_HELP_BYTES)].to_owned()
+    text[..floor_char(&text, MAX_HELP_BYTES)].to_owned()
+}
+
+/// The last boundary of characters that is not beyond `at`.
+fn floor_char(text: &str, at: usize) -> usize {
+    let mut at = at.min(text.len());
+    while !text.is_char_boundary(at) {
+        at -= 1;
+    }
+    at
 }
 
 #[cfg(test)]

@@ -58,6 +58,7 @@ fn float(text: &[u8]) -> Option<f64> {
 }
 
 #[cfg(test)]
+#[allow(clippy::float_cmp)]
 mod tests {
     use super::*;
     use nexus_series::labels::unpack;

@@ -97,6 +97,7 @@ fn metadata(builder: &mut BatchBuilder, batch: &MetricBatch, wanted: impl Fn(&st
 }
 
 #[cfg(test)]
+#[allow(clippy::float_cmp)]
 mod tests {
     use super::*;
 

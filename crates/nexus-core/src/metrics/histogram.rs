@@ -81,6 +81,7 @@ pub fn accept(mut histogram: Histogram, whole: bool) -> Result<Histogram, Histog
     Ok(histogram)
 }
 
+#[allow(clippy::float_cmp)] // Integers below 2^53, which are exact.
 fn check(histogram: &Histogram, whole: bool) -> Result<(), HistogramFault> {
     let custom = histogram.schema == CUSTOM_BUCKETS;
     if !custom && !(*SCHEMAS.start()..=FINEST).contains(&histogram.schema) {
@@ -199,6 +200,7 @@ pub fn sparse(buckets: impl Iterator<Item = (i64, f64)>) -> (Vec<Span>, Vec<f64>
 }
 
 #[cfg(test)]
+#[allow(clippy::float_cmp)]
 mod tests {
     use super::*;
 

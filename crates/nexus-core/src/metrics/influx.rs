@@ -193,6 +193,7 @@ fn integer(text: &[u8]) -> Option<i64> {
 }
 
 #[cfg(test)]
+#[allow(clippy::float_cmp)]
 mod tests {
     use super::*;
     use nexus_series::labels::unpack;

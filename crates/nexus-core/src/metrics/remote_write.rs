@@ -242,7 +242,7 @@ impl<'a> V2<'a, '_> {
             }
         }
         let mut name = &b""[..];
-        let mut broken = self.refs.len() % 2 != 0;
+        let mut broken = !self.refs.len().is_multiple_of(2);
         for pair in self.refs.chunks_exact(2) {
             let (Some(&label), Some(&value)) = (self.symbols.get(pair[0] as usize), self.symbols.get(pair[1] as usize))
             else {

@@ -150,6 +150,7 @@ fn is_whole(count: f64) -> bool {
     count.fract() == 0.0 && (0.0..9_007_199_254_740_992.0).contains(&count)
 }
 
+#[allow(clippy::float_cmp)] // Integers below 2^53, which are exact.
 fn histogram_message(out: &mut Vec<u8>, timestamp: i64, histogram: &Histogram) {
     let counts = || histogram.positive.iter().chain(&histogram.negative).chain([&histogram.zero_count]);
     let whole = counts().chain([&histogram.count]).all(|&count| is_whole(count))
@@ -185,7 +186,9 @@ fn histogram_message(out: &mut Vec<u8>, timestamp: i64, histogram: &Histogram) {
             }
             packed_field(out, field + 1, &packed);
         } else {
-            counts.iter().for_each(|count| packed.extend_from_slice(&count.to_bits().to_le_bytes()));
+            for count in counts {
+                packed.extend_from_slice(&count.to_bits().to_le_bytes());
+            }
             packed_field(out, field + 2, &packed);
         }
     }

@@ -420,6 +420,7 @@ fn float_histograms(data: &[u8]) -> Option<Vec<(i64, Histogram)>> {
 }
 
 #[cfg(test)]
+#[allow(clippy::float_cmp)]
 mod tests {
     use super::*;
 

@@ -21,7 +21,8 @@ VERSION: Final = "1.8.10"
 _V1: Final = ("/write", "/influx/write")
 _V2: Final = ("/api/v2/write", "/influx/api/v2/write")
 _PING: Final = ("/ping", "/influx/ping")
-_QUERY: Final = ("/query", "/influx/query")
+_QUERY: Final = "/influx/query"
+"""At the root it is a page of the web UI."""
 _KEYS: Final = (("query", "p"),)
 _UNITS: Final = {
     "": 1, "n": 1, "ns": 1, "u": 10**3, "us": 10**3, "µ": 10**3, "ms": 10**6, "s": 10**9, "m": 60 * 10**9,
@@ -48,11 +49,8 @@ class Influx:
             for path in (*_V1, *_V2[1:])
         ),
         *(Endpoint(path, "Is InfluxDB there?", (), False, method="GET", handshake=True, keys=_KEYS) for path in _PING),
-        *(
-            Endpoint(path, "What clients ask before they write: databases are not created", (), False, handshake=True,
-                     keys=_KEYS, only_this_method=True)
-            for path in _QUERY
-        ),
+        Endpoint(_QUERY, "What clients ask before they write: databases are not created", (), False, handshake=True,
+                 keys=_KEYS),
     )  # fmt: skip
 
     def __init__(self, metrics: MetricIntake) -> None:
@@ -63,7 +61,7 @@ class Influx:
         """Store the fields: 204 when all are, else 400 with the reasons, as InfluxDB does with a partial write."""
         if request.path in _PING:
             return Reply(204, b"", JSON, {"X-Influxdb-Version": VERSION})
-        if request.path in _QUERY:
+        if request.path == _QUERY:
             return Reply(200, b'{"results":[{"statement_id":0}]}\n', JSON)
         arguments = dict(request.query)
         unit = _UNITS.get(arguments.get("precision", ""))

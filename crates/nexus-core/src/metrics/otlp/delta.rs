@@ -154,7 +154,7 @@ fn add(total: &mut Total, delta: Total) {
 }
 
 fn add_native(total: &mut Histogram, mut delta: Histogram) {
-    if delta.zero_threshold != total.zero_threshold {
+    if delta.zero_threshold.to_bits() != total.zero_threshold.to_bits() {
         // A wider zero bucket would have to take in others: begin again, which is a reset.
         *total = delta;
         return;
@@ -192,6 +192,7 @@ fn merged(
 }
 
 #[cfg(test)]
+#[allow(clippy::float_cmp)]
 mod tests {
     use super::*;
 
