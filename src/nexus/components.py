@@ -309,8 +309,8 @@ def metric_router(config: Config, embedded: MetricStore, registry: Registry) -> 
         backends[one.tenant] = VictoriaMetricsStore(
             Backend(
                 tenant=one.tenant,
-                insert=(one.url or one.insert_url).rstrip("/"),
-                select=(one.url or one.select_url).rstrip("/"),
+                insert=one.url.rstrip("/"),
+                select=(one.query_url or one.url).rstrip("/"),
                 headers=headers,
                 ca=one.ca,
                 queue=config.data_path / "victoriametrics" / one.tenant,

@@ -339,12 +339,19 @@ class VictoriaMetricsConfig(Masked, forbid_unknown_fields=True, frozen=True, kw_
     """A VictoriaMetrics that holds the metrics of one tenant instead of the embedded store."""
 
     tenant: Annotated[str, Meta(description="The tenant.", pattern=r"^[A-Za-z0-9_.-]{1,64}$")]
-    url: Annotated[str, Meta(description="A single node: http://victoriametrics:8428.")] = ""
-    insert_url: Annotated[
-        str, Meta(description="A cluster's vminsert, with the account: http://vminsert:8480/insert/0:0/prometheus.")
-    ] = ""
-    select_url: Annotated[
-        str, Meta(description="A cluster's vmselect, with the account: http://vmselect:8481/select/0:0/prometheus.")
+    url: Annotated[
+        str,
+        Meta(
+            description="Where samples go: a single node, http://victoriametrics:8428, or a cluster's vminsert with the "
+            "account, http://vminsert:8480/insert/0:0/prometheus."
+        ),
+    ]
+    query_url: Annotated[
+        str,
+        Meta(
+            description="Where questions go, of a cluster: its vmselect with the account, "
+            "http://vmselect:8481/select/0:0/prometheus; empty is `url`."
+        ),
     ] = ""
     username: Annotated[str, Meta(description="User of Basic authentication.")] = ""
     password: Annotated[str, Meta(description="Its password.", extra=SECRET)] = ""
@@ -358,9 +365,7 @@ class VictoriaMetricsConfig(Masked, forbid_unknown_fields=True, frozen=True, kw_
 
     def __post_init__(self) -> None:
         """Check what a single value does not show."""
-        if bool(self.url) == bool(self.insert_url or self.select_url) or bool(self.insert_url) != bool(self.select_url):
-            raise ValueError("name either `url`, or `insert_url` and `select_url`")
-        for url in filter(None, (self.url, self.insert_url, self.select_url)):
+        for url in filter(None, (self.url, self.query_url)):
             parts = urlsplit(url)
             if parts.scheme not in ("http", "https") or not parts.hostname or parts.query or parts.fragment:
                 raise ValueError("addresses are written like http://victoriametrics:8428")

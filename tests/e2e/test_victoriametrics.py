@@ -151,7 +151,7 @@ def test_removing_the_tenant_removes_its_series(nexus: NexusProcess, backend: An
     last = filled(nexus, backend, "gone_total")
     removed = nexus.post(f"{API}/tenants/{TENANT}/delete", {"confirm": TENANT})
     assert removed.status in (200, 202), removed.body
-    select = backend.entry.get("url") or backend.entry["select_url"]
+    select = backend.entry.get("query_url") or backend.entry["url"]
 
     def left() -> list[Any]:
         with urllib.request.urlopen(f"{select}/api/v1/query?query=gone_total&time={last}", timeout=10) as answer:

@@ -123,8 +123,8 @@ class VictoriaMetricsCluster:
     def entry(self) -> dict[str, str]:
         """Its addresses in an entry of `metrics.victoriametrics`."""
         return {
-            "insert_url": f"http://127.0.0.1:{self._insert.port}/insert/{self._account}/prometheus",
-            "select_url": f"http://127.0.0.1:{self._select.port}/select/{self._account}/prometheus",
+            "url": f"http://127.0.0.1:{self._insert.port}/insert/{self._account}/prometheus",
+            "query_url": f"http://127.0.0.1:{self._select.port}/select/{self._account}/prometheus",
         }
 
     def start(self) -> Self:

@@ -68,6 +68,8 @@ ACTIONS: Final = (
     "login.failed",
     "login.succeeded",
     "logs.exported",
+    "metrics.deleted",
+    "targets.reloaded",
     "pipelines.changed",
     "query.cancelled",
     "records.counted",
