@@ -217,6 +217,8 @@ def _type(kind: dict[str, Any]) -> str:
         return " or ".join(_type(one) for one in kind["anyOf"])
     if "enum" in kind:
         return " or ".join(f"`{one}`" for one in sorted(kind["enum"]))
+    if "prefixItems" in kind:
+        return f"[{', '.join(map(_type, kind['prefixItems']))}]"
     if kind.get("type") == "array":
         return f"list of {_type(kind.get('items', {}))}"
     if kind.get("type") == "object":
