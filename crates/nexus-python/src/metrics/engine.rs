@@ -219,6 +219,7 @@ impl MetricsEngine {
     #[new]
     #[pyo3(signature = (directory, *, head_bytes=2 << 30, log_bytes=16 << 30, chunk_ms=7_200_000, chunk_samples=1024,
         active_ms=3_600_000))]
+    #[allow(clippy::needless_pass_by_value)] // Arguments are extracted by value.
     fn new(
         py: Python<'_>,
         directory: PathBuf,

@@ -33,6 +33,9 @@ pub fn decode_graphite(py: Python<'_>, body: &Bound<'_, PyBytes>, now_ms: i64) -
     DecodedMetrics::run(py, || Ok(graphite(bytes, now_ms)))
 }
 
+/// Accepted, malformed, refused, first errors.
+type Tally = (u64, u64, u64, Vec<String>);
+
 /// Adds up what StatsD clients send.
 #[pyclass(frozen, module = "nexus._native")]
 pub struct StatsdAggregator {
@@ -65,7 +68,7 @@ impl StatsdAggregator {
     }
 
     /// Samples of all series, and (accepted, malformed, refused, first errors) since the last time.
-    fn flush(&self, py: Python<'_>, now_ms: i64) -> PyResult<(MetricBatch, (u64, u64, u64, Vec<String>))> {
+    fn flush(&self, py: Python<'_>, now_ms: i64) -> PyResult<(MetricBatch, Tally)> {
         let (decoded, tally) =
             detached(py, || Ok::<_, DecodeError>(self.inner.lock().expect("no panic while locked").flush(now_ms)))?;
         let tally = (tally.accepted, tally.malformed, tally.refused, tally.errors);

@@ -44,6 +44,7 @@ impl Relabel {
     }
 
     /// The labels, sorted by name, after every rule; None when they are dropped.
+    #[allow(clippy::needless_pass_by_value)] // Arguments are extracted by value.
     fn apply(&self, labels: Vec<(String, String)>) -> Option<Vec<(String, String)>> {
         let mut set = label_set(&labels);
         if !self.inner.apply(&mut set) {
@@ -56,6 +57,7 @@ impl Relabel {
     }
 
     /// (labels sorted by name, kept) after each rule, up to the one that drops.
+    #[allow(clippy::needless_pass_by_value)] // Arguments are extracted by value.
     fn trace(&self, labels: Vec<(String, String)>) -> Vec<(Vec<(String, String)>, bool)> {
         self.inner.trace(&label_set(&labels))
     }

@@ -15,6 +15,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 /// What came of a scrape.
 #[pyclass(frozen, get_all, module = "nexus._native")]
+#[allow(clippy::struct_field_names)] // They are the names that Python sees.
 pub struct Scraped {
     /// What is to be stored.
     batch: Py<MetricBatch>,
