@@ -39,9 +39,9 @@ DEFECTS = ("a request failed", "a delivery failed", "Traceback")
 MODES = (GenerationMode.POSITIVE, GenerationMode.NEGATIVE)
 
 
-@schemathesis.serializer("application/vnd.fdo.journal")
-def journal(_context: Any, value: Any) -> bytes:
-    """Entries of journald are bytes like any other here."""
+@schemathesis.serializer("application/vnd.fdo.journal", "application/x-protobuf")
+def raw(_context: Any, value: Any) -> bytes:
+    """Entries of journald and messages of protobuf are bytes like any other here."""
     return value if isinstance(value, bytes) else str(value).encode("utf-8", "surrogatepass")
 
 
