@@ -9,7 +9,8 @@ use hashbrown::HashMap;
 /// What Prometheus says where two samples have the same labels at the same time.
 pub const SAME_LABELS: &str = "vector cannot contain metrics with the same labelset";
 
-/// Makes rows with equal labels one row, in the place of the first. Two samples at a step are a fault.
+/// Makes rows with equal labels one row, in the place of the first. Two samples at a step are a fault. Whether its name is
+/// dropped says the row that has the earliest sample, as in Prometheus, where a series begins with its first step.
 pub fn same_labels(rows: Vec<Row>) -> Result<Vec<Row>, Fault> {
     if rows.len() < 2 {
         return Ok(rows);
@@ -24,6 +25,9 @@ pub fn same_labels(rows: Vec<Row>) -> Result<Vec<Row>, Fault> {
             continue;
         }
         let into = &mut out[place];
+        if row.drop_name != into.drop_name && row.first() < into.first() {
+            into.drop_name = row.drop_name;
+        }
         for step in 0..row.floats.len() {
             let cell = row.cell(step);
             if cell == Cell::Nothing {
@@ -64,4 +68,35 @@ pub fn finish(evaluator: &Evaluator, value: Value, instant: bool) -> Result<Valu
         }
         other => other,
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn row(values: [Option<f64>; 3], drop_name: bool) -> Row {
+        let mut row = Row { drop_name, ..Row::new([].into(), 3) };
+        for (step, value) in values.into_iter().enumerate() {
+            row.set(step, value.map_or(Cell::Nothing, Cell::Float));
+        }
+        row
+    }
+
+    #[test]
+    fn the_earliest_sample_says_whether_the_name_goes() {
+        let late = row([None, Some(1.0), None], false);
+        let early = row([Some(2.0), None, None], true);
+        for rows in [vec![late.clone(), early.clone()], vec![early, late]] {
+            let merged = same_labels(rows).unwrap();
+            assert_eq!(merged.len(), 1);
+            assert!(merged[0].drop_name);
+            assert_eq!(merged[0].floats[..2], [2.0, 1.0]);
+        }
+    }
+
+    #[test]
+    fn two_samples_at_a_step_are_a_fault() {
+        let one = row([Some(1.0), None, None], false);
+        assert!(same_labels(vec![one.clone(), one]).is_err());
+    }
 }

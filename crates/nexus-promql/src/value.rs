@@ -112,6 +112,11 @@ impl Row {
         !is_nothing(self.floats[step]) || self.histogram(step).is_some()
     }
 
+    /// The first step at which there is something; the number of steps when there is none.
+    pub fn first(&self) -> usize {
+        (0..self.floats.len()).find(|&step| self.has(step)).unwrap_or(self.floats.len())
+    }
+
     /// Sets the cell of a step.
     pub fn set(&mut self, step: usize, cell: Cell) {
         let (float, histogram) = match cell {
