@@ -26,6 +26,22 @@ pub enum MetricKind {
     StateSet,
 }
 
+impl MetricKind {
+    /// As the Prometheus API and OpenMetrics name it.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Unknown => "unknown",
+            Self::Counter => "counter",
+            Self::Gauge => "gauge",
+            Self::Histogram => "histogram",
+            Self::GaugeHistogram => "gaugehistogram",
+            Self::Summary => "summary",
+            Self::Info => "info",
+            Self::StateSet => "stateset",
+        }
+    }
+}
+
 /// A series of the batch, with ranges into the columns of samples.
 #[derive(Clone, Debug, Default)]
 pub struct BatchSeries {

@@ -6,7 +6,7 @@ use crate::metrics::relabel::Relabel;
 use nexus_core::decompress::{DecompressError, Encoding, decompress};
 use nexus_core::metrics::exposition::protobuf::Taking;
 use nexus_core::metrics::scrape::{Answer, Cache, Options, Outcome};
-use nexus_series::batch::{Metadata, MetricKind};
+use nexus_series::batch::Metadata;
 use pyo3::prelude::*;
 use pyo3::types::PyBytes;
 use std::borrow::Cow;
@@ -47,20 +47,6 @@ impl ScrapeCache {
     /// A scrape that panicked left the tables as they were at that moment, which is no worse than a failed scrape.
     fn cache(&self) -> MutexGuard<'_, Cache> {
         self.inner.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-/// The name of a kind in the Prometheus API.
-pub fn kind_name(kind: MetricKind) -> &'static str {
-    match kind {
-        MetricKind::Unknown => "unknown",
-        MetricKind::Counter => "counter",
-        MetricKind::Gauge => "gauge",
-        MetricKind::Histogram => "histogram",
-        MetricKind::GaugeHistogram => "gaugehistogram",
-        MetricKind::Summary => "summary",
-        MetricKind::Info => "info",
-        MetricKind::StateSet => "stateset",
     }
 }
 
@@ -186,7 +172,7 @@ impl ScrapeCache {
     #[pyo3(signature = (limit, name=""))]
     fn metadata(&self, limit: usize, name: &str) -> Vec<(String, &'static str, String, String)> {
         let shown =
-            |family: &Metadata| (family.name.clone(), kind_name(family.kind), family.help.clone(), family.unit.clone());
+            |family: &Metadata| (family.name.clone(), family.kind.name(), family.help.clone(), family.unit.clone());
         let cache = self.cache();
         cache.metadata().filter(|family| name.is_empty() || family.name == name).take(limit).map(shown).collect()
     }

@@ -1,6 +1,6 @@
 //! Metrics for people who look for one.
 
-use super::metadata::{families_of, kind_name};
+use super::metadata::families_of;
 use super::{Selection, text};
 use foldhash::fast::RandomState;
 use hashbrown::HashMap;
@@ -70,7 +70,7 @@ impl Selection {
             text(&mut out, metric.name);
             let said = metric.said.as_ref();
             let fields = [
-                ("kind", said.map_or("unknown", |said| kind_name(said.kind))),
+                ("kind", said.map_or("unknown", |said| said.kind.name())),
                 ("unit", said.map_or("", |said| &said.unit)),
                 ("help", said.map_or("", |said| &said.help)),
             ];

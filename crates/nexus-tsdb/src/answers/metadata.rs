@@ -1,24 +1,10 @@
 //! What senders say about metric families: `/metadata`. Of a family is told to those who see a series of it.
 
 use super::{Selection, text};
-use nexus_series::batch::{Metadata, MetricKind};
+use nexus_series::batch::Metadata;
 
 /// Endings that names of series have over the name of their family.
 const ENDINGS: [&str; 6] = ["", "_total", "_bucket", "_sum", "_count", "_info"];
-
-/// A kind as the API names it.
-pub const fn kind_name(kind: MetricKind) -> &'static str {
-    match kind {
-        MetricKind::Unknown => "unknown",
-        MetricKind::Counter => "counter",
-        MetricKind::Gauge => "gauge",
-        MetricKind::Histogram => "histogram",
-        MetricKind::GaugeHistogram => "gaugehistogram",
-        MetricKind::Summary => "summary",
-        MetricKind::Info => "info",
-        MetricKind::StateSet => "stateset",
-    }
-}
 
 /// Names that the family of a series may have.
 pub fn families_of(name: &str) -> impl Iterator<Item = &str> {
@@ -27,7 +13,7 @@ pub fn families_of(name: &str) -> impl Iterator<Item = &str> {
 
 fn object(out: &mut Vec<u8>, metadata: &Metadata) {
     out.extend_from_slice(b"{\"type\":");
-    text(out, kind_name(metadata.kind));
+    text(out, metadata.kind.name());
     out.extend_from_slice(b",\"help\":");
     text(out, &metadata.help);
     out.extend_from_slice(b",\"unit\":");
