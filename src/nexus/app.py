@@ -564,7 +564,7 @@ class Process:
             f"  OTLP over gRPC  {otlp}:{addresses.otlp_grpc_port}{'   (TLS)' if 'otlp' in self._tls else ''}",
             f"  OTLP over HTTP  {secure['otlp']}://{otlp}:{addresses.otlp_http_port}",
             *(
-                f"  {_TITLES[one.receiver]:<16}{_shown_host(one.host)}:{one.port}   (tenant {one.tenant})"
+                f"  {_TITLES[one.receiver]:<16}{_shown_address(one.host, one.port)}   (tenant {one.tenant})"
                 for one in addresses.listeners
             ),
             f"  Data            {self._config.data_path}",
@@ -703,6 +703,11 @@ def _shown_host(host: str) -> str:
     if host in ("0.0.0.0", "::", ""):  # noqa: S104
         return "127.0.0.1"
     return f"[{host}]" if ":" in host else host
+
+
+def _shown_address(host: str, port: int) -> str:
+    """A Unix socket has a path and no port."""
+    return host if host.startswith("/") else f"{_shown_host(host)}:{port}"
 
 
 @contextlib.contextmanager

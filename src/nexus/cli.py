@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any
 
 from nexus import __version__
 from nexus.errors import ConfigError, InvalidRequest, NexusError
@@ -74,13 +74,13 @@ def build() -> App:
     """The commands."""
     from cyclopts import App
 
-    from nexus import metrics_command
+    from nexus import metrics_command, server_commands
 
     app = App("nexus", help="Open observability platform.", help_epilogue=_EPILOGUE, version=f"nexus {__version__}")
     config = App("config", help="Look at the configuration.")
     admin = App("admin", help="Users and their roles, while Nexus is stopped (or with metadata in PostgreSQL).")
     pipeline = App("pipeline", help="Work on pipelines.")
-    for command in (up, ingest, doctor, migrate, version):
+    for command in (up, server_commands.ingest, doctor, migrate, version):
         app.command(command)
     config.command(config_show, "show")
     config.command(config_check, "check")
@@ -90,9 +90,9 @@ def build() -> App:
     admin.command(grant, "grant")
     admin.command(login_link, "login-link")
     logs = App("logs", help="Look at stored records, watch new ones, take them out.")
-    logs.command(logs_search, "search")
-    logs.command(logs_tail, "tail")
-    logs.command(logs_export, "export")
+    logs.command(server_commands.search, "search")
+    logs.command(server_commands.tail, "tail")
+    logs.command(server_commands.export, "export")
     metrics = App("metrics", help="PromQL, series and labels on a terminal.")
     metrics.command(metrics_command.query, "query")
     metrics.command(metrics_command.range_, "range")
@@ -100,8 +100,8 @@ def build() -> App:
     metrics.command(metrics_command.labels, "labels")
     app.command(metrics)
     pipeline.command(pipeline_test, "test")
-    pipeline.command(pipeline_push, "push")
-    pipeline.command(pipeline_pull, "pull")
+    pipeline.command(server_commands.push, "push")
+    pipeline.command(server_commands.pull, "pull")
     secret = App("secret", help="Secrets of the configuration and of the metadata.")
     secret.command(secret_seal, "seal")
     secret.command(secret_rotate, "rotate")
@@ -127,203 +127,6 @@ def up(config: Path | None = None) -> int:
     from nexus import app
 
     return app.up(config)
-
-
-def ingest(
-    source: str = "-",
-    /,
-    *,
-    url: str = "",
-    token: str = "",
-    tenant: str = "",
-    format: Literal["auto", "json", "text", "openmetrics", "tsdb"] = "auto",
-    service: str = "",
-    stream_fields: str = "",
-    batch_bytes: str = "4MiB",
-) -> int:
-    """Send logs or metrics, from a file or standard input, to a running Nexus.
-
-    Parameters
-    ----------
-    source
-        A file; - or nothing is standard input. For tsdb the directory of a Prometheus database, or one of its blocks.
-    url
-        Address of Nexus; without it NEXUS_URL, the Nexus running on the configured data directory, or
-        http://127.0.0.1:8080.
-    token
-        API key; without it NEXUS_TOKEN or NEXUS_BOOTSTRAP_TOKEN.
-    tenant
-        Tenant, for keys that may choose one; without it NEXUS_TENANT.
-    format
-        json: one JSON object a line. text: every line is a record. openmetrics: samples, with their times. tsdb: blocks of
-        a Prometheus database. auto: blocks for a directory that has some, openmetrics for names that end in .om,
-        .openmetrics or .prom, else whatever the first line looks like.
-    service
-        Service of text lines; without it the name of the file.
-    stream_fields
-        Fields of JSON lines that become resource attributes, comma-separated.
-    batch_bytes
-        Size of a request.
-    """
-    from nexus import ingest as command
-
-    return command.run(
-        source,
-        url=url,
-        token=token,
-        tenant=tenant,
-        style=format,
-        service=service,
-        stream_fields=stream_fields,
-        batch_bytes=batch_bytes,
-    )
-
-
-_Order = Literal["desc", "asc"]
-
-
-def logs_search(
-    query: str = "",
-    /,
-    *,
-    from_: str = "now-1h",
-    to: str = "",
-    limit: int = 100,
-    order: _Order = "desc",
-    format: Literal["text", "json"] = "text",
-    url: str = "",
-    token: str = "",
-    tenant: str = "",
-) -> int:
-    """Print the records that match.
-
-    Parameters
-    ----------
-    query
-        Search language; nothing matches everything.
-    from_
-        Start of the range: an epoch number, RFC 3339, or a relative form such as now-15m; 0 is the beginning.
-    to
-        End of the range; without it there is none.
-    limit
-        The most records.
-    order
-        desc: newest first. asc: oldest first.
-    format
-        text: time, severity, service, body. json: whole records, one a line.
-    url
-        Address of Nexus; without it NEXUS_URL, the Nexus running on the configured data directory, or
-        http://127.0.0.1:8080.
-    token
-        API key; without it NEXUS_TOKEN or NEXUS_BOOTSTRAP_TOKEN.
-    tenant
-        Tenant, for keys that may choose one; without it NEXUS_TENANT.
-    """
-    from nexus import logs_command as command
-
-    return command.search(
-        query, url=url, token=token, tenant=tenant, start=from_, end=to, limit=limit, format=format, order=order
-    )
-
-
-def logs_tail(
-    query: str = "",
-    /,
-    *,
-    backlog: int = 10,
-    rate: int = 2000,
-    format: Literal["text", "json"] = "text",
-    url: str = "",
-    token: str = "",
-    tenant: str = "",
-) -> int:
-    """Print records that match as they come, until it is interrupted.
-
-    Parameters
-    ----------
-    query
-        Search language; nothing matches everything.
-    backlog
-        How many stored records come first.
-    rate
-        The most records a second; what goes beyond is left out and counted.
-    format
-        text: time, severity, service, body. json: whole records, one a line.
-    url
-        Address of Nexus; without it NEXUS_URL, the Nexus running on the configured data directory, or
-        http://127.0.0.1:8080.
-    token
-        API key; without it NEXUS_TOKEN or NEXUS_BOOTSTRAP_TOKEN.
-    tenant
-        Tenant, for keys that may choose one; without it NEXUS_TENANT.
-    """
-    from nexus import logs_command as command
-
-    return command.tail(query, url=url, token=token, tenant=tenant, format=format, backlog=backlog, rate=rate)
-
-
-def logs_export(
-    query: str = "",
-    /,
-    *,
-    output: str = "-",
-    format: Literal["ndjson", "csv", "parquet"] = "ndjson",
-    columns: str = "",
-    from_: str = "now-1h",
-    to: str = "",
-    limit: int = 1_000_000,
-    order: _Order = "desc",
-    spreadsheet: bool = False,
-    url: str = "",
-    token: str = "",
-    tenant: str = "",
-) -> int:
-    """Write the records that match to a file.
-
-    Parameters
-    ----------
-    query
-        Search language; nothing matches everything.
-    output
-        A file, which is there when all of it is; - is standard output.
-    format
-        ndjson, csv or parquet.
-    columns
-        Names, comma-separated; attributes.key and resource.key are columns, too. Nothing is all of them.
-    from_
-        Start of the range: an epoch number, RFC 3339, or a relative form such as now-15m; 0 is the beginning.
-    to
-        End of the range; without it there is none.
-    limit
-        The most records.
-    order
-        desc: newest first. asc: oldest first.
-    spreadsheet
-        Put an apostrophe before CSV values that a spreadsheet would run as a formula.
-    url
-        Address of Nexus; without it NEXUS_URL, the Nexus running on the configured data directory, or
-        http://127.0.0.1:8080.
-    token
-        API key; without it NEXUS_TOKEN or NEXUS_BOOTSTRAP_TOKEN.
-    tenant
-        Tenant, for keys that may choose one; without it NEXUS_TENANT.
-    """
-    from nexus import logs_command as command
-
-    return command.export(
-        query,
-        url=url,
-        token=token,
-        tenant=tenant,
-        start=from_,
-        end=to,
-        limit=limit,
-        format=format,
-        order=order,
-        columns=columns,
-        output=output,
-        spreadsheet=spreadsheet,
-    )
 
 
 def doctor(config: Path | None = None, *, json: bool = False) -> int:
@@ -411,44 +214,6 @@ def pipeline_test(*files: Path) -> int:
     from nexus import pipeline_command
 
     return pipeline_command.test(files)
-
-
-def pipeline_push(file: Path, /, *, url: str = "", token: str = "", tenant: str = "") -> int:
-    """Make the pipelines of a file those of a tenant.
-
-    Parameters
-    ----------
-    file
-        YAML file.
-    url
-        Address of Nexus; without it NEXUS_URL, the Nexus running on the configured data directory, or
-        http://127.0.0.1:8080.
-    token
-        API key; without it NEXUS_TOKEN or NEXUS_BOOTSTRAP_TOKEN.
-    tenant
-        Tenant, for keys that may choose one; without it NEXUS_TENANT.
-    """
-    from nexus import pipeline_command
-
-    return pipeline_command.push(file, url=url, token=token, tenant=tenant)
-
-
-def pipeline_pull(*, url: str = "", token: str = "", tenant: str = "") -> int:
-    """Print the pipelines of a tenant as a file.
-
-    Parameters
-    ----------
-    url
-        Address of Nexus; without it NEXUS_URL, the Nexus running on the configured data directory, or
-        http://127.0.0.1:8080.
-    token
-        API key; without it NEXUS_TOKEN or NEXUS_BOOTSTRAP_TOKEN.
-    tenant
-        Tenant, for keys that may choose one; without it NEXUS_TENANT.
-    """
-    from nexus import pipeline_command
-
-    return pipeline_command.pull(url=url, token=token, tenant=tenant)
 
 
 def secret_seal(config: Path | None = None) -> int:

@@ -14,6 +14,7 @@ from typing import Any, Final, Literal
 from nexus.errors import InvalidRequest
 from nexus.logs_command import quietly, safe
 from nexus.model.time import parse_time
+from nexus.options import Tenant, Token, Url
 from nexus.remote import remote
 
 _PREFIX: Final = "/api/v1/"
@@ -29,9 +30,9 @@ def query(
     *,
     time: str = "now",
     format: Format = "text",
-    url: str = "",
-    token: str = "",
-    tenant: str = "",
+    url: Url = "",
+    token: Token = "",
+    tenant: Tenant = "",
 ) -> int:
     """Evaluate PromQL at one point in time.
 
@@ -43,13 +44,6 @@ def query(
         When: an epoch number, RFC 3339, or a relative form such as now-15m.
     format
         text: a series a line. json: what the Prometheus API answers under `data`.
-    url
-        Address of Nexus; without it NEXUS_URL, the Nexus running on the configured data directory, or
-        http://127.0.0.1:8080.
-    token
-        API key; without it NEXUS_TOKEN or NEXUS_BOOTSTRAP_TOKEN.
-    tenant
-        Tenant, for keys that may choose one; without it NEXUS_TENANT.
     """
     arguments = [("query", promql), ("time", _seconds(time))]
     return _shown("query", arguments, format, url, token, tenant)
@@ -63,9 +57,9 @@ def range_(
     end: str = "now",
     step: str = "",
     format: Format = "text",
-    url: str = "",
-    token: str = "",
-    tenant: str = "",
+    url: Url = "",
+    token: Token = "",
+    tenant: Tenant = "",
 ) -> int:
     """Evaluate PromQL at every step of a range.
 
@@ -81,13 +75,6 @@ def range_(
         Distance of steps, such as 30s; without it about 250 steps.
     format
         text: a series, and a sample a line below it. json: what the Prometheus API answers under `data`.
-    url
-        Address of Nexus; without it NEXUS_URL, the Nexus running on the configured data directory, or
-        http://127.0.0.1:8080.
-    token
-        API key; without it NEXUS_TOKEN or NEXUS_BOOTSTRAP_TOKEN.
-    tenant
-        Tenant, for keys that may choose one; without it NEXUS_TENANT.
     """
     first, last = _seconds(start), _seconds(end)
     if not step:
@@ -102,9 +89,9 @@ def series(
     end: str = "now",
     limit: int = 1000,
     format: Format = "text",
-    url: str = "",
-    token: str = "",
-    tenant: str = "",
+    url: Url = "",
+    token: Token = "",
+    tenant: Tenant = "",
 ) -> int:
     """Print the series that selectors find.
 
@@ -120,13 +107,6 @@ def series(
         The most series; 0 is no limit.
     format
         text: a series a line. json: an array of objects.
-    url
-        Address of Nexus; without it NEXUS_URL, the Nexus running on the configured data directory, or
-        http://127.0.0.1:8080.
-    token
-        API key; without it NEXUS_TOKEN or NEXUS_BOOTSTRAP_TOKEN.
-    tenant
-        Tenant, for keys that may choose one; without it NEXUS_TENANT.
     """
     if not matchers:
         raise InvalidRequest("no selector is given.", hint="Name a metric, or write matchers: '{job=\"api\"}'.")
@@ -143,9 +123,9 @@ def labels(
     end: str = "now",
     limit: int = 1000,
     format: Format = "text",
-    url: str = "",
-    token: str = "",
-    tenant: str = "",
+    url: Url = "",
+    token: Token = "",
+    tenant: Tenant = "",
 ) -> int:
     """Print the names of labels, or the values of one.
 
@@ -163,13 +143,6 @@ def labels(
         The most lines; 0 is no limit.
     format
         text: one a line. json: an array.
-    url
-        Address of Nexus; without it NEXUS_URL, the Nexus running on the configured data directory, or
-        http://127.0.0.1:8080.
-    token
-        API key; without it NEXUS_TOKEN or NEXUS_BOOTSTRAP_TOKEN.
-    tenant
-        Tenant, for keys that may choose one; without it NEXUS_TENANT.
     """
     arguments = [*(("match[]", one) for one in match or ()), *_range(start, end, limit)]
     name = f"label/{urllib.parse.quote(_escaped(label), safe='')}/values" if label else "labels"

@@ -7,14 +7,14 @@ nothing. Within `inspecting` nothing is stored: see `nexus.pipeline.inspection`.
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from typing import Final
 
-from nexus.errors import NexusError, Overloaded
+from nexus.errors import Overloaded
 from nexus.model.batch import DecodedMetrics, MetricBatch
 from nexus.pipeline.decode import DecodePool, Undecodable, decompress
+from nexus.pipeline.deliveries import Deliveries
 from nexus.pipeline.inspection import INSPECTION
 from nexus.pipeline.metric_statistics import MetricStatistics
 from nexus.pipeline.topology import Delivery
@@ -66,7 +66,7 @@ class MetricOutcome:
         return bool(self.receipt.refusals) and not self.rejected and all(one.retryable for one in self.receipt.refusals)
 
 
-class MetricPipeline:
+class MetricPipeline(Deliveries):
     """The way of metrics from receivers to the store. Lives on one event loop."""
 
     def __init__(
@@ -79,37 +79,10 @@ class MetricPipeline:
         meter_of: Callable[[str], Meter | None] = lambda tenant: None,
         check_tenant: Callable[[str], None] = lambda tenant: None,
     ) -> None:
-        """Arguments as those of `Topology`."""
-        self.meter_of = meter_of
+        """Arguments as those of `Deliveries`."""
+        super().__init__(statistics.seconds, pool, ensure_tenant, max_body_bytes, meter_of, check_tenant)
         self.statistics = statistics
         self._store = store
-        self._pool = pool
-        self._ensure_tenant = ensure_tenant
-        self._max_body_bytes = max_body_bytes
-        self._check_tenant = check_tenant
-        self._running: set[asyncio.Task[MetricOutcome]] = set()
-        self._draining = False
-
-    @property
-    def max_body_bytes(self) -> int:
-        """Largest body after decompression, in bytes."""
-        return self._max_body_bytes()
-
-    async def drain(self) -> None:
-        """Refuse new deliveries, and wait until those handed over are stored."""
-        self._draining = True
-        while self._running:
-            await asyncio.wait(self._running)
-
-    async def settle(self, seconds: float) -> None:
-        """Wait until the deliveries that are under way now are stored or refused, but not for longer."""
-        if self._running:
-            await asyncio.wait(set(self._running), timeout=seconds)
-
-    def check_open(self) -> None:
-        """Raise `Overloaded` when the process is about to stop."""
-        if self._draining:
-            raise Overloaded("Nexus is stopping.", retry_after=5.0, hint="Retry after the time in Retry-After.")
 
     async def deliver(self, delivery: Delivery, decoder: DecodeMetrics) -> MetricOutcome:
         """Decode and store. Returns when the good samples are durable and visible; what was refused is in the outcome.
@@ -120,8 +93,7 @@ class MetricPipeline:
 
     async def decode(self, delivery: Delivery, decoder: DecodeMetrics) -> DecodedMetrics:
         """Only decode, within the limits, for receivers that keep something besides. Raises as `deliver` does."""
-        self.check_open()
-        self._check_tenant(delivery.tenant)
+        self._admit(delivery.tenant)
         return (await self._decoded(delivery, decoder))[1]
 
     async def append(
@@ -130,20 +102,6 @@ class MetricPipeline:
         """Store a batch that was made elsewhere (a scrape, a flush). As `deliver`."""
         decoded = _Made(batch)
         return await self._run(tenant, receiver, self._store_decoded(tenant, receiver, 0, decoded, meter))
-
-    async def _run(self, tenant: str, receiver: str, work: Awaitable[MetricOutcome]) -> MetricOutcome:
-        try:
-            self.check_open()
-            self._check_tenant(tenant)
-        except NexusError:
-            work.close()  # type: ignore[attr-defined]
-            raise
-        task = asyncio.ensure_future(work)
-        self._running.add(task)
-        task.add_done_callback(self._running.discard)
-        with self.statistics.seconds.time(receiver):
-            # A sender that goes away now changes nothing: what was handed over is stored.
-            return await asyncio.shield(task)
 
     async def _deliver(self, delivery: Delivery, decoder: DecodeMetrics) -> MetricOutcome:
         size, decoded = await self._decoded(delivery, decoder)

@@ -7,16 +7,16 @@ another tenant was accepted all the same. Within `inspecting` nothing is stored:
 
 from __future__ import annotations
 
-import asyncio
 import secrets
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from typing import Any, Final
 
-from nexus.errors import InvalidRequest, Overloaded, RateLimited, TenantDeleted
+from nexus.errors import InvalidRequest, RateLimited, TenantDeleted
 from nexus.model.batch import Decoded, LogBatch
 from nexus.pipeline.body import Lease
 from nexus.pipeline.decode import Decode, DecodePool, decode, decompress, fingerprint
+from nexus.pipeline.deliveries import Deliveries
 from nexus.pipeline.inspection import INSPECTION, Inspection
 from nexus.pipeline.pipelines import PipelineSets, Work
 from nexus.pipeline.statistics import IngestStatistics
@@ -57,7 +57,7 @@ Answer = Callable[[Outcome], bytes]
 """Encodes what the sender is told, so that a repetition can be told the same."""
 
 
-class Topology:
+class Topology(Deliveries):
     """The pipeline between receivers and store. Lives on one event loop."""
 
     def __init__(
@@ -72,46 +72,12 @@ class Topology:
         meter_of: Callable[[str], Meter | None] = lambda tenant: None,
         check_tenant: Callable[[str], None] = lambda tenant: None,
     ) -> None:
-        """`ensure_tenant` makes a tenant that is not there yet, or raises; `max_body_bytes` may change; `publish` is told
-        of every batch of a tenant that has been stored; `meter_of` gives the limits of a tenant to receivers whose senders
-        have no others; `check_tenant` raises for a tenant that takes nothing any more."""
-        self.meter_of = meter_of
-        self._store = store
+        """`publish` is told of every batch of a tenant that has been stored. The others as those of `Deliveries`."""
+        super().__init__(statistics.seconds, pool, ensure_tenant, max_body_bytes, meter_of, check_tenant)
         self.statistics = statistics
-        self._pool = pool
-        self._ensure_tenant = ensure_tenant
         self.pipelines = pipelines
-        self._max_body_bytes = max_body_bytes
+        self._store = store
         self._publish = publish
-        self._running: set[asyncio.Task[Outcome]] = set()
-        self._check_tenant = check_tenant
-        self._draining = False
-
-    @property
-    def max_body_bytes(self) -> int:
-        """Largest body after decompression, in bytes."""
-        return self._max_body_bytes()
-
-    @property
-    def draining(self) -> bool:
-        """Is new work refused?"""
-        return self._draining
-
-    async def drain(self) -> None:
-        """Refuse new deliveries, and wait until those handed over are stored."""
-        self._draining = True
-        while self._running:
-            await asyncio.wait(self._running)
-
-    async def settle(self, seconds: float) -> None:
-        """Wait until the deliveries that are under way now are stored or refused, but not for longer."""
-        if self._running:
-            await asyncio.wait(set(self._running), timeout=seconds)
-
-    def check_open(self) -> None:
-        """Raise `Overloaded` when the process is about to stop."""
-        if self._draining:
-            raise Overloaded("Nexus is stopping.", retry_after=5.0, hint="Retry after the time in Retry-After.")
 
     async def deliver(self, delivery: Delivery, decoder: Decode, answer: Answer) -> Outcome:
         """Decode and store. Returns when the good records are durable and visible.
@@ -119,14 +85,7 @@ class Topology:
         Raises any `NexusError` of decoding and storing; then nothing of the delivery is stored, or a retry with the
         same key completes it.
         """
-        self.check_open()
-        self._check_tenant(delivery.tenant)
-        task = asyncio.create_task(self._deliver(delivery, decoder, answer))
-        self._running.add(task)
-        task.add_done_callback(self._running.discard)
-        with self.statistics.seconds.time(delivery.receiver):
-            # A sender that goes away now changes nothing: what was handed over is stored.
-            return await asyncio.shield(task)
+        return await self._run(delivery.tenant, delivery.receiver, self._deliver(delivery, decoder, answer))
 
     async def _deliver(self, delivery: Delivery, decoder: Decode, answer: Answer) -> Outcome:
         if (inspection := INSPECTION.get()) is not None:

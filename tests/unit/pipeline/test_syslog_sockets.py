@@ -12,9 +12,10 @@ import pytest
 from tests.unit.pipeline.memory import Bench
 
 from nexus.config import SyslogConfig
+from nexus.pipeline.receivers.datagrams import kernel_drops
 from nexus.pipeline.receivers.forward import ack, chunk_key, helo, pong
 from nexus.pipeline.receivers.listener import Networks
-from nexus.pipeline.receivers.syslog import SyslogReceiver, kernel_drops, zone_changes
+from nexus.pipeline.receivers.syslog import SyslogReceiver, zone_changes
 
 CONFIG = SyslogConfig(protocol="udp", port=0, tenant="t", networks=["127.0.0.0/8"])
 

@@ -1,26 +1,32 @@
-"""Datagrams of lines, over UDP or a Unix socket: read some hundreds at a time, joined, and handed on as one piece."""
+"""Datagrams over UDP or a Unix socket, read some hundreds at a time; those of lines are handed on as one piece."""
 
 from __future__ import annotations
 
+import abc
 import asyncio
 import contextlib
 import logging
+import os
 import socket
 import stat
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final
+from typing import TYPE_CHECKING, Final, Self
 
 from nexus.errors import ConfigError
 from nexus.pipeline.receivers.listener import Networks, bind
-from nexus.pipeline.receivers.syslog import kernel_drops
+
+if TYPE_CHECKING:
+    from nexus.config import GraphiteConfig, StatsdConfig, SyslogConfig
 
 DATAGRAMS: Final = 512
 """Read at a time, before others have their turn."""
 LARGEST_DATAGRAM: Final = 65_535
 DROPS_INTERVAL: Final = 2.0
 SOCKET_MODE: Final = 0o660
+UDP_PATIENCE: Final = 10.0
+"""Seconds until an overload of the store costs what came: there is nobody to wait."""
 
 log = logging.getLogger(__name__)
 
@@ -41,15 +47,18 @@ class DatagramOptions:
     receive_buffer: int
     path: str = ""
 
+    @classmethod
+    def of(cls, config: GraphiteConfig | StatsdConfig | SyslogConfig, name: str, host: str, path: str = "") -> Self:
+        """As configured."""
+        return cls(name, host, config.port, Networks(config.networks), int(config.receive_buffer_bytes), path)
 
-class LineDatagrams:
-    """The socket."""
 
-    def __init__(self, options: DatagramOptions, take: Take, refused: Count, lost: Count) -> None:
-        """Nothing is opened yet."""
+class DatagramSocket(abc.ABC):
+    """The socket: opened, read when there is something, and emptied before it is closed."""
+
+    def __init__(self, options: DatagramOptions, lost: Count) -> None:
+        """Nothing is opened yet. `lost` is told of what the kernel had no room for."""
         self._options = options
-        self._take = take
-        self._refused = refused
         self._lost = lost
         self._sock: socket.socket | None = None
         self._drops = 0
@@ -66,8 +75,11 @@ class LineDatagrams:
             address = (options.host, int(sock.getsockname()[1]))
         with contextlib.suppress(OSError):
             sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, options.receive_buffer)
+        # Linux doubles what is asked for, for its own needs.
+        if (granted := sock.getsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF) // 2) < options.receive_buffer:
+            log.info("the system allows %s a receive buffer of %d bytes (net.core.rmem_max)", options.name, granted)
         loop = asyncio.get_running_loop()
-        loop.add_reader(sock.fileno(), self._readable)
+        loop.add_reader(sock.fileno(), self._on_readable)
         if not options.path:
             self._drops = kernel_drops(sock) or 0
             self._watch = loop.create_task(self._watch_drops())
@@ -83,9 +95,39 @@ class LineDatagrams:
             await asyncio.gather(self._watch, return_exceptions=True)
         while self._readable():
             pass
+        self._count_drops()
         self._sock.close()
         if self._options.path:
             _remove(self._options.path)
+
+    def _on_readable(self) -> None:
+        self._readable()
+
+    @abc.abstractmethod
+    def _readable(self) -> int:
+        """Take the datagrams that are there, some hundreds at most; their number."""
+
+    async def _watch_drops(self) -> None:
+        while True:
+            await asyncio.sleep(DROPS_INTERVAL)
+            self._count_drops()
+
+    def _count_drops(self) -> None:
+        assert self._sock is not None
+        drops = None if self._options.path else kernel_drops(self._sock)
+        if drops is not None and drops > self._drops:
+            self._lost("kernel_buffer", drops - self._drops)
+            self._drops = drops
+
+
+class LineDatagrams(DatagramSocket):
+    """Lines, joined."""
+
+    def __init__(self, options: DatagramOptions, take: Take, refused: Count, lost: Count) -> None:
+        """Nothing is opened yet."""
+        super().__init__(options, lost)
+        self._take = take
+        self._refused = refused
 
     def _readable(self) -> int:
         assert self._sock is not None
@@ -110,14 +152,20 @@ class LineDatagrams:
             self._take(b"\n".join(pieces) + b"\n", len(pieces))
         return taken
 
-    async def _watch_drops(self) -> None:
-        while True:
-            await asyncio.sleep(DROPS_INTERVAL)
-            assert self._sock is not None
-            drops = kernel_drops(self._sock)
-            if drops is not None and drops > self._drops:
-                self._lost("kernel_buffer", drops - self._drops)
-                self._drops = drops
+
+def kernel_drops(sock: socket.socket) -> int | None:
+    """Datagrams that the kernel had no room for on this socket; None where it does not say (Linux does)."""
+    table = Path("/proc/net/udp6" if sock.family == socket.AF_INET6 else "/proc/net/udp")
+    inode = str(os.fstat(sock.fileno()).st_ino)
+    try:
+        lines = table.read_text().splitlines()
+    except OSError:
+        return None
+    for line in lines[1:]:
+        fields = line.split()
+        if len(fields) > 12 and fields[9] == inode:
+            return int(fields[12])
+    return None
 
 
 def bind_unix(name: str, path: str) -> socket.socket:

@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from nexus.pipeline.decode import Decode, native_module
 from nexus.pipeline.receivers.collect import Collector, CollectorOptions, Fate
-from nexus.pipeline.receivers.listener import Connection, Networks, StreamListener, StreamOptions
+from nexus.pipeline.receivers.listener import Connection, OneSocketReceiver, StreamListener, StreamOptions
 from nexus.pipeline.topology import MAX_KEY_LENGTH, Topology
 
 if TYPE_CHECKING:
@@ -35,54 +35,25 @@ MAX_PING: Final = 16 << 10
 log = logging.getLogger(__name__)
 
 
-class ForwardReceiver:
+class ForwardReceiver(OneSocketReceiver):
     """One configured listener."""
 
     def __init__(self, config: ForwardConfig, host: str, topology: Topology, limit: Callable[[], int]) -> None:
         """`host` is where to listen; `limit` bounds a chunk after decompression. Nothing is opened yet."""
-        self.name = f"forward_{config.protocol}"
-        self.tenant = config.tenant
+        super().__init__(f"forward_{config.protocol}", config.tenant)
         self._config = config
         self._statistics = topology.statistics
         self._limit = limit
         options = CollectorOptions(self.name, config.tenant, int(config.buffer_bytes))
         self._collector = Collector(topology, options, self._decoder)
-        stream = StreamOptions(
-            self.name,
-            host,
-            config.port,
-            Networks(config.networks),
-            config.max_connections,
-            config.idle_timeout,
-            int(config.buffer_bytes) + int(config.max_message_bytes),
-            config.certificate,
-            config.key,
-            config.client_ca,
+        self._streams = StreamListener(
+            StreamOptions.of(config, self.name, host, int(config.max_message_bytes)), topology.statistics, self._serve
         )
-        self._streams = StreamListener(stream, topology.statistics, self._serve)
-
-    async def start(self) -> tuple[str, int]:
-        """Listen; the address. Raises `ConfigError`."""
-        return await self._streams.start()
-
-    @property
-    def certificates(self) -> tuple[str, ...]:
-        """Files with certificates and keys; none without TLS."""
-        return self._streams.certificates
-
-    def reload(self) -> None:
-        """Read certificates again. Raises `ConfigError`."""
-        self._streams.reload()
 
     async def stop(self, grace: float) -> None:
         """Listen no more and store what was read."""
-        await self._streams.stop(grace / 2)
+        await super().stop(grace)
         await self._collector.close(grace / 2)
-
-    @property
-    def connections(self) -> int:
-        """Open connections."""
-        return self._streams.connections
 
     def _decoder(self) -> Decode:
         return partial(native_module().decode_forward, now_ns=time.time_ns(), limit=self._limit())

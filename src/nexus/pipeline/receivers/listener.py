@@ -15,11 +15,15 @@ import ssl
 import struct
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
-from typing import Final, Protocol
+from typing import TYPE_CHECKING, Final, Protocol, Self
 
 from nexus.errors import ConfigError, Overloaded
 from nexus.pipeline.body import Budget, Lease
 from nexus.pipeline.receivers.tls import server_context
+
+if TYPE_CHECKING:
+    from nexus.config import ListenerConfig
+    from nexus.pipeline.receivers.datagrams import DatagramSocket
 
 READ_BYTES: Final = 64 << 10
 HANDSHAKE_SECONDS: Final = 10.0
@@ -102,6 +106,22 @@ class StreamOptions:
     certificate: str = ""
     key: str = ""
     client_ca: str = ""
+
+    @classmethod
+    def of(cls, config: ListenerConfig, name: str, host: str, message_bytes: int) -> Self:
+        """As configured, for messages of so many bytes at most."""
+        return cls(
+            name,
+            host,
+            config.port,
+            Networks(config.networks),
+            config.max_connections,
+            config.idle_timeout,
+            int(config.buffer_bytes) + message_bytes,
+            config.certificate,
+            config.key,
+            config.client_ca,
+        )
 
 
 class Connection:
@@ -279,6 +299,47 @@ class StreamListener:
         finally:
             connection.release()
             writer.close()
+
+
+class OneSocketReceiver:
+    """A `SocketReceiver` with one socket, of streams or of datagrams, which its constructor sets."""
+
+    _streams: StreamListener | None = None
+    _datagrams: DatagramSocket | None = None
+
+    def __init__(self, name: str, tenant: str) -> None:
+        """Nothing is opened yet."""
+        self.name = name
+        self.tenant = tenant
+
+    async def start(self) -> tuple[str, int]:
+        """Listen; the address (a path and 0 for a Unix socket). Raises `ConfigError`."""
+        if self._streams is not None:
+            return await self._streams.start()
+        assert self._datagrams is not None
+        return self._datagrams.start()
+
+    @property
+    def certificates(self) -> tuple[str, ...]:
+        """Files with certificates and keys; none without TLS."""
+        return self._streams.certificates if self._streams is not None else ()
+
+    def reload(self) -> None:
+        """Read certificates again. Raises `ConfigError`."""
+        if self._streams is not None:
+            self._streams.reload()
+
+    async def stop(self, grace: float) -> None:
+        """Listen no more and hand over what was read; half of the time is left for storing it."""
+        if self._streams is not None:
+            await self._streams.stop(grace / 2)
+        if self._datagrams is not None:
+            await self._datagrams.stop()
+
+    @property
+    def connections(self) -> int:
+        """Open connections."""
+        return self._streams.connections if self._streams is not None else 0
 
 
 def bind(name: str, host: str, port: int, kind: int) -> socket.socket:

@@ -13,7 +13,7 @@ from nexus.pipeline.decode import native_module
 from nexus.pipeline.metrics import MetricPipeline
 from nexus.pipeline.receivers.datagrams import DatagramOptions, LineDatagrams
 from nexus.pipeline.receivers.line_streams import MAX_LINE, serve_lines
-from nexus.pipeline.receivers.listener import Connection, Networks, StreamListener, StreamOptions
+from nexus.pipeline.receivers.listener import Connection, OneSocketReceiver, StreamListener, StreamOptions
 
 if TYPE_CHECKING:
     from nexus.config import StatsdConfig
@@ -23,13 +23,12 @@ LOG_SECONDS: Final = 10.0
 log = logging.getLogger(__name__)
 
 
-class StatsdReceiver:
+class StatsdReceiver(OneSocketReceiver):
     """One configured listener."""
 
     def __init__(self, config: StatsdConfig, host: str, pipeline: MetricPipeline) -> None:
         """`host` is where to listen. Nothing is opened yet."""
-        self.name = f"statsd_{config.protocol}"
-        self.tenant = config.tenant
+        super().__init__(f"statsd_{config.protocol}", config.tenant)
         self._pipeline = pipeline
         self._statistics = pipeline.statistics
         self._interval = float(config.flush_interval)
@@ -38,66 +37,31 @@ class StatsdReceiver:
         )
         self._flushing: asyncio.Task[None] | None = None
         self._logged = -LOG_SECONDS
-        networks = Networks(config.networks)
-        self._datagrams: LineDatagrams | None = None
-        self._streams: StreamListener | None = None
         if config.protocol in ("udp", "unix"):
-            options = DatagramOptions(self.name, host, config.port, networks, int(config.receive_buffer_bytes), config.path)
             self._datagrams = LineDatagrams(
-                options,
+                DatagramOptions.of(config, self.name, host, config.path),
                 lambda lines, _: self._feed(lines),
                 lambda reason, count: self._statistics.refused(self.name, reason, count),
                 lambda reason, count: self._statistics.dropped(self.tenant, self.name, count, reason),
             )
         else:
-            stream = StreamOptions(
-                self.name,
-                host,
-                config.port,
-                networks,
-                config.max_connections,
-                config.idle_timeout,
-                int(config.buffer_bytes) + MAX_LINE,
-                config.certificate,
-                config.key,
-                config.client_ca,
+            self._streams = StreamListener(
+                StreamOptions.of(config, self.name, host, MAX_LINE), pipeline.statistics, self._serve
             )
-            self._streams = StreamListener(stream, pipeline.statistics, self._serve)
 
     async def start(self) -> tuple[str, int]:
         """Listen; the address (a path and 0 for a Unix socket). Raises `ConfigError`."""
         self._flushing = asyncio.create_task(self._run())
-        if self._streams is not None:
-            return await self._streams.start()
-        assert self._datagrams is not None
-        return self._datagrams.start()
-
-    @property
-    def certificates(self) -> tuple[str, ...]:
-        """Files with certificates and keys; none without TLS."""
-        return self._streams.certificates if self._streams is not None else ()
-
-    def reload(self) -> None:
-        """Read certificates again. Raises `ConfigError`."""
-        if self._streams is not None:
-            self._streams.reload()
+        return await super().start()
 
     async def stop(self, grace: float) -> None:
         """Listen no more and store what was added up."""
-        if self._streams is not None:
-            await self._streams.stop(grace / 2)
-        if self._datagrams is not None:
-            await self._datagrams.stop()
+        await super().stop(grace)
         if self._flushing is not None:
             self._flushing.cancel()
             with contextlib.suppress(asyncio.CancelledError):
                 await self._flushing
             await self.flush()
-
-    @property
-    def connections(self) -> int:
-        """Open connections."""
-        return self._streams.connections if self._streams is not None else 0
 
     async def _serve(self, connection: Connection) -> None:
         async def room() -> None:

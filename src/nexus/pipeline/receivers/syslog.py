@@ -7,103 +7,59 @@ waits: a connection is not read while its messages find no room. Messages of all
 from __future__ import annotations
 
 import asyncio
-import contextlib
-import logging
-import os
-import socket
 import struct
 import time
 import zoneinfo
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from functools import partial
-from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from nexus.pipeline.decode import Decode, native_module
 from nexus.pipeline.receivers.collect import Collector, CollectorOptions
-from nexus.pipeline.receivers.listener import Connection, Networks, StreamListener, StreamOptions, bind
+from nexus.pipeline.receivers.datagrams import (
+    DATAGRAMS,
+    LARGEST_DATAGRAM,
+    UDP_PATIENCE,
+    DatagramOptions,
+    DatagramSocket,
+)
+from nexus.pipeline.receivers.listener import Connection, OneSocketReceiver, StreamListener, StreamOptions
 from nexus.pipeline.topology import Topology
 
 if TYPE_CHECKING:
     from nexus.config import SyslogConfig
 
-UDP_PATIENCE: Final = 10.0
-DATAGRAMS: Final = 512
-"""Read at a time, before others have their turn."""
 PAUSE_SECONDS: Final = 0.001
-LARGEST_DATAGRAM: Final = 65_535
 BUFFER: Final = 1 << 20
-DROPS_INTERVAL: Final = 2.0
 ZONE_DAYS: Final = 400
 
 _HEAD: Final = struct.Struct("<BII")
 
-log = logging.getLogger(__name__)
 
-
-class SyslogReceiver:
+class SyslogReceiver(OneSocketReceiver):
     """One configured listener."""
 
     def __init__(self, config: SyslogConfig, host: str, topology: Topology) -> None:
         """`host` is where to listen. Nothing is opened yet."""
-        self.name = f"syslog_{config.protocol}"
-        self.tenant = config.tenant
+        super().__init__(f"syslog_{config.protocol}", config.tenant)
         self._config = config
         self._topology = topology
         options = CollectorOptions(
             self.name, config.tenant, int(config.buffer_bytes), UDP_PATIENCE if config.protocol == "udp" else None
         )
         self._collector = Collector(topology, options, decoder_of(config))
-        networks = Networks(config.networks)
-        self._datagrams: Datagrams | None = None
-        self._streams: StreamListener | None = None
         if config.protocol == "udp":
-            self._datagrams = Datagrams(self.name, config, host, networks, topology, self._collector)
+            self._datagrams = Datagrams(DatagramOptions.of(config, self.name, host), config, topology, self._collector)
         else:
-            stream = StreamOptions(
-                self.name,
-                host,
-                config.port,
-                networks,
-                config.max_connections,
-                config.idle_timeout,
-                int(config.buffer_bytes) + int(config.max_message_bytes),
-                config.certificate,
-                config.key,
-                config.client_ca,
+            self._streams = StreamListener(
+                StreamOptions.of(config, self.name, host, int(config.max_message_bytes)), topology.statistics, self._serve
             )
-            self._streams = StreamListener(stream, topology.statistics, self._serve)
-
-    async def start(self) -> tuple[str, int]:
-        """Listen; the address. Raises `ConfigError`."""
-        if self._streams is not None:
-            return await self._streams.start()
-        assert self._datagrams is not None
-        return self._datagrams.start()
-
-    @property
-    def certificates(self) -> tuple[str, ...]:
-        """Files with certificates and keys; none without TLS."""
-        return self._streams.certificates if self._streams is not None else ()
-
-    def reload(self) -> None:
-        """Read certificates again. Raises `ConfigError`."""
-        if self._streams is not None:
-            self._streams.reload()
 
     async def stop(self, grace: float) -> None:
         """Listen no more and store what was read."""
-        if self._streams is not None:
-            await self._streams.stop(grace / 2)
-        if self._datagrams is not None:
-            await self._datagrams.stop()
+        await super().stop(grace)
         await self._collector.close(grace / 2)
-
-    @property
-    def connections(self) -> int:
-        """Open connections."""
-        return self._streams.connections if self._streams is not None else 0
 
     async def _serve(self, connection: Connection) -> None:
         limit = int(self._config.max_message_bytes)
@@ -131,56 +87,24 @@ class SyslogReceiver:
             self._topology.statistics.truncated(self.tenant, self.name, truncated)
 
 
-class Datagrams:
+class Datagrams(DatagramSocket):
     """The UDP socket."""
 
-    def __init__(
-        self, name: str, config: SyslogConfig, host: str, networks: Networks, topology: Topology, collector: Collector
-    ) -> None:
+    def __init__(self, options: DatagramOptions, config: SyslogConfig, topology: Topology, collector: Collector) -> None:
         """Nothing is opened yet."""
-        self._name = name
-        self._config = config
-        self._host = host
-        self._networks = networks
+        super().__init__(options, lambda reason, count: collector.drop(count, reason))
+        self._tenant = config.tenant
+        self._max_message = int(config.max_message_bytes)
         self._statistics = topology.statistics
         self._collector = collector
-        self._max_message = int(config.max_message_bytes)
         self._buffer = bytearray(BUFFER + LARGEST_DATAGRAM + 1024)
-        self._sock: socket.socket | None = None
-        self._drops = 0
-        self._watch: asyncio.Task[None] | None = None
         self._pause: asyncio.TimerHandle | None = None
 
-    def start(self) -> tuple[str, int]:
-        """Listen; the address. Raises `ConfigError`."""
-        sock = self._sock = bind(self._name, self._host, self._config.port, socket.SOCK_DGRAM)
-        wanted = int(self._config.receive_buffer_bytes)
-        with contextlib.suppress(OSError):
-            sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, wanted)
-        # Linux doubles what is asked for, for its own needs.
-        if (granted := sock.getsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF) // 2) < wanted:
-            log.info("the system allows %s a receive buffer of %d bytes (net.core.rmem_max)", self._name, granted)
-        self._drops = kernel_drops(sock) or 0
-        loop = asyncio.get_running_loop()
-        loop.add_reader(sock.fileno(), self._on_readable)
-        self._watch = loop.create_task(self._watch_drops())
-        return self._host, int(sock.getsockname()[1])
-
     async def stop(self) -> None:
-        """Take what the kernel has, then close."""
-        if self._sock is None:
-            return
+        """Take what the kernel has, then close. What finds no room is counted like any other."""
         if self._pause is not None:
             self._pause.cancel()
-        asyncio.get_running_loop().remove_reader(self._sock.fileno())
-        if self._watch is not None:
-            self._watch.cancel()
-            await asyncio.gather(self._watch, return_exceptions=True)
-        while self._readable():
-            # What finds no room is counted like any other.
-            pass
-        self._count_drops()
-        self._sock.close()
+        await super().stop()
 
     def _on_readable(self) -> None:
         """Read what is there, then look away for a moment: a wake-up for every datagram costs more than the datagram."""
@@ -197,7 +121,7 @@ class Datagrams:
     def _readable(self) -> int:
         """Take the datagrams that are there, some hundreds at most, as one body; their number."""
         assert self._sock is not None
-        receive, view, admit = self._sock.recvfrom_into, memoryview(self._buffer), self._networks.admit
+        receive, view, admit = self._sock.recvfrom_into, memoryview(self._buffer), self._options.networks.admit
         limit = self._max_message
         at = records = refused = truncated = taken = 0
         last = ""
@@ -227,41 +151,14 @@ class Datagrams:
             at = body + kept
             records += 1
         if refused:
-            self._statistics.refused(self._name, "network_not_allowed", refused)
+            self._statistics.refused(self._options.name, "network_not_allowed", refused)
         if records and self._collector.full:
             self._collector.drop(records, "buffer_full")
         elif records:
             self._collector.add(bytes(view[:at]), records)
             if truncated:
-                self._statistics.truncated(self._config.tenant, self._name, truncated)
+                self._statistics.truncated(self._tenant, self._options.name, truncated)
         return taken
-
-    async def _watch_drops(self) -> None:
-        while True:
-            await asyncio.sleep(DROPS_INTERVAL)
-            self._count_drops()
-
-    def _count_drops(self) -> None:
-        assert self._sock is not None
-        drops = kernel_drops(self._sock)
-        if drops is not None and drops > self._drops:
-            self._collector.drop(drops - self._drops, "kernel_buffer")
-            self._drops = drops
-
-
-def kernel_drops(sock: socket.socket) -> int | None:
-    """Datagrams that the kernel had no room for on this socket; None where it does not say (Linux does)."""
-    table = Path("/proc/net/udp6" if sock.family == socket.AF_INET6 else "/proc/net/udp")
-    inode = str(os.fstat(sock.fileno()).st_ino)
-    try:
-        lines = table.read_text().splitlines()
-    except OSError:
-        return None
-    for line in lines[1:]:
-        fields = line.split()
-        if len(fields) > 12 and fields[9] == inode:
-            return int(fields[12])
-    return None
 
 
 def decoder_of(config: SyslogConfig) -> Callable[[], Decode]:
