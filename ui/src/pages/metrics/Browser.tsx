@@ -9,7 +9,7 @@ import { IconButton } from "../../components/common/IconButton.tsx";
 import { ErrorState, Skeleton, State } from "../../components/common/State.tsx";
 import type { CatalogOrder, MetricInfo } from "../../core/api/metrics.ts";
 import { KINDS } from "../../core/metrics/queries.ts";
-import { unitOfMetric } from "../../core/metrics/units.ts";
+import { DECLARED_UNITS, unitOfMetric } from "../../core/metrics/units.ts";
 import { m } from "../../core/metricsText.ts";
 import { t } from "../../core/text.ts";
 import { formatAge } from "../../core/time/format.ts";
@@ -32,19 +32,6 @@ interface Props {
 }
 
 const ROW = 62;
-const DECLARED_UNITS = [
-  "bytes",
-  "seconds",
-  "ratio",
-  "percent",
-  "celsius",
-  "hertz",
-  "volts",
-  "amperes",
-  "watts",
-  "joules",
-  "meters",
-];
 
 export function Browser({ url, onUrl, onPick, onAdd }: Props): ReactNode {
   const setPrefs = useSetPrefs();
