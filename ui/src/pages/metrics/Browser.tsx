@@ -151,6 +151,12 @@ function NoMetrics({ filtered, onClear }: { filtered: boolean; onClear(): void }
   );
 }
 
+/** What the last words of a row leave out. */
+function moreAbout(metric: MetricInfo, age: (ms: number) => string): string | undefined {
+  const said = [metric.last > 0 && m.lastSample(age(metric.last)), metric.queried === 0 && m.neverUsedHelp];
+  return said.filter(Boolean).join(" · ") || undefined;
+}
+
 interface ListProps {
   metrics: MetricInfo[];
   total: number;
@@ -253,7 +259,7 @@ function MetricList({ metrics, total, chosen, stale, more, onPick, onAdd }: List
                   <span data-kind={metric.kind}>{metric.kind || m.unknownKind}</span>
                   {unit && <span>{unit}</span>}
                   <span>{m.series(metric.series)}</span>
-                  <span className={styles.use} title={metric.last > 0 ? m.lastSample(age(metric.last)) : undefined}>
+                  <span className={styles.use} title={moreAbout(metric, age)}>
                     {metric.queried > 0 ? m.lastUse(metric.queries, age(metric.queried)) : m.neverUsed}
                   </span>
                 </div>

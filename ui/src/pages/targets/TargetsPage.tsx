@@ -79,7 +79,9 @@ export function TargetsPage(): ReactNode {
         )}
         {answer.data.pools.length === 0 ? (
           <State title={g.noPools}>
-            <Example />
+            <div className={styles.snippets}>
+              <Example />
+            </div>
           </State>
         ) : (
           <>
