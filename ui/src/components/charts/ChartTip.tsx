@@ -39,6 +39,7 @@ export function ChartTip({ model, index, y, heightOf, zone, left, width, pinned,
     <div
       ref={box}
       className={styles.tip}
+      data-tip
       data-pinned={pinned || undefined}
       data-testid="chart-tip"
       role="group"

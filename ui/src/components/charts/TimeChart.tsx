@@ -218,7 +218,7 @@ function Plot(props: PlotProps): ReactNode {
   };
 
   const onDown = (event: PointerEvent): void => {
-    if (event.button !== 0 || (event.target as Element).closest(`.${styles.tip}`)) return;
+    if (event.button !== 0 || (event.target as Element).closest("[data-tip]")) return;
     event.currentTarget.setPointerCapture(event.pointerId);
     const x = xIn(event);
     pressed.current = { x, moved: false };
@@ -230,7 +230,7 @@ function Plot(props: PlotProps): ReactNode {
       if (onZoom && Math.abs(x - pressed.current.x) > 4) pressed.current.moved = true;
       if (pressed.current.moved) setBrush({ start: pressed.current.x, end: x });
     }
-    if ((event.target as Element).closest(`.${styles.tip}`)) return;
+    if ((event.target as Element).closest("[data-tip]")) return;
     const y = yIn(event);
     setSpot(pressed.current?.moved ? null : pointAt(x, y));
     cursor.set({ time: timeAt(x), source: id });
@@ -256,7 +256,7 @@ function Plot(props: PlotProps): ReactNode {
   const xOfIndex = (index: number): number =>
     model && to > from ? (((model.times[index] ?? from) - from) / (to - from)) * area.width : 0;
   const onKey = (event: KeyboardEvent): void => {
-    if (!model || model.times.length === 0 || (event.target as Element).closest(`.${styles.tip}`)) return;
+    if (!model || model.times.length === 0 || (event.target as Element).closest("[data-tip]")) return;
     const last = model.times.length - 1;
     const at = keyed?.end ?? (event.key === "ArrowLeft" ? last + 1 : -1);
     const jump = event.altKey ? 10 : 1;

@@ -143,7 +143,7 @@ function axes({ model, span, zone, small }: Paint, host: HTMLElement): uPlot.Axi
       stroke,
       font: FONT,
       size: 22,
-      gap: 3,
+      gap: 6,
       grid: { ...grid, show: !small },
       ticks: { show: false },
       splits,

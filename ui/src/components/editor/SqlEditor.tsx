@@ -3,12 +3,12 @@ import { acceptCompletion, autocompletion, completionKeymap } from "@codemirror/
 import { indentWithTab } from "@codemirror/commands";
 import { SQLDialect, type SQLNamespace, sql } from "@codemirror/lang-sql";
 import { HighlightStyle, syntaxHighlighting } from "@codemirror/language";
-import { EditorState, Prec } from "@codemirror/state";
-import { EditorView, keymap, lineNumbers } from "@codemirror/view";
+import { type Extension, Prec } from "@codemirror/state";
+import { type Command, keymap, lineNumbers } from "@codemirror/view";
 import { tags } from "@lezer/highlight";
-import { type ReactNode, useEffect, useLayoutEffect, useRef } from "react";
-import { baseExtensions, type Mark, setProblem } from "./base.ts";
-import "./Editor.css";
+import { type ReactNode, useCallback } from "react";
+import { baseExtensions } from "./base.ts";
+import { type EditorProps, useCodeMirror } from "./useCodeMirror.ts";
 
 const dialect = SQLDialect.define({
   keywords:
@@ -29,72 +29,34 @@ const colours = HighlightStyle.define([
   { tag: tags.comment, class: "cm-q-paren" },
 ]);
 
-interface Props {
-  value: string;
-  label: string;
+const leave: Command = (target) => {
+  target.contentDOM.blur();
+  return true;
+};
+
+interface Props extends EditorProps {
   schema: SQLNamespace;
-  problem: Mark | null;
-  onChange(value: string): void;
-  onRun(value: string): void;
 }
 
-export default function SqlEditor({ value, label, schema, problem, onChange, onRun }: Props): ReactNode {
-  const host = useRef<HTMLDivElement>(null);
-  const view = useRef<EditorView | null>(null);
-  const latest = useRef({ onChange, onRun });
-  const initial = useRef(value);
-  useLayoutEffect(() => {
-    latest.current = { onChange, onRun };
-  });
-  useEffect(() => {
-    if (!host.current) return;
-    const run = (target: EditorView): boolean => {
-      latest.current.onRun(target.state.doc.toString());
-      return true;
-    };
-    const leave = (target: EditorView): boolean => {
-      target.contentDOM.blur();
-      return true;
-    };
-    const created = new EditorView({
-      parent: host.current,
-      state: EditorState.create({
-        doc: initial.current,
-        extensions: [
-          Prec.highest(
-            keymap.of([
-              { key: "Mod-Enter", run },
-              { key: "Tab", run: acceptCompletion },
-            ]),
-          ),
-          autocompletion({ icons: false, defaultKeymap: false }),
-          keymap.of([...completionKeymap, indentWithTab, { key: "Escape", run: leave }]),
-          baseExtensions(label),
-          lineNumbers(),
-          sql({ dialect, schema, upperCaseKeywords: true }),
-          syntaxHighlighting(colours),
-          EditorView.updateListener.of((update) => {
-            if (update.docChanged) latest.current.onChange(update.state.doc.toString());
-          }),
-        ],
-      }),
-    });
-    view.current = created;
-    return () => {
-      view.current = null;
-      created.destroy();
-    };
-  }, [label, schema]);
-  useEffect(() => {
-    const current = view.current;
-    if (current && current.state.doc.toString() !== value) {
-      current.dispatch({ changes: { from: 0, to: current.state.doc.length, insert: value } });
-    }
-  }, [value]);
-  const from = problem?.from;
-  const to = problem?.to;
-  useEffect(() => {
-    view.current?.dispatch({ effects: setProblem.of(from === undefined || to === undefined ? null : { from, to }) });
-  }, [from, to]);
-  return <div ref={host} data-testid="sql-editor" />;
+export default function SqlEditor(props: Props): ReactNode {
+  const { label, schema } = props;
+  const extensions = useCallback(
+    (run: Command): Extension => [
+      Prec.highest(
+        keymap.of([
+          { key: "Mod-Enter", run },
+          { key: "Tab", run: acceptCompletion },
+        ]),
+      ),
+      autocompletion({ icons: false, defaultKeymap: false }),
+      keymap.of([...completionKeymap, indentWithTab, { key: "Escape", run: leave }]),
+      baseExtensions(label),
+      lineNumbers(),
+      sql({ dialect, schema, upperCaseKeywords: true }),
+      syntaxHighlighting(colours),
+    ],
+    [label, schema],
+  );
+  // A statement is read from its beginning.
+  return <div ref={useCodeMirror(props, extensions, "start")} data-testid="sql-editor" />;
 }

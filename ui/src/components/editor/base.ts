@@ -1,4 +1,4 @@
-/** What both editors share: base extensions and a React-free way to mount CodeMirror. */
+/** Extensions that all editors share. */
 import { defaultKeymap, history, historyKeymap } from "@codemirror/commands";
 import { type Extension, StateEffect, type StateEffectType, StateField } from "@codemirror/state";
 import { Decoration, type DecorationSet, EditorView, keymap } from "@codemirror/view";

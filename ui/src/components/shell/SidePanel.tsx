@@ -61,7 +61,7 @@ export function SidePanel({ title, tools, children, onClose }: Props): ReactNode
         onKeyDown={onKey}
       />
       <div className={styles.head}>
-        <h2>{title}</h2>
+        <h2 title={title}>{title}</h2>
         {tools}
         <IconButton label={t.logs.closePanel} hotkey="Esc" onClick={onClose}>
           <IconX size={16} />

@@ -20,6 +20,11 @@ export const UNITS = [
 ] as const;
 export type Unit = (typeof UNITS)[number];
 
+/** Those that metadata of metrics declare; the others come from functions and names. */
+export const DECLARED_UNITS: readonly Unit[] = UNITS.filter(
+  (unit) => !["", "bytes/s", "bits/s", "ops", "date"].includes(unit),
+);
+
 const SUFFIXES: readonly (readonly [RegExp, Unit])[] = [
   [/_(timestamp|time|created)_seconds$/, "date"],
   [/_bytes(_total)?$/, "bytes"],

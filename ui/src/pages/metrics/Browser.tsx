@@ -9,7 +9,7 @@ import { IconButton } from "../../components/common/IconButton.tsx";
 import { ErrorState, Skeleton, State } from "../../components/common/State.tsx";
 import type { CatalogOrder, MetricInfo } from "../../core/api/metrics.ts";
 import { KINDS } from "../../core/metrics/queries.ts";
-import { unitOfMetric } from "../../core/metrics/units.ts";
+import { DECLARED_UNITS, unitOfMetric } from "../../core/metrics/units.ts";
 import { m } from "../../core/metricsText.ts";
 import { t } from "../../core/text.ts";
 import { formatAge } from "../../core/time/format.ts";
@@ -32,19 +32,6 @@ interface Props {
 }
 
 const ROW = 62;
-const DECLARED_UNITS = [
-  "bytes",
-  "seconds",
-  "ratio",
-  "percent",
-  "celsius",
-  "hertz",
-  "volts",
-  "amperes",
-  "watts",
-  "joules",
-  "meters",
-];
 
 export function Browser({ url, onUrl, onPick, onAdd }: Props): ReactNode {
   const setPrefs = useSetPrefs();
@@ -164,6 +151,12 @@ function NoMetrics({ filtered, onClear }: { filtered: boolean; onClear(): void }
   );
 }
 
+/** What the last words of a row leave out. */
+function moreAbout(metric: MetricInfo, age: (ms: number) => string): string | undefined {
+  const said = [metric.last > 0 && m.lastSample(age(metric.last)), metric.queried === 0 && m.neverUsedHelp];
+  return said.filter(Boolean).join(" · ") || undefined;
+}
+
 interface ListProps {
   metrics: MetricInfo[];
   total: number;
@@ -266,7 +259,7 @@ function MetricList({ metrics, total, chosen, stale, more, onPick, onAdd }: List
                   <span data-kind={metric.kind}>{metric.kind || m.unknownKind}</span>
                   {unit && <span>{unit}</span>}
                   <span>{m.series(metric.series)}</span>
-                  <span className={styles.use} title={metric.last > 0 ? m.lastSample(age(metric.last)) : undefined}>
+                  <span className={styles.use} title={moreAbout(metric, age)}>
                     {metric.queried > 0 ? m.lastUse(metric.queries, age(metric.queried)) : m.neverUsed}
                   </span>
                 </div>

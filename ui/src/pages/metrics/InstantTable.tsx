@@ -85,7 +85,7 @@ export function InstantTable({ parts, unit, zone, stale, onSeries }: Props): Rea
   const template = [
     several ? "64px" : "",
     columns
-      ? columns.map((name) => (name === "__name__" ? "minmax(220px, 2fr)" : "minmax(110px, 1fr)")).join(" ")
+      ? columns.map((name) => (name === "__name__" ? "minmax(160px, 2fr)" : "minmax(90px, 1fr)")).join(" ")
       : "minmax(300px, 1fr)",
     "minmax(130px, max-content) 36px",
   ].join(" ");

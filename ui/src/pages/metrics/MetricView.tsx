@@ -15,7 +15,7 @@ import { formatAge } from "../../core/time/format.ts";
 import { fromMs, toMs } from "../../core/time/instant.ts";
 import { absolute, type Span, zoomOut } from "../../core/time/range.ts";
 import { useApi } from "../../hooks/useApi.tsx";
-import { type Answered, useMetric, useMetricQuery, useSplitLabels } from "../../hooks/useMetrics.ts";
+import { type Answered, useAnyMetric, useMetric, useMetricQuery, useSplitLabels } from "../../hooks/useMetrics.ts";
 import type { MetricsUrl } from "../../hooks/useMetricsUrl.ts";
 import { useSize } from "../../hooks/useSize.ts";
 import { useTime } from "../../hooks/useTime.tsx";
@@ -34,6 +34,8 @@ const MOST = 96;
 
 export function MetricView({ url, onUrl, onQuery }: Props): ReactNode {
   const metric = useMetric(url.metric);
+  const any = useAnyMetric(url.metric === "");
+  if (url.metric === "" && any.data?.total === 0) return <State title={m.pickNone}>{m.pickNoneHelp}</State>;
   if (url.metric === "")
     return (
       <State

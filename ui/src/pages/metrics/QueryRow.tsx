@@ -15,7 +15,7 @@ import {
 } from "@tabler/icons-react";
 import { lazy, type ReactNode, type Ref, Suspense, useEffect, useMemo, useState } from "react";
 import { IconButton } from "../../components/common/IconButton.tsx";
-import type { PromHandle } from "../../components/editor/PromEditor.tsx";
+import type { EditorHandle } from "../../components/editor/useCodeMirror.ts";
 import { ApiError } from "../../core/api/errors.ts";
 import type { MetricExplanation } from "../../core/api/metrics.ts";
 import { asCurl, type QueryLine } from "../../core/metrics/queries.ts";
@@ -51,7 +51,7 @@ interface Props {
   onDuplicate: (() => void) | null;
   onRemove(): void;
   onMove(by: -1 | 1): void;
-  ref?: Ref<PromHandle> | undefined;
+  ref?: Ref<EditorHandle> | undefined;
 }
 
 export function QueryRow(props: Props): ReactNode {

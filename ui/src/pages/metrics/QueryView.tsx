@@ -1,7 +1,7 @@
 /** Queries A, B, C and so on, and their result as a chart or as a table of now. */
 import { useIsFetching } from "@tanstack/react-query";
 import { type ReactNode, useCallback, useEffect, useRef, useState } from "react";
-import type { PromHandle } from "../../components/editor/PromEditor.tsx";
+import type { EditorHandle } from "../../components/editor/useCodeMirror.ts";
 import { letterOf, line, MAX_QUERIES, parseStep, printQueries, type QueryLine } from "../../core/metrics/queries.ts";
 import { addToHistory } from "../../core/query/history.ts";
 import { useAction } from "../../hooks/useActions.tsx";
@@ -29,7 +29,7 @@ export default function QueryView({ url, onUrl }: Props): ReactNode {
   const [box, { width }] = useSize<HTMLDivElement>();
   const [drafts, setDrafts] = useState(url.q);
   const [stopped, setStopped] = useState(false);
-  const first = useRef<PromHandle>(null);
+  const first = useRef<EditorHandle>(null);
   const ran = printQueries(url.q);
   const current = useRef(url.q);
   current.current = url.q;

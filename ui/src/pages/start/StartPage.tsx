@@ -4,8 +4,9 @@ import { IconSearch } from "@tabler/icons-react";
 import { useMutation, useQuery, useQueryClient } from "@tanstack/react-query";
 import { type FormEvent, type ReactNode, useState } from "react";
 import { CopyTextButton } from "../../components/common/CopyButton.tsx";
+import { Snippet } from "../../components/common/Snippet.tsx";
 import { ApiError } from "../../core/api/errors.ts";
-import { findSources, SOURCES, type Source, type SourceGroup, type Step, targetFrom } from "../../core/snippets.ts";
+import { findSources, SOURCES, type Source, type SourceGroup, targetFrom } from "../../core/snippets.ts";
 import { t } from "../../core/text.ts";
 import { useApi, useBackend } from "../../hooks/useApi.tsx";
 import { usePermission, useSession } from "../../hooks/useSession.ts";
@@ -36,21 +37,6 @@ function Numbered({
         <div className={styles.content}>{children}</div>
       </div>
     </section>
-  );
-}
-
-function Snippet({ step }: { step: Step }): ReactNode {
-  return (
-    <div className={styles.snippet}>
-      <div className={styles.snippetHead}>
-        <span>{step.caption}</span>
-        <CopyTextButton text={step.code} />
-      </div>
-      {/* biome-ignore lint/a11y/noNoninteractiveTabindex: scrollable with the keyboard */}
-      <pre className={styles.code} tabIndex={0} data-testid="snippet">
-        {step.code}
-      </pre>
-    </div>
   );
 }
 
@@ -185,7 +171,7 @@ export function GetStarted(): ReactNode {
       </Numbered>
       <Numbered number={3} done={arrival.arrived > 0} title={t.start.snippet}>
         {source.steps(target).map((step) => (
-          <Snippet key={step.caption} step={step} />
+          <Snippet key={step.caption} title={step.caption} text={step.code} />
         ))}
       </Numbered>
       <Numbered number={4} done={arrival.arrived > 0} title={t.start.wait}>

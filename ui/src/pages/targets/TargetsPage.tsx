@@ -4,7 +4,7 @@ import { notifications } from "@mantine/notifications";
 import { IconRefresh, IconSearch } from "@tabler/icons-react";
 import { useMutation, useQuery } from "@tanstack/react-query";
 import { type ReactNode, useMemo, useState } from "react";
-import { CopyTextButton } from "../../components/common/CopyButton.tsx";
+import { Snippet } from "../../components/common/Snippet.tsx";
 import { ErrorState, Skeleton, State } from "../../components/common/State.tsx";
 import { ApiError } from "../../core/api/errors.ts";
 import type { Health, TargetInfo, TargetPool } from "../../core/api/metrics.ts";
@@ -79,7 +79,9 @@ export function TargetsPage(): ReactNode {
         )}
         {answer.data.pools.length === 0 ? (
           <State title={g.noPools}>
-            <Example />
+            <div className={styles.snippets}>
+              <Example />
+            </div>
           </State>
         ) : (
           <>
@@ -350,23 +352,8 @@ function Row({
   );
 }
 
-function Code({ title, text }: { title: string; text: string }): ReactNode {
-  return (
-    <div className={styles.snippet}>
-      <div className={styles.snippetHead}>
-        <span>{title}</span>
-        <CopyTextButton text={text} />
-      </div>
-      {/* biome-ignore lint/a11y/noNoninteractiveTabindex: scrollable with the keyboard */}
-      <pre tabIndex={0} data-testid="snippet">
-        {text}
-      </pre>
-    </div>
-  );
-}
-
 function Example(): ReactNode {
-  return <Code title={g.noneExample} text={scrapeExample} />;
+  return <Snippet title={g.noneExample} text={scrapeExample} />;
 }
 
 function NothingScraped(): ReactNode {
@@ -377,8 +364,8 @@ function NothingScraped(): ReactNode {
     <State title={g.none}>
       <p>{g.noneHelp}</p>
       <div className={styles.snippets}>
-        <Code title={g.noneHead} text={scrapeConfig(here)} />
-        <Code title={g.noneEnv} text="NEXUS_SCRAPE_FILE=/etc/prometheus/prometheus.yml" />
+        <Snippet title={g.noneHead} text={scrapeConfig(here)} />
+        <Snippet title={g.noneEnv} text="NEXUS_SCRAPE_FILE=/etc/prometheus/prometheus.yml" />
         <Example />
       </div>
     </State>
