@@ -269,6 +269,9 @@ impl Evaluator<'_> {
                 _ if function == "timestamp" && matches!(arguments[0].expr, Expr::Vector { .. }) => {
                     leaf(instant_leaf(&arguments[0], grid, Reading::Time)?)
                 }
+                _ if function == "start_timestamp" && matches!(arguments[0].expr, Expr::Vector { .. }) => {
+                    leaf(instant_leaf(&arguments[0], grid, Reading::Start)?)
+                }
                 _ => Ok(None),
             },
             _ => Ok(None),

@@ -4,7 +4,7 @@ use crate::annotations::Position;
 use crate::control::Fault;
 use crate::evaluate::Evaluator;
 use crate::histogram;
-use crate::kernels::{self, extended, sliding};
+use crate::kernels::{self, counters, extended, sliding};
 use crate::plan::{Extension, Shift};
 use crate::source::{Samples, SeriesLabels};
 use crate::value::{Cell, Grid, NOTHING, Points, Row, SharedHistogram};
@@ -27,6 +27,8 @@ pub enum Reading {
     Value,
     /// The time (s) of the value at each step.
     Time,
+    /// The start time (s) of the value at each step; 0: not said.
+    Start,
     /// A function of the window before each step.
     Range {
         /// The function.
@@ -99,7 +101,7 @@ impl Leaf {
         let lookback = evaluator.program.lookback;
         let range = match &self.reading {
             Reading::Range { range, .. } => *range,
-            Reading::Value | Reading::Time => lookback,
+            Reading::Value | Reading::Time | Reading::Start => lookback,
         };
         self.read(evaluator, index, range, &mut scratch.samples)?;
         match &self.reading {
@@ -107,9 +109,13 @@ impl Leaf {
                 row.drop_name |= !matches!(function, RangeFunction::First | RangeFunction::Last);
                 let windows = sliding::Windows { grid: self.grid, range, shift: self.shift, parameters };
                 let seen = if scratch.samples.histograms.is_empty() && self.extension == Extension::None {
-                    let samples = &scratch.samples;
-                    let (times, values) = (&samples.timestamps, &samples.values);
-                    sliding::run(*function, &windows, times, values, &mut scratch.sliding, &mut row.floats)
+                    let Samples { timestamps, values, starts, .. } = &scratch.samples;
+                    let sliding = &mut scratch.sliding;
+                    let seen = sliding::run(*function, &windows, timestamps, values, starts, sliding, &mut row.floats);
+                    if sliding.overlapping {
+                        self.annotate(evaluator, row, |annotator| annotator.overlapping_starts());
+                    }
+                    seen
                 } else {
                     self.windows(evaluator, *function, &windows, &scratch.samples, row)
                 };
@@ -122,12 +128,18 @@ impl Leaf {
                 self.smoothed(evaluator, lookback, &scratch.samples, row);
             }
             Reading::Value => self.values(lookback, &scratch.samples, row),
-            Reading::Time => self.times(lookback, &scratch.samples, row),
+            Reading::Time | Reading::Start => self.times(lookback, &scratch.samples, row),
         }
         if !matches!(self.reading, Reading::Range { .. }) {
             scratch.seen += row.num_samples();
         }
         Ok(())
+    }
+
+    /// Lets something be noted of a series.
+    fn annotate(&self, evaluator: &Evaluator, row: &Row, note: impl Fn(&Annotator)) {
+        let metric = evaluator.names.metric(&row.labels);
+        note(&Annotator { notes: &evaluator.notes, position: self.position, metric });
     }
 
     /// Reads all samples that the steps need; without stale markers where windows are asked for.
@@ -190,7 +202,7 @@ impl Leaf {
         }
     }
 
-    /// Times of the values.
+    /// Times of the values, or their start times.
     fn times(&self, lookback: i64, samples: &Samples, row: &mut Row) {
         self.values(lookback, samples, row);
         let (mut float, mut histogram) = (0, 0);
@@ -203,10 +215,12 @@ impl Leaf {
                 histogram += 1;
             }
             if row.has(step) {
-                let time = if row.histogram(step).is_some() {
-                    samples.histograms[histogram - 1].0
-                } else {
-                    samples.timestamps[float - 1]
+                let start = matches!(self.reading, Reading::Start);
+                let time = match (row.histogram(step).is_some(), start) {
+                    (true, true) => samples.histogram_starts.at(histogram - 1),
+                    (true, false) => samples.histograms[histogram - 1].0,
+                    (false, true) => samples.starts.at(float - 1),
+                    (false, false) => samples.timestamps[float - 1],
                 };
                 row.floats[step] = time as f64 / 1000.0;
             }
@@ -278,6 +292,13 @@ impl Leaf {
             if !window.histograms.is_empty() {
                 row.set(step, histogram::range::evaluate(function, self.extension, &window, &annotator));
             } else if !window.values.is_empty() {
+                let plain = self.extension == Extension::None;
+                if plain && matches!(function, RangeFunction::Rate | RangeFunction::Increase) {
+                    let (times, starts) = (window.timestamps, window.starts);
+                    if (1..times.len()).any(|at| counters::is_overlap(times, starts, at)) {
+                        annotator.overlapping_starts();
+                    }
+                }
                 row.floats[step] = kernels::float(function, self.extension, &window).unwrap_or(NOTHING);
             }
         }
@@ -300,13 +321,14 @@ impl Leaf {
                 let mut window = window_of(&samples, i64::MIN, i64::MAX);
                 (window.start, window.end) = (end - range, end);
                 let (timestamps, values) = extended::points(self.extension, &window);
-                samples = Samples { timestamps, values, histograms: Vec::new() };
+                samples = Samples { timestamps, values, ..Samples::default() };
             } else if matches!(self.origin, Origin::Subquery(..)) {
                 let window = window_of(&samples, end - range, end);
                 samples = Samples {
                     timestamps: window.timestamps.to_vec(),
                     values: window.values.to_vec(),
                     histograms: window.histograms.to_vec(),
+                    ..Samples::default()
                 };
             }
             let count = samples.values.len() + samples.histograms.len();
@@ -329,13 +351,19 @@ fn without_stale(samples: &mut Samples) {
             if !is_stale(samples.values[index]) {
                 samples.values[kept] = samples.values[index];
                 samples.timestamps[kept] = samples.timestamps[index];
+                samples.starts.set(kept, samples.starts.at(index));
                 kept += 1;
             }
         }
         samples.values.truncate(kept);
         samples.timestamps.truncate(kept);
+        samples.starts.truncate(kept);
     }
-    samples.histograms.retain(|(_, histogram)| !is_stale(histogram.sum));
+    if samples.histograms.iter().any(|(_, histogram)| is_stale(histogram.sum)) {
+        let starts = samples.histograms.iter().enumerate().filter(|(_, (_, one))| !is_stale(one.sum));
+        samples.histogram_starts = starts.map(|(index, _)| samples.histogram_starts.at(index)).collect();
+        samples.histograms.retain(|(_, histogram)| !is_stale(histogram.sum));
+    }
 }
 
 /// Samples in `(start, end]`.
@@ -345,8 +373,10 @@ fn window_of(samples: &Samples, start: i64, end: i64) -> Window<'_> {
     let histograms = part(&|limit| samples.histograms.partition_point(|&(time, _)| time <= limit));
     Window {
         timestamps: &samples.timestamps[floats.clone()],
-        values: &samples.values[floats],
-        histograms: &samples.histograms[histograms],
+        values: &samples.values[floats.clone()],
+        starts: samples.starts.of(floats),
+        histograms: &samples.histograms[histograms.clone()],
+        histogram_starts: samples.histogram_starts.of(histograms),
         start,
         end,
         time: end,

@@ -11,6 +11,7 @@ pub mod histogram;
 pub mod labels;
 pub mod matcher;
 pub mod policy;
+pub mod starts;
 pub mod symbols;
 
 /// Bits of the NaN that marks the end of a series (Prometheus `value.StaleNaN`).
