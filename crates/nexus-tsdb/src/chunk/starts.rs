@@ -260,7 +260,7 @@ mod tests {
         };
         assert_eq!(size(&|_| 0), 1);
         assert!(size(&|_| 1_700_000_000_000) < 10);
-        assert!(size(&|index| if index == 0 { times[0] - 9_999 } else { times[index - 1] }) < 10);
+        assert!(size(&|index| if index == 0 { times[0] - 9_999 } else { times[index - 1] }) < 14);
         assert!(size(&|index| times[index] - 60_000) < 10);
     }
 

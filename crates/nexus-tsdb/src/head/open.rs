@@ -77,8 +77,8 @@ impl Open {
     pub fn push(&mut self, time: i64, start: i64, value: f64) {
         let bits = value.to_bits();
         if start != 0 || self.starts.is_some() {
-            let before = (self.count > 0).then_some(self.last);
-            self.starts.get_or_insert_default().push(self.count(), time, before, start);
+            let (index, before) = (self.count(), (self.count > 0).then_some(self.last));
+            self.starts.get_or_insert_default().push(index, time, before, start);
         }
         if self.bytes.capacity() - self.bytes.len() < 24 {
             // A quarter more instead of twice as much: there are many of these.
