@@ -65,6 +65,8 @@ pub struct Leaf {
 pub struct Scratch {
     /// Samples looked at so far.
     pub seen: usize,
+    /// Of them, those that were read for it.
+    pub read: usize,
     samples: Samples,
     sliding: sliding::Scratch,
 }
@@ -108,18 +110,22 @@ impl Leaf {
             Reading::Range { function, parameters, invalid, .. } => {
                 row.drop_name |= !matches!(function, RangeFunction::First | RangeFunction::Last);
                 let windows = sliding::Windows { grid: self.grid, range, shift: self.shift, parameters };
-                let seen = if scratch.samples.histograms.is_empty() && self.extension == Extension::None {
+                let (seen, read) = if scratch.samples.histograms.is_empty() && self.extension == Extension::None {
                     let Samples { timestamps, values, starts, .. } = &scratch.samples;
                     let sliding = &mut scratch.sliding;
                     let seen = sliding::run(*function, &windows, timestamps, values, starts, sliding, &mut row.floats);
                     if sliding.overlapping {
                         self.annotate(evaluator, row, |annotator| annotator.overlapping_starts());
                     }
-                    seen
+                    (seen, sliding.read)
                 } else {
-                    self.windows(evaluator, *function, &windows, &scratch.samples, row)
+                    let seen = self.windows(evaluator, *function, &windows, &scratch.samples, row);
+                    (seen, covered(&windows, &scratch.samples))
                 };
                 scratch.seen += seen;
+                if let Origin::Selector(_) = self.origin {
+                    scratch.read += read;
+                }
                 if let (true, Some(text)) = (seen > 0, invalid) {
                     return Err(Fault::Execution(text.clone()));
                 }
@@ -131,7 +137,9 @@ impl Leaf {
             Reading::Time | Reading::Start => self.times(lookback, &scratch.samples, row),
         }
         if !matches!(self.reading, Reading::Range { .. }) {
-            scratch.seen += row.num_samples();
+            let samples = row.num_samples();
+            scratch.seen += samples;
+            scratch.read += samples;
         }
         Ok(())
     }
@@ -288,7 +296,7 @@ impl Leaf {
             window.end = end;
             window.time = self.grid.time(step);
             window.parameters = &parameters;
-            seen += window.values.len() + window.histograms.len();
+            seen += window.values.len() + sizes(window.histograms);
             if !window.histograms.is_empty() {
                 row.set(step, histogram::range::evaluate(function, self.extension, &window, &annotator));
             } else if !window.values.is_empty() {
@@ -331,9 +339,10 @@ impl Leaf {
                     ..Samples::default()
                 };
             }
-            let count = samples.values.len() + samples.histograms.len();
+            let count = samples.values.len() + sizes(&samples.histograms);
             if count > 0 {
-                evaluator.budget.count(count);
+                let read = if let Origin::Selector(_) = self.origin { count } else { 0 };
+                evaluator.budget.count(count, read);
                 evaluator.budget.hold(count)?;
                 let (labels, drop_name) = self.labels(evaluator, index);
                 out.push(Points { labels: Arc::clone(labels), drop_name, samples });
@@ -341,6 +350,23 @@ impl Leaf {
         }
         Ok(out)
     }
+}
+
+/// What histograms count for.
+pub fn sizes(histograms: &[(i64, SharedHistogram)]) -> usize {
+    histograms.iter().map(|(_, one)| histogram::samples_of(one)).sum()
+}
+
+/// What is in the windows, each sample once.
+fn covered(windows: &sliding::Windows, samples: &Samples) -> usize {
+    let (mut count, mut behind) = (0, i64::MIN);
+    for step in 0..windows.grid.count {
+        let end = windows.end(step);
+        let new = window_of(samples, (end - windows.range).max(behind), end);
+        count += new.values.len() + sizes(new.histograms);
+        behind = end;
+    }
+    count
 }
 
 /// Removes stale markers.

@@ -75,6 +75,8 @@ pub struct Scratch {
     ranks: Ranks,
     /// Of the last series: did a window of a counter have a sample that counts from before the sample before it?
     pub overlapping: bool,
+    /// Of the last series: samples in its windows, each once.
+    pub read: usize,
 }
 
 /// Writes the function's answer of every step into `out` (`NOTHING` where there is none). Returns the number of samples in
@@ -91,10 +93,12 @@ pub fn run(
     use RangeFunction as F;
     out.fill(NOTHING);
     scratch.overlapping = false;
-    let mut seen = 0;
+    let (mut seen, mut read, mut behind) = (0, 0, 0);
     let mut each = |answer: &mut Answer| {
         windows.each(times, |step, from, to| {
             seen += to - from;
+            read += to - from.max(behind);
+            behind = to;
             out[step] = answer(step, from, to);
         });
     };
@@ -143,8 +147,9 @@ pub fn run(
         F::Stddev | F::Stdvar if windows.grid.count >= WIDTH => {
             let list = &mut scratch.windows;
             list_windows(list, &mut each);
+            let moderate = lanes::is_moderate(values);
             for group in list.chunks(WIDTH) {
-                let spreads = lanes::spreads(values, &ranges(group));
+                let spreads = lanes::spreads(values, moderate, &ranges(group));
                 for (&(step, ..), spread) in group.iter().zip(&spreads) {
                     let variance = spread.variance();
                     out[step as usize] = if function == F::Stddev { variance.sqrt() } else { variance };
@@ -177,6 +182,7 @@ pub fn run(
             super::float(function, Extension::None, &window).unwrap_or(NOTHING)
         }),
     }
+    scratch.read = read;
     seen
 }
 
@@ -215,13 +221,14 @@ fn lines(
 ) {
     elapsed.clear();
     elapsed.extend(times.iter().map(|&time| (time - times[0]) as f64));
+    let moderate = lanes::is_moderate(values);
     for group in list.chunks(WIDTH) {
         let ranges = ranges(group);
         let from = std::array::from_fn(|lane| match (function, group.get(lane)) {
             (RangeFunction::PredictLinear, Some(&(step, ..))) => (windows.grid.time(step as usize) - times[0]) as f64,
             _ => elapsed[ranges[lane].start],
         });
-        let sums = lanes::sums(elapsed, values, &ranges, &from);
+        let sums = lanes::sums(elapsed, values, moderate, &ranges, &from);
         for ((&(step, ..), sums), range) in group.iter().zip(&sums).zip(ranges) {
             let count = range.len();
             if count < 2 {
