@@ -11,6 +11,8 @@ use crate::chunk::floats::{exponent_of, scaled, unscaled};
 const EVERY: u16 = 64;
 /// A stream of more bytes is full.
 const MOST_BYTES: usize = 48 << 10;
+/// Bytes by which a sample put between others lets a stream grow, at most: its own, and what changes of the next one.
+const MOST_GROWTH: usize = 48;
 
 /// See the module text.
 #[derive(Clone, Default)]
@@ -160,6 +162,27 @@ impl Open {
         });
         open.bytes.shrink_to_fit();
         open
+    }
+
+    /// The same with late samples (ascending, each time once, none before the first one) in their places; of two of one time
+    /// the late one stays. None: there would be too many for one stream.
+    pub fn with_late(&self, late: &[(i64, f64)]) -> Option<Self> {
+        if self.bytes.len() + late.len() * MOST_GROWTH > usize::from(u16::MAX) {
+            return None;
+        }
+        let mut merged = Self::default();
+        merged.bytes.reserve_exact(self.bytes.len() + late.len() * 4);
+        let mut late = late.iter().peekable();
+        walk(&self.bytes, 0, self.count(), |time, bits| {
+            while let Some(&(before, value)) = late.next_if(|one| one.0 < time) {
+                merged.push(before, value);
+            }
+            let value = late.next_if(|one| one.0 == time).map_or(f64::from_bits(bits), |one| one.1);
+            merged.push(time, value);
+            true
+        });
+        late.for_each(|&(time, value)| merged.push(time, value));
+        Some(merged)
     }
 
     /// Removes the samples of `from ..= to`; how many there were.

@@ -13,6 +13,8 @@ use std::sync::atomic::Ordering;
 
 /// Lists of times that a thread remembers: series of one target have equal ones.
 const REMEMBERED: usize = 128;
+/// Lists of floats up to which one is merged into the other instead of sorting all samples.
+const FEW: usize = 6;
 
 #[derive(Default)]
 struct Remembered {
@@ -37,6 +39,7 @@ thread_local! {
 enum Part<'a> {
     Chunk(&'a FedChunk),
     Piece(Arc<Piece>),
+    Open(Samples, u64),
 }
 
 impl Part<'_> {
@@ -44,6 +47,12 @@ impl Part<'_> {
         match self {
             Self::Chunk(chunk) => (chunk.head.first, chunk.head.last),
             Self::Piece(piece) => (piece.first(), piece.last()),
+            Self::Open(samples, _) => {
+                let histograms = &samples.histograms;
+                let floats = (samples.timestamps.first().copied(), samples.timestamps.last().copied());
+                let (first, last) = (histograms.first().map(|one| one.0), histograms.last().map(|one| one.0));
+                (floats.0.into_iter().chain(first).min().unwrap_or(0), floats.1.max(last).unwrap_or(0))
+            }
         }
     }
 
@@ -51,6 +60,7 @@ impl Part<'_> {
         match self {
             Self::Chunk(chunk) => chunk.sequence,
             Self::Piece(piece) => piece.sequence,
+            Self::Open(_, sequence) => *sequence,
         }
     }
 }
@@ -65,49 +75,93 @@ impl View {
         parts.extend(fed.of(series.id).iter().map(Part::Chunk).filter(|part| within(part.bounds())));
         let head = series.head();
         parts.extend(head.pieces().iter().cloned().map(Part::Piece).filter(|part| within(part.bounds())));
-        let late = head.late().map(|late| late.read(from, to)).unwrap_or_default();
-        if parts.is_empty() && late.is_empty() {
+        if parts.is_empty() && head.late().is_none() {
             head.open.read(from, to, &mut into.timestamps, &mut into.values);
             return Ok(());
         }
-        let (mut open_times, mut open_values) = (Vec::new(), Vec::new());
-        head.open.read(from, to, &mut open_times, &mut open_values);
-        let sequence = head.sequence();
+        let mut open = Samples::default();
+        head.open.read(from, to, &mut open.timestamps, &mut open.values);
+        if !open.timestamps.is_empty() {
+            parts.push(Part::Open(open, head.sequence() << 1));
+        }
+        let mut late = Samples::default();
+        for (time, value) in head.late().map(|late| late.read(from, to)).unwrap_or_default() {
+            match value {
+                Value::Float(value) => {
+                    late.timestamps.push(time);
+                    late.values.push(value);
+                }
+                Value::Histogram(histogram) => late.histograms.push((time, histogram)),
+            }
+        }
+        if late.timestamps.len() + late.histograms.len() > 0 {
+            parts.push(Part::Open(late, head.sequence() << 1 | 1));
+        }
         drop(head);
         parts.sort_by_key(|part| (part.bounds(), part.sequence()));
-        let apart = parts.windows(2).all(|pair| pair[0].bounds().1 < pair[1].bounds().0);
-        let before_open = match (parts.last(), open_times.first()) {
-            (Some(part), Some(&first)) => part.bounds().1 < first,
-            _ => true,
-        };
         let read = READER.with_borrow_mut(|reader| {
-            if apart && before_open && late.is_empty() {
-                for part in &parts {
-                    self.append(&fed, part, from, to, into, reader)?;
+            let mut rest = &parts[..];
+            while !rest.is_empty() {
+                // Those that lie over each other.
+                let mut end = rest[0].bounds().1;
+                let mut count = 1;
+                while let Some(next) = rest.get(count)
+                    && next.bounds().0 <= end
+                {
+                    end = end.max(next.bounds().1);
+                    count += 1;
                 }
-                into.timestamps.extend_from_slice(&open_times);
-                into.values.extend_from_slice(&open_values);
-                return Ok(());
+                let (together, others) = rest.split_at(count);
+                if let [one] = together {
+                    self.append(&fed, one, from, to, into, reader)?;
+                } else {
+                    self.append_together(&fed, together, from, to, into, reader)?;
+                }
+                rest = others;
             }
-            let mut all: Vec<(i64, u64, Value)> = Vec::new();
-            let mut one = Samples::default();
-            for part in &parts {
-                one.clear();
-                self.append(&fed, part, from, to, &mut one, reader)?;
-                let sequence = part.sequence();
-                all.extend(
-                    one.timestamps.iter().zip(&one.values).map(|(time, value)| (*time, sequence, Value::Float(*value))),
-                );
-                let histograms = one.histograms.drain(..);
-                all.extend(histograms.map(|(time, histogram)| (time, sequence, Value::Histogram(histogram))));
-            }
-            let open = open_times.iter().zip(&open_values);
-            all.extend(open.map(|(time, value)| (*time, sequence << 1, Value::Float(*value))));
-            all.extend(late.into_iter().map(|(time, value)| (time, sequence << 1 | 1, value)));
-            merge(all, into);
             Ok(())
         });
         read.map_err(|damaged: Damaged| SourceFault(damaged.to_string()))
+    }
+
+    /// Puts parts that lie over each other together.
+    fn append_together(
+        &self,
+        fed: &Fed,
+        parts: &[Part<'_>],
+        from: i64,
+        to: i64,
+        into: &mut Samples,
+        reader: &mut Reader,
+    ) -> Result<(), Damaged> {
+        let mut every = Vec::with_capacity(parts.len());
+        for part in parts {
+            let mut samples = Samples::default();
+            self.append(fed, part, from, to, &mut samples, reader)?;
+            every.push((part.sequence(), samples));
+        }
+        if every.len() <= FEW && every.iter().all(|(_, samples)| samples.histograms.is_empty()) {
+            every.sort_by_key(|(sequence, _)| *sequence);
+            let mut every = every.into_iter().map(|(_, samples)| samples);
+            let mut merged = every.next().unwrap_or_default();
+            for newer in every {
+                let mut both = Samples::default();
+                merge_two(&merged, &newer, &mut both);
+                merged = both;
+            }
+            into.timestamps.append(&mut merged.timestamps);
+            into.values.append(&mut merged.values);
+            return Ok(());
+        }
+        let mut all: Vec<(i64, u64, Value)> = Vec::new();
+        for (sequence, samples) in every {
+            let floats = samples.timestamps.iter().zip(&samples.values);
+            all.extend(floats.map(|(time, value)| (*time, sequence, Value::Float(*value))));
+            let histograms = samples.histograms.into_iter();
+            all.extend(histograms.map(|(time, histogram)| (time, sequence, Value::Histogram(histogram))));
+        }
+        merge(all, into);
+        Ok(())
     }
 
     fn append(
@@ -120,6 +174,11 @@ impl View {
         reader: &mut Reader,
     ) -> Result<(), Damaged> {
         match part {
+            Part::Open(samples, _) => {
+                into.timestamps.extend_from_slice(&samples.timestamps);
+                into.values.extend_from_slice(&samples.values);
+                into.histograms.extend_from_slice(&samples.histograms);
+            }
             Part::Piece(piece) => {
                 piece.read_floats(from, to, &mut into.timestamps, &mut into.values);
                 if let Body::Histograms(samples) = &piece.body {
@@ -155,6 +214,32 @@ impl View {
         }
         Ok(())
     }
+}
+
+/// Floats of two lists in order; of one time those of the newer.
+fn merge_two(older: &Samples, newer: &Samples, into: &mut Samples) {
+    let (a, b) = (&older.timestamps[..], &newer.timestamps[..]);
+    into.timestamps.reserve(a.len() + b.len());
+    into.values.reserve(a.len() + b.len());
+    let mut copy = |samples: &Samples, range: std::ops::Range<usize>| {
+        into.timestamps.extend_from_slice(&samples.timestamps[range.clone()]);
+        into.values.extend_from_slice(&samples.values[range]);
+    };
+    // Samples of one list mostly follow each other: they are copied in runs.
+    let run = |times: &[i64], limit: i64| times.iter().take_while(|time| **time < limit).count();
+    let (mut i, mut j) = (0, 0);
+    while i < a.len() && j < b.len() {
+        let count = run(&a[i..], b[j]);
+        copy(older, i..i + count);
+        i += count;
+        // Of one time: the newer one goes in its place.
+        i += usize::from(a.get(i) == Some(&b[j]));
+        let count = a.get(i).map_or(b.len() - j, |&limit| run(&b[j..], limit));
+        copy(newer, j..j + count);
+        j += count;
+    }
+    copy(older, i..a.len());
+    copy(newer, j..b.len());
 }
 
 fn merge(mut all: Vec<(i64, u64, Value)>, into: &mut Samples) {
