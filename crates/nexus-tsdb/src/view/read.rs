@@ -2,8 +2,8 @@
 //! put together as they are; where they overlap, the one with the higher sequence counts.
 
 use super::View;
-use super::fed::{Fed, FedChunk};
-use crate::chunk::{Damaged, Scratch, Values, decode_times, decode_values};
+use super::fed::{ChunkRows, FedChunk};
+use crate::chunk::{Damaged, Scratch, Values, append_values};
 use crate::head::{Body, Piece, Value};
 use nexus_promql::source::{Samples, SourceFault};
 use nexus_series::histogram::Histogram;
@@ -11,33 +11,22 @@ use std::cell::RefCell;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
-/// Lists of times that a thread remembers: series of one target have equal ones.
-const REMEMBERED: usize = 128;
 /// Lists of floats up to which one is merged into the other instead of sorting all samples.
 const FEW: usize = 6;
 
 #[derive(Default)]
-struct Remembered {
-    blob: Vec<u8>,
-    timestamps: Vec<i64>,
-}
-
 struct Reader {
     scratch: Scratch,
     values: Vec<f64>,
-    times: Vec<Remembered>,
+    times: Vec<i64>,
 }
 
 thread_local! {
-    static READER: RefCell<Reader> = RefCell::new(Reader {
-        scratch: Scratch::default(),
-        values: Vec::new(),
-        times: (0..REMEMBERED).map(|_| Remembered::default()).collect(),
-    });
+    static READER: RefCell<Reader> = RefCell::default();
 }
 
 enum Part<'a> {
-    Chunk(&'a FedChunk),
+    Chunk(&'a ChunkRows, &'a FedChunk),
     Piece(Arc<Piece>),
     Open(Samples, u64),
 }
@@ -45,7 +34,7 @@ enum Part<'a> {
 impl Part<'_> {
     fn bounds(&self) -> (i64, i64) {
         match self {
-            Self::Chunk(chunk) => (chunk.head.first, chunk.head.last),
+            Self::Chunk(_, chunk) => (chunk.head.first, chunk.head.last),
             Self::Piece(piece) => (piece.first(), piece.last()),
             Self::Open(samples, _) => {
                 let histograms = &samples.histograms;
@@ -58,7 +47,7 @@ impl Part<'_> {
 
     fn sequence(&self) -> u64 {
         match self {
-            Self::Chunk(chunk) => chunk.sequence,
+            Self::Chunk(_, chunk) => chunk.sequence,
             Self::Piece(piece) => piece.sequence,
             Self::Open(_, sequence) => *sequence,
         }
@@ -72,7 +61,10 @@ impl View {
         let fed = self.fed.read().expect("no panic while locked");
         let within = |(first, last): (i64, i64)| first <= to && last >= from;
         let mut parts: Vec<Part> = Vec::new();
-        parts.extend(fed.of(series.id).iter().map(Part::Chunk).filter(|part| within(part.bounds())));
+        for rows in fed.iter() {
+            let chunks = rows.of(series.id).map(|chunk| Part::Chunk(rows, chunk));
+            parts.extend(chunks.filter(|part| within(part.bounds())));
+        }
         let head = series.head();
         parts.extend(head.pieces().iter().cloned().map(Part::Piece).filter(|part| within(part.bounds())));
         if parts.is_empty() && head.late().is_none() {
@@ -99,6 +91,11 @@ impl View {
         }
         drop(head);
         parts.sort_by_key(|part| (part.bounds(), part.sequence()));
+        // The same chunk may have been fetched twice, or stored twice.
+        parts.dedup_by(|one, before| match (one, before) {
+            (Part::Chunk(_, one), Part::Chunk(_, before)) => one.sequence == before.sequence && one.head == before.head,
+            _ => false,
+        });
         let read = READER.with_borrow_mut(|reader| {
             let mut rest = &parts[..];
             while !rest.is_empty() {
@@ -113,9 +110,9 @@ impl View {
                 }
                 let (together, others) = rest.split_at(count);
                 if let [one] = together {
-                    self.append(&fed, one, from, to, into, reader)?;
+                    self.append(one, from, to, into, reader)?;
                 } else {
-                    self.append_together(&fed, together, from, to, into, reader)?;
+                    self.append_together(together, from, to, into, reader)?;
                 }
                 rest = others;
             }
@@ -127,7 +124,6 @@ impl View {
     /// Puts parts that lie over each other together.
     fn append_together(
         &self,
-        fed: &Fed,
         parts: &[Part<'_>],
         from: i64,
         to: i64,
@@ -137,7 +133,7 @@ impl View {
         let mut every = Vec::with_capacity(parts.len());
         for part in parts {
             let mut samples = Samples::default();
-            self.append(fed, part, from, to, &mut samples, reader)?;
+            self.append(part, from, to, &mut samples, reader)?;
             every.push((part.sequence(), samples));
         }
         if every.len() <= FEW && every.iter().all(|(_, samples)| samples.histograms.is_empty()) {
@@ -166,7 +162,6 @@ impl View {
 
     fn append(
         &self,
-        fed: &Fed,
         part: &Part<'_>,
         from: i64,
         to: i64,
@@ -186,29 +181,31 @@ impl View {
                     into.histograms.extend(wanted.cloned());
                 }
             }
-            Part::Chunk(chunk) => {
-                let (times, values) = (fed.times(chunk), fed.values(chunk));
-                self.decoded.fetch_add((times.len() + values.len()) as u64, Ordering::Relaxed);
-                let Reader { scratch, values: floats, times: remembered } = reader;
-                let slot = &mut remembered[usize::from(times[1]) % REMEMBERED];
-                if slot.blob != times {
-                    slot.blob.clear();
-                    decode_times(times, &mut slot.timestamps, scratch)?;
-                    slot.blob.extend_from_slice(times);
-                }
-                let timestamps = &slot.timestamps;
-                let start = timestamps.partition_point(|time| *time < from);
-                let end = timestamps.partition_point(|time| *time <= to);
-                match decode_values(values, floats, scratch)? {
-                    Values::Floats if floats.len() == timestamps.len() => {
-                        into.timestamps.extend_from_slice(&timestamps[start..end]);
-                        into.values.extend_from_slice(&floats[start..end]);
+            Part::Chunk(rows, chunk) => {
+                self.decoded.fetch_add(rows.size(chunk) as u64, Ordering::Relaxed);
+                let Reader { scratch, values, times } = reader;
+                let times = rows.times(chunk, times, scratch)?;
+                let start = times.partition_point(|time| *time < from);
+                let end = times.partition_point(|time| *time <= to);
+                let whole = end - start == times.len();
+                let blob = rows.values(chunk);
+                let floats = if whole {
+                    append_values(blob, &mut into.values, scratch)?
+                } else {
+                    values.clear();
+                    append_values(blob, values, scratch)?
+                };
+                match floats {
+                    Values::Floats => {
+                        into.timestamps.extend_from_slice(&times[start..end]);
+                        if !whole {
+                            into.values.extend_from_slice(&values[start..end]);
+                        }
                     }
-                    Values::Histograms(histograms) if histograms.len() == timestamps.len() => {
-                        let wanted = timestamps.iter().zip(histograms).take(end).skip(start);
+                    Values::Histograms(histograms) => {
+                        let wanted = times.iter().zip(histograms).take(end).skip(start);
                         into.histograms.extend(wanted.map(|(time, one): (&i64, Histogram)| (*time, Arc::new(one))));
                     }
-                    _ => return Err(Damaged("it has another number of values than of times")),
                 }
             }
         }
