@@ -185,9 +185,13 @@ impl View {
                 self.decoded.fetch_add(rows.size(chunk) as u64, Ordering::Relaxed);
                 let Reader { scratch, values, times } = reader;
                 let times = rows.times(chunk, times, scratch)?;
-                let start = times.partition_point(|time| *time < from);
-                let end = times.partition_point(|time| *time <= to);
-                let whole = end - start == times.len();
+                // Most chunks lie within the range as a whole.
+                let whole = chunk.head.first >= from && chunk.head.last <= to;
+                let (start, end) = if whole {
+                    (0, times.len())
+                } else {
+                    (times.partition_point(|time| *time < from), times.partition_point(|time| *time <= to))
+                };
                 let blob = rows.values(chunk);
                 let floats = if whole {
                     append_values(blob, &mut into.values, scratch)?
