@@ -3,7 +3,7 @@ use crate::answers::Selection;
 use crate::chunk::tests::{Dice, some_histogram};
 use crate::engine::rows::{take_array, take_number, take_string};
 use crate::head::Value;
-use crate::view::View;
+use crate::view::{ChunkRows, View};
 use nexus_promql::source::{Samples, Source};
 use nexus_series::batch::{BatchSeries, Exemplar, Metadata, MetricBatch, MetricKind};
 use nexus_series::labels::pack;
@@ -175,7 +175,7 @@ fn read_all(engine: &Arc<Engine>, tables: Option<&Tables>) -> Contents {
     if let Some(tables) = tables
         && !view.needs().is_empty()
     {
-        view.feed(&tables.rows).unwrap();
+        view.feed(Arc::new(ChunkRows::read(&tables.rows).unwrap()));
     }
     contents(&view)
 }
@@ -697,7 +697,7 @@ fn writers_readers_and_sealing_at_once() {
                 let view = View::new(&engine, "t", &[(Vec::new(), i64::MIN, i64::MAX)], &Sight::default());
                 // As a query does it: the heads stay as they were, the tables are asked afterwards.
                 if !view.needs().is_empty() {
-                    view.feed(&tables.lock().unwrap().rows).unwrap();
+                    view.feed(Arc::new(ChunkRows::read(&tables.lock().unwrap().rows).unwrap()));
                 }
                 let now = contents(&view).len();
                 assert!(now >= before, "{now} samples are less than {before}");
