@@ -59,7 +59,7 @@ class Housekeeper:
         follow_metrics: Callable[[Connection], None],
         expire_series: Callable[[], object],
     ) -> None:
-        """`follow_metrics` takes over the wanted retention of metrics, `expire_series` forgets series it leaves nothing of."""
+        """`follow_metrics` takes over the wanted retention of metrics, `expire_series` forgets what it leaves nothing of."""
         self._engine = engine
         self._ledger = ledger
         self._retention = retention

@@ -118,12 +118,11 @@ class VictoriaMetricsStore:
                     arguments.append(("max_lookback", _seconds(plan.lookback)))
                 found = await self._client.ask("query_range" if plan.step else "query", arguments, within=within)
             case ListSeries(scan, limit):
-                found = await self._client.ask("series", [*_scan(scan), *_limit(limit), *sight], within=within)
+                return await self._listed("series", scan, limit, sight, within)
             case ListLabelNames(scan, limit):
-                found = await self._client.ask("labels", [*_scan(scan), *_limit(limit), *sight], within=within)
+                return await self._listed("labels", scan, limit, sight, within)
             case ListLabelValues(label, scan, limit):
-                arguments = [*_scan(scan), *_limit(limit), *sight]
-                found = await self._client.ask(f"label/{_path(label)}/values", arguments, within=within)
+                return await self._listed(f"label/{_path(label)}/values", scan, limit, sight, within)
             case ListExemplars():
                 return SeriesAnswer(b"[]", infos=["VictoriaMetrics keeps no exemplars."])
             case ListMetadata(metric, limit, per_metric):
@@ -137,11 +136,23 @@ class VictoriaMetricsStore:
             case Cardinality(scan, limit, focus):
                 arguments = [*_scan(scan), ("topN", str(limit)), *([("focusLabel", focus)] if focus else []), *sight]
                 found = await self._client.ask("status/tsdb", arguments, within=within)
+                return SeriesAnswer(_cardinality(found, scan))
             case MetricCatalog():
                 return await self._catalog(plan, sight, within)
             case _:
                 raise TypeError(f"{type(plan).__name__} is no question to a metric store")
         return _of(found)
+
+    async def _listed(self, path: str, scan: SeriesScan, limit: int, sight: Arguments, within: float) -> SeriesAnswer:
+        """A list; of one that is longer than the limit, as many as VictoriaMetrics comes upon first."""
+        # One more, to know whether there are more.
+        arguments = [*_scan(scan), *_limit(limit + 1 if limit else 0), *sight]
+        answer = _of(await self._client.ask(path, arguments, within=within))
+        if limit:
+            elements = msgspec.json.decode(answer.data, type=list[msgspec.Raw])
+            if len(elements) > limit:
+                answer.data, answer.limited = msgspec.json.encode(elements[:limit]), True
+        return answer
 
     async def _metadata_seen(self, plan: ListMetadata, sight: Arguments, within: float) -> SeriesAnswer:
         names = await self._client.ask("label/__name__/values", sight, within=within)
@@ -275,6 +286,43 @@ class _Exported(msgspec.Struct):
     metric: dict[str, str]
     values: list[float | None]
     timestamps: list[int]
+
+
+class _Counted(msgspec.Struct):
+    name: str
+    value: int
+
+
+class _Tsdb(msgspec.Struct, rename="camel"):
+    total_series: int = 0
+    total_label_value_pairs: int = 0
+    series_count_by_metric_name: list[_Counted] = []
+    series_count_by_label_value_pair: list[_Counted] = []
+    label_value_count_by_label_name: list[_Counted] = []
+    series_count_by_focus_label_value: list[_Counted] = []
+
+
+def _cardinality(envelope: Envelope, scan: SeriesScan) -> bytes:
+    """`/status/tsdb` in Prometheus' shape: VictoriaMetrics has totals instead of what is in memory."""
+    found = msgspec.json.decode(envelope.data, type=_Tsdb)
+    start, end = _bounded(scan)
+    head = {
+        "numSeries": found.total_series,
+        "numLabelPairs": found.total_label_value_pairs,
+        "chunkCount": 0,
+        "minTime": start,
+        "maxTime": end,
+    }
+    shown = {
+        "headStats": head,
+        "seriesCountByMetricName": found.series_count_by_metric_name,
+        "labelValueCountByLabelName": found.label_value_count_by_label_name,
+        "memoryInBytesByLabelName": [],
+        "seriesCountByLabelValuePair": found.series_count_by_label_value_pair,
+    }
+    if found.series_count_by_focus_label_value:
+        shown["seriesCountByFocusLabelValue"] = found.series_count_by_focus_label_value
+    return msgspec.json.encode(shown)
 
 
 def _of(envelope: Envelope) -> SeriesAnswer:
