@@ -93,16 +93,14 @@ def test_a_removed_tenant_is_on_no_disk(launch: Launch) -> None:
     """Head, log and tables: no file holds its name or its labels any more; another tenant keeps what it has."""
     nexus = launch()
     old, new = line(NOW - 5 * 3_600_000, 200), line(NOW - 60_000, 5, 1000)
-    for tenant in ("doomed", "stays"):
-        labels = {"__name__": f"m_{tenant}", "secret": f"marker-{tenant}-value"}
-        assert write(nexus, [(labels, old)], tenant=tenant).status == 204
+    for name in ("doomed", "stays"):
+        labels = {"__name__": f"m_{name}", "secret": f"marker-{name}-value"}
+        assert write(nexus, [(labels, old)], tenant=name).status == 204
     assert nexus.stop() == 0
     nexus.start()
-    for tenant in ("doomed", "stays"):
-        labels = {"__name__": f"m_{tenant}", "secret": f"marker-{tenant}-value"}
-        assert (
-            write(nexus, [(labels, new), ({**labels, "fresh": f"marker-{tenant}-fresh"}, new)], tenant=tenant).status == 204
-        )
+    for name in ("doomed", "stays"):
+        labels = {"__name__": f"m_{name}", "secret": f"marker-{name}-value"}
+        assert write(nexus, [(labels, new), ({**labels, "fresh": f"marker-{name}-fresh"}, new)], tenant=name).status == 204
     assert number(nexus, "sum(count_over_time({secret!=''}[6h]))", NOW / 1000, "doomed") == 210
     answer = nexus.post(f"{API}/tenants/doomed/delete", {"confirm": "doomed"})
     assert answer.status in (200, 202), answer.body

@@ -248,7 +248,9 @@ def test_federation(nexus: NexusProcess, tenant: str) -> None:
     assert write(nexus, [(fresh, [(now - 7000, 1.5)])], tenant=tenant).status == 204
     answer = nexus.get(f"/federate?{urlencode({'match[]': 'fresh'})}", tenant=tenant)
     assert answer.body.decode() == f'# TYPE fresh untyped\nfresh{{instance="",job="f"}} 1.5 {now - 7000}\n'
-    assert nexus.get("/federate", tenant=tenant).status == 400
+    nothing = nexus.get("/federate", tenant=tenant)
+    assert (nothing.status, nothing.body) == (200, b"")
+    assert nexus.get("/federate?match[]=", tenant=tenant).status == 400
 
 
 # ------------------------------------------------------------------------------------------------------------ remote read

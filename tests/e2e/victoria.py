@@ -15,7 +15,6 @@ from typing import Self
 import pytest
 from tests.e2e.nexus_process import wait_for
 
-
 DEDUPLICATED = "-dedup.minScrapeInterval=1ms"
 """Without it a sample that was sent twice is there twice."""
 

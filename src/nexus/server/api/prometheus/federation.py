@@ -52,7 +52,7 @@ class _Line:
 async def federate(call: Call) -> Response:
     """The last sample of every series that a selector finds."""
     arguments = Arguments.of(call)
-    arguments.matchers(required=True)
+    arguments.matchers()
     found: dict[tuple[tuple[str, str], ...], _Line] = {}
     for text in arguments.all("match[]"):
         vector = ast.Vector(matchers=selector(text, "match[]"))
