@@ -145,12 +145,14 @@ def test_without_retention_samples_from_1970_are_kept(launch: Launch) -> None:
 
 
 def test_retention_by_selector_changes_what_is_stored(launch: Launch) -> None:
-    """A shorter policy drops days that are stored, a rule keeps others; it is said in the API."""
+    """A shorter policy drops days that are stored, and series of which nothing is left; a rule keeps others; it is said in the
+    API."""
     nexus = launch(NEXUS_RETENTION_METRICS="100d")
     tenant = "kept"
     for job in ("short", "long"):
         labels = {"__name__": "m", "job": job}
         assert write(nexus, [(labels, [(NOW - 50 * DAY, 1.0), (NOW, 2.0)])], tenant=tenant).status == 204
+    assert write(nexus, [({"__name__": "m", "job": "ended"}, [(NOW - 50 * DAY, 1.0)])], tenant=tenant).status == 204
     assert nexus.stop() == 0
     nexus.start()
     answer = put(
@@ -162,6 +164,8 @@ def test_retention_by_selector_changes_what_is_stored(launch: Launch) -> None:
     def followed() -> bool:
         return not nexus.get(f"{API}/retention/metrics", tenant=tenant).json["applying"]
 
+    assert get(nexus, "status/tsdb", tenant)["headStats"]["numSeries"] == 2, "what has expired is known no more, at once"
+    assert get(nexus, "label/job/values", tenant) == ["long", "short"]
     wait_for("stored samples to follow", followed)
     assert write(nexus, [({"__name__": "m", "job": "short"}, [(NOW - 95 * DAY, 1.0)])], tenant=tenant).status == 400
     assert nexus.stop() == 0

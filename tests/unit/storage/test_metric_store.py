@@ -250,7 +250,7 @@ async def test_series_that_expired_are_known_no_more(open_store: OpenStore) -> N
     store.series.flush()
     assert len(json.loads((await store.series.answer(scoped(known))).data)) == 3
     assert store.series.expire_series() == 0
-    wanted["t"] = MetricPolicy(10)
+    wanted["t"] = MetricPolicy((), 10)
     await store.series.retention_changed()
     assert [one["n"] for one in json.loads((await store.series.answer(scoped(known))).data)] == ["new"]
     assert store.series.metrics()["metric_series"][1] == 1
