@@ -44,6 +44,7 @@ NAMES_AT_A_TIME: Final = 10_000
 """Names of metrics that a search of the catalog looks through."""
 ERASE_SECONDS: Final = 60.0
 SERIES_OF_A_BODY: Final = 10_000
+_PLAIN_NAME: Final = re.compile(r"[A-Za-z_:][A-Za-z0-9_:]*", re.ASCII)
 FIGURES_WINDOW: Final = 86_400
 """Seconds at the end of a range in which series of the catalog are counted."""
 
@@ -284,7 +285,7 @@ class _Vector(msgspec.Struct):
 
 class _Exported(msgspec.Struct):
     metric: dict[str, str]
-    values: list[float | None]
+    values: list[float | str | None]
     timestamps: list[int]
 
 
@@ -355,7 +356,7 @@ def _selector(matchers: Sequence[LabelMatcher]) -> str:
 
 
 def _label(name: str) -> str:
-    return name if re.fullmatch(r"[A-Za-z_][A-Za-z0-9_]*", name) else json.dumps(name, ensure_ascii=False)
+    return name if re.fullmatch(r"[A-Za-z_][A-Za-z0-9_]*", name, re.ASCII) else json.dumps(name, ensure_ascii=False)
 
 
 def _limit(limit: int) -> list[tuple[str, str]]:
@@ -386,12 +387,22 @@ def _exposed(line: bytes) -> bytes:
         return b""
     series = msgspec.json.decode(line, type=_Exported)
     name = series.metric.pop("__name__", "")
-    labels = ",".join(f"{_label(key)}={_quoted(value)}" for key, value in sorted(series.metric.items()))
+    labels = [f"{_label(key)}={_quoted(value)}" for key, value in sorted(series.metric.items())]
+    if name and not _PLAIN_NAME.fullmatch(name):
+        labels.insert(0, _quoted(name))
+        name = ""
+    front = f"{name}{{{','.join(labels)}}}"
     written = [
-        f"{name}{{{labels}}} {'NaN' if value is None else value!r} {_seconds(at)}\n"
-        for value, at in zip(series.values, series.timestamps, strict=True)
+        f"{front} {_number(value)} {_seconds(at)}\n" for value, at in zip(series.values, series.timestamps, strict=True)
     ]
     return "".join(written).encode()
+
+
+def _number(value: float | str | None) -> str:
+    """A value as OpenMetrics has it: what JSON has no numbers for comes as null or as a text."""
+    if isinstance(value, float):
+        return repr(value)
+    return {None: "NaN", "Infinity": "+Inf", "-Infinity": "-Inf"}.get(value, "NaN")
 
 
 def _quoted(value: str) -> str:
