@@ -173,8 +173,9 @@ def test_prometheus_writes(
 @pytest.mark.skipif(not PROMETHEUS["newest"], reason="PROMETHEUS_BIN names no Prometheus 3")
 def test_start_times_of_prometheus(pushed: NexusProcess, tenant: str, sender: Callable[..., int], tmp_path: Path) -> None:
     """When counters began, as a Prometheus scraped it and sends it on, is what it says itself; and `rate` counts from there."""
+    features = "st-storage,use-start-timestamps,promql-experimental-functions"
     options = {"protobuf_message": "io.prometheus.write.v2.Request"}
-    port = sender(PROMETHEUS["newest"], pushed, tenant, features="st-storage,use-start-timestamps", **options)
+    port = sender(PROMETHEUS["newest"], pushed, tenant, features=features, **options)
 
     def theirs(query: str) -> dict[Any, float]:
         url = f"http://127.0.0.1:{port}/api/v1/query?{urlencode({'query': query})}"
