@@ -115,7 +115,7 @@ impl Leaf {
                     let sliding = &mut scratch.sliding;
                     let seen = sliding::run(*function, &windows, timestamps, values, starts, sliding, &mut row.floats);
                     if sliding.overlapping {
-                        self.annotate(evaluator, row, |annotator| annotator.overlapping_starts());
+                        self.annotate(evaluator, row, Annotator::overlapping_starts);
                     }
                     (seen, sliding.read)
                 } else {
