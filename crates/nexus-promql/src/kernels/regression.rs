@@ -20,6 +20,7 @@ impl Sums {
     }
 
     /// The same with others of times alone.
+    #[must_use]
     pub fn with_times(self, times: OfTimes) -> Self {
         Self { sums: [times[0], self.sums[1], self.sums[2], times[1]] }
     }
