@@ -10,6 +10,7 @@ pub mod batch;
 pub mod histogram;
 pub mod labels;
 pub mod matcher;
+pub mod pattern;
 pub mod policy;
 pub mod starts;
 pub mod symbols;
