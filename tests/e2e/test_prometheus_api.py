@@ -589,6 +589,8 @@ def test_statistics_are_those_of_prometheus(
     nexus: NexusProcess, filled: str, prometheus: str, path: str, parameters: dict[str, Any]
 ) -> None:
     """What a selector costs: samples of all steps, samples read, most samples in memory."""
+    if on_victoriametrics(nexus):
+        pytest.skip("VictoriaMetrics does not tell how many samples a query looked at")
     parameters = {**parameters, "stats": "all"}
     url = f"{prometheus}/api/v1/{path}?{urlencode(parameters, doseq=True)}"
     with urllib.request.urlopen(url, timeout=30) as response:
