@@ -8,9 +8,11 @@ import shutil
 import socket
 import subprocess
 import time
+import urllib.request
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlencode
 
 import influxdb_client
 import pytest
@@ -107,11 +109,11 @@ def of_histogram(nexus: NexusProcess, what: str, name: str) -> str:
 
 
 @pytest.fixture
-def sender(tmp_path: Path) -> Iterator[Callable[..., None]]:
-    """Starts a Prometheus that scrapes itself and writes to Nexus."""
+def sender(tmp_path: Path) -> Iterator[Callable[..., int]]:
+    """Starts a Prometheus that scrapes itself and writes to Nexus; its port."""
     running: list[subprocess.Popen[bytes]] = []
 
-    def start(binary: str, nexus: NexusProcess, tenant: str, **options: Any) -> None:
+    def start(binary: str, nexus: NexusProcess, tenant: str, *, features: str = "", **options: Any) -> int:
         with socket.socket() as free:
             free.bind(("127.0.0.1", 0))
             port = free.getsockname()[1]
@@ -128,6 +130,8 @@ def sender(tmp_path: Path) -> Iterator[Callable[..., None]]:
                 }
             ],
         }
+        if "st-storage" in features:
+            config["storage"] = {"tsdb": {"chunk_encoding": {"floats": "xor2"}}}
         file = tmp_path / "prometheus.yml"
         file.write_text(yaml.safe_dump(config))
         with (tmp_path / "prometheus.log").open("wb") as log:
@@ -136,10 +140,12 @@ def sender(tmp_path: Path) -> Iterator[Callable[..., None]]:
                     [
                         binary, f"--config.file={file}", f"--storage.tsdb.path={tmp_path / 'prometheus'}",
                         f"--web.listen-address=127.0.0.1:{port}",
+                        *([f"--enable-feature={features}"] if features else []),
                     ],
                     stdout=log, stderr=log,
                 )
             )  # fmt: skip
+        return port
 
     yield start
     for process in running:
@@ -157,7 +163,7 @@ def sender(tmp_path: Path) -> Iterator[Callable[..., None]]:
     ids=["installed-1.0", "newest-1.0", "newest-2.0"],
 )
 def test_prometheus_writes(
-    pushed: NexusProcess, tenant: str, sender: Callable[..., None], which: str, options: dict[str, Any], tmp_path: Path
+    pushed: NexusProcess, tenant: str, sender: Callable[..., int], which: str, options: dict[str, Any], tmp_path: Path
 ) -> None:
     binary = PROMETHEUS[which]
     if not binary:
@@ -187,6 +193,29 @@ def test_prometheus_writes(
         if line.startswith("nexus_metrics_refused_samples_total") and "too_old" not in line
     )
     assert "level=ERROR" not in (tmp_path / "prometheus.log").read_text()
+
+
+@pytest.mark.skipif(not PROMETHEUS["newest"], reason="PROMETHEUS_BIN names no Prometheus 3")
+def test_start_times_of_prometheus(pushed: NexusProcess, tenant: str, sender: Callable[..., int], tmp_path: Path) -> None:
+    """When counters began, as a Prometheus scraped it and sends it on, is what it says itself."""
+    if on_victoriametrics(pushed):
+        pytest.skip("VictoriaMetrics does not keep when counters began")
+    features = "st-storage,use-start-timestamps,promql-experimental-functions"
+    options = {"protobuf_message": "io.prometheus.write.v2.Request"}
+    port = sender(PROMETHEUS["newest"], pushed, tenant, features=features, **options)
+
+    def theirs(query: str) -> dict[Any, float]:
+        url = f"http://127.0.0.1:{port}/api/v1/query?{urlencode({'query': query})}"
+        with urllib.request.urlopen(url, timeout=10) as answer:
+            found = json.load(answer)["data"]["result"]
+        return {tuple(sorted(one["metric"].items())): float(one["value"][1]) for one in found}
+
+    query = 'start_timestamp({__name__=~"prometheus_http_request.*_(total|count|bucket)"}) > 0'
+    found = wait_for("start times", lambda: vector(pushed, query, tenant), 40, 0.2)
+    assert all(time.time() - 120 < begun <= time.time() for begun in found.values())
+    known = theirs(query)
+    shared = found.keys() & known.keys()
+    assert shared and all(found[one] == known[one] for one in shared)
 
 
 @pytest.mark.skipif(not PROMTOOL, reason="needs promtool: install it, or set PROMTOOL_BIN")
@@ -247,6 +276,12 @@ def test_opentelemetry_sdk(pushed: NexusProcess, tenant: str, protocol: str, tem
     common = (("instance", "i-1"), ("job", "eu/shop"))
     assert vector(pushed, "orders_total", tenant) == {(("__name__", "orders_total"), *common, ("payment_kind", "card")): 7.0}
     assert values(pushed, "queue_size", tenant) == [-3.0]
+    if not on_victoriametrics(pushed):
+        # The SDK says when it began to count; of deltas, the total began with the first.
+        (began,) = values(pushed, "start_timestamp(orders_total)", tenant)
+        assert time.time() - 60 < began <= time.time()
+        assert values(pushed, "resets(orders_total[5m])", tenant) == [0.0]
+        assert values(pushed, "increase(orders_total[5m]) > 5", tenant), "what came before the first sample counts, too"
     assert values(pushed, "room_temperature_celsius", tenant) == [21.5]
     buckets = vector(pushed, "sum by (le) (http_server_duration_seconds_bucket)", tenant)
     assert buckets == {(("le", "0.1"),): 1.0, (("le", "1"),): 2.0, (("le", "+Inf"),): 3.0}

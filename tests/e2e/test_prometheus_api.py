@@ -576,6 +576,30 @@ def test_answers_are_those_of_prometheus(
     assert close(normal(answer.json if answer.body else {}), normal(theirs)), (answer.json, theirs)
 
 
+@pytest.mark.parametrize(
+    ("path", "parameters"),
+    [
+        ("query", {"query": "memory_bytes", "time": END - 5}),
+        ("query", {"query": "http_requests_total[5m]", "time": END - 5}),
+        ("query_range", {"query": "http_requests_total", **RANGE}),
+        ("query_range", {"query": "http_requests_total @ end()", **RANGE}),
+    ],
+)
+def test_statistics_are_those_of_prometheus(
+    nexus: NexusProcess, filled: str, prometheus: str, path: str, parameters: dict[str, Any]
+) -> None:
+    """What a selector costs: samples of all steps, samples read, most samples in memory."""
+    if on_victoriametrics(nexus):
+        pytest.skip("VictoriaMetrics does not tell how many samples a query looked at")
+    parameters = {**parameters, "stats": "all"}
+    url = f"{prometheus}/api/v1/{path}?{urlencode(parameters, doseq=True)}"
+    with urllib.request.urlopen(url, timeout=30) as response:
+        theirs = json.load(response)["data"]["stats"]["samples"]
+    ours = ask(nexus, filled, path, **parameters).json["data"]["stats"]["samples"]
+    assert theirs["totalQueryableSamples"] > 0
+    assert ours == {name: count for name, count in theirs.items() if not name.endswith("PerStep")}
+
+
 def close(left: Any, right: Any) -> bool:
     """Equal, numbers in texts to 12 digits."""
     if isinstance(left, dict) and isinstance(right, dict):

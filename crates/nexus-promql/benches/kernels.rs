@@ -3,10 +3,11 @@
 //! `cargo bench -p nexus-promql --bench kernels`
 #![allow(missing_docs)]
 
+use nexus_promql::kernels;
 use nexus_promql::kernels::sliding::{self, Scratch, Windows};
-use nexus_promql::plan::Shift;
+use nexus_promql::plan::{Extension, Shift};
 use nexus_promql::value::Grid;
-use nexus_promql::window::RangeFunction;
+use nexus_promql::window::{RangeFunction, Window};
 use nexus_series::starts::StartTimes;
 use std::hint::black_box;
 use std::time::Instant;
@@ -27,11 +28,32 @@ fn series() -> (Vec<i64>, Vec<f64>) {
     (times, (0..SAMPLES).map(|_| (dice() % 100_000) as f64 / 100.0).collect())
 }
 
+/// Every window for itself.
+fn one_by_one(function: RangeFunction, windows: &Windows, times: &[i64], values: &[f64]) {
+    for step in 0..windows.grid.count {
+        let end = windows.end(step);
+        let start = end - windows.range;
+        let (from, to) = (times.partition_point(|&time| time <= start), times.partition_point(|&time| time <= end));
+        let window = Window {
+            timestamps: &times[from..to],
+            values: &values[from..to],
+            starts: &[],
+            histograms: &[],
+            histogram_starts: &[],
+            start,
+            end,
+            time: windows.grid.time(step),
+            parameters: &windows.at(step),
+        };
+        black_box(kernels::float(function, Extension::None, &window));
+    }
+}
+
 fn main() {
     let (times, values) = series();
     let starts = StartTimes::default();
     let mut scratch = Scratch::default();
-    println!("{:<16} {:>8} {:>12} {:>12}", "function", "window", "ns/window", "ns/sample");
+    println!("{:<16} {:>8} {:>12} {:>12} {:>18}", "function", "window", "ns/window", "ns/sample", "alone, ns/sample");
     for range in [300_000, 3_600_000, 14_400_000] {
         let grid = Grid { start: times[1000], step: 60_000, count: STEPS };
         let parameters = [vec![0.9; STEPS], vec![0.6; STEPS]];
@@ -54,9 +76,16 @@ fn main() {
                 best = best.min(began.elapsed().as_secs_f64());
                 black_box(&out);
             }
+            let mut alone = f64::INFINITY;
+            for _ in 0..3 {
+                let began = Instant::now();
+                one_by_one(function, &windows, &times, &values);
+                alone = alone.min(began.elapsed().as_secs_f64());
+            }
             let name = format!("{function:?}");
-            let (window, sample) = (best * 1e9 / STEPS as f64, best * 1e9 / seen as f64);
-            println!("{name:<16} {:>6} s {window:>12.0} {sample:>12.2}", range / 1000);
+            let (window, sample, alone) =
+                (best * 1e9 / STEPS as f64, best * 1e9 / seen as f64, alone * 1e9 / seen as f64);
+            println!("{name:<16} {:>6} s {window:>12.0} {sample:>12.2} {alone:>18.2}", range / 1000);
         }
     }
 }

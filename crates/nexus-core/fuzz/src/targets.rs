@@ -34,6 +34,7 @@ use nexus_core::syslog::timestamp::Zone;
 use nexus_core::syslog::{Options, decode_syslog};
 use nexus_core::template::mask_template;
 use nexus_series::labels::{pack, unpack};
+use nexus_series::starts::StartTimes;
 use nexus_tsdb::chunk;
 use nexus_tsdb::engine::tables::cut_chunks;
 use std::sync::{Arc, OnceLock};
@@ -797,17 +798,24 @@ fn metric_chunks(input: &[u8]) -> Check {
     if chunk::decode_times(&blob, &mut timestamps, &mut scratch).is_ok() {
         assert!(!timestamps.is_empty() && timestamps.len() <= chunk::MAX_SAMPLES);
         assert!(timestamps.windows(2).all(|pair| pair[0] < pair[1]), "times are in order");
-        let again = chunk::encode_floats(&timestamps, &vec![1.0; timestamps.len()], &nexus_series::starts::StartTimes::default(), 1);
+        let again = chunk::encode_floats(&timestamps, &vec![1.0; timestamps.len()], &StartTimes::default(), 1);
         let mut back = Vec::new();
         chunk::decode_times(&again.times, &mut back, &mut scratch).expect("what was written can be read");
         assert!(back == timestamps);
     }
-    if let Ok(values) = chunk::decode_values(&blob, &mut floats, &mut scratch) {
+    if let Ok((values, runs)) = chunk::decode_values(&blob, &mut floats, &mut scratch) {
         let count = match &values {
             chunk::Values::Floats => floats.len(),
             chunk::Values::Histograms(histograms) => histograms.len(),
         };
         assert!(count > 0 && count <= chunk::MAX_SAMPLES);
+        let times: Vec<i64> = (0..count as i64).collect();
+        let (mut starts, mut again) = (StartTimes::default(), StartTimes::default());
+        runs.read(&times, 0..count, &mut starts, 0);
+        let written = chunk::encode_floats(&times, &vec![1.0; count], &starts, 1);
+        let (_, runs) = chunk::decode_values(&written.values, &mut floats, &mut scratch).expect("it was written");
+        runs.read(&times, 0..count, &mut again, 0);
+        assert!((0..count).all(|at| starts.at(at) == again.at(at)), "start times are what they were");
     }
     drop(cut_chunks(&input[input.len().min(1)..], 10, 20));
     None

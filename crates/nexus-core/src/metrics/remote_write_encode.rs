@@ -335,12 +335,13 @@ mod tests {
                 builder.label(format!("l{label:02}").as_bytes(), value.as_bytes());
             }
             for _ in 0..=dice.roll(4) {
-                builder.float(dice.roll(1 << 40) as i64 - 99, dice.value());
+                let start = if dice.roll(3) == 0 { dice.roll(1 << 40) as i64 - 99 } else { 0 };
+                builder.float_from(start, dice.roll(1 << 40) as i64 - 99, dice.value());
             }
             for _ in 0..dice.roll(3) {
                 let timestamp = dice.roll(1 << 40) as i64;
                 let histogram = dice.histogram();
-                builder.histogram(timestamp, histogram);
+                builder.histogram_from(dice.roll(2) as i64 * timestamp, timestamp, histogram);
             }
             for _ in 0..dice.roll(2) {
                 let labels = nexus_series::labels::pack([("trace_id", "abc")]);
@@ -374,6 +375,9 @@ mod tests {
             let second = decode_v2(&encode_v2(&batch, 0..batch.series.len())).unwrap();
             assert_eq!(second.rejections.first(), []);
             assert_equal(&second.batch, &batch);
+            let starts = |batch: &MetricBatch| (batch.starts.clone(), batch.histogram_starts.clone());
+            assert_eq!(starts(&second.batch), starts(&batch));
+            assert!(first.batch.starts.is_empty() && first.batch.histogram_starts.is_empty());
             for metadata in &second.batch.metadata {
                 assert!(batch.metadata.contains(metadata));
             }

@@ -89,7 +89,12 @@ fn spreads_of<const FINITE: bool>(values: &[f64], windows: &Windows) -> [Spread;
 
 #[inline(always)]
 #[allow(clippy::inline_always, reason = "it is compiled for each set of instructions")]
-fn sums_of<const FINITE: bool>(elapsed: &[f64], values: &[f64], windows: &Windows, from: &Wide) -> [Sums; WIDTH] {
+fn sums_of<const FINITE: bool, const TIMES: bool>(
+    elapsed: &[f64],
+    values: &[f64],
+    windows: &Windows,
+    from: &Wide,
+) -> [Sums; WIDTH] {
     let common = common(windows);
     let (mut times, mut rows) = ([[0.0; WIDTH]; BLOCK], [[0.0; WIDTH]; BLOCK]);
     // Each by its own name: so they are vectors, not numbers one by one.
@@ -107,13 +112,15 @@ fn sums_of<const FINITE: bool>(elapsed: &[f64], values: &[f64], windows: &Window
             for lane in 0..WIDTH {
                 xy[lane] = x[lane] * y[lane];
             }
-            for lane in 0..WIDTH {
-                xx[lane] = x[lane] * x[lane];
-            }
-            add::<FINITE>(&x, &mut x_sum, &mut x_lost);
             add::<FINITE>(y, &mut y_sum, &mut y_lost);
             add::<FINITE>(&xy, &mut xy_sum, &mut xy_lost);
-            add::<FINITE>(&xx, &mut xx_sum, &mut xx_lost);
+            if TIMES {
+                for lane in 0..WIDTH {
+                    xx[lane] = x[lane] * x[lane];
+                }
+                add::<FINITE>(&x, &mut x_sum, &mut x_lost);
+                add::<FINITE>(&xx, &mut xx_sum, &mut xx_lost);
+            }
         }
     }
     std::array::from_fn(|lane| {
@@ -143,8 +150,8 @@ mod wide {
     }
 
     #[target_feature(enable = "avx2")]
-    pub fn sums(elapsed: &[f64], values: &[f64], windows: &Windows, from: &Wide) -> [Sums; WIDTH] {
-        sums_of::<true>(elapsed, values, windows, from)
+    pub fn sums<const TIMES: bool>(elapsed: &[f64], values: &[f64], windows: &Windows, from: &Wide) -> [Sums; WIDTH] {
+        sums_of::<true, TIMES>(elapsed, values, windows, from)
     }
 }
 
@@ -159,8 +166,9 @@ pub fn spreads(values: &[f64], moderate: bool, windows: &[Range<usize>; WIDTH]) 
 }
 
 /// Sums of each window for a line through it. `elapsed`: times of the samples as ms after any fixed time, whole numbers that
-/// a float holds; `from`: of each window, the time that counts as 0, in the same way.
-pub fn sums(
+/// a float holds; `from`: of each window, the time that counts as 0, in the same way. Without `TIMES`, those of times alone
+/// are not made.
+pub fn sums<const TIMES: bool>(
     elapsed: &[f64],
     values: &[f64],
     moderate: bool,
@@ -170,11 +178,11 @@ pub fn sums(
     #[cfg(target_arch = "x86_64")]
     if moderate && is_x86_feature_detected!("avx2") {
         // SAFETY: the processor has the instructions that the function is compiled for.
-        return unsafe { wide::sums(elapsed, values, windows, from) };
+        return unsafe { wide::sums::<TIMES>(elapsed, values, windows, from) };
     }
     if moderate {
-        sums_of::<true>(elapsed, values, windows, from)
+        sums_of::<true, TIMES>(elapsed, values, windows, from)
     } else {
-        sums_of::<false>(elapsed, values, windows, from)
+        sums_of::<false, TIMES>(elapsed, values, windows, from)
     }
 }

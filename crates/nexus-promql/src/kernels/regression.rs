@@ -10,7 +10,21 @@ pub struct Sums {
     pub(super) sums: [(f64, f64); 4],
 }
 
+/// What of the sums depends on times only, and its rounding: sum and squares.
+pub type OfTimes = [(f64, f64); 2];
+
 impl Sums {
+    /// The sums of times alone.
+    pub fn of_times(&self) -> OfTimes {
+        [self.sums[0], self.sums[3]]
+    }
+
+    /// The same with others of times alone.
+    #[must_use]
+    pub fn with_times(self, times: OfTimes) -> Self {
+        Self { sums: [times[0], self.sums[1], self.sums[2], times[1]] }
+    }
+
     /// Adds a point.
     #[inline]
     pub fn add(&mut self, x: f64, y: f64) {

@@ -3,7 +3,8 @@
 use super::counters::{Extrapolation, Origin, began_within, factor, is_overlap, is_reset};
 use super::lanes::{self, WIDTH};
 use super::ranks::Ranks;
-use super::{counters, regression, statistics};
+use super::regression::{self, OfTimes, Sums};
+use super::{counters, statistics};
 use crate::plan::{Extension, Shift};
 use crate::value::{Grid, NOTHING};
 use crate::window::{RangeFunction, Window};
@@ -73,6 +74,7 @@ pub struct Scratch {
     numbers: Vec<u32>,
     windows: Vec<(u32, u32, u32)>,
     ranks: Ranks,
+    lines: Lines,
     /// Of the last series: did a window of a counter have a sample that counts from before the sample before it?
     pub overlapping: bool,
     /// Of the last series: samples in its windows, each once.
@@ -159,7 +161,7 @@ pub fn run(
         F::Deriv | F::PredictLinear if windows.grid.count >= WIDTH && near(times, windows) => {
             let list = &mut scratch.windows;
             list_windows(list, &mut each);
-            lines(function, windows, (times, values), list, &mut scratch.floats, out);
+            lines(function, windows, (times, values), list, &mut scratch.lines, out);
         }
         F::Quantile => each(&mut |step, from, to| {
             scratch.floats.clear();
@@ -203,6 +205,36 @@ fn ranges(group: &[(u32, u32, u32)]) -> [Range<usize>; WIDTH] {
     })
 }
 
+/// What lines through the windows of one series have in common with those of the next: series of a target have the same times.
+#[derive(Debug, Default)]
+struct Lines {
+    /// What the sums are of: times, function, steps, range and shift.
+    times: Vec<i64>,
+    shape: Option<(RangeFunction, [i64; 5], Option<i64>)>,
+    /// Times as ms after the first.
+    elapsed: Vec<f64>,
+    of_times: Vec<OfTimes>,
+}
+
+impl Lines {
+    /// Are the sums of times those of these windows? Otherwise they are forgotten.
+    fn know(&mut self, function: RangeFunction, windows: &Windows, times: &[i64]) -> bool {
+        let (grid, shift) = (windows.grid, windows.shift);
+        let numbers = [grid.start, grid.step, grid.count as i64, windows.range, shift.offset];
+        let shape = (function, numbers, shift.at);
+        if self.shape == Some(shape) && self.times == times {
+            return true;
+        }
+        self.shape = Some(shape);
+        self.times.clear();
+        self.times.extend_from_slice(times);
+        self.elapsed.clear();
+        self.elapsed.extend(times.iter().map(|&time| (time - times[0]) as f64));
+        self.of_times.clear();
+        false
+    }
+}
+
 /// Are the distances of all times so small that a float holds them?
 fn near(times: &[i64], windows: &Windows) -> bool {
     let Some(&first) = times.first() else { return false };
@@ -216,19 +248,29 @@ fn lines(
     windows: &Windows,
     (times, values): (&[i64], &[f64]),
     list: &[(u32, u32, u32)],
-    elapsed: &mut Vec<f64>,
+    kept: &mut Lines,
     out: &mut [f64],
 ) {
-    elapsed.clear();
-    elapsed.extend(times.iter().map(|&time| (time - times[0]) as f64));
+    let known = kept.know(function, windows, times);
+    let Lines { elapsed, of_times, .. } = kept;
     let moderate = lanes::is_moderate(values);
-    for group in list.chunks(WIDTH) {
+    for (number, group) in list.chunks(WIDTH).enumerate() {
         let ranges = ranges(group);
         let from = std::array::from_fn(|lane| match (function, group.get(lane)) {
             (RangeFunction::PredictLinear, Some(&(step, ..))) => (windows.grid.time(step as usize) - times[0]) as f64,
             _ => elapsed[ranges[lane].start],
         });
-        let sums = lanes::sums(elapsed, values, moderate, &ranges, &from);
+        let mut sums = if known {
+            lanes::sums::<false>(elapsed, values, moderate, &ranges, &from)
+        } else {
+            lanes::sums::<true>(elapsed, values, moderate, &ranges, &from)
+        };
+        if known {
+            let of_times = &of_times[number * WIDTH..];
+            sums.iter_mut().zip(of_times).for_each(|(sums, times)| *sums = sums.with_times(*times));
+        } else {
+            of_times.extend(sums.iter().map(Sums::of_times));
+        }
         for ((&(step, ..), sums), range) in group.iter().zip(&sums).zip(ranges) {
             let count = range.len();
             if count < 2 {

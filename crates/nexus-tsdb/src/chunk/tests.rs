@@ -95,11 +95,10 @@ pub(crate) fn bytes(digits: &str) -> Vec<u8> {
 fn some_starts(dice: &mut Dice, times: &[i64]) -> StartTimes {
     let kind = dice.below(5);
     let start = |index: usize, dice: &mut Dice| match kind {
-        0 | 1 => 0,
         2 => 1_700_000_000_000 + index as i64 / 30,
         3 if index > 0 => times[index - 1],
-        3 => 0,
-        _ => dice.next() as i64,
+        4 => dice.next() as i64,
+        _ => 0,
     };
     (0..times.len()).map(|index| start(index, dice)).collect()
 }

@@ -55,7 +55,7 @@ struct Rare {
 }
 
 /// Bytes a piece takes beside its samples.
-const PIECE_BYTES: usize = 112;
+const PIECE_BYTES: usize = 120;
 
 impl SeriesHead {
     fn rare(&mut self) -> &mut Rare {

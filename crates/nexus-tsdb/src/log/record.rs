@@ -73,12 +73,12 @@ pub fn push_start(out: &mut Vec<u8>, start: i64, before: &mut i64) {
         return out.push(0);
     }
     // Of distances that 64 bits and the one cannot hold, the time itself is written behind the greatest number.
-    match zigzag(start.wrapping_sub(*before)).checked_add(1).filter(|&number| number != u64::MAX) {
-        Some(number) => push(out, number),
-        None => {
-            push(out, u64::MAX);
-            push_signed(out, start);
-        }
+    let distance = zigzag(start.wrapping_sub(*before));
+    if distance < u64::MAX - 1 {
+        push(out, distance + 1);
+    } else {
+        push(out, u64::MAX);
+        push_signed(out, start);
     }
     *before = start;
 }
@@ -267,7 +267,9 @@ mod tests {
     fn start_times_come_back() {
         let starts = [0, 5, 5, 0, i64::MIN, i64::MAX, 1_780_315_200_000, -1, 1, i64::MIN];
         let (mut bytes, mut before) = (Vec::new(), 0);
-        starts.iter().for_each(|&start| push_start(&mut bytes, start, &mut before));
+        for &start in &starts {
+            push_start(&mut bytes, start, &mut before);
+        }
         let (mut rest, mut before) = (&bytes[..], 0);
         assert!(starts.iter().all(|&start| take_start(&mut rest, &mut before) == Ok(start)));
         assert!(rest.is_empty());

@@ -22,7 +22,10 @@ pub fn small() -> Vec<Vec<u8>> {
     ];
     let mut all: Vec<Vec<u8>> = families
         .iter()
-        .flat_map(|family| both(&encode_floats(&times, &(0..100).map(family).collect::<Vec<_>>(), &StartTimes::default(), 5)))
+        .flat_map(|family| {
+            let values: Vec<f64> = (0..100).map(family).collect();
+            both(&encode_floats(&times, &values, &StartTimes::default(), 5))
+        })
         .collect();
     let histograms: Vec<_> = times
         .iter()
@@ -38,6 +41,16 @@ pub fn small() -> Vec<Vec<u8>> {
         })
         .collect();
     all.extend(both(&encode_histograms(&histograms, &StartTimes::default(), 6)));
+    // Start times: none for a while, then a process, deltas, anything.
+    let start = |at: usize| match at / 25 {
+        0 => 0,
+        1 => times[0] - 99_999,
+        2 => times[at - 1],
+        _ => times[at] * at as i64,
+    };
+    let starts: StartTimes = (0..times.len()).map(start).collect();
+    all.extend(both(&encode_floats(&times, &vec![1.0; times.len()], &starts, 7)));
+    all.extend(both(&encode_histograms(&histograms, &starts, 8)));
     all
 }
 

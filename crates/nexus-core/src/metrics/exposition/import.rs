@@ -3,7 +3,7 @@
 use super::origins::{Origins, Role};
 use super::protobuf::{self, Point, SeenExemplar, Taking};
 use super::series::{Labels, parse_series};
-use super::text::{self, Dialect, Known};
+use super::text::{self, Dialect};
 use super::{Fault, Format, Said, help_text, numbers};
 use crate::decode::{DecodeError, Rejections};
 use crate::limits::{MAX_INPUT_BYTES, MAX_RECORDS};
@@ -82,15 +82,18 @@ pub fn decode(body: &[u8], format: Format, options: &Options) -> Result<Imported
     Ok(Imported { batch: sink.batch, rejections: sink.rejections })
 }
 
+/// Labels of a series in the batch, and what it is to its metric.
+type Known = (Range<usize>, Option<Role>);
+
 struct Import<'o, 'b> {
     options: &'o Options,
     batch: MetricBatch,
     rejections: Rejections,
     /// Labels in the batch and role, by the text of the series.
-    known: HashMap<Cow<'b, [u8]>, (Range<usize>, Option<Role>), foldhash::fast::RandomState>,
+    known: HashMap<Cow<'b, [u8]>, Known, foldhash::fast::RandomState>,
     families: HashMap<String, usize, foldhash::fast::RandomState>,
     kind: MetricKind,
-    current: (Range<usize>, Option<Role>),
+    current: Known,
     /// Name of the family whose kind was said last.
     family: String,
     /// When metrics began, where the body says it.
@@ -213,10 +216,10 @@ impl Import<'_, '_> {
 }
 
 impl text::Sink for Import<'_, '_> {
-    fn known(&mut self, rest: &[u8]) -> Option<Known> {
+    fn known(&mut self, rest: &[u8]) -> Option<text::Known> {
         let length = self.last.len();
         let same = length > 0 && rest.len() > length && rest[..length] == *self.last && rest[length] == b' ';
-        same.then_some(Known::Series(length))
+        same.then_some(text::Known::Series(length))
     }
 
     fn family(&mut self, name: &str, said: Said<'_>, _raw: &[u8]) -> Result<(), String> {

@@ -206,3 +206,64 @@ fn another_cache_is_taken_over() {
     after.adopt(&before);
     assert_eq!(shown(&scrape(&mut after, "a 2\n", 2).batch), ["a 2@2", "b stale@2", "up 1@2"]);
 }
+
+fn starts(batch: &MetricBatch) -> Vec<i64> {
+    (0..batch.values.len()).map(|at| batch.starts.at(at)).take_while(|start| *start != 0).collect()
+}
+
+#[test]
+fn targets_say_when_counting_began() {
+    let body = "# TYPE a counter\na_total{b=\"c\"} 1\na_created{b=\"c\"} 1.25\n# TYPE h histogram\nh_bucket{le=\"1\"} 2\n\
+        h_bucket{le=\"+Inf\"} 2\nh_count 2\nh_sum 3\nh_created 2\n# EOF\n";
+    let later = body.replace("_created 2", "_created 3");
+    let without = body.replace("h_created 2\n", "");
+    let rule = RuleSpec {
+        source_labels: vec!["__name__".into()],
+        regex: ".*_created".into(),
+        action: "drop".into(),
+        ..RuleSpec::default()
+    };
+    let relabel = Arc::new(Relabel::new(&[rule]).unwrap());
+    let mut cache = Cache::new(target(), relabel, Options::default());
+    // Also where its series is dropped, and from scrape to scrape.
+    for (body, h) in [(body, 2000), (body, 2000), (&later, 3000), (&without, 0), (body, 2000)] {
+        let batch = scrape(&mut cache, body, 9000).batch;
+        let wanted = if h == 0 { vec![1250] } else { vec![1250, h, h, h, h] };
+        assert_eq!(starts(&batch), wanted);
+        assert!(shown(&batch).iter().all(|line| !line.contains("created")));
+    }
+    let mut plain = super::tests::cache(Options::default());
+    assert!(shown(&scrape(&mut plain, body, 9000).batch).contains(&"a_created,b=c 1.25@9000".to_owned()));
+    // Without types, and in the text format, it is a series as any other.
+    assert!(starts(&scrape(&mut plain, "# TYPE a counter\na_total 1\na_created 2\n", 9000).batch).is_empty());
+
+    let converting = Options { taking: Taking { convert: true, ..Taking::default() }, ..Options::default() };
+    let batch = scrape(&mut super::tests::cache(converting), body, 9000).batch;
+    assert_eq!(batch.histogram_starts.at(0), 2000);
+}
+
+#[test]
+fn messages_say_when_counting_began() {
+    fn field(number: u8, payload: &[u8]) -> Vec<u8> {
+        let mut out = vec![number << 3 | 2, payload.len() as u8];
+        out.extend_from_slice(payload);
+        out
+    }
+    let time = field(3, &[0x08, 5, 0x10, 0x80, 0xc2, 0xd7, 0x2f]);
+    let counter = [&b"\x09\0\0\0\0\0\0\xf0\x3f"[..], &time].concat();
+    let family = [field(1, b"a_total"), field(4, &field(3, &counter))].concat();
+    let mut body = vec![family.len() as u8];
+    body.extend_from_slice(&family);
+    let answer = Answer {
+        body: &body,
+        content_type: "application/vnd.google.protobuf; proto=io.prometheus.client.MetricFamily; encoding=delimited",
+        timestamp: 9000,
+        seconds: 0.0,
+        error: "",
+    };
+    let mut cache = cache(Options::default());
+    for _ in 0..2 {
+        let outcome = cache.scrape(&answer);
+        assert_eq!((outcome.error.as_str(), starts(&outcome.batch)), ("", vec![5100]));
+    }
+}
