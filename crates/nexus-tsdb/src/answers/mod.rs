@@ -12,6 +12,7 @@ use crate::view::View;
 use nexus_promql::source::SeriesLabels;
 use nexus_series::policy::Sight;
 use nexus_series::symbols::{Sym, SymbolTable};
+use rayon::prelude::*;
 use std::collections::BTreeSet;
 use std::sync::{Arc, OnceLock};
 
@@ -102,8 +103,11 @@ impl Selection {
         self.sets.is_empty() && self.sight.unrestricted()
     }
 
-    /// Number of series.
+    /// Number of series; of all of a tenant that were not looked at one by one, those that are known at any time.
     pub fn count(&self) -> usize {
+        if self.is_all() && self.numbers.get().is_none() {
+            return self.tenant.index.known();
+        }
         self.numbers().len()
     }
 
@@ -144,7 +148,7 @@ impl Selection {
 
     fn sorted(&self, met: impl Iterator<Item = Sym>, limit: usize) -> (Vec<u8>, bool) {
         let mut texts: Vec<&str> = met.map(|symbol| self.symbols().text(symbol)).collect();
-        texts.sort_unstable();
+        texts.par_sort_unstable();
         let most = if limit == 0 { usize::MAX } else { limit };
         (array_of(texts.iter().copied().take(most)), texts.len() > most)
     }

@@ -25,6 +25,7 @@ const MOST_WEIGHT: usize = 1 << 18;
 pub struct Late {
     samples: Vec<LateSample>,
     weight: usize,
+    histograms: usize,
     first: i64,
 }
 
@@ -72,6 +73,7 @@ impl Late {
             self.first = time;
         }
         self.weight += weight(&value);
+        self.histograms += usize::from(matches!(value, Value::Histogram(_)));
         self.samples.push((time, value));
     }
 
@@ -108,13 +110,13 @@ impl Late {
     pub fn erase(&mut self, from: i64, to: i64) -> usize {
         let before = self.len();
         self.samples.retain(|(time, _)| *time < from || *time > to);
+        self.histograms = self.samples.iter().filter(|(_, value)| matches!(value, Value::Histogram(_))).count();
         self.first = self.samples.iter().map(|(time, _)| *time).min().unwrap_or(0);
         before - self.len()
     }
 
     /// Bytes on the heap.
     pub fn bytes(&self) -> usize {
-        let histograms = self.samples.iter().filter(|(_, value)| matches!(value, Value::Histogram(_))).count();
-        self.samples.capacity() * size_of::<LateSample>() + self.weight * 8 + histograms * size_of::<Histogram>()
+        self.samples.capacity() * size_of::<LateSample>() + self.weight * 8 + self.histograms * size_of::<Histogram>()
     }
 }

@@ -102,6 +102,11 @@ impl Index {
         self.count.load(Ordering::Acquire)
     }
 
+    /// Number of series that are not forgotten.
+    pub fn known(&self) -> usize {
+        self.by_id.read().expect("no panic while locked").len()
+    }
+
     /// Were there never any?
     pub fn is_empty(&self) -> bool {
         self.len() == 0

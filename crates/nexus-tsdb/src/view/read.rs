@@ -258,3 +258,31 @@ fn merge(mut all: Vec<(i64, u64, Value)>, into: &mut Samples) {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::chunk::tests::Dice;
+    use std::collections::BTreeMap;
+
+    #[test]
+    fn lists_that_lie_over_each_other_become_one() {
+        let mut dice = Dice(31);
+        for _ in 0..500 {
+            let mut wanted = BTreeMap::new();
+            let mut list = |dice: &mut Dice, spread: u64| {
+                let times: BTreeMap<i64, f64> =
+                    (0..dice.below(30)).map(|_| (dice.below(spread) as i64, dice.below(100) as f64)).collect();
+                wanted.extend(times.iter().map(|(time, value)| (*time, *value)));
+                let (timestamps, values) = times.into_iter().unzip();
+                Samples { timestamps, values, histograms: Vec::new() }
+            };
+            let spread = 1 + dice.below(60);
+            let (older, newer) = (list(&mut dice, spread), list(&mut dice, spread));
+            let mut both = Samples::default();
+            merge_two(&older, &newer, &mut both);
+            let found: Vec<(i64, f64)> = both.timestamps.into_iter().zip(both.values).collect();
+            assert_eq!(found, wanted.into_iter().collect::<Vec<_>>());
+        }
+    }
+}
