@@ -103,12 +103,15 @@ impl Selection {
         self.sets.is_empty() && self.sight.unrestricted()
     }
 
-    /// Number of series; of all of a tenant that were not looked at one by one, those that are known at any time.
+    /// Number of series.
     pub fn count(&self) -> usize {
-        if self.is_all() && self.numbers.get().is_none() {
-            return self.tenant.index.known();
-        }
         self.numbers().len()
+    }
+
+    /// Number of series an answer was made of, for statistics: of all of a tenant that were not looked at one by one, those
+    /// that are known at any time.
+    pub fn met(&self) -> usize {
+        if self.is_all() && self.numbers.get().is_none() { self.tenant.index.known() } else { self.count() }
     }
 
     /// Ids, 16 bytes each, little endian.

@@ -67,7 +67,7 @@ fn of_one_time_the_last_sample_counts() {
                 head.push(time, value, sequence, 0, SHAPE);
             }
             if dice.below(100) == 0 {
-                head.close();
+                head.close(SHAPE);
             }
         }
         let mut found: BTreeMap<i64, (u64, Value)> = BTreeMap::new();
@@ -104,6 +104,7 @@ fn of_one_time_the_last_sample_counts() {
 fn floats_that_come_a_little_late_go_into_the_piece() {
     let shape = Shape { chunk_ms: 3_600_000, chunk_samples: 400 };
     let mut head = SeriesHead::default();
+    let window = 3_600_000;
     let start = 1_800_000_000_000 / 3_600_000 * 3_600_000;
     let mut wanted = BTreeMap::new();
     // Neighbours change places, as over two connections; every tenth sample comes again with another value.
@@ -112,16 +113,17 @@ fn floats_that_come_a_little_late_go_into_the_piece() {
         head.push(time, value, 7, 0, shape);
         wanted.insert(time, value);
     }
-    assert!(head.close() && !head.close());
+    assert!(head.close(shape) && !head.close(shape));
     let [piece] = head.pieces() else { panic!("{} pieces", head.pieces().len()) };
     let (mut times, mut values) = (Vec::new(), Vec::new());
     piece.read_floats(i64::MIN, i64::MAX, &mut times, &mut values);
     assert_eq!(times.into_iter().zip(values).collect::<Vec<_>>(), wanted.into_iter().collect::<Vec<_>>());
     assert_eq!((piece.samples(), piece.sequence), (200, 14));
-    // What is of the time before stays by itself: the piece would lie over the one before it.
-    head.push(start + 3_000_000, 1.0, 8, 0, shape);
-    head.push(start + 15_000, 2.0, 9, 0, shape);
-    assert!(head.close());
-    let bounds: Vec<_> = head.pieces().iter().map(|piece| (piece.first() - start, piece.sequence)).collect();
-    assert_eq!(bounds[1..], [(3_000_000, 16), (15_000, 17)]);
+    // What is of the window before stays by itself: the piece would lie over the one before it.
+    head.push(start + window + 30_000, 1.0, 8, 0, shape);
+    head.push(start + 7, 2.0, 9, 0, shape);
+    head.push(start + window + 15_000, 3.0, 9, 0, shape);
+    assert!(head.close(shape));
+    let bounds: Vec<_> = head.pieces().iter().map(|one| (one.first() - start, one.samples(), one.sequence)).collect();
+    assert_eq!(bounds[1..], [(window + 15_000, 2, 16), (7, 1, 17)]);
 }

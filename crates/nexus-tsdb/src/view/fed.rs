@@ -30,8 +30,8 @@ struct Times {
     unpacked: OnceLock<Box<[i64]>>,
 }
 
-/// Unpacked times may take so many times the room of the packed chunks.
-const UNPACKED: usize = 2;
+/// Unpacked times may take so many times the room of the packed chunks, and so many bytes anyhow.
+const UNPACKED: (usize, usize) = (2, 64 << 10);
 
 /// See the module text.
 pub struct ChunkRows {
@@ -175,7 +175,7 @@ impl Making {
     fn finish(mut self) -> ChunkRows {
         // Rows mostly come so: then it costs nothing.
         self.chunks.sort_by_key(|(id, chunk)| (*id, chunk.head.first));
-        let mut room = self.bytes.len() * UNPACKED;
+        let mut room = self.bytes.len() * UNPACKED.0 + UNPACKED.1;
         let mut counts = vec![0; self.times.len()];
         self.chunks.iter().for_each(|(_, chunk)| counts[chunk.times as usize] = chunk.head.count);
         let mut unpacked = 0;
