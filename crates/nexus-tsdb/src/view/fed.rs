@@ -201,6 +201,7 @@ mod tests {
     use super::*;
     use crate::chunk::{Chunk, encode_floats};
     use crate::engine::rows::{array, string};
+    use nexus_series::starts::StartTimes;
 
     fn row(out: &mut Vec<u8>, id: SeriesId, chunks: &[&Chunk]) {
         out.extend_from_slice(&id.to_le_bytes());
@@ -212,7 +213,9 @@ mod tests {
 
     fn chunks() -> (Vec<Chunk>, Vec<i64>) {
         let times: Vec<i64> = (0..100).map(|at| at * 15_000 + at % 7).collect();
-        let chunks = (0..9).map(|one| encode_floats(&times, &vec![f64::from(one); 100], one as u64)).collect();
+        let chunks = (0..9)
+            .map(|one| encode_floats(&times, &vec![f64::from(one); 100], &StartTimes::default(), one as u64))
+            .collect();
         (chunks, times)
     }
 
@@ -278,7 +281,7 @@ mod tests {
         string(&mut uneven, &chunks[0].times);
         array(&mut uneven, 0);
         assert!(ChunkRows::read(&uneven).is_err());
-        let other = encode_floats(&[1, 2], &[1.0, 2.0], 1);
+        let other = encode_floats(&[1, 2], &[1.0, 2.0], &StartTimes::default(), 1);
         let mut mixed = Vec::new();
         row(&mut mixed, 1, &[&Chunk { times: chunks[0].times.clone(), values: other.values }]);
         assert!(ChunkRows::read(&mixed).is_err());

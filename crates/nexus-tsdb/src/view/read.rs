@@ -4,7 +4,7 @@
 use super::View;
 use super::fed::{ChunkRows, FedChunk};
 use crate::chunk::{Damaged, Scratch, Values, append_values};
-use crate::head::{Body, Piece, Value};
+use crate::head::{LateSample, Piece, Value, add_starts, merge_floats};
 use nexus_promql::source::{Samples, SourceFault};
 use nexus_series::histogram::Histogram;
 use std::cell::RefCell;
@@ -68,23 +68,17 @@ impl View {
         let head = series.head();
         parts.extend(head.pieces().iter().cloned().map(Part::Piece).filter(|part| within(part.bounds())));
         if parts.is_empty() && head.late().is_none() {
-            head.open.read(from, to, &mut into.timestamps, &mut into.values);
+            head.open.read(from, to, into);
             return Ok(());
         }
         let mut open = Samples::default();
-        head.open.read(from, to, &mut open.timestamps, &mut open.values);
+        head.open.read(from, to, &mut open);
         if !open.timestamps.is_empty() {
             parts.push(Part::Open(open, head.sequence() << 1));
         }
         let mut late = Samples::default();
-        for (time, value) in head.late().map(|late| late.read(from, to)).unwrap_or_default() {
-            match value {
-                Value::Float(value) => {
-                    late.timestamps.push(time);
-                    late.values.push(value);
-                }
-                Value::Histogram(histogram) => late.histograms.push((time, histogram)),
-            }
+        for one in head.late().map(|late| late.read(from, to)).unwrap_or_default() {
+            put(one, &mut late);
         }
         if late.timestamps.len() + late.histograms.len() > 0 {
             parts.push(Part::Open(late, head.sequence() << 1 | 1));
@@ -142,19 +136,15 @@ impl View {
             let mut merged = every.next().unwrap_or_default();
             for newer in every {
                 let mut both = Samples::default();
-                merge_two(&merged, &newer, &mut both);
+                merge_floats(&merged, &newer, &mut both);
                 merged = both;
             }
-            into.timestamps.append(&mut merged.timestamps);
-            into.values.append(&mut merged.values);
+            add_all(&merged, into);
             return Ok(());
         }
-        let mut all: Vec<(i64, u64, Value)> = Vec::new();
+        let mut all: Vec<(LateSample, u64)> = Vec::new();
         for (sequence, samples) in every {
-            let floats = samples.timestamps.iter().zip(&samples.values);
-            all.extend(floats.map(|(time, value)| (*time, sequence, Value::Float(*value))));
-            let histograms = samples.histograms.into_iter();
-            all.extend(histograms.map(|(time, histogram)| (time, sequence, Value::Histogram(histogram))));
+            listed(&samples, sequence, &mut all);
         }
         merge(all, into);
         Ok(())
@@ -169,17 +159,9 @@ impl View {
         reader: &mut Reader,
     ) -> Result<(), Damaged> {
         match part {
-            Part::Open(samples, _) => {
-                into.timestamps.extend_from_slice(&samples.timestamps);
-                into.values.extend_from_slice(&samples.values);
-                into.histograms.extend_from_slice(&samples.histograms);
-            }
+            Part::Open(samples, _) => add_all(samples, into),
             Part::Piece(piece) => {
-                piece.read_floats(from, to, &mut into.timestamps, &mut into.values);
-                if let Body::Histograms(samples) = &piece.body {
-                    let wanted = samples.iter().filter(|(time, _)| (from..=to).contains(time));
-                    into.histograms.extend(wanted.cloned());
-                }
+                piece.read(from, to, into);
             }
             Part::Chunk(rows, chunk) => {
                 self.decoded.fetch_add(rows.size(chunk) as u64, Ordering::Relaxed);
@@ -193,20 +175,23 @@ impl View {
                     (times.partition_point(|time| *time < from), times.partition_point(|time| *time <= to))
                 };
                 let blob = rows.values(chunk);
-                let floats = if whole {
+                let at = into.values.len();
+                let (found, runs) = if whole {
                     append_values(blob, &mut into.values, scratch)?
                 } else {
                     values.clear();
                     append_values(blob, values, scratch)?
                 };
-                match floats {
+                match found {
                     Values::Floats => {
+                        runs.read(times, start..end, &mut into.starts, at);
                         into.timestamps.extend_from_slice(&times[start..end]);
                         if !whole {
                             into.values.extend_from_slice(&values[start..end]);
                         }
                     }
                     Values::Histograms(histograms) => {
+                        runs.read(times, start..end, &mut into.histogram_starts, into.histograms.len());
                         let wanted = times.iter().zip(histograms).take(end).skip(start);
                         into.histograms.extend(wanted.map(|(time, one): (&i64, Histogram)| (*time, Arc::new(one))));
                     }
@@ -217,72 +202,49 @@ impl View {
     }
 }
 
-/// Floats of two lists in order; of one time those of the newer.
-fn merge_two(older: &Samples, newer: &Samples, into: &mut Samples) {
-    let (a, b) = (&older.timestamps[..], &newer.timestamps[..]);
-    into.timestamps.reserve(a.len() + b.len());
-    into.values.reserve(a.len() + b.len());
-    let mut copy = |samples: &Samples, range: std::ops::Range<usize>| {
-        into.timestamps.extend_from_slice(&samples.timestamps[range.clone()]);
-        into.values.extend_from_slice(&samples.values[range]);
-    };
-    // Samples of one list mostly follow each other: they are copied in runs.
-    let run = |times: &[i64], limit: i64| times.iter().take_while(|time| **time < limit).count();
-    let (mut i, mut j) = (0, 0);
-    while i < a.len() && j < b.len() {
-        let count = run(&a[i..], b[j]);
-        copy(older, i..i + count);
-        i += count;
-        // Of one time: the newer one goes in its place.
-        i += usize::from(a.get(i) == Some(&b[j]));
-        let count = a.get(i).map_or(b.len() - j, |&limit| run(&b[j..], limit));
-        copy(newer, j..j + count);
-        j += count;
-    }
-    copy(older, i..a.len());
-    copy(newer, j..b.len());
+/// Samples one by one, with the sequence they have.
+fn listed(samples: &Samples, sequence: u64, all: &mut Vec<(LateSample, u64)>) {
+    let floats = samples.timestamps.iter().zip(&samples.values).enumerate();
+    all.extend(floats.map(|(index, (&time, &value))| {
+        (LateSample { time, start: samples.starts.at(index), value: Value::Float(value) }, sequence)
+    }));
+    all.extend(samples.histograms.iter().enumerate().map(|(index, (time, one))| {
+        let start = samples.histogram_starts.at(index);
+        (LateSample { time: *time, start, value: Value::Histogram(one.clone()) }, sequence)
+    }));
 }
 
-fn merge(mut all: Vec<(i64, u64, Value)>, into: &mut Samples) {
-    all.sort_by_key(|(time, sequence, _)| (*time, *sequence));
-    for at in 0..all.len() {
-        if all.get(at + 1).is_some_and(|next| next.0 == all[at].0) {
-            continue;
-        }
-        match &all[at] {
-            (time, _, Value::Float(value)) => {
-                into.timestamps.push(*time);
-                into.values.push(*value);
-            }
-            (time, _, Value::Histogram(histogram)) => into.histograms.push((*time, histogram.clone())),
+fn merge(mut all: Vec<(LateSample, u64)>, into: &mut Samples) {
+    all.sort_by_key(|(one, sequence)| (one.time, *sequence));
+    let mut all = all.into_iter().map(|(one, _)| one).peekable();
+    while let Some(one) = all.next() {
+        if all.peek().is_none_or(|next| next.time != one.time) {
+            put(one, into);
         }
     }
 }
 
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::chunk::tests::Dice;
-    use std::collections::BTreeMap;
-
-    #[test]
-    fn lists_that_lie_over_each_other_become_one() {
-        let mut dice = Dice(31);
-        for _ in 0..500 {
-            let mut wanted = BTreeMap::new();
-            let mut list = |dice: &mut Dice, spread: u64| {
-                let times: BTreeMap<i64, f64> =
-                    (0..dice.below(30)).map(|_| (dice.below(spread) as i64, dice.below(100) as f64)).collect();
-                wanted.extend(times.iter().map(|(time, value)| (*time, *value)));
-                let (timestamps, values) = times.into_iter().unzip();
-                Samples { timestamps, values, histograms: Vec::new() }
-            };
-            let spread = 1 + dice.below(60);
-            let (older, newer) = (list(&mut dice, spread), list(&mut dice, spread));
-            let mut both = Samples::default();
-            merge_two(&older, &newer, &mut both);
-            let found: Vec<(i64, f64)> = both.timestamps.into_iter().zip(both.values).collect();
-            assert_eq!(found, wanted.into_iter().collect::<Vec<_>>());
+/// Adds a sample.
+fn put(LateSample { time, start, value }: LateSample, into: &mut Samples) {
+    match value {
+        Value::Float(value) => {
+            into.starts.set(into.values.len(), start);
+            into.timestamps.push(time);
+            into.values.push(value);
+        }
+        Value::Histogram(histogram) => {
+            into.histogram_starts.set(into.histograms.len(), start);
+            into.histograms.push((time, histogram));
         }
     }
+}
+
+/// Adds samples that come after those that are there.
+fn add_all(samples: &Samples, into: &mut Samples) {
+    add_starts(&samples.starts, 0..samples.values.len(), &mut into.starts, into.values.len());
+    into.timestamps.extend_from_slice(&samples.timestamps);
+    into.values.extend_from_slice(&samples.values);
+    let histograms = 0..samples.histograms.len();
+    add_starts(&samples.histogram_starts, histograms, &mut into.histogram_starts, into.histograms.len());
+    into.histograms.extend_from_slice(&samples.histograms);
 }
