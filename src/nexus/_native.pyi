@@ -681,6 +681,10 @@ class MetricsEngine:
         """JSON `{tenant: {"days": 30, "rules": [{"matchers": [{"name", "op", "value"}], "days": 7}]}}`, the first rule
         that matches counts; 0 days: for ever (day 65535). Tenant "*" is for those not named. Raises ValueError."""
 
+    def expire(self, now_ms: int) -> int:
+        """Forget series whose last sample is older than they are kept; how many. Those with samples that are not in the
+        tables stay. Raises ValueError when closed."""
+
     def take_sealed(self, now_ms: int, *, all: bool = False, max_samples: int = 4_000_000) -> Sealed | None:
         """What is due to be stored: chunks whose time is over, that are full, or that memory has no more room for; with
         `all`, everything. None when nothing is. Call again until None."""

@@ -269,6 +269,11 @@ impl MetricsEngine {
         Ok(())
     }
 
+    /// Forget series that have expired.
+    fn expire(&self, py: Python<'_>, now_ms: i64) -> PyResult<usize> {
+        detached(py, || self.inner.expire(now_ms))
+    }
+
     /// What is due to be stored.
     #[pyo3(signature = (now_ms, *, all=false, max_samples=4_000_000))]
     fn take_sealed(&self, py: Python<'_>, now_ms: i64, all: bool, max_samples: usize) -> PyResult<Option<Sealed>> {

@@ -111,7 +111,7 @@ impl Selection {
     /// Number of series an answer was made of, for statistics: of all of a tenant that were not looked at one by one, those
     /// that are known at any time.
     pub fn met(&self) -> usize {
-        if self.is_all() && self.numbers.get().is_none() { self.tenant.index.known() } else { self.count() }
+        if self.is_all() && self.numbers.get().is_none() { self.tenant.index.known() as usize } else { self.count() }
     }
 
     /// Ids, 16 bytes each, little endian.

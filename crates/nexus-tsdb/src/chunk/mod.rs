@@ -99,7 +99,7 @@ pub fn decode_values(blob: &[u8], floats: &mut Vec<f64>, scratch: &mut Scratch) 
     append_values(blob, floats, scratch)
 }
 
-/// Unpacks values, floats to the end of `floats`; as many as the front says.
+/// The same with floats at the end of `floats`; as many as the front says.
 pub fn append_values(blob: &[u8], floats: &mut Vec<f64>, scratch: &mut Scratch) -> Result<(Values, Runs), Damaged> {
     let (head, starts, body) = header::open_values(blob)?;
     let values = match head.kind {

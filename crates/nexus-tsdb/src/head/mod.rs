@@ -5,12 +5,10 @@
 //! within the list, the last one.
 
 mod late;
-mod merging;
 pub mod open;
 mod piece;
 
 pub use late::{Late, LateSample, Value};
-pub(crate) use merging::{add_starts, merge_floats};
 pub use piece::{Body, Piece};
 
 use crate::index::{DAY_MS, day_of};
@@ -174,9 +172,7 @@ impl SeriesHead {
         {
             let window = self.window(open.first(), shape);
             let begin = floats.partition_point(|(time, _)| self.window(*time, shape) < window);
-            let (timestamps, values) = floats[begin..].iter().copied().unzip();
-            let said = starts.of(begin..floats.len()).iter().copied().collect();
-            if let Some(merged) = open.with_late(&Samples { timestamps, values, starts: said, ..Samples::default() }) {
+            if let Some(merged) = open.with_late(&floats[begin..], |late| starts.at(begin + late)) {
                 open = merged;
                 floats.truncate(begin);
                 starts.truncate(begin);

@@ -5,7 +5,6 @@
 //! others are a varint, (zigzag of the change of distance in time) << 2 | kind, and by kind: 0 nothing, the value is the one
 //! before; 1 a signed varint, the change as integer of the scale in force; 2 the bits; 3 a scale and the integer (signed varint).
 
-use super::merge_floats;
 use crate::chunk::floats::{exponent_of, scaled, unscaled};
 use crate::chunk::starts::Runs;
 use nexus_promql::source::Samples;
@@ -195,19 +194,27 @@ impl Open {
         open
     }
 
-    /// The same with late floats in their places; of two of one time the late one stays. None: there would be too many for one
-    /// stream.
-    pub fn with_late(&self, late: &Samples) -> Option<Self> {
-        if self.bytes.len() + late.values.len() * MOST_GROWTH > usize::from(u16::MAX) {
+    /// The same with late samples (ascending, each time once) in their places; of two of one time the late one stays. `start` gives their start times by place. None: there would be too many for one stream.
+    pub fn with_late(&self, late: &[(i64, f64)], start: impl Fn(usize) -> i64) -> Option<Self> {
+        if self.bytes.len() + late.len() * MOST_GROWTH > usize::from(u16::MAX) {
             return None;
         }
-        let (mut own, mut both, mut merged) = (Samples::default(), Samples::default(), Self::default());
-        self.read(i64::MIN, i64::MAX, &mut own);
-        merge_floats(&own, late, &mut both);
-        merged.bytes.reserve_exact(self.bytes.len() + late.values.len() * 4);
-        for (index, (&time, &value)) in both.timestamps.iter().zip(&both.values).enumerate() {
-            merged.push(time, both.starts.at(index), value);
-        }
+        let mut merged = Self::default();
+        merged.bytes.reserve_exact(self.bytes.len() + late.len() * 4);
+        let mut late = late.iter().enumerate().peekable();
+        let none = Runs::default();
+        let (mut starts, mut index, mut before) = (self.starts().unwrap_or(&none).reader(0), 0, None);
+        walk(&self.bytes, 0, self.count(), |time, bits| {
+            while let Some((place, &(earlier, value))) = late.next_if(|one| one.1.0 < time) {
+                merged.push(earlier, start(place), value);
+            }
+            let own = (starts.next(index, time, before.replace(time)), f64::from_bits(bits));
+            index += 1;
+            let (begun, value) = late.next_if(|one| one.1.0 == time).map_or(own, |(place, one)| (start(place), one.1));
+            merged.push(time, begun, value);
+            true
+        });
+        late.for_each(|(place, &(time, value))| merged.push(time, start(place), value));
         Some(merged)
     }
 

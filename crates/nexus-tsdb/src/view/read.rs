@@ -4,9 +4,10 @@
 use super::View;
 use super::fed::{ChunkRows, FedChunk};
 use crate::chunk::{Damaged, Scratch, Values, append_values};
-use crate::head::{LateSample, Piece, Value, add_starts, merge_floats};
+use crate::head::{LateSample, Piece, Value};
 use nexus_promql::source::{Samples, SourceFault};
 use nexus_series::histogram::Histogram;
+use nexus_series::starts::StartTimes;
 use std::cell::RefCell;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -77,9 +78,7 @@ impl View {
             parts.push(Part::Open(open, head.sequence() << 1));
         }
         let mut late = Samples::default();
-        for one in head.late().map(|late| late.read(from, to)).unwrap_or_default() {
-            put(one, &mut late);
-        }
+        head.late().map(|late| late.read(from, to)).unwrap_or_default().iter().for_each(|one| put(one, &mut late));
         if late.timestamps.len() + late.histograms.len() > 0 {
             parts.push(Part::Open(late, head.sequence() << 1 | 1));
         }
@@ -136,10 +135,12 @@ impl View {
             let mut merged = every.next().unwrap_or_default();
             for newer in every {
                 let mut both = Samples::default();
-                merge_floats(&merged, &newer, &mut both);
+                merge_two(&merged, &newer, &mut both);
                 merged = both;
             }
-            add_all(&merged, into);
+            add_starts(&merged.starts, 0..merged.values.len(), &mut into.starts, into.values.len());
+            into.timestamps.append(&mut merged.timestamps);
+            into.values.append(&mut merged.values);
             return Ok(());
         }
         let mut all: Vec<(LateSample, u64)> = Vec::new();
@@ -159,7 +160,14 @@ impl View {
         reader: &mut Reader,
     ) -> Result<(), Damaged> {
         match part {
-            Part::Open(samples, _) => add_all(samples, into),
+            Part::Open(samples, _) => {
+                let counts = (samples.values.len(), samples.histograms.len());
+                add_starts(&samples.starts, 0..counts.0, &mut into.starts, into.values.len());
+                add_starts(&samples.histogram_starts, 0..counts.1, &mut into.histogram_starts, into.histograms.len());
+                into.timestamps.extend_from_slice(&samples.timestamps);
+                into.values.extend_from_slice(&samples.values);
+                into.histograms.extend_from_slice(&samples.histograms);
+            }
             Part::Piece(piece) => {
                 piece.read(from, to, into);
             }
@@ -175,15 +183,15 @@ impl View {
                     (times.partition_point(|time| *time < from), times.partition_point(|time| *time <= to))
                 };
                 let blob = rows.values(chunk);
-                let at = into.values.len();
-                let (found, runs) = if whole {
+                let (floats, runs) = if whole {
                     append_values(blob, &mut into.values, scratch)?
                 } else {
                     values.clear();
                     append_values(blob, values, scratch)?
                 };
-                match found {
+                match floats {
                     Values::Floats => {
+                        let at = into.timestamps.len();
                         runs.read(times, start..end, &mut into.starts, at);
                         into.timestamps.extend_from_slice(&times[start..end]);
                         if !whole {
@@ -202,6 +210,33 @@ impl View {
     }
 }
 
+/// Floats of two lists in order; of one time those of the newer.
+fn merge_two(older: &Samples, newer: &Samples, into: &mut Samples) {
+    let (a, b) = (&older.timestamps[..], &newer.timestamps[..]);
+    into.timestamps.reserve(a.len() + b.len());
+    into.values.reserve(a.len() + b.len());
+    let mut copy = |samples: &Samples, range: std::ops::Range<usize>| {
+        add_starts(&samples.starts, range.clone(), &mut into.starts, into.values.len());
+        into.timestamps.extend_from_slice(&samples.timestamps[range.clone()]);
+        into.values.extend_from_slice(&samples.values[range]);
+    };
+    // Samples of one list mostly follow each other: they are copied in runs.
+    let run = |times: &[i64], limit: i64| times.iter().take_while(|time| **time < limit).count();
+    let (mut i, mut j) = (0, 0);
+    while i < a.len() && j < b.len() {
+        let count = run(&a[i..], b[j]);
+        copy(older, i..i + count);
+        i += count;
+        // Of one time: the newer one goes in its place.
+        i += usize::from(a.get(i) == Some(&b[j]));
+        let count = a.get(i).map_or(b.len() - j, |&limit| run(&b[j..], limit));
+        copy(newer, j..j + count);
+        j += count;
+    }
+    copy(older, i..a.len());
+    copy(newer, j..b.len());
+}
+
 /// Samples one by one, with the sequence they have.
 fn listed(samples: &Samples, sequence: u64, all: &mut Vec<(LateSample, u64)>) {
     let floats = samples.timestamps.iter().zip(&samples.values).enumerate();
@@ -214,37 +249,66 @@ fn listed(samples: &Samples, sequence: u64, all: &mut Vec<(LateSample, u64)>) {
     }));
 }
 
+/// Adds start times of samples, of which the first is `at` in `into`.
+fn add_starts(starts: &StartTimes, within: std::ops::Range<usize>, into: &mut StartTimes, at: usize) {
+    starts.of(within).iter().enumerate().for_each(|(index, &start)| into.set(at + index, start));
+}
+
+/// Adds one sample.
+fn put(sample: &LateSample, into: &mut Samples) {
+    match &sample.value {
+        Value::Float(value) => {
+            into.starts.set(into.values.len(), sample.start);
+            into.timestamps.push(sample.time);
+            into.values.push(*value);
+        }
+        Value::Histogram(histogram) => {
+            into.histogram_starts.set(into.histograms.len(), sample.start);
+            into.histograms.push((sample.time, histogram.clone()));
+        }
+    }
+}
+
 fn merge(mut all: Vec<(LateSample, u64)>, into: &mut Samples) {
     all.sort_by_key(|(one, sequence)| (one.time, *sequence));
-    let mut all = all.into_iter().map(|(one, _)| one).peekable();
-    while let Some(one) = all.next() {
-        if all.peek().is_none_or(|next| next.time != one.time) {
+    for (at, (one, _)) in all.iter().enumerate() {
+        if all.get(at + 1).is_none_or(|next| next.0.time != one.time) {
             put(one, into);
         }
     }
 }
 
-/// Adds a sample.
-fn put(LateSample { time, start, value }: LateSample, into: &mut Samples) {
-    match value {
-        Value::Float(value) => {
-            into.starts.set(into.values.len(), start);
-            into.timestamps.push(time);
-            into.values.push(value);
-        }
-        Value::Histogram(histogram) => {
-            into.histogram_starts.set(into.histograms.len(), start);
-            into.histograms.push((time, histogram));
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::chunk::tests::Dice;
+    use std::collections::BTreeMap;
+
+    #[test]
+    fn lists_that_lie_over_each_other_become_one() {
+        let mut dice = Dice(31);
+        for _ in 0..500 {
+            let mut wanted = BTreeMap::new();
+            let mut list = |dice: &mut Dice, spread: u64| {
+                let mut samples = Samples::default();
+                let times: std::collections::BTreeSet<i64> =
+                    (0..dice.below(30)).map(|_| dice.below(spread) as i64).collect();
+                for time in times {
+                    let (value, start) = (dice.below(100) as f64, dice.below(2) as i64 * time);
+                    samples.starts.set(samples.values.len(), start);
+                    samples.timestamps.push(time);
+                    samples.values.push(value);
+                    wanted.insert(time, (value, start));
+                }
+                samples
+            };
+            let spread = 1 + dice.below(60);
+            let (older, newer) = (list(&mut dice, spread), list(&mut dice, spread));
+            let mut both = Samples::default();
+            merge_two(&older, &newer, &mut both);
+            let found = both.timestamps.iter().zip(&both.values).enumerate();
+            let found: Vec<_> = found.map(|(at, (&time, &value))| (time, (value, both.starts.at(at)))).collect();
+            assert_eq!(found, wanted.into_iter().collect::<Vec<_>>());
         }
     }
-}
-
-/// Adds samples that come after those that are there.
-fn add_all(samples: &Samples, into: &mut Samples) {
-    add_starts(&samples.starts, 0..samples.values.len(), &mut into.starts, into.values.len());
-    into.timestamps.extend_from_slice(&samples.timestamps);
-    into.values.extend_from_slice(&samples.values);
-    let histograms = 0..samples.histograms.len();
-    add_starts(&samples.histogram_starts, histograms, &mut into.histogram_starts, into.histograms.len());
-    into.histograms.extend_from_slice(&samples.histograms);
 }

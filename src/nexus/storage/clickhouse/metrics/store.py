@@ -168,7 +168,15 @@ class EmbeddedMetricStore:
 
     def follow_retention(self, connection: Connection) -> None:
         """Take over policies that have changed. From time to time, and after a change. Raises `EngineError`."""
-        self._retention.follow(connection, self._flusher.paused)
+        if self._retention.follow(connection, self._flusher.paused):
+            self.expire_series()
+
+    def expire_series(self) -> int:
+        """Forget series whose samples have all expired; how many. From time to time; blocks."""
+        gone = self._engine.expire(time.time_ns() // 10**6)
+        if gone:
+            log.info("%d series of metrics have expired", gone)
+        return gone
 
     async def retention_changed(self) -> None:
         """Take over policies that have changed, now. Raises `StorageError`."""
