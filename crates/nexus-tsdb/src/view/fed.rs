@@ -249,7 +249,7 @@ mod tests {
     #[test]
     fn rows_on_their_way_to_the_tables_are_told_apart_by_tenant() {
         let (chunks, _) = chunks();
-        let mut days = vec![Vec::new(), Vec::new()];
+        let mut days = [Vec::new(), Vec::new()];
         for (at, tenant) in ["b", "a", "b"].into_iter().enumerate() {
             let out = &mut days[at % 2];
             string(out, tenant.as_bytes());
