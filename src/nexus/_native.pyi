@@ -557,6 +557,10 @@ class Selection:
     def series_json(self, limit: int = 0) -> tuple[bytes, bool]:
         """Array of label objects, by labels."""
 
+    @property
+    def met(self) -> int:
+        """Number of series an answer was made of: where all of a tenant were asked for, those that are known."""
+
     def label_names_json(self, limit: int = 0) -> tuple[bytes, bool]:
         """Sorted array of texts."""
 

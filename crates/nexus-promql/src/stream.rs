@@ -24,6 +24,8 @@ pub enum Stream<'e> {
 const PARTS: usize = 64;
 /// Cells that are worked on in order where the order matters.
 const FEW: usize = 1 << 20;
+/// Steps from which every series may take long.
+const MANY_STEPS: usize = 256;
 /// Smallest part.
 const SMALLEST: usize = 8;
 
@@ -55,7 +57,7 @@ impl Stream<'_> {
                     let mut scratch = Scratch::default();
                     let mut row = Row::new([].into(), leaf.grid.count);
                     for index in range {
-                        check(evaluator, index)?;
+                        check(evaluator, index, leaf.grid.count)?;
                         leaf.fill(evaluator, index, &mut scratch, &mut row)?;
                         evaluator.note_range(leaf, &row);
                         for stage in stages {
@@ -101,7 +103,7 @@ impl Stream<'_> {
             let mut row = Row::new([].into(), leaf.grid.count);
             let mut held = 0;
             for index in range {
-                check(evaluator, index)?;
+                check(evaluator, index, leaf.grid.count)?;
                 leaf.fill(evaluator, index, &mut scratch, &mut row)?;
                 evaluator.note_range(leaf, &row);
                 for stage in stages {
@@ -140,7 +142,7 @@ impl Stream<'_> {
     }
 }
 
-/// Looks at the deadline, but not for every series: asking for the time costs as much as a short series.
-fn check(evaluator: &Evaluator, index: usize) -> Result<(), Fault> {
-    if index.is_multiple_of(16) { evaluator.control.check() } else { Ok(()) }
+/// Looks at the deadline; not for every series of few steps: asking for the time costs as much as one.
+fn check(evaluator: &Evaluator, index: usize, steps: usize) -> Result<(), Fault> {
+    if steps > MANY_STEPS || index.is_multiple_of(16) { evaluator.control.check() } else { Ok(()) }
 }

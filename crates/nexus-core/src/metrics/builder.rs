@@ -148,8 +148,13 @@ impl BatchBuilder {
             push_long(packed, name, value)
         };
         let previous = &packed[self.open.previous.clone()];
+        // Mostly the first letters tell already.
+        let follows = match (previous.first(), name.first()) {
+            (Some(before), Some(now)) if before != now => before < now,
+            _ => previous < name,
+        };
         // The first label follows nothing, which an empty name would equal.
-        if previous >= name && name_at > self.open.start + 3 {
+        if !follows && name_at > self.open.start + 3 {
             self.open.unsorted = true;
         }
         self.open.named |= name == NAME.as_bytes();

@@ -85,6 +85,13 @@ fn series_v1(mut series: Reader<'_>, position: usize, builder: &mut BatchBuilder
 fn label_v1(mut label: Reader<'_>) -> Walk<(&[u8], &[u8])> {
     const NAME: u32 = tag(1, LEN);
     const VALUE: u32 = tag(2, LEN);
+    // As every client writes it: a short name, a short value, nothing else.
+    if let [0x0a, length @ 0..0x80, rest @ ..] = label.rest()
+        && let Some((name, [0x12, length @ 0..0x80, value @ ..])) = rest.split_at_checked(usize::from(*length))
+        && value.len() == usize::from(*length)
+    {
+        return Ok((name, value));
+    }
     let (mut name, mut value) = (&b""[..], &b""[..]);
     while let Some(found) = label.tag()? {
         match found {

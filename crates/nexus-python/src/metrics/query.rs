@@ -86,6 +86,11 @@ impl Selection {
         self.ask(py, CoreSelection::count)
     }
 
+    #[getter]
+    fn met(&self, py: Python<'_>) -> PyResult<usize> {
+        self.ask(py, CoreSelection::met)
+    }
+
     /// Array of label objects.
     #[pyo3(signature = (limit=0))]
     fn series_json<'py>(&self, py: Python<'py>, limit: usize) -> PyResult<(Bound<'py, PyBytes>, bool)> {

@@ -181,7 +181,7 @@ impl Replay<'_> {
                 let Some(&number) = self.numbers.get(&name).and_then(|numbers| numbers.get(&logged)) else { continue };
                 if !self.covered(&name, number, sequence) {
                     self.engine.change_head(&tenant, number, |head| {
-                        head.close();
+                        head.close(self.engine.options.shape);
                         head.number_pieces(sequence);
                     });
                     self.batches.entry(sequence).or_default().push((tenant.clone(), number));

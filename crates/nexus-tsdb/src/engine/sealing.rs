@@ -124,7 +124,7 @@ impl Engine {
         }
         for (tenant, one) in &series {
             self.change_head(tenant, *one, |head| {
-                head.close();
+                head.close(self.options.shape);
                 head.number_pieces(number);
             });
         }

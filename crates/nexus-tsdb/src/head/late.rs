@@ -34,6 +34,7 @@ const MOST_WEIGHT: usize = 1 << 18;
 pub struct Late {
     samples: Vec<LateSample>,
     weight: usize,
+    histograms: usize,
     first: i64,
 }
 
@@ -81,6 +82,7 @@ impl Late {
             self.first = sample.time;
         }
         self.weight += weight(&sample.value);
+        self.histograms += usize::from(matches!(sample.value, Value::Histogram(_)));
         self.samples.push(sample);
     }
 
@@ -124,13 +126,13 @@ impl Late {
     pub fn erase(&mut self, from: i64, to: i64) -> usize {
         let before = self.len();
         self.samples.retain(|one| one.time < from || one.time > to);
+        self.histograms = self.samples.iter().filter(|one| matches!(one.value, Value::Histogram(_))).count();
         self.first = self.samples.iter().map(|one| one.time).min().unwrap_or(0);
         before - self.len()
     }
 
     /// Bytes on the heap.
     pub fn bytes(&self) -> usize {
-        let histograms = self.samples.iter().filter(|one| matches!(one.value, Value::Histogram(_))).count();
-        self.samples.capacity() * size_of::<LateSample>() + self.weight * 8 + histograms * size_of::<Histogram>()
+        self.samples.capacity() * size_of::<LateSample>() + self.weight * 8 + self.histograms * size_of::<Histogram>()
     }
 }

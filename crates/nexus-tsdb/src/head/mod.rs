@@ -127,7 +127,7 @@ impl SeriesHead {
             && (self.open.is_full(shape.chunk_samples)
                 || self.window(self.open.first(), shape) != self.window(time, shape))
         {
-            self.close()
+            self.close(shape)
         } else {
             false
         };
@@ -146,7 +146,7 @@ impl SeriesHead {
                     && self.last.is_some_and(|last| time > last)
                     && self.window(late.first(), shape) != self.window(time, shape))
         });
-        let closed = full && self.close();
+        let closed = full && self.close(shape);
         self.begin(sequence, now_s);
         self.rare().late.push(sample);
         self.last = Some(self.last.map_or(time, |last| last.max(time)));
@@ -162,7 +162,7 @@ impl SeriesHead {
 
     /// Closes what is open: it becomes pieces. Was there anything? Floats that came a little late, as over several connections,
     /// go where they belong: a piece of their own would be read and put together again by every query.
-    pub fn close(&mut self) -> bool {
+    pub fn close(&mut self, shape: Shape) -> bool {
         let sequence = self.sequence << 1;
         let mut open = std::mem::take(&mut self.open);
         let late = self.rare.as_mut().map(|rare| std::mem::take(&mut rare.late)).unwrap_or_default();
@@ -170,7 +170,8 @@ impl SeriesHead {
         if let [Body::LateFloats(floats, starts)] = &mut bodies[..]
             && open.count() > 0
         {
-            let begin = floats.partition_point(|(time, _)| *time < open.first());
+            let window = self.window(open.first(), shape);
+            let begin = floats.partition_point(|(time, _)| self.window(*time, shape) < window);
             if let Some(merged) = open.with_late(&floats[begin..], |late| starts.at(begin + late)) {
                 open = merged;
                 floats.truncate(begin);

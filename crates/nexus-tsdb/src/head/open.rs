@@ -194,8 +194,7 @@ impl Open {
         open
     }
 
-    /// The same with late samples (ascending, each time once, none before the first one) in their places; of two of one time
-    /// the late one stays. `start` gives their start times by place. None: there would be too many for one stream.
+    /// The same with late samples (ascending, each time once) in their places; of two of one time the late one stays. `start` gives their start times by place. None: there would be too many for one stream.
     pub fn with_late(&self, late: &[(i64, f64)], start: impl Fn(usize) -> i64) -> Option<Self> {
         if self.bytes.len() + late.len() * MOST_GROWTH > usize::from(u16::MAX) {
             return None;

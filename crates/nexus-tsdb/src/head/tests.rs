@@ -85,7 +85,7 @@ fn of_one_time_the_last_sample_counts() {
                 head.push((time, start), value, sequence, 0, SHAPE);
             }
             if dice.below(100) == 0 {
-                head.close();
+                head.close(SHAPE);
             }
         }
         let mut found: BTreeMap<i64, (u64, (i64, Value))> = BTreeMap::new();
@@ -132,4 +132,35 @@ fn of_one_time_the_last_sample_counts() {
         // NaN sums of histograms are compared by their bits in the tests of chunks.
         assert_eq!(format!("{found:?}"), format!("{wanted:?}"));
     }
+}
+
+#[test]
+fn floats_that_come_a_little_late_go_into_the_piece() {
+    let shape = Shape { chunk_ms: 3_600_000, chunk_samples: 400 };
+    let mut head = SeriesHead::default();
+    let window = 3_600_000;
+    let start = 1_800_000_000_000 / 3_600_000 * 3_600_000;
+    let mut wanted = BTreeMap::new();
+    // Neighbours change places, as over two connections; every tenth sample comes again with another value.
+    for at in (0..200i64).map(|at| at ^ 1).chain((0..200).step_by(10)) {
+        let (time, value) = (start + at * 15_000, wanted.len() as f64 + at as f64 / 10.0);
+        let start_time = if at % 3 == 0 { start - 5 } else { 0 };
+        head.push((time, start_time), value, 7, 0, shape);
+        wanted.insert(time, (value, start_time));
+    }
+    assert!(head.close(shape) && !head.close(shape));
+    let [piece] = head.pieces() else { panic!("{} pieces", head.pieces().len()) };
+    let mut all = Samples::default();
+    piece.read(i64::MIN, i64::MAX, &mut all);
+    let found = all.timestamps.iter().zip(&all.values).enumerate();
+    let found: Vec<_> = found.map(|(at, (&time, &value))| (time, (value, all.starts.at(at)))).collect();
+    assert_eq!(found, wanted.into_iter().collect::<Vec<_>>());
+    assert_eq!((piece.samples(), piece.sequence), (200, 14));
+    // What is of the window before stays by itself: the piece would lie over the one before it.
+    head.push((start + window + 30_000, 0), 1.0, 8, 0, shape);
+    head.push((start + 7, 0), 2.0, 9, 0, shape);
+    head.push((start + window + 15_000, 0), 3.0, 9, 0, shape);
+    assert!(head.close(shape));
+    let bounds: Vec<_> = head.pieces().iter().map(|one| (one.first() - start, one.samples(), one.sequence)).collect();
+    assert_eq!(bounds[1..], [(window + 15_000, 2, 16), (7, 1, 17)]);
 }

@@ -30,8 +30,8 @@ struct Times {
     unpacked: OnceLock<Box<[i64]>>,
 }
 
-/// Unpacked times may take so many times the room of the packed chunks.
-const UNPACKED: usize = 2;
+/// Unpacked times may take so many times the room of the packed chunks, and so many bytes anyhow.
+const UNPACKED: (usize, usize) = (2, 64 << 10);
 
 /// See the module text.
 pub struct ChunkRows {
@@ -175,7 +175,7 @@ impl Making {
     fn finish(mut self) -> ChunkRows {
         // Rows mostly come so: then it costs nothing.
         self.chunks.sort_by_key(|(id, chunk)| (*id, chunk.head.first));
-        let mut room = self.bytes.len() * UNPACKED;
+        let mut room = self.bytes.len() * UNPACKED.0 + UNPACKED.1;
         let mut counts = vec![0; self.times.len()];
         self.chunks.iter().for_each(|(_, chunk)| counts[chunk.times as usize] = chunk.head.count);
         let mut unpacked = 0;
@@ -193,5 +193,97 @@ impl Making {
             + self.times.len() * size_of::<Times>();
         self.chunks.shrink_to_fit();
         ChunkRows { bytes: self.bytes.into(), chunks: self.chunks, times: self.times, weight }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::chunk::{Chunk, encode_floats};
+    use crate::engine::rows::{array, string};
+    use nexus_series::starts::StartTimes;
+
+    fn row(out: &mut Vec<u8>, id: SeriesId, chunks: &[&Chunk]) {
+        out.extend_from_slice(&id.to_le_bytes());
+        array(out, chunks.len());
+        chunks.iter().for_each(|chunk| string(out, &chunk.times));
+        array(out, chunks.len());
+        chunks.iter().for_each(|chunk| string(out, &chunk.values));
+    }
+
+    fn chunks() -> (Vec<Chunk>, Vec<i64>) {
+        let times: Vec<i64> = (0..100).map(|at| at * 15_000 + at % 7).collect();
+        let chunks = (0..9)
+            .map(|one| encode_floats(&times, &vec![f64::from(one); 100], &StartTimes::default(), one as u64))
+            .collect();
+        (chunks, times)
+    }
+
+    fn first_time(rows: &ChunkRows, chunk: &FedChunk) -> *const i64 {
+        rows.times(chunk, &mut Vec::new(), &mut Scratch::default()).unwrap().as_ptr()
+    }
+
+    #[test]
+    fn equal_times_are_unpacked_once() {
+        let (chunks, times) = chunks();
+        let mut bytes = Vec::new();
+        for (id, chunk) in chunks.iter().enumerate().rev() {
+            row(&mut bytes, id as u128 / 2, &[chunk]);
+        }
+        let rows = ChunkRows::read(&bytes).unwrap();
+        assert_eq!((rows.times.len(), rows.of(9).count(), rows.of(4).count(), rows.of(0).count()), (1, 0, 1, 2));
+        let mut found = Vec::new();
+        for chunk in (0..5).flat_map(|id| rows.of(id)) {
+            let (mut buffer, mut values) = (Vec::new(), Vec::new());
+            let mut scratch = Scratch::default();
+            assert_eq!(rows.times(chunk, &mut buffer, &mut scratch).unwrap(), times);
+            crate::chunk::append_values(rows.values(chunk), &mut values, &mut scratch).unwrap();
+            assert_eq!(values, vec![chunk.sequence as f64; 100]);
+            found.push(first_time(&rows, chunk));
+        }
+        found.dedup();
+        assert_eq!(found.len(), 1);
+        assert!(rows.weight() >= 800 && rows.weight() < 800 + 9 * 200 + bytes.len(), "{}", rows.weight());
+    }
+
+    #[test]
+    fn rows_on_their_way_to_the_tables_are_told_apart_by_tenant() {
+        let (chunks, _) = chunks();
+        let mut days = [Vec::new(), Vec::new()];
+        for (at, tenant) in ["b", "a", "b"].into_iter().enumerate() {
+            let out = &mut days[at % 2];
+            string(out, tenant.as_bytes());
+            string(out, b"up");
+            let mut rest = Vec::new();
+            row(&mut rest, 7, &[&chunks[at], &chunks[at + 3]]);
+            out.extend_from_slice(&rest[..16]);
+            out.extend_from_slice(&[9; 24]);
+            out.extend_from_slice(&rest[16..]);
+        }
+        let made = ChunkRows::sealed(days.iter().map(|rows| &rows[..])).unwrap();
+        let found: Vec<(&str, Vec<u64>)> = made
+            .iter()
+            .map(|(tenant, rows)| (tenant.as_str(), rows.of(7).map(|chunk| chunk.sequence).collect()))
+            .collect();
+        assert_eq!(found, [("a", vec![1, 4]), ("b", vec![0, 3, 2, 5])]);
+    }
+
+    #[test]
+    fn what_is_no_row_is_refused() {
+        let (chunks, _) = chunks();
+        let mut bytes = Vec::new();
+        row(&mut bytes, 1, &[&chunks[0], &chunks[1]]);
+        for length in 1..bytes.len() {
+            assert!(ChunkRows::read(&bytes[..length]).is_err(), "{length}");
+        }
+        let mut uneven = 1u128.to_le_bytes().to_vec();
+        array(&mut uneven, 1);
+        string(&mut uneven, &chunks[0].times);
+        array(&mut uneven, 0);
+        assert!(ChunkRows::read(&uneven).is_err());
+        let other = encode_floats(&[1, 2], &[1.0, 2.0], &StartTimes::default(), 1);
+        let mut mixed = Vec::new();
+        row(&mut mixed, 1, &[&Chunk { times: chunks[0].times.clone(), values: other.values }]);
+        assert!(ChunkRows::read(&mixed).is_err());
     }
 }

@@ -11,13 +11,14 @@ pub use needs::Need;
 pub use reading::Reading;
 
 use crate::engine::{Engine, RunGuard, Tenant};
-use crate::index::Masked;
+use crate::index::{Index, Masked};
 use nexus_promql::plan::Program;
 use nexus_promql::source::{Samples, SeriesLabels, Source, SourceFault};
 use nexus_promql::{Answer, Control, Fault};
 use nexus_series::matcher::Matcher;
 use nexus_series::policy::Sight;
 use nexus_series::symbols::SymbolTable;
+use rayon::prelude::*;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, RwLock};
 
@@ -25,8 +26,64 @@ use std::sync::{Arc, RwLock};
 pub struct Selected {
     numbers: Vec<u32>,
     labels: Vec<SeriesLabels>,
+    /// Those that may have something in the tables.
+    stored: Vec<u32>,
+    /// How many samples that may be.
+    samples: u64,
     from: i64,
     to: i64,
+}
+
+/// Series that are looked at by one thread: below, it does not pay to ask another one.
+const PART: usize = 8192;
+/// Distance of samples that estimates assume when nothing is known, ms.
+const INTERVAL_MS: i64 = 15_000;
+
+impl Selected {
+    /// Of series; labels that are not as in the index are given. Every series is touched once: there may be a million.
+    fn new(index: &Index, numbers: Vec<u32>, labels: Option<Vec<SeriesLabels>>, (from, to): (i64, i64)) -> Self {
+        let own = labels.is_none();
+        let parts: Vec<(Vec<SeriesLabels>, Vec<u32>, u64)> = numbers
+            .par_chunks(PART)
+            .map(|part| {
+                let mut labels = Vec::with_capacity(if own { part.len() } else { 0 });
+                let (mut stored, mut samples, mut interval) = (Vec::new(), 0u64, INTERVAL_MS);
+                for (at, &number) in part.iter().enumerate() {
+                    let series = index.series(number);
+                    if own {
+                        labels.push(series.labels.clone());
+                    }
+                    if series.activity.stored_within(from, to) {
+                        stored.push(number);
+                    }
+                    if at % 64 == 0 {
+                        let head = series.head();
+                        if head.open.count() > 1 {
+                            let gaps = head.open.count() as i64 - 1;
+                            interval = ((head.open.last() - head.open.first()) / gaps).max(1);
+                        }
+                    }
+                    let (first, last) = (series.activity.first().max(from), series.activity.last().min(to));
+                    samples += (last.saturating_sub(first).max(0) / interval) as u64 + 1;
+                }
+                (labels, stored, samples)
+            })
+            .collect();
+        let mut selected = Self {
+            labels: labels.unwrap_or_else(|| Vec::with_capacity(numbers.len())),
+            numbers,
+            stored: Vec::new(),
+            samples: 0,
+            from,
+            to,
+        };
+        for (labels, stored, samples) in parts {
+            selected.labels.extend(labels);
+            selected.stored.extend(stored);
+            selected.samples += samples;
+        }
+        selected
+    }
 }
 
 /// See the module text.
@@ -48,11 +105,8 @@ impl View {
         let masked = Masked::new(sight).map(Arc::new);
         let selected = sets.iter().map(|(set, from, to)| {
             let numbers = tenant.index.select(std::slice::from_ref(set), sight, *from, *to);
-            let labels = match &masked {
-                Some(masked) => masked.labels(&tenant.index, &numbers, &sight.mask),
-                None => numbers.iter().map(|&number| tenant.index.series(number).labels.clone()).collect(),
-            };
-            Selected { numbers, labels, from: *from, to: *to }
+            let labels = masked.as_ref().map(|masked| masked.labels(&tenant.index, &numbers, &sight.mask));
+            Selected::new(&tenant.index, numbers, labels, (*from, *to))
         });
         let selected = selected.collect();
         Self::with(guard, tenant, masked, selected)
@@ -64,9 +118,11 @@ impl View {
         tenant: &Arc<Tenant>,
         masked: Option<Arc<Masked>>,
         (numbers, labels): (Vec<u32>, Vec<SeriesLabels>),
-        (from, to): (i64, i64),
+        times: (i64, i64),
     ) -> Self {
-        Self::with(engine.begin_run(), tenant.clone(), masked, vec![Selected { numbers, labels, from, to }])
+        let guard = engine.begin_run();
+        let selected = Selected::new(&tenant.index, numbers, Some(labels), times);
+        Self::with(guard, tenant.clone(), masked, vec![selected])
     }
 
     fn with(guard: RunGuard, tenant: Arc<Tenant>, masked: Option<Arc<Masked>>, selected: Vec<Selected>) -> Self {

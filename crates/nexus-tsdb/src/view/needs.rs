@@ -21,23 +21,15 @@ pub struct Need {
 
 /// Most ids that are named.
 const MOST_IDS: usize = 20_000;
-/// Distance of samples that estimates assume when nothing is known, ms.
-const INTERVAL_MS: i64 = 15_000;
 /// Bytes of a sample that estimates assume.
 const SAMPLE_BYTES: u64 = 2;
 
 impl View {
     /// What to fetch; nothing when the heads have all.
     pub fn needs(&self) -> Vec<Need> {
-        let index = &self.tenant.index;
-        let mut windows: Vec<(i64, i64, Vec<u32>)> = Vec::new();
-        for selected in &self.selected {
-            let stored = |number: &u32| index.series(*number).activity.stored_within(selected.from, selected.to);
-            let numbers: Vec<u32> = selected.numbers.iter().copied().filter(stored).collect();
-            if !numbers.is_empty() {
-                windows.push((selected.from, selected.to, numbers));
-            }
-        }
+        let stored = self.selected.iter().filter(|selected| !selected.stored.is_empty());
+        let mut windows: Vec<(i64, i64, Vec<u32>)> =
+            stored.map(|selected| (selected.from, selected.to, selected.stored.clone())).collect();
         windows.sort();
         let mut merged: Vec<(i64, i64, Vec<u32>)> = Vec::new();
         for (from, to, numbers) in windows {
@@ -72,23 +64,7 @@ impl View {
 
     /// (series, samples, bytes) to read, nearly.
     pub fn estimate(&self) -> (u64, u64, u64) {
-        let index = &self.tenant.index;
-        let mut samples = 0u64;
-        for selected in &self.selected {
-            let mut interval = INTERVAL_MS;
-            for (at, &number) in selected.numbers.iter().enumerate() {
-                let series = index.series(number);
-                if at % 64 == 0 {
-                    let head = series.head();
-                    if head.open.count() > 1 {
-                        interval = ((head.open.last() - head.open.first()) / (head.open.count() as i64 - 1)).max(1);
-                    }
-                }
-                let (first, last) =
-                    (series.activity.first().max(selected.from), series.activity.last().min(selected.to));
-                samples += (last.saturating_sub(first).max(0) / interval) as u64 + 1;
-            }
-        }
+        let samples = self.selected.iter().map(|selected| selected.samples).sum::<u64>();
         (self.num_series() as u64, samples, samples * SAMPLE_BYTES)
     }
 }

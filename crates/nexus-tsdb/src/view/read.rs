@@ -277,3 +277,38 @@ fn merge(mut all: Vec<(LateSample, u64)>, into: &mut Samples) {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::chunk::tests::Dice;
+    use std::collections::BTreeMap;
+
+    #[test]
+    fn lists_that_lie_over_each_other_become_one() {
+        let mut dice = Dice(31);
+        for _ in 0..500 {
+            let mut wanted = BTreeMap::new();
+            let mut list = |dice: &mut Dice, spread: u64| {
+                let mut samples = Samples::default();
+                let times: std::collections::BTreeSet<i64> =
+                    (0..dice.below(30)).map(|_| dice.below(spread) as i64).collect();
+                for time in times {
+                    let (value, start) = (dice.below(100) as f64, dice.below(2) as i64 * time);
+                    samples.starts.set(samples.values.len(), start);
+                    samples.timestamps.push(time);
+                    samples.values.push(value);
+                    wanted.insert(time, (value, start));
+                }
+                samples
+            };
+            let spread = 1 + dice.below(60);
+            let (older, newer) = (list(&mut dice, spread), list(&mut dice, spread));
+            let mut both = Samples::default();
+            merge_two(&older, &newer, &mut both);
+            let found = both.timestamps.iter().zip(&both.values).enumerate();
+            let found: Vec<_> = found.map(|(at, (&time, &value))| (time, (value, both.starts.at(at)))).collect();
+            assert_eq!(found, wanted.into_iter().collect::<Vec<_>>());
+        }
+    }
+}

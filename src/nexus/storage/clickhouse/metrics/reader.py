@@ -212,7 +212,7 @@ def _check(unit: str, found: int, limit: int, query: Scoped) -> None:
 
 def _listed(selection: _native.Selection, found: tuple[bytes, bool]) -> SeriesAnswer:
     data, limited = found
-    return SeriesAnswer(data, limited=limited, statistics=SeriesStatistics(series=selection.count))
+    return SeriesAnswer(data, limited=limited, statistics=SeriesStatistics(series=selection.met))
 
 
 def _sentence(error: Exception) -> str:
