@@ -61,6 +61,14 @@ pub struct Target {
     pub protobuf: bool,
 }
 
+impl Target {
+    /// Live memory that any input may take, however short.
+    pub fn floor(&self) -> usize {
+        // A chunk has up to `MAX_COUNTS` counts, which a few bytes can say; they are read into two forms.
+        if self.name == "metric_chunks" { 192 << 20 } else { 64 << 20 }
+    }
+}
+
 /// All targets.
 pub const TARGETS: &[Target] = &[
     Target {
@@ -316,10 +324,11 @@ fn metrics(result: Result<metrics::Decoded, DecodeError>) -> Check {
         }
         assert!(decoded.rejections.first().len() as u64 <= decoded.rejections.count());
         let count = batch.series.len();
-        for again in [
-            metrics::remote_write::decode_v1(&metrics::remote_write_encode::encode_v1(batch, 0..count)),
-            metrics::remote_write::decode_v2(&metrics::remote_write_encode::encode_v2(batch, 0..count)),
-        ] {
+        let first = metrics::remote_write::decode_v1(&metrics::remote_write_encode::encode_v1(batch, 0..count));
+        // What refers to little and becomes much is refused by 2.0 (see `BatchBuilder::in_proportion`).
+        let second = (batch.num_bytes() < 16 << 20)
+            .then(|| metrics::remote_write::decode_v2(&metrics::remote_write_encode::encode_v2(batch, 0..count)));
+        for again in [Some(first), second].into_iter().flatten() {
             let again = again.expect("what was written is a request");
             assert_eq!(again.rejections.first(), [], "what was accepted is refused");
             assert_eq!((again.batch.labels == batch.labels, again.batch.values.len()), (true, batch.values.len()));
@@ -797,7 +806,12 @@ fn metric_chunks(input: &[u8]) -> Check {
     if chunk::decode_times(&blob, &mut timestamps, &mut scratch).is_ok() {
         assert!(!timestamps.is_empty() && timestamps.len() <= chunk::MAX_SAMPLES);
         assert!(timestamps.windows(2).all(|pair| pair[0] < pair[1]), "times are in order");
-        let again = chunk::encode_floats(&timestamps, &vec![1.0; timestamps.len()], &nexus_series::starts::StartTimes::default(), 1);
+        let again = chunk::encode_floats(
+            &timestamps,
+            &vec![1.0; timestamps.len()],
+            &nexus_series::starts::StartTimes::default(),
+            1,
+        );
         let mut back = Vec::new();
         chunk::decode_times(&again.times, &mut back, &mut scratch).expect("what was written can be read");
         assert!(back == timestamps);

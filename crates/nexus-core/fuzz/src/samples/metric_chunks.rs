@@ -22,7 +22,9 @@ pub fn small() -> Vec<Vec<u8>> {
     ];
     let mut all: Vec<Vec<u8>> = families
         .iter()
-        .flat_map(|family| both(&encode_floats(&times, &(0..100).map(family).collect::<Vec<_>>(), &StartTimes::default(), 5)))
+        .flat_map(|family| {
+            both(&encode_floats(&times, &(0..100).map(family).collect::<Vec<_>>(), &StartTimes::default(), 5))
+        })
         .collect();
     let histograms: Vec<_> = times
         .iter()
