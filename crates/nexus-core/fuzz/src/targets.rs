@@ -816,7 +816,7 @@ fn metric_chunks(input: &[u8]) -> Check {
         chunk::decode_times(&again.times, &mut back, &mut scratch).expect("what was written can be read");
         assert!(back == timestamps);
     }
-    if let Ok(values) = chunk::decode_values(&blob, &mut floats, &mut scratch) {
+    if let Ok((values, _)) = chunk::decode_values(&blob, &mut floats, &mut scratch) {
         let count = match &values {
             chunk::Values::Floats => floats.len(),
             chunk::Values::Histograms(histograms) => histograms.len(),
