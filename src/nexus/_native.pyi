@@ -621,8 +621,8 @@ class Run:
 
     def run(self, timeout_ms: int) -> tuple[bytes, list[str], list[str], tuple[int, int, int, int, int]]:
         """(JSON of `{"resultType", "result"}`, warnings, infos, (series, samples looked at, samples read, most samples in
-        memory, bytes of chunks decoded)). Raises MetricQueryError (the query cannot be answered), MetricLimitExceeded, MetricQueryTimeout,
-        MetricQueryCanceled."""
+        memory, bytes of chunks decoded)). Raises MetricQueryError (the query cannot be answered), MetricLimitExceeded,
+        MetricQueryTimeout, MetricQueryCanceled."""
 
     def cancel(self) -> None:
         """End it soon, from any thread."""
