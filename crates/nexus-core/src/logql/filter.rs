@@ -5,6 +5,7 @@ use super::json::Json;
 use super::regex;
 use super::units::{self, IpMatcher};
 use std::borrow::Cow;
+use std::collections::HashSet;
 
 /// A pattern: literals with captures between them.
 #[derive(Debug, Clone)]
@@ -23,6 +24,7 @@ impl Pattern {
     /// Read a pattern; `filter` says that captures have no names.
     pub fn parse(text: &str, filter: bool) -> Result<Self, String> {
         let mut parts: Vec<Part> = Vec::new();
+        let mut names = HashSet::new();
         let mut rest = text;
         while !rest.is_empty() {
             let capture = capture_at(rest);
@@ -33,7 +35,7 @@ impl Pattern {
                 if filter && name != "_" {
                     return Err("named captures are not allowed in pattern filters".to_owned());
                 }
-                if name != "_" && parts.contains(&Part::Capture(name.to_owned())) {
+                if name != "_" && !names.insert(name) {
                     return Err(format!("duplicate capture name: {name}"));
                 }
                 parts.push(Part::Capture(name.to_owned()));
@@ -45,8 +47,7 @@ impl Pattern {
                 rest = &rest[end..];
             }
         }
-        let named = parts.iter().any(|part| matches!(part, Part::Capture(name) if name != "_"));
-        if !filter && !named {
+        if !filter && names.is_empty() {
             return Err("at least one capture is required".to_owned());
         }
         Ok(Self { parts })
@@ -113,11 +114,9 @@ fn after_one(text: &str, literal: &str) -> Option<usize> {
 
 fn capture_at(text: &str) -> Option<(&str, usize)> {
     let inner = text.strip_prefix('<')?;
-    let end = inner.find('>')?;
+    let end = inner.bytes().position(|b| !b.is_ascii_alphanumeric() && b != b'_')?;
     let name = &inner[..end];
-    let first = name.bytes().next()?;
-    let valid =
-        (first.is_ascii_alphabetic() || first == b'_') && name.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_');
+    let valid = inner.as_bytes()[end] == b'>' && name.bytes().next().is_some_and(|first| !first.is_ascii_digit());
     valid.then_some((name, end + 2))
 }
 
