@@ -13,10 +13,8 @@ use std::time::{Duration, Instant};
 
 /// Longest input that mutation makes.
 const MAX_INPUT: usize = 1 << 20;
-/// Live memory that an input of n bytes may take: this times n ...
+/// Live memory that an input of n bytes may take: this times n, plus `Target::floor`.
 const BYTES_PER_BYTE: usize = 64;
-/// ... plus this.
-const BYTES_PER_INPUT: usize = 64 << 20;
 /// Longest time for one input, plus [`TIME_PER_BYTE`].
 const TIME_PER_INPUT: Duration = Duration::from_secs(1);
 /// A megabyte in a second.
@@ -202,7 +200,7 @@ impl Fuzzer<'_> {
         self.report.executions += 1;
         self.report.slowest = self.report.slowest.max((time, input.len()));
         self.report.largest = self.report.largest.max((bytes, input.len()));
-        let allowed_bytes = BYTES_PER_INPUT + BYTES_PER_BYTE * input.len();
+        let allowed_bytes = self.target.floor() + BYTES_PER_BYTE * input.len();
         if result.is_err() {
             let message = LAST_PANIC.lock().map(|last| last.clone()).unwrap_or_default();
             self.find(input, "panic", &message)?;

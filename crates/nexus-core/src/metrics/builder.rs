@@ -89,6 +89,7 @@ impl BatchBuilder {
     }
 
     /// Keeps the batch in proportion to a body whose labels are references: a small one must not become a large batch.
+    #[must_use]
     pub fn in_proportion(mut self, body: usize) -> Self {
         self.most = MAX_BATCH_BYTES.min((32 << 20) + 32 * body);
         self
@@ -489,7 +490,7 @@ mod tests {
         assert!(decoded.batch.labels.len() < 33 << 20, "{}", decoded.batch.labels.len());
         let message = "the request needs more than 33586432 bytes of memory: send smaller ones";
         assert!(decoded.rejections.first()[0].1.contains(message), "{:?}", decoded.rejections.first());
-        assert_eq!(decoded.batch.series.len() as u64 + decoded.rejections.count() as u64, 2000);
+        assert_eq!(decoded.batch.series.len() as u64 + decoded.rejections.count(), 2000);
     }
 
     #[test]

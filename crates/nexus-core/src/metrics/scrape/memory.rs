@@ -175,6 +175,10 @@ impl Memory {
         if !(if comment { matches!(after, Some(b'\n')) } else { matches!(after, Some(b' ' | b'\t')) }) {
             return None;
         }
+        // Labels may come behind blanks: that is another series.
+        if !comment && rest[text.len()..].iter().find(|byte| !matches!(byte, b' ' | b'\t')) == Some(&b'{') {
+            return None;
+        }
         self.seen_lines += usize::from(line.seen != self.scrape);
         line.seen = self.scrape;
         self.next += 1;

@@ -88,6 +88,19 @@ fn a_fault_is_told_with_its_line_also_behind_lines_that_are_known() {
 }
 
 #[test]
+fn labels_behind_blanks_are_not_the_series_without_them() {
+    let mut cache = cache(Options::default());
+    scrape(&mut cache, "a 1\nb 2\n", 1000);
+    let second = scrape(&mut cache, "a {x=\"y\"}3\nb\t{x=\"y\"} 4\n", 2000);
+    assert_eq!(second.error, "");
+    assert_eq!(second.kept, 2);
+    let shown = shown(&second.batch).join("\n");
+    for line in ["a,x=y 3@2000", "b,x=y 4@2000", "a stale@2000", "b stale@2000"] {
+        assert!(shown.contains(line), "{line}: {shown}");
+    }
+}
+
+#[test]
 fn a_line_that_cannot_be_read_fails_the_scrape() {
     let mut cache = cache(Options::default());
     scrape(&mut cache, "a 1\n", 1000);
