@@ -44,6 +44,7 @@ function model(of: Frame, rest: Partial<Parameters<typeof buildModel>[0]> = {}):
     thresholds: [],
     exemplars: [],
     range: null,
+    heat: null,
     ...rest,
   });
 }

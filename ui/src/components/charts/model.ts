@@ -1,5 +1,6 @@
 /** What a chart draws, worked out of its series before any canvas is touched. */
 import { decimate, stack, withGaps } from "../../core/metrics/decimate.ts";
+import { type Heat, placeOf } from "../../core/metrics/heat.ts";
 import { type Look, looksOf } from "../../core/metrics/look.ts";
 import type { ChartStyle } from "../../core/metrics/queries.ts";
 import type { ChartSeries, Frame } from "../../core/metrics/series.ts";
@@ -41,6 +42,13 @@ export interface Model {
   exemplars: readonly ChartExemplar[];
   /** Lowest and highest end of the scale, when they are given. */
   range: readonly [number, number] | null;
+  /** Drawn in the place of series: the scale is that of its rows. */
+  heat: Heat | null;
+}
+
+/** A value on the scale of the chart. */
+export function onScale(model: Model, value: number): number {
+  return model.heat ? placeOf(model.heat, value) : value;
 }
 
 /** Runs `work` and leaves its time as a measure of that name, for tests and profiles. */
@@ -75,6 +83,7 @@ interface Wanted extends Omit<Model, "times" | "series"> {
 
 /** Charts stack what is of one time; an earlier period stays a line over it. */
 export function buildModel({ frame, looks, only, width, ...rest }: Wanted): Model {
+  if (rest.heat) return { ...rest, times: rest.heat.times, series: [] };
   const shown = frame.series.filter((one) => only === null || only.has(one.key));
   const { times, values } = decimate(
     frame.times,
@@ -119,6 +128,26 @@ export interface TipRow {
 
 export const TIP_ROWS = 10;
 
+export interface HeatRow {
+  row: number;
+  count: number;
+  nearest: boolean;
+}
+
+/** Buckets of a column, the highest first: five around a place on the scale, or without one the ten fullest. */
+export function heatRows(heat: Heat, index: number, place: number | null): HeatRow[] {
+  const column = heat.columns[index] ?? [];
+  const all = column.map((count, row) => ({ row, count, nearest: place !== null && row === Math.floor(place) }));
+  const chosen =
+    place === null
+      ? all
+          .filter(({ count }) => count > 0)
+          .sort((a, b) => b.count - a.count)
+          .slice(0, TIP_ROWS)
+      : all.filter(({ row }) => Math.abs(row - Math.floor(place)) <= 2);
+  return chosen.sort((a, b) => b.row - a.row);
+}
+
 /** The ten series nearest to a height (in the unit of `heightOf`), the largest value first, and how many there are. */
 export function tipRows(
   model: Model,
@@ -149,6 +178,7 @@ export function tipRows(
 
 /** The scale of the values, with room above and below; begins at zero where that wastes little or areas are filled. */
 export function valueRange(low: number | null, high: number | null, model: Model): [number, number] {
+  if (model.heat) return [0, Math.max(1, model.heat.bounds.length)];
   let [min, max] = [low ?? Number.POSITIVE_INFINITY, high ?? Number.NEGATIVE_INFINITY];
   for (const { value } of model.thresholds) {
     min = Math.min(min, value);

@@ -1,10 +1,12 @@
 /** Draws a model with uPlot: axes, lines, areas and stacks; points, thresholds and exemplars on top. */
 import uPlot from "uplot";
+import { formatBound } from "../../core/metrics/heat.ts";
 import { formatTicks, tickSteps } from "../../core/metrics/units.ts";
 import { timeTicks } from "../../core/time/format.ts";
 import type { Span } from "../../core/time/range.ts";
 import type { Zone } from "../../core/time/zone.ts";
-import { type Model, valueRange } from "./model.ts";
+import { drawHeat } from "./heatmap.ts";
+import { type Model, onScale, valueRange } from "./model.ts";
 
 export interface Paint {
   model: Model;
@@ -31,7 +33,8 @@ function faded(color: string, percent: number): string {
   return `color-mix(in srgb, ${color} ${percent}%, transparent)`;
 }
 
-function data({ times, series }: Model): uPlot.AlignedData {
+function data({ times, series, heat }: Model): uPlot.AlignedData {
+  if (heat) return [times, times.map(() => null)];
   return [times, ...series.map((one) => one.drawn)];
 }
 
@@ -78,7 +81,7 @@ function drawPoints(plot: uPlot, model: Model, colors: readonly string[]): void 
 function drawThresholds(plot: uPlot, model: Model, host: HTMLElement): void {
   const { ctx, bbox } = plot;
   for (const { value, tone = "danger" } of model.thresholds) {
-    const y = Math.round(plot.valToPos(value, "y", true)) + 0.5;
+    const y = Math.round(plot.valToPos(onScale(model, value), "y", true)) + 0.5;
     if (y < bbox.top || y > bbox.top + bbox.height) continue;
     ctx.strokeStyle = token(host, `--${tone}`);
     ctx.lineWidth = uPlot.pxRatio;
@@ -102,7 +105,7 @@ function drawExemplars(plot: uPlot, model: Model, host: HTMLElement): void {
   ctx.lineWidth = uPlot.pxRatio;
   for (const { time, value } of model.exemplars) {
     const x = plot.valToPos(time, "x", true);
-    const y = plot.valToPos(value, "y", true);
+    const y = plot.valToPos(onScale(model, value), "y", true);
     ctx.beginPath();
     ctx.moveTo(x, y - size);
     ctx.lineTo(x + size, y);
@@ -156,16 +159,38 @@ function axes({ model, span, zone, small }: Paint, host: HTMLElement): uPlot.Axi
     {
       stroke,
       font: FONT,
-      grid,
+      grid: { ...grid, show: model.heat === null },
       gap: 4,
       ticks: { show: false },
       space: small ? 24 : 32,
       // Wide enough for its longest label.
       size: (_plot, values) => Math.max(36, Math.max(0, ...(values ?? []).map((text) => text.length)) * 6.2 + 12),
-      values: (_plot, values) => formatTicks(values, model.unit),
-      ...(steps && { incrs: steps }),
+      ...(model.heat
+        ? {
+            splits: (plot: uPlot) => edgesShown(plot, model),
+            values: (_plot: uPlot, rows: number[]) => edges(rows, model),
+          }
+        : {
+            values: (_plot: uPlot, values: number[]) => formatTicks(values, model.unit),
+            ...(steps && { incrs: steps }),
+          }),
     },
   ];
+}
+
+/** Edges of rows that have room for a label. */
+function edgesShown(plot: uPlot, { heat }: Model): number[] {
+  const rows = heat?.bounds.length ?? 0;
+  const every = Math.max(1, Math.ceil((rows * 20 * uPlot.pxRatio) / Math.max(1, plot.bbox.height)));
+  return Array.from({ length: Math.floor(rows / every) + 1 }, (_, at) => at * every);
+}
+
+function edges(rows: readonly number[], { heat, unit }: Model): string[] {
+  const bounds = heat?.bounds ?? [];
+  return rows.map((row) => {
+    const edge = bounds[row]?.[0] ?? bounds[row - 1]?.[1];
+    return edge === undefined ? "" : formatBound(edge, unit);
+  });
 }
 
 /** A new plot inside of `host`. */
@@ -190,6 +215,7 @@ export function makePlot(host: HTMLElement, paint: Paint): uPlot {
       axes: axes(paint, host),
       series: [
         {},
+        ...(model.heat ? [{ paths: () => null, points: { show: false } }] : []),
         ...model.series.map((one, index): uPlot.Series => {
           const color = colors[index] ?? "";
           const fill = fillOf(model, index, color);
@@ -210,6 +236,7 @@ export function makePlot(host: HTMLElement, paint: Paint): uPlot {
         draw: [
           (plot) => {
             clipped(plot, () => {
+              if (model.heat) drawHeat(plot, model.heat, host);
               drawPoints(plot, model, colors);
               drawThresholds(plot, model, host);
               drawExemplars(plot, model, host);

@@ -133,6 +133,8 @@ function ExemplarPanel({ exemplar, onClose }: { exemplar: Exemplar; onClose(): v
             </div>
           ))}
         </dl>
+        {!exemplar.id && <State title={m.noTrace} />}
+        {exemplar.id && !allowed && <State title={m.noLogsRight} />}
         {exemplar.id && allowed && (
           <>
             <h3>{m.traceLogs}</h3>

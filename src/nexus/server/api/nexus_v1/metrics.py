@@ -102,6 +102,7 @@ async def query(call: Call) -> Response:
             points=wanted.points,
             top=wanted.top,
             ordered=wanted.instant and _in_order(tree),
+            heatmap=wanted.heatmap,
         )
     )
     told = {
