@@ -559,7 +559,10 @@ class Selection:
         `Sealed.exemplars` has them, without day and expires_on. Raises DecodeError."""
 
     def needs(self) -> list[tuple[int, int, list[str], bytes]]:
-        """As `Run.needs`, for exemplars and `read`."""
+        """As `Run.needs`, for `read`."""
+
+    def exemplar_needs(self) -> list[tuple[int, int, list[str], bytes]]:
+        """As `needs`, for exemplars: they leave memory before samples do."""
 
     def series_ids(self) -> bytes:
         """Ids, 16 bytes each, little endian."""

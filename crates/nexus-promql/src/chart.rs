@@ -5,6 +5,7 @@ use crate::heatmap::{self, Heatmap};
 use serde::Deserialize;
 use serde::de::{Deserializer, Error, IgnoredAny, MapAccess, SeqAccess, Visitor};
 use std::cmp::Ordering;
+use std::collections::BTreeSet;
 use std::fmt;
 use std::io::Write;
 
@@ -205,7 +206,11 @@ fn heatmap_of(items: &mut Vec<Item>, wanted: &Wanted) -> Option<(usize, Heatmap)
         (wanted.heatmap && !le.is_nan()).then_some(le)
     };
     let step = |time: f64| step_of(ms(time), wanted);
-    let counted = items.iter().filter(|item| bound(item).is_some()).count();
+    let others = |item: &Item| {
+        let labels = item.metric.0.iter().filter(|(name, _)| name != "le");
+        bound(item).map(|_| labels.cloned().collect::<Vec<_>>())
+    };
+    let counted = items.iter().filter_map(others).collect::<BTreeSet<_>>().len();
     if counted > 0 {
         let series = items.iter().filter_map(|item| {
             Some((bound(item)?, item.values.iter().filter_map(|(time, value)| Some((step(*time)?, value.0)))))
@@ -518,6 +523,7 @@ mod tests {
         let data = json!({"resultType": "matrix", "result": [one("+Inf", "3"), one("0.1", "1"), one("x", "5")]});
         assert_eq!(drawn(&data, &WANTED)["heatmap"], json!(null));
         let found = drawn(&data, &Wanted { heatmap: true, points: 20, ..WANTED });
+        assert_eq!(found["heatmap"]["series"], json!(1));
         assert_eq!(found["heatmap"]["bounds"], json!([[0.0, 0.1], [0.1, "+Inf"]]));
         assert_eq!(found["heatmap"]["columns"], json!([[1.0, 2.0], [], [], []]));
         assert_eq!(found["series"].as_array().unwrap().len(), 1);

@@ -63,6 +63,7 @@ export const m = {
   moveUp: "Move up",
   moveDown: "Move down",
   legend: "Legend",
+  legendIs: (legend: string): string => `legend ${legend}`,
   legendFor: (letter: string): string => `Legend of query ${letter}`,
   legendHint: "{{instance}}",
   legendHelp: "A name with labels in double braces; empty shows the labels that differ.",
@@ -213,8 +214,7 @@ export const c = {
   showAll: "Show all",
   noData: "No data",
   countOf: "Count",
-  addedUp: (series: number): string =>
-    series > 1 ? `${formatCount(series)} series added up` : plural(series, "series", "series"),
+  addedUp: (series: number): string => `${formatCount(series)} histograms added up`,
   allBuckets: "All buckets",
   exemplar: "Exemplar",
   exemplarKeys: "E moves to the next exemplar, Shift+E to the one before, Enter opens it.",

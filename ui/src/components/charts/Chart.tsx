@@ -34,6 +34,8 @@ export interface ChartProps {
   /** Drawn in the place of the frame's series, which are its rows; and the unit of its counts. */
   heat?: Heat | null;
   counts?: Unit;
+  /** Least width of the scale, so that charts below each other begin at one place. */
+  gutter?: number | undefined;
   /** Of all series when this chart shows one of them: what each looks like. */
   looks?: ReadonlyMap<string, Look>;
   /** Stands in the head. */

@@ -20,7 +20,7 @@ export function HeatLegend({ heat, counts }: { heat: Heat; counts: Unit }): Reac
           ))}
         </div>
       </div>
-      <span>{c.addedUp(heat.series)}</span>
+      {heat.series > 1 && <span>{c.addedUp(heat.series)}</span>}
     </div>
   );
 }

@@ -108,7 +108,7 @@ interface PlotProps extends ChartProps {
 
 function Plot(props: PlotProps): ReactNode {
   const { frame, span, zone, unit, style = "line", label, stale, height, small, looks, only } = props;
-  const { exemplars = NOTHING, thresholds = NOTHING, range = null, heat = null, counts = "" } = props;
+  const { exemplars = NOTHING, thresholds = NOTHING, range = null, heat = null, counts = "", gutter = 36 } = props;
   const { onZoom, onZoomOut, onExemplar } = props;
   const [box, { width }] = useSize<HTMLDivElement>();
   const canvas = useRef<HTMLDivElement>(null);
@@ -164,14 +164,14 @@ function Plot(props: PlotProps): ReactNode {
       performance.clearMeasures?.("nexus-chart-draw");
       performance.measure?.("nexus-chart-draw", { start, end: performance.now() });
     };
-    const made = makePlot(host, { model, span, zone, width, height, small, onDrawn: drawn });
+    const made = makePlot(host, { model, span, zone, width, height, small, gutter, onDrawn: drawn });
     plot.current = made;
     return () => {
       plot.current = null;
       delete host.dataset.drawn;
       made.destroy();
     };
-  }, [model, span, zone, width, height, small, scheme]);
+  }, [model, span, zone, width, height, small, gutter, scheme]);
 
   // What was pinned belonged to other data.
   useEffect(() => {
@@ -376,6 +376,7 @@ function Plot(props: PlotProps): ReactNode {
             left: area.left + (plot.current?.valToPos(marked.exemplar.time, "x") ?? 0),
             top: (plot.current?.over.offsetTop ?? 0) + heightOf(marked.exemplar.value),
           }}
+          data-testid="exemplar-ring"
           aria-hidden
         />
       )}

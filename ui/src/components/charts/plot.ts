@@ -16,6 +16,8 @@ export interface Paint {
   height: number;
   /** Small charts leave out what cannot be read at their size. */
   small: boolean;
+  /** Least width of the scale of the values, so that charts below each other begin at one place. */
+  gutter: number;
   /** Called after each drawing, when the axes have their sizes. */
   onDrawn(plot: uPlot): void;
 }
@@ -100,8 +102,9 @@ function drawExemplars(plot: uPlot, model: Model, host: HTMLElement): void {
   if (model.exemplars.length === 0) return;
   const { ctx } = plot;
   const size = DIAMOND * uPlot.pxRatio;
-  ctx.fillStyle = token(host, "--accent");
-  ctx.strokeStyle = token(host, "--bg");
+  // Colours of heatmaps are those of the accent.
+  ctx.fillStyle = token(host, model.heat ? "--bg" : "--accent");
+  ctx.strokeStyle = token(host, model.heat ? "--text" : "--bg");
   ctx.lineWidth = uPlot.pxRatio;
   for (const { time, value } of model.exemplars) {
     const x = plot.valToPos(time, "x", true);
@@ -127,7 +130,7 @@ function clipped(plot: uPlot, draw: () => void): void {
   ctx.restore();
 }
 
-function axes({ model, span, zone, small }: Paint, host: HTMLElement): uPlot.Axis[] {
+function axes({ model, span, zone, small, gutter }: Paint, host: HTMLElement): uPlot.Axis[] {
   const stroke = token(host, "--text-faint");
   const grid = { stroke: token(host, "--border"), width: 1 };
   const steps = tickSteps(model.unit);
@@ -164,7 +167,7 @@ function axes({ model, span, zone, small }: Paint, host: HTMLElement): uPlot.Axi
       ticks: { show: false },
       space: small ? 24 : 32,
       // Wide enough for its longest label.
-      size: (_plot, values) => Math.max(36, Math.max(0, ...(values ?? []).map((text) => text.length)) * 6.2 + 12),
+      size: (_plot, values) => Math.max(gutter, Math.max(0, ...(values ?? []).map((text) => text.length)) * 6.2 + 12),
       ...(model.heat
         ? {
             splits: (plot: uPlot) => edgesShown(plot, model),
@@ -178,11 +181,21 @@ function axes({ model, span, zone, small }: Paint, host: HTMLElement): uPlot.Axi
   ];
 }
 
-/** Edges of rows that have room for a label. */
-function edgesShown(plot: uPlot, { heat }: Model): number[] {
-  const rows = heat?.bounds.length ?? 0;
-  const every = Math.max(1, Math.ceil((rows * 20 * uPlot.pxRatio) / Math.max(1, plot.bbox.height)));
-  return Array.from({ length: Math.floor(rows / every) + 1 }, (_, at) => at * every);
+/** Edges of rows that have room for a label, those with short ones before others: 250 ms rather than 229.3 ms. */
+function edgesShown(plot: uPlot, model: Model): number[] {
+  const rows = model.heat?.bounds.length ?? 0;
+  const least = Math.max(1, Math.ceil((rows * 20 * uPlot.pxRatio) / Math.max(1, plot.bbox.height)));
+  let best: number[] = [];
+  let lowest = Number.POSITIVE_INFINITY;
+  for (let every = least; every <= least * 2; every += 1) {
+    for (let first = 0; first < every && first <= rows; first += 1) {
+      const shown = Array.from({ length: Math.floor((rows - first) / every) + 1 }, (_, at) => first + at * every);
+      const length = edges(shown, model).reduce((sum, text) => sum + text.length, 0) / shown.length;
+      const cost = length * Math.sqrt(every);
+      if (cost < lowest && (shown.length > 1 || best.length === 0)) [best, lowest] = [shown, cost];
+    }
+  }
+  return best;
 }
 
 function edges(rows: readonly number[], { heat, unit }: Model): string[] {

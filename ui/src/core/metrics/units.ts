@@ -109,6 +109,8 @@ export function unitOfQuery(query: string): Unit {
   if (/\)\s*\/|\w\s*\//.test(bare) && found.length > 1 && found.every((one) => one === unit)) return "ratio";
   if (/_sum\b.*\/.*_count\b/s.test(bare)) return unit;
   if (quantile) return unit;
+  // Buckets count, whatever they are of.
+  if (/\w_bucket\b/.test(bare)) return RATES.test(bare) ? "ops" : "";
   return RATES.test(bare) ? perSecond(unit) : unit;
 }
 

@@ -39,6 +39,8 @@ interface Props {
 /** Charts on the first screen; "show more" asks for as many again. */
 const CHARTS = 24;
 const MOST = 96;
+/** Width of the scale of charts that stand below a heatmap. */
+export const GUTTER = 64;
 
 export function MetricView({ url, onUrl, onQuery }: Props): ReactNode {
   const metric = useMetric(url.metric);
@@ -85,6 +87,7 @@ function Known({ metric, url, onUrl, onQuery }: Props & { metric: MetricInfo }):
   );
   const dense = useMetricQuery({ ...ask, query: heat ?? "", heatmap: true }, heat !== null && width > 0);
   const [answer = dense] = answers;
+  const heated = heat === null ? answer.data : dense.data;
   const said = answer.data?.unit ?? "";
   const unit = said === "" ? unitFor(metric, query) : (asUnit(said) ?? unitOfMetric("", said));
   const version = answers.map((one) => `${one.data?.at ?? 0}`).join();
@@ -168,14 +171,15 @@ function Known({ metric, url, onUrl, onQuery }: Props & { metric: MetricInfo }):
       {answer.isError && !answer.data && (
         <ErrorState error={answer.error} title={m.failed("A")} onRetry={() => void answer.refetch()} />
       )}
-      {answer.data && answer.data.series.length === 0 && <NothingHere metric={metric} />}
-      {heat !== null && dense.data?.heatmap && answer.data && answer.data.series.length > 0 && (
+      {answer.data && answer.data.series.length === 0 && !heated?.heatmap && <NothingHere metric={metric} />}
+      {heated?.heatmap && !split && (
         <Heated
-          answer={dense.data}
-          query={heat}
+          answer={heated}
+          query={heat ?? query}
           unit={unit}
           zone={zone}
           label={m.heatmapOf(metric.name)}
+          gutter={GUTTER}
           stale={dense.isPlaceholderData}
           onZoom={onZoom}
           onZoomOut={onZoomOut}
@@ -190,6 +194,7 @@ function Known({ metric, url, onUrl, onQuery }: Props & { metric: MetricInfo }):
           style={heat === null && isCounter(metric.name, metric.kind) ? "area" : "line"}
           label={heat === null ? metric.name : m.quantilesOf(metric.name)}
           height={heat === null ? 300 : 220}
+          gutter={heat === null ? undefined : GUTTER}
           stale={answer.isPlaceholderData}
           total={heat === null ? answer.data.total : undefined}
           onZoom={onZoom}
@@ -240,6 +245,7 @@ interface HeatedProps {
   height?: number;
   /** Seconds that an earlier period is moved by. */
   shift?: number;
+  gutter?: number;
   stale: boolean;
   exemplars?: readonly ChartExemplar[];
   thresholds?: readonly Threshold[];

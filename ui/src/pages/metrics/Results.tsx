@@ -24,7 +24,7 @@ import { useTime } from "../../hooks/useTime.tsx";
 import { EmptyResult } from "./EmptyResult.tsx";
 import { InstantTable } from "./InstantTable.tsx";
 import { LogsCount } from "./LogsCount.tsx";
-import { Heated } from "./MetricView.tsx";
+import { GUTTER, Heated } from "./MetricView.tsx";
 import styles from "./QueryView.module.css";
 
 interface Props {
@@ -108,6 +108,7 @@ function useExemplarsOf(url: MetricsUrl, span: Span): { found: ChartExemplar[]; 
 /** The unit of what is shown, said by the server or guessed from the first query. */
 export function unitFound(url: MetricsUrl, answers: readonly (Answered | undefined)[]): Unit {
   const first = answers.findIndex((answer) => answer !== undefined);
+  if (answers[first]?.heatmap) return unitOfBuckets(url.q[first]?.query ?? "");
   const said = answers[first]?.unit ?? "";
   if (said !== "") return asUnit(said) ?? unitOfMetric("", said);
   return unitOfQuery(url.q[first]?.query ?? "");
@@ -220,6 +221,7 @@ export function Results({ url, onUrl, answers, points, stopped }: Props): ReactN
             unit={url.unit === "auto" ? unitOfBuckets(part.query) : url.unit}
             zone={zone}
             shift={part.shift}
+            gutter={GUTTER}
             label={m.heatmapOf(part.query)}
             stale={stale}
             exemplars={part.note ? NO_EXEMPLARS : exemplars.found}
@@ -239,6 +241,7 @@ export function Results({ url, onUrl, answers, points, stopped }: Props): ReactN
           style={url.style === "heatmap" ? "line" : url.style}
           label={url.q.map(({ query }) => query).join(", ")}
           height={320}
+          gutter={heated.length > 0 ? GUTTER : undefined}
           stale={stale}
           total={total}
           thresholds={thresholds}

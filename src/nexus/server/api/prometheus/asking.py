@@ -25,11 +25,14 @@ async def answered(
     return await ask(call, query_id, call.services.metrics.answer(scoped))
 
 
-def program(call: Call, tree: Expr, text: str, start: int, end: int, step: int = 0, lookback: int = 0) -> PromQuery:
+def program(
+    call: Call, tree: Expr, text: str, start: int, end: int, step: int = 0, lookback: int = 0, *, counts: bool = True
+) -> PromQuery:
     """The program of a query for a range (ms), with what the configuration says; `lookback` 0 is its. Its metrics count as
-    asked for."""
-    names = (name for one in selectors(tree) for name in (one.name, histogram_of(one.name)))
-    call.services.metric_use.note(call.tenant, names, call.services.now_ns() // 10**6)
+    asked for, but for `counts`."""
+    if counts:
+        names = (name for one in selectors(tree) for name in (one.name, histogram_of(one.name)))
+        call.services.metric_use.note(call.tenant, names, call.services.now_ns() // 10**6)
     config = call.services.config().metrics
     return lower(
         tree,
