@@ -608,9 +608,9 @@ class Run:
     def estimate(self) -> tuple[int, int, int]:
         """(series, samples, bytes) to read, at most, before anything is fed."""
 
-    def run(self, timeout_ms: int) -> tuple[bytes, list[str], list[str], tuple[int, int, int, int]]:
-        """(JSON of `{"resultType", "result"}`, warnings, infos, (series, samples read, most samples in memory, bytes of
-        chunks decoded)). Raises MetricQueryError (the query cannot be answered), MetricLimitExceeded, MetricQueryTimeout,
+    def run(self, timeout_ms: int) -> tuple[bytes, list[str], list[str], tuple[int, int, int, int, int]]:
+        """(JSON of `{"resultType", "result"}`, warnings, infos, (series, samples looked at, samples read, most samples in
+        memory, bytes of chunks decoded)). Raises MetricQueryError (the query cannot be answered), MetricLimitExceeded, MetricQueryTimeout,
         MetricQueryCanceled."""
 
     def cancel(self) -> None:

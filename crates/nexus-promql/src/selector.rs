@@ -4,7 +4,7 @@ use crate::annotations::Position;
 use crate::control::Fault;
 use crate::evaluate::Evaluator;
 use crate::histogram;
-use crate::kernels::{self, extended, sliding};
+use crate::kernels::{self, counters, extended, sliding};
 use crate::plan::{Extension, Shift};
 use crate::source::{Samples, SeriesLabels};
 use crate::value::{Cell, Grid, NOTHING, Points, Row, SharedHistogram};
@@ -27,6 +27,8 @@ pub enum Reading {
     Value,
     /// The time (s) of the value at each step.
     Time,
+    /// The start time (s) of the value at each step; 0: not said.
+    Start,
     /// A function of the window before each step.
     Range {
         /// The function.
@@ -63,6 +65,8 @@ pub struct Leaf {
 pub struct Scratch {
     /// Samples looked at so far.
     pub seen: usize,
+    /// Of them, those that were read for it.
+    pub read: usize,
     samples: Samples,
     sliding: sliding::Scratch,
 }
@@ -99,21 +103,29 @@ impl Leaf {
         let lookback = evaluator.program.lookback;
         let range = match &self.reading {
             Reading::Range { range, .. } => *range,
-            Reading::Value | Reading::Time => lookback,
+            Reading::Value | Reading::Time | Reading::Start => lookback,
         };
         self.read(evaluator, index, range, &mut scratch.samples)?;
         match &self.reading {
             Reading::Range { function, parameters, invalid, .. } => {
                 row.drop_name |= !matches!(function, RangeFunction::First | RangeFunction::Last);
                 let windows = sliding::Windows { grid: self.grid, range, shift: self.shift, parameters };
-                let seen = if scratch.samples.histograms.is_empty() && self.extension == Extension::None {
-                    let samples = &scratch.samples;
-                    let (times, values) = (&samples.timestamps, &samples.values);
-                    sliding::run(*function, &windows, times, values, &mut scratch.sliding, &mut row.floats)
+                let (seen, read) = if scratch.samples.histograms.is_empty() && self.extension == Extension::None {
+                    let Samples { timestamps, values, starts, .. } = &scratch.samples;
+                    let sliding = &mut scratch.sliding;
+                    let seen = sliding::run(*function, &windows, timestamps, values, starts, sliding, &mut row.floats);
+                    if sliding.overlapping {
+                        self.annotate(evaluator, row, |annotator| annotator.overlapping_starts());
+                    }
+                    (seen, sliding.read)
                 } else {
-                    self.windows(evaluator, *function, &windows, &scratch.samples, row)
+                    let seen = self.windows(evaluator, *function, &windows, &scratch.samples, row);
+                    (seen, covered(&windows, &scratch.samples))
                 };
                 scratch.seen += seen;
+                if let Origin::Selector(_) = self.origin {
+                    scratch.read += read;
+                }
                 if let (true, Some(text)) = (seen > 0, invalid) {
                     return Err(Fault::Execution(text.clone()));
                 }
@@ -122,12 +134,20 @@ impl Leaf {
                 self.smoothed(evaluator, lookback, &scratch.samples, row);
             }
             Reading::Value => self.values(lookback, &scratch.samples, row),
-            Reading::Time => self.times(lookback, &scratch.samples, row),
+            Reading::Time | Reading::Start => self.times(lookback, &scratch.samples, row),
         }
         if !matches!(self.reading, Reading::Range { .. }) {
-            scratch.seen += row.num_samples();
+            let samples = row.num_samples();
+            scratch.seen += samples;
+            scratch.read += samples;
         }
         Ok(())
+    }
+
+    /// Lets something be noted of a series.
+    fn annotate(&self, evaluator: &Evaluator, row: &Row, note: impl Fn(&Annotator)) {
+        let metric = evaluator.names.metric(&row.labels);
+        note(&Annotator { notes: &evaluator.notes, position: self.position, metric });
     }
 
     /// Reads all samples that the steps need; without stale markers where windows are asked for.
@@ -190,7 +210,7 @@ impl Leaf {
         }
     }
 
-    /// Times of the values.
+    /// Times of the values, or their start times.
     fn times(&self, lookback: i64, samples: &Samples, row: &mut Row) {
         self.values(lookback, samples, row);
         let (mut float, mut histogram) = (0, 0);
@@ -203,10 +223,12 @@ impl Leaf {
                 histogram += 1;
             }
             if row.has(step) {
-                let time = if row.histogram(step).is_some() {
-                    samples.histograms[histogram - 1].0
-                } else {
-                    samples.timestamps[float - 1]
+                let start = matches!(self.reading, Reading::Start);
+                let time = match (row.histogram(step).is_some(), start) {
+                    (true, true) => samples.histogram_starts.at(histogram - 1),
+                    (true, false) => samples.histograms[histogram - 1].0,
+                    (false, true) => samples.starts.at(float - 1),
+                    (false, false) => samples.timestamps[float - 1],
                 };
                 row.floats[step] = time as f64 / 1000.0;
             }
@@ -274,10 +296,17 @@ impl Leaf {
             window.end = end;
             window.time = self.grid.time(step);
             window.parameters = &parameters;
-            seen += window.values.len() + window.histograms.len();
+            seen += window.values.len() + sizes(window.histograms);
             if !window.histograms.is_empty() {
                 row.set(step, histogram::range::evaluate(function, self.extension, &window, &annotator));
             } else if !window.values.is_empty() {
+                let plain = self.extension == Extension::None;
+                if plain && matches!(function, RangeFunction::Rate | RangeFunction::Increase) {
+                    let (times, starts) = (window.timestamps, window.starts);
+                    if (1..times.len()).any(|at| counters::is_overlap(times, starts, at)) {
+                        annotator.overlapping_starts();
+                    }
+                }
                 row.floats[step] = kernels::float(function, self.extension, &window).unwrap_or(NOTHING);
             }
         }
@@ -300,18 +329,20 @@ impl Leaf {
                 let mut window = window_of(&samples, i64::MIN, i64::MAX);
                 (window.start, window.end) = (end - range, end);
                 let (timestamps, values) = extended::points(self.extension, &window);
-                samples = Samples { timestamps, values, histograms: Vec::new() };
+                samples = Samples { timestamps, values, ..Samples::default() };
             } else if matches!(self.origin, Origin::Subquery(..)) {
                 let window = window_of(&samples, end - range, end);
                 samples = Samples {
                     timestamps: window.timestamps.to_vec(),
                     values: window.values.to_vec(),
                     histograms: window.histograms.to_vec(),
+                    ..Samples::default()
                 };
             }
-            let count = samples.values.len() + samples.histograms.len();
+            let count = samples.values.len() + sizes(&samples.histograms);
             if count > 0 {
-                evaluator.budget.count(count);
+                let read = if let Origin::Selector(_) = self.origin { count } else { 0 };
+                evaluator.budget.count(count, read);
                 evaluator.budget.hold(count)?;
                 let (labels, drop_name) = self.labels(evaluator, index);
                 out.push(Points { labels: Arc::clone(labels), drop_name, samples });
@@ -319,6 +350,23 @@ impl Leaf {
         }
         Ok(out)
     }
+}
+
+/// What histograms count for.
+pub fn sizes(histograms: &[(i64, SharedHistogram)]) -> usize {
+    histograms.iter().map(|(_, one)| histogram::samples_of(one)).sum()
+}
+
+/// What is in the windows, each sample once.
+fn covered(windows: &sliding::Windows, samples: &Samples) -> usize {
+    let (mut count, mut behind) = (0, i64::MIN);
+    for step in 0..windows.grid.count {
+        let end = windows.end(step);
+        let new = window_of(samples, (end - windows.range).max(behind), end);
+        count += new.values.len() + sizes(new.histograms);
+        behind = end;
+    }
+    count
 }
 
 /// Removes stale markers.
@@ -329,13 +377,19 @@ fn without_stale(samples: &mut Samples) {
             if !is_stale(samples.values[index]) {
                 samples.values[kept] = samples.values[index];
                 samples.timestamps[kept] = samples.timestamps[index];
+                samples.starts.set(kept, samples.starts.at(index));
                 kept += 1;
             }
         }
         samples.values.truncate(kept);
         samples.timestamps.truncate(kept);
+        samples.starts.truncate(kept);
     }
-    samples.histograms.retain(|(_, histogram)| !is_stale(histogram.sum));
+    if samples.histograms.iter().any(|(_, histogram)| is_stale(histogram.sum)) {
+        let starts = samples.histograms.iter().enumerate().filter(|(_, (_, one))| !is_stale(one.sum));
+        samples.histogram_starts = starts.map(|(index, _)| samples.histogram_starts.at(index)).collect();
+        samples.histograms.retain(|(_, histogram)| !is_stale(histogram.sum));
+    }
 }
 
 /// Samples in `(start, end]`.
@@ -345,8 +399,10 @@ fn window_of(samples: &Samples, start: i64, end: i64) -> Window<'_> {
     let histograms = part(&|limit| samples.histograms.partition_point(|&(time, _)| time <= limit));
     Window {
         timestamps: &samples.timestamps[floats.clone()],
-        values: &samples.values[floats],
-        histograms: &samples.histograms[histograms],
+        values: &samples.values[floats.clone()],
+        starts: samples.starts.of(floats),
+        histograms: &samples.histograms[histograms.clone()],
+        histogram_starts: samples.histogram_starts.of(histograms),
         start,
         end,
         time: end,

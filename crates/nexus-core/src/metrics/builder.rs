@@ -151,16 +151,28 @@ impl BatchBuilder {
     /// A float sample of the open series; the time in ms.
     #[inline]
     pub fn float(&mut self, timestamp: i64, value: f64) {
+        self.float_from(0, timestamp, value);
+    }
+
+    /// The same of one that says when what it counts began (ms); 0: it does not.
+    #[inline]
+    pub fn float_from(&mut self, start: i64, timestamp: i64, value: f64) {
         if self.batch.values.len() >= MAX_BATCH_BYTES / 16 {
             self.open.skipped += 1;
             return;
         }
         self.batch.timestamps.push(timestamp);
         self.batch.values.push(value);
+        self.batch.say_start(start);
     }
 
     /// A histogram of the open series.
     pub fn histogram(&mut self, timestamp: i64, histogram: Histogram) {
+        self.histogram_from(0, timestamp, histogram);
+    }
+
+    /// The same of one that says when what it counts began (ms); 0: it does not.
+    pub fn histogram_from(&mut self, start: i64, timestamp: i64, histogram: Histogram) {
         let buckets = histogram.positive.len() + histogram.negative.len() + histogram.custom_values.len();
         self.bytes += size_of::<(i64, Histogram)>() + 8 * (buckets + histogram.positive_spans.len());
         if self.bytes > MAX_BATCH_BYTES {
@@ -168,6 +180,7 @@ impl BatchBuilder {
             return;
         }
         self.batch.histograms.push((timestamp, histogram));
+        self.batch.say_histogram_start(start);
     }
 
     /// An exemplar of the open series.
@@ -295,7 +308,9 @@ impl BatchBuilder {
         batch.labels.truncate(self.open.start);
         batch.timestamps.truncate(self.series.floats.start);
         batch.values.truncate(self.series.floats.start);
+        batch.starts.truncate(self.series.floats.start);
         batch.histograms.truncate(self.series.histograms.start);
+        batch.histogram_starts.truncate(self.series.histograms.start);
         batch.exemplars.truncate(self.series.exemplars.start);
     }
 }

@@ -236,7 +236,7 @@ impl Run {
         &self,
         py: Python<'py>,
         timeout_ms: u64,
-    ) -> PyResult<(Bound<'py, PyBytes>, Vec<String>, Vec<String>, (u64, u64, u64, u64))> {
+    ) -> PyResult<(Bound<'py, PyBytes>, Vec<String>, Vec<String>, (u64, u64, u64, u64, u64))> {
         let control = Control::with_deadline(Instant::now() + Duration::from_millis(timeout_ms));
         {
             let mut current = self.control.lock().map_err(|_| PyRuntimeError::new_err("an earlier call failed"))?;
@@ -247,7 +247,7 @@ impl Run {
         }
         let answer = detached(py, || self.inner.run(&control))?;
         let view = &self.inner.view;
-        let stats = (view.num_series() as u64, answer.samples, answer.peak, view.decoded_bytes());
+        let stats = (view.num_series() as u64, answer.samples, answer.read, answer.peak, view.decoded_bytes());
         Ok((PyBytes::new(py, &answer.data), answer.warnings, answer.infos, stats))
     }
 

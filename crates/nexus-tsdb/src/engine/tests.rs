@@ -68,6 +68,25 @@ impl Building {
         self
     }
 
+    /// Start times of the samples of the last series.
+    fn starts(&mut self, samples: &[(i64, Value)], starts: &[i64]) {
+        let batch = &mut self.0;
+        let series = batch.series.last().unwrap();
+        let (mut float, mut histogram) = (series.floats.start, series.histograms.start);
+        for ((_, value), &start) in samples.iter().zip(starts) {
+            match value {
+                Value::Float(_) => {
+                    batch.starts.set(float, start);
+                    float += 1;
+                }
+                Value::Histogram(_) => {
+                    batch.histogram_starts.set(histogram, start);
+                    histogram += 1;
+                }
+            }
+        }
+    }
+
     fn floats(&mut self, labels: &[(&str, &str)], samples: &[(i64, f64)]) -> &mut Self {
         let samples: Vec<_> = samples.iter().map(|&(time, value)| (time, Value::Float(value))).collect();
         self.series(labels, &samples)
@@ -145,10 +164,10 @@ impl Tables {
 /// Everything that is there: by labels and time.
 type Contents = BTreeMap<(String, i64), String>;
 
-fn shown(value: &Value) -> String {
+fn shown(value: &Value, start: i64) -> String {
     match value {
-        Value::Float(value) => format!("{:x}", value.to_bits()),
-        Value::Histogram(one) => format!("{one:?}"),
+        Value::Float(value) => format!("{:x} from {start}", value.to_bits()),
+        Value::Histogram(one) => format!("{one:?} from {start}"),
     }
 }
 
@@ -169,11 +188,12 @@ fn contents(view: &View) -> Contents {
         let name: Vec<&str> = labels.iter().map(|(_, value)| view.symbols().text(*value)).collect();
         view.read(0, number, i64::MIN, i64::MAX, &mut samples).unwrap();
         assert!(samples.timestamps.windows(2).all(|pair| pair[0] < pair[1]));
-        for (time, value) in samples.timestamps.iter().zip(&samples.values) {
-            all.insert((name.join(","), *time), shown(&Value::Float(*value)));
+        for (at, (time, value)) in samples.timestamps.iter().zip(&samples.values).enumerate() {
+            all.insert((name.join(","), *time), shown(&Value::Float(*value), samples.starts.at(at)));
         }
-        for (time, one) in &samples.histograms {
-            assert!(all.insert((name.join(","), *time), shown(&Value::Histogram(one.clone()))).is_none());
+        for (at, (time, one)) in samples.histograms.iter().enumerate() {
+            let text = shown(&Value::Histogram(one.clone()), samples.histogram_starts.at(at));
+            assert!(all.insert((name.join(","), *time), text).is_none());
         }
     }
     all
@@ -186,6 +206,8 @@ fn some_batch(dice: &mut Dice, clock: &mut i64, wanted: &mut Contents) -> Metric
     for _ in 0..=dice.below(6) {
         let (name, host) = (format!("m{}", dice.below(3)), format!("h{}", dice.below(5)));
         let mut samples: Vec<(i64, Value)> = Vec::new();
+        let mut starts: Vec<i64> = Vec::new();
+        let started = dice.below(2) == 0;
         for _ in 0..=dice.below(4) {
             let time = match dice.below(8) {
                 0 => *clock - 15_000 * dice.below(4000) as i64,
@@ -201,10 +223,18 @@ fn some_batch(dice: &mut Dice, clock: &mut i64, wanted: &mut Contents) -> Metric
                 1 => Value::Float(f64::from_bits(dice.next())),
                 _ => Value::Float(dice.below(1000) as f64),
             };
-            wanted.insert((format!("{name},{host}"), time), shown(&value));
+            let start = match dice.below(4) {
+                _ if !started => 0,
+                0 => NOW - 1_000_000,
+                1 => time - 15_000,
+                2 => dice.next() as i64,
+                _ => 0,
+            };
+            wanted.insert((format!("{name},{host}"), time), shown(&value, start));
             samples.push((time, value));
+            starts.push(start);
         }
-        building.series(&[("__name__", &name), ("host", &host)], &samples);
+        building.series(&[("__name__", &name), ("host", &host)], &samples).starts(&samples, &starts);
     }
     building.0
 }
@@ -288,6 +318,31 @@ fn differences(found: &Contents, wanted: &Contents) -> Vec<String> {
 fn heads(engine: &Engine) -> i64 {
     let Some(tenant) = engine.tenant("t") else { return 0 };
     (0..tenant.index.len()).map(|number| tenant.index.series(number).head().bytes() as i64).sum()
+}
+
+/// A folder with these files, opened: what is in it.
+fn opened(name: &str, files: &[(&str, &str)]) -> Contents {
+    let folder = Folder::new(name);
+    for (file, digits) in files {
+        fs::write(folder.0.join(file), crate::chunk::tests::bytes(digits)).unwrap();
+    }
+    read_all(&Engine::open(&folder.0, OPTIONS).unwrap(), None)
+}
+
+#[test]
+fn logs_from_before_start_times_are_read() {
+    let segment = "4e584d4c4f47303109000000ee332de301882a3a64246106002c000000cb9bfbaa02892a3a64246106000174c0e8f5d00601000b085f\
+        5f6e616d655f5f016101000180d0e1e1a0cf01020000001f0000001c89205c028a2a3a64246106000174c0e8f5d00600010001e0a4e5e1a0cf01\
+        0400000026000000d49fb0cd028b2a3a64246106000174c0e8f5d00600010001a1efe1e1a0cf01000000000000f83f000000";
+    let checkpoint = "4e584d4c4f47303153000000e54b6e040ab41acc64246106000174000b085f5f6e616d655f5f0161b0b5b0a6c6a49803c0e8\
+        f5d006b0d2f2b0d0670215001a0e839e010000000000000000f03f00c1a907020100d0f7f0b0d067000000000000f83f000d0000007b56e0dd0b\
+        b41acc64246106000174000009000000bae73d000c0000000000000000";
+    let wanted: Contents = [(0, 1.0), (1000, 1.5), (15_000, 2.0)]
+        .map(|(after, value)| (("a".to_owned(), NOW + after), shown(&Value::Float(value), 0)))
+        .into();
+    assert_eq!(opened("old-log", &[("segment-0000000000000001.log", segment)]), wanted);
+    let files = [("checkpoint-0000000000000002.log", checkpoint), ("segment-0000000000000002.log", "4e584d4c4f473031")];
+    assert_eq!(opened("old-checkpoint", &files), wanted);
 }
 
 #[test]
@@ -405,7 +460,7 @@ fn limits_refuse_series_by_name_and_keep_totals() {
     let total: f64 = all
         .iter()
         .filter(|((_, time), _)| *time == NOW)
-        .map(|(_, bits)| f64::from_bits(u64::from_str_radix(bits, 16).unwrap()))
+        .map(|(_, text)| f64::from_bits(u64::from_str_radix(text.split_once(" from ").unwrap().0, 16).unwrap()))
         .sum();
     assert_eq!(total.to_bits(), 15f64.to_bits(), "{all:?}");
     assert!(all.keys().any(|(name, _)| name == "hits,a:1,web,true"), "{all:?}");
@@ -415,7 +470,7 @@ fn limits_refuse_series_by_name_and_keep_totals() {
         .floats(&[("__name__", "hits"), ("job", "web"), ("instance", "a:1"), ("user", "u9")], &[(NOW + 15_000, 10.0)]);
     append(&engine, &building.0, &limits);
     let sum = &read_all(&engine, None)[&("hits,a:1,web,true".to_owned(), NOW + 15_000)];
-    assert_eq!(u64::from_str_radix(sum, 16), Ok(19f64.to_bits()));
+    assert_eq!(*sum, shown(&Value::Float(19.0), 0));
 
     let named = |limits: Limits, labels: &[(&str, &str)]| {
         let mut building = Building::default();

@@ -228,6 +228,7 @@ fn chunks_of_both_kinds_follow_each_other() {
             (25, Arc::new(histogram(6.0, &[2.0, 2.0, 1.0]))),
             (50, Arc::new(histogram(2.0, &[0.0, 1.0, 0.0]))),
         ],
+        ..Samples::default()
     };
     let mut out = Vec::new();
     write_series(Encoding::Chunks, &[("__name__", "m")], &samples, &mut out);
@@ -256,6 +257,7 @@ fn samples_are_messages() {
         timestamps: vec![0, 1000],
         values: vec![0.0, -2.5],
         histograms: vec![(5, Arc::new(histogram(3.0, &[1.0, 1.0])))],
+        ..Samples::default()
     };
     let mut out = Vec::new();
     write_series(Encoding::Samples, &[("__name__", "m"), ("job", "a")], &samples, &mut out);
@@ -272,7 +274,7 @@ fn samples_are_messages() {
 
 #[test]
 fn text_is_openmetrics() {
-    let samples = Samples { timestamps: vec![1500, -1], values: vec![f64::INFINITY, 0.1], histograms: Vec::new() };
+    let samples = Samples { timestamps: vec![1500, -1], values: vec![f64::INFINITY, 0.1], ..Samples::default() };
     let mut out = Vec::new();
     write_series(Encoding::Text, &[("__name__", "m:x"), ("a", "q\"\\\n"), ("b.c", "2")], &samples, &mut out);
     write_series(Encoding::Text, &[("__name__", "n.o")], &samples, &mut out);

@@ -4,9 +4,10 @@
 use super::View;
 use super::fed::{Fed, FedChunk};
 use crate::chunk::{Damaged, Scratch, Values, decode_times, decode_values};
-use crate::head::{Body, Piece, Value};
+use crate::head::{LateSample, Piece, Value};
 use nexus_promql::source::{Samples, SourceFault};
 use nexus_series::histogram::Histogram;
+use nexus_series::starts::StartTimes;
 use std::cell::RefCell;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -67,16 +68,16 @@ impl View {
         parts.extend(head.pieces().iter().cloned().map(Part::Piece).filter(|part| within(part.bounds())));
         let late = head.late().map(|late| late.read(from, to)).unwrap_or_default();
         if parts.is_empty() && late.is_empty() {
-            head.open.read(from, to, &mut into.timestamps, &mut into.values);
+            head.open.read(from, to, into);
             return Ok(());
         }
-        let (mut open_times, mut open_values) = (Vec::new(), Vec::new());
-        head.open.read(from, to, &mut open_times, &mut open_values);
+        let mut open = Samples::default();
+        head.open.read(from, to, &mut open);
         let sequence = head.sequence();
         drop(head);
         parts.sort_by_key(|part| (part.bounds(), part.sequence()));
         let apart = parts.windows(2).all(|pair| pair[0].bounds().1 < pair[1].bounds().0);
-        let before_open = match (parts.last(), open_times.first()) {
+        let before_open = match (parts.last(), open.timestamps.first()) {
             (Some(part), Some(&first)) => part.bounds().1 < first,
             _ => true,
         };
@@ -85,25 +86,20 @@ impl View {
                 for part in &parts {
                     self.append(&fed, part, from, to, into, reader)?;
                 }
-                into.timestamps.extend_from_slice(&open_times);
-                into.values.extend_from_slice(&open_values);
+                add_starts(&open.starts, 0..open.values.len(), &mut into.starts, into.values.len());
+                into.timestamps.extend_from_slice(&open.timestamps);
+                into.values.extend_from_slice(&open.values);
                 return Ok(());
             }
-            let mut all: Vec<(i64, u64, Value)> = Vec::new();
+            let mut all: Vec<(LateSample, u64)> = Vec::new();
             let mut one = Samples::default();
             for part in &parts {
                 one.clear();
                 self.append(&fed, part, from, to, &mut one, reader)?;
-                let sequence = part.sequence();
-                all.extend(
-                    one.timestamps.iter().zip(&one.values).map(|(time, value)| (*time, sequence, Value::Float(*value))),
-                );
-                let histograms = one.histograms.drain(..);
-                all.extend(histograms.map(|(time, histogram)| (time, sequence, Value::Histogram(histogram))));
+                listed(&one, part.sequence(), &mut all);
             }
-            let open = open_times.iter().zip(&open_values);
-            all.extend(open.map(|(time, value)| (*time, sequence << 1, Value::Float(*value))));
-            all.extend(late.into_iter().map(|(time, value)| (time, sequence << 1 | 1, value)));
+            listed(&open, sequence << 1, &mut all);
+            all.extend(late.into_iter().map(|one| (one, sequence << 1 | 1)));
             merge(all, into);
             Ok(())
         });
@@ -121,11 +117,7 @@ impl View {
     ) -> Result<(), Damaged> {
         match part {
             Part::Piece(piece) => {
-                piece.read_floats(from, to, &mut into.timestamps, &mut into.values);
-                if let Body::Histograms(samples) = &piece.body {
-                    let wanted = samples.iter().filter(|(time, _)| (from..=to).contains(time));
-                    into.histograms.extend(wanted.cloned());
-                }
+                piece.read(from, to, into);
             }
             Part::Chunk(chunk) => {
                 let (times, values) = (fed.times(chunk), fed.values(chunk));
@@ -140,12 +132,15 @@ impl View {
                 let timestamps = &slot.timestamps;
                 let start = timestamps.partition_point(|time| *time < from);
                 let end = timestamps.partition_point(|time| *time <= to);
-                match decode_values(values, floats, scratch)? {
+                let (values, runs) = decode_values(values, floats, scratch)?;
+                match values {
                     Values::Floats if floats.len() == timestamps.len() => {
+                        runs.read(timestamps, start..end, &mut into.starts, into.values.len());
                         into.timestamps.extend_from_slice(&timestamps[start..end]);
                         into.values.extend_from_slice(&floats[start..end]);
                     }
                     Values::Histograms(histograms) if histograms.len() == timestamps.len() => {
+                        runs.read(timestamps, start..end, &mut into.histogram_starts, into.histograms.len());
                         let wanted = timestamps.iter().zip(histograms).take(end).skip(start);
                         into.histograms.extend(wanted.map(|(time, one): (&i64, Histogram)| (*time, Arc::new(one))));
                     }
@@ -157,18 +152,40 @@ impl View {
     }
 }
 
-fn merge(mut all: Vec<(i64, u64, Value)>, into: &mut Samples) {
-    all.sort_by_key(|(time, sequence, _)| (*time, *sequence));
+/// Samples one by one, with the sequence they have.
+fn listed(samples: &Samples, sequence: u64, all: &mut Vec<(LateSample, u64)>) {
+    let floats = samples.timestamps.iter().zip(&samples.values).enumerate();
+    all.extend(floats.map(|(index, (&time, &value))| {
+        (LateSample { time, start: samples.starts.at(index), value: Value::Float(value) }, sequence)
+    }));
+    all.extend(samples.histograms.iter().enumerate().map(|(index, (time, one))| {
+        let start = samples.histogram_starts.at(index);
+        (LateSample { time: *time, start, value: Value::Histogram(one.clone()) }, sequence)
+    }));
+}
+
+/// Adds start times of samples, of which the first is `at` in `into`.
+fn add_starts(starts: &StartTimes, within: std::ops::Range<usize>, into: &mut StartTimes, at: usize) {
+    starts.of(within).iter().enumerate().for_each(|(index, &start)| into.set(at + index, start));
+}
+
+fn merge(mut all: Vec<(LateSample, u64)>, into: &mut Samples) {
+    all.sort_by_key(|(one, sequence)| (one.time, *sequence));
     for at in 0..all.len() {
-        if all.get(at + 1).is_some_and(|next| next.0 == all[at].0) {
+        let LateSample { time, start, value } = &all[at].0;
+        if all.get(at + 1).is_some_and(|next| next.0.time == *time) {
             continue;
         }
-        match &all[at] {
-            (time, _, Value::Float(value)) => {
+        match value {
+            Value::Float(value) => {
+                into.starts.set(into.values.len(), *start);
                 into.timestamps.push(*time);
                 into.values.push(*value);
             }
-            (time, _, Value::Histogram(histogram)) => into.histograms.push((*time, histogram.clone())),
+            Value::Histogram(histogram) => {
+                into.histogram_starts.set(into.histograms.len(), *start);
+                into.histograms.push((*time, histogram.clone()));
+            }
         }
     }
 }

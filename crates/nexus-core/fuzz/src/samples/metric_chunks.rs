@@ -1,6 +1,7 @@
 //! Chunks of the tables of metrics, each with a byte in front that chooses the checksum.
 
 use nexus_series::histogram::{Histogram, Span};
+use nexus_series::starts::StartTimes;
 use nexus_tsdb::chunk::{Chunk, encode_floats, encode_histograms};
 use std::sync::Arc;
 
@@ -21,7 +22,7 @@ pub fn small() -> Vec<Vec<u8>> {
     ];
     let mut all: Vec<Vec<u8>> = families
         .iter()
-        .flat_map(|family| both(&encode_floats(&times, &(0..100).map(family).collect::<Vec<_>>(), 5)))
+        .flat_map(|family| both(&encode_floats(&times, &(0..100).map(family).collect::<Vec<_>>(), &StartTimes::default(), 5)))
         .collect();
     let histograms: Vec<_> = times
         .iter()
@@ -36,7 +37,7 @@ pub fn small() -> Vec<Vec<u8>> {
             (time, Arc::new(histogram))
         })
         .collect();
-    all.extend(both(&encode_histograms(&histograms, 6)));
+    all.extend(both(&encode_histograms(&histograms, &StartTimes::default(), 6)));
     all
 }
 
@@ -45,5 +46,5 @@ pub fn heavy() -> Vec<Vec<u8>> {
     let times: Vec<i64> = (0..1 << 14).map(|at| at * 15_000).collect();
     let values: Vec<f64> = times.iter().map(|time| (*time as f64).sin()).collect();
     let claims = [&[1, 0x10, 0, 0, 0, 0, 0xff, 0x7f], &[0xff; 64][..]].concat();
-    both(&encode_floats(&times, &values, 1)).into_iter().chain([claims]).collect()
+    both(&encode_floats(&times, &values, &StartTimes::default(), 1)).into_iter().chain([claims]).collect()
 }

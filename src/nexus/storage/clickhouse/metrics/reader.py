@@ -152,10 +152,13 @@ class MetricReader:
         for rows in self._chunks(session, query, run.needs(), run.estimate()[2]):
             run.feed(rows)
         left = query.limits.seconds - (time.monotonic() - began)
-        data, warnings, infos, (series, samples, peak, read) = _evaluated(query, run, max(int(left * 1000), 1))
-        session.spend(max(read - session.bytes_read, 0))
+        data, warnings, infos, spent = _evaluated(query, run, max(int(left * 1000), 1))
+        series, samples, read, peak, decoded = spent
+        session.spend(max(decoded - session.bytes_read, 0))
         _check("samples", samples, query.limits.scan_rows, query)
-        statistics = SeriesStatistics(series=series, samples=samples, peak_samples=peak, bytes_read=session.bytes_read)
+        statistics = SeriesStatistics(
+            series=series, samples=samples, samples_read=read, peak_samples=peak, bytes_read=session.bytes_read
+        )
         return SeriesAnswer(data, warnings, infos, statistics=statistics)
 
     def _chunks(self, session: Session, query: Scoped, needs: Iterable[fetch.Need], bytes_at_most: int) -> Iterator[bytes]:
@@ -181,7 +184,7 @@ class MetricReader:
 
 def _evaluated(
     query: Scoped, run: _native.Run, timeout_ms: int
-) -> tuple[bytes, list[str], list[str], tuple[int, int, int, int]]:
+) -> tuple[bytes, list[str], list[str], tuple[int, int, int, int, int]]:
     try:
         return run.run(timeout_ms)
     except _native.MetricQueryTimeout:
