@@ -40,7 +40,7 @@ async function metering({ page, world }) {
   await page.keyboard.press("e");
   await check(page, "a heatmap with an exemplar");
   await page.keyboard.press("Control+k");
-  await page.getByRole("textbox", { name: /^Search pages, metrics/ }).fill("duration");
+  await page.getByPlaceholder(/^Search pages, metrics/).fill("duration");
   await page.getByRole("button", { name: /^rpc_client_duration_seconds/ }).waitFor();
   await check(page, "metrics in the palette");
   await page.keyboard.press("Escape");

@@ -216,14 +216,10 @@ function Plot(props: PlotProps): ReactNode {
     const current = plot.current;
     if (!current) return undefined;
     const reach = DIAMOND + 4;
-    return exemplars.find(
+    return model?.exemplars.find(
       (one) => Math.abs(current.valToPos(one.time, "x") - x) <= reach && Math.abs(heightOf(one.value) - y) <= reach,
     );
   };
-  const inOrder = useMemo(
-    () => exemplars.filter(({ time }) => time >= from && time <= to).sort((a, b) => a.time - b.time),
-    [exemplars, from, to],
-  );
 
   const onDown = (event: PointerEvent): void => {
     if (event.button !== 0 || (event.target as Element).closest("[data-tip]")) return;
@@ -271,6 +267,7 @@ function Plot(props: PlotProps): ReactNode {
     const last = model.times.length - 1;
     const at = keyed?.end ?? (event.key === "ArrowLeft" ? last + 1 : -1);
     const jump = event.altKey ? 10 : 1;
+    const inOrder = model.exemplars;
     if (event.key.toLowerCase() === "e" && inOrder.length > 0 && !event.ctrlKey && !event.metaKey) {
       const now = marked ? inOrder.indexOf(marked.exemplar) : event.shiftKey ? inOrder.length : -1;
       const exemplar = inOrder[Math.min(inOrder.length - 1, Math.max(0, now + (event.shiftKey ? -1 : 1)))];

@@ -82,7 +82,12 @@ interface Wanted extends Omit<Model, "times" | "series"> {
 }
 
 /** Charts stack what is of one time; an earlier period stays a line over it. */
-export function buildModel({ frame, looks, only, width, ...rest }: Wanted): Model {
+export function buildModel({ width, ...wanted }: Wanted): Model {
+  const model = seriesModel(width, wanted);
+  return model.exemplars.length > 0 ? { ...model, exemplars: thinned(model, width) } : model;
+}
+
+function seriesModel(width: number, { frame, looks, only, ...rest }: Omit<Wanted, "width">): Model {
   if (rest.heat) return { ...rest, times: rest.heat.times, series: [] };
   const shown = frame.series.filter((one) => only === null || only.has(one.key));
   const { times, values } = decimate(
@@ -103,6 +108,29 @@ export function buildModel({ frame, looks, only, width, ...rest }: Wanted): Mode
     drawn: (stacked[index] ? sums[next++] : columns[index]) ?? [],
   }));
   return { ...rest, times: Array.from(times), series };
+}
+
+/** Pixels that an exemplar has to itself, and rows of them. */
+const APART = 20;
+const BANDS = 10;
+
+/** Exemplars that can be told apart: of those that would lie on each other the greatest. In the order of time. */
+export function thinned(model: Model, width: number): ChartExemplar[] {
+  const { from, to, exemplars } = model;
+  const inside = exemplars.filter(({ time }) => time >= from && time <= to);
+  const places = inside.map(({ value }) => onScale(model, value));
+  const low = places.reduce((least, place) => Math.min(least, place), Number.POSITIVE_INFINITY);
+  const high = places.reduce((most, place) => Math.max(most, place), Number.NEGATIVE_INFINITY);
+  const columns = Math.max(1, Math.floor(width / APART));
+  const kept = new Map<number, ChartExemplar>();
+  inside.forEach((one, at) => {
+    const column = Math.min(columns - 1, Math.floor(((one.time - from) / (to - from || 1)) * columns));
+    const band = Math.min(BANDS - 1, Math.floor((((places[at] ?? 0) - low) / (high - low || 1)) * BANDS));
+    const cell = column * BANDS + band;
+    const other = kept.get(cell);
+    if (!other || one.value > other.value) kept.set(cell, one);
+  });
+  return [...kept.values()].sort((a, b) => a.time - b.time);
 }
 
 /** Index of the moment that lies nearest; -1 without any. */

@@ -1,7 +1,7 @@
 /** The command palette: pages, metrics, actions, searches, pasted trace ids. */
 import { useComputedColorScheme, useMantineColorScheme } from "@mantine/core";
 import { useDebouncedValue } from "@mantine/hooks";
-import { Spotlight, spotlight } from "@mantine/spotlight";
+import { createSpotlight, Spotlight } from "@mantine/spotlight";
 import { IconArrowRight, IconBolt, IconChartLine, IconRoute, IconSearch } from "@tabler/icons-react";
 import { keepPreviousData, useQuery } from "@tanstack/react-query";
 import { type ReactNode, useEffect, useState, useSyncExternalStore } from "react";
@@ -19,10 +19,29 @@ import { usePermission, useSignOut } from "../../hooks/useSession.ts";
 import { useTime } from "../../hooks/useTime.tsx";
 import { useVisiblePages } from "../../hooks/useVisiblePages.ts";
 import { keyHelp, palette } from "./openStore.ts";
+import styles from "./Palette.module.css";
+
+const [store, spotlight] = createSpotlight();
+
+/** What came later may stand before what is chosen: the first stays chosen, or what the arrow keys went to. */
+function keepChosen(): void {
+  const { listId, selected } = store.getState();
+  const list = document.getElementById(listId);
+  if (!list) return;
+  const all = [...list.querySelectorAll("[data-action]")];
+  const chosen = list.querySelector("[data-selected]");
+  if (selected > 0 && chosen) store.setState({ ...store.getState(), selected: all.indexOf(chosen) });
+  else {
+    chosen?.removeAttribute("data-selected");
+    all[0]?.setAttribute("data-selected", "true");
+  }
+}
 
 /** Metrics that are shown, and letters from which on they are looked for. */
 const METRICS = 6;
 const LETTERS = 2;
+
+const NONE: readonly Named[] = [];
 
 interface Named {
   name: string;
@@ -43,7 +62,7 @@ function useMetricsNamed(text: string): readonly Named[] {
     placeholderData: keepPreviousData,
     queryFn: ({ signal }) => api.catalog({ search: settled, limit: METRICS, order: "name" }, signal),
   });
-  return enabled ? (found.data?.metrics ?? []) : [];
+  return (enabled && found.data?.metrics) || NONE;
 }
 
 interface Entry {
@@ -140,6 +159,9 @@ export default function Palette(): ReactNode {
   const shownPages = matching(pages, text);
   const shownActions = matching(actions, text);
   const named = useMetricsNamed(id ? "" : text);
+  useEffect(() => {
+    if (named.length > 0) keepChosen();
+  }, [named]);
   const allowed = { metrics: usePermission("metrics:read"), targets: usePermission("targets:read") };
   const item = (entry: Entry, icon: ReactNode): ReactNode => (
     <Spotlight.Action
@@ -152,6 +174,7 @@ export default function Palette(): ReactNode {
   );
   return (
     <Spotlight.Root
+      store={store}
       attributes={{ content: { "aria-label": t.palette.label } }}
       overlayProps={{ backgroundOpacity: 0.45, blur: 0 }}
       transitionProps={{ duration: 100 }}
@@ -181,6 +204,11 @@ export default function Palette(): ReactNode {
             {shownPages.map((entry) => item(entry, <IconArrowRight size={16} />))}
           </Spotlight.ActionsGroup>
         )}
+        {shownActions.length > 0 && (
+          <Spotlight.ActionsGroup label={t.palette.actions}>
+            {shownActions.map((entry) => item(entry, <IconBolt size={16} />))}
+          </Spotlight.ActionsGroup>
+        )}
         {named.length > 0 && (
           <Spotlight.ActionsGroup label={t.palette.metrics}>
             {named.map(({ name, help }) => (
@@ -188,15 +216,11 @@ export default function Palette(): ReactNode {
                 key={name}
                 label={name}
                 description={help || t.palette.noHelp}
+                classNames={{ actionDescription: styles.description ?? "" }}
                 leftSection={<IconChartLine size={16} />}
                 onClick={() => void navigate(to("/metrics", { metric: name }))}
               />
             ))}
-          </Spotlight.ActionsGroup>
-        )}
-        {shownActions.length > 0 && (
-          <Spotlight.ActionsGroup label={t.palette.actions}>
-            {shownActions.map((entry) => item(entry, <IconBolt size={16} />))}
           </Spotlight.ActionsGroup>
         )}
         {text !== "" && !id && (

@@ -212,7 +212,7 @@ export function Results({ url, onUrl, answers, points, stopped }: Props): ReactN
       )}
       {heated.map((part) => (
         <div key={`${part.letter} ${part.note ?? ""}`} className={styles.heated}>
-          {(heated.length > 1 || frame.series.length > 0) && (
+          {(heated.length > 1 || part.note || frame.series.length > 0) && (
             <h3>{[part.letter, part.note, part.legend || part.query].filter(Boolean).join(" · ")}</h3>
           )}
           <Heated
