@@ -167,7 +167,9 @@ def test_limits_cut_without_looking_inside() -> None:
     scalar = b'{"resultType":"scalar","result":[1,"2"]}'
     assert cut_result(scalar, 1) == (scalar, False)
     answer = SeriesAnswer(b'{"resultType":"matrix","result":%s}' % series, ["w"])
-    shown = body(result(answer, 1, statistics(SeriesStatistics(series=3, samples=7, samples_read=5, peak_samples=2), 0.5), []))
+    shown = body(
+        result(answer, 1, statistics(SeriesStatistics(series=3, samples=7, samples_read=5, peak_samples=2), 0.5), [])
+    )
     assert len(shown["data"]["result"]) == 1
     assert shown["warnings"] == ["w", "results truncated due to limit"]
     assert shown["data"]["stats"]["samples"] == {"totalQueryableSamples": 7, "samplesRead": 5, "peakSamples": 2}
