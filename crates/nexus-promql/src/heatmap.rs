@@ -305,6 +305,57 @@ mod tests {
     }
 
     #[test]
+    fn whatever_comes_nothing_is_lost_and_all_lies_within_its_rows() {
+        let mut seed = 7u64;
+        let mut dice = |sides: u64| {
+            seed = seed.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+            (seed >> 33) % sides
+        };
+        for round in 0..300 {
+            let kinds = 1 + dice(3);
+            let buckets: Vec<Bucket> = (0..=dice(40))
+                .map(|_| {
+                    let count = dice(100) as f64;
+                    if dice(12) == 0 {
+                        return (-1e-300, 1e-300, count);
+                    }
+                    let schema = dice(13) as i32 - 4 + dice(kinds) as i32 % 2;
+                    let width = f64::from(-schema.min(8)).exp2();
+                    let number = dice(400) as f64 - 200.0;
+                    let number = (number * width.min(1.0) / width).round();
+                    let (low, high) = (((number - 1.0) * width).exp2(), (number * width).exp2());
+                    if round % 4 == 0 && dice(5) == 0 {
+                        (low, high * 1.37, count)
+                    } else if round % 2 == 0 && dice(2) == 0 {
+                        (-high, -low, count)
+                    } else {
+                        (low, high, count)
+                    }
+                })
+                .filter(|one| one.1.is_finite() && one.0.is_finite() && one.0 < one.1)
+                .collect();
+            let whole: f64 = buckets.iter().map(|one| one.2).sum();
+            let found = heat(&[(0, buckets.clone())], 1, 1);
+            assert!(found.rows.len() <= MAX_ROWS, "{} rows", found.rows.len());
+            assert!(found.rows.windows(2).all(|pair| pair[0].0 < pair[1].0), "{:?}", found.rows);
+            let sum: f64 = found.columns[0].iter().flatten().sum();
+            assert!((sum - whole).abs() < 1e-6 * whole.max(1.0), "{sum} of {whole}");
+            for bucket in buckets.iter().filter(|one| one.2 > 0.0) {
+                // Alone in the rows of all: where it went.
+                let lone: Vec<Bucket> = buckets.iter().map(|one| (one.0, one.1, 0.0)).chain([*bucket]).collect();
+                let found = heat(&[(0, lone)], 1, 1);
+                for (row, &count) in found.rows.iter().zip(found.columns[0].iter().flatten()) {
+                    let slack = 1e-9 * bucket.1.abs().max(bucket.0.abs());
+                    assert!(
+                        count == 0.0 || (row.0 < bucket.1 + slack && row.1 > bucket.0 - slack),
+                        "{bucket:?} in {row:?}"
+                    );
+                }
+            }
+        }
+    }
+
+    #[test]
     fn any_other_bounds_are_edges() {
         let found = heat(&[(0, vec![(0.0, 0.3, 1.0), (5.0, f64::INFINITY, 2.0)]), (1, vec![(0.3, 1.0, 4.0)])], 2, 2);
         assert_eq!(found.rows, [(0.0, 0.3), (0.3, 1.0), (1.0, 5.0), (5.0, f64::INFINITY)]);

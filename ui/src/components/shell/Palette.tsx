@@ -37,8 +37,9 @@ function keepChosen(): void {
   }
 }
 
-/** Metrics that are shown, and letters from which on they are looked for. */
+/** Metrics that are shown, of so many that are asked for, and letters from which on they are looked for. */
 const METRICS = 6;
+const FETCHED = 200;
 const LETTERS = 2;
 
 const NONE: readonly Named[] = [];
@@ -46,6 +47,13 @@ const NONE: readonly Named[] = [];
 interface Named {
   name: string;
   help: string;
+}
+
+/** The first of them; those that have the words in their name before those that have them in their help. */
+function byName(metrics: readonly Named[], text: string): Named[] {
+  const words = text.toLowerCase().split(/\s+/);
+  const missing = ({ name }: Named): number => words.filter((word) => !name.toLowerCase().includes(word)).length;
+  return [...metrics].sort((a, b) => missing(a) - missing(b)).slice(0, METRICS);
 }
 
 /** Metrics whose name or help holds all words; none without the permission. */
@@ -60,9 +68,10 @@ function useMetricsNamed(text: string): readonly Named[] {
     staleTime: 30_000,
     retry: false,
     placeholderData: keepPreviousData,
-    queryFn: ({ signal }) => api.catalog({ search: settled, limit: METRICS, order: "name" }, signal),
+    queryFn: async ({ signal }) =>
+      byName((await api.catalog({ search: settled, limit: FETCHED }, signal)).metrics, settled),
   });
-  return (enabled && found.data?.metrics) || NONE;
+  return (enabled && found.data) || NONE;
 }
 
 interface Entry {
