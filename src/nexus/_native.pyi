@@ -496,6 +496,18 @@ class Appended:
         """(reason, sentence about the first of its kind, samples, retryable), by reason."""
 
 @final
+class ChunkRows:
+    """Chunks of the tables, packed; immutable, to be used by any number of queries."""
+
+    def __init__(self, rows: bytes) -> None:
+        """RowBinary of rows: series UInt128, times Array(String), values Array(String); a series may come more than once.
+        Raises DecodeError for what is no row or no chunk."""
+
+    @property
+    def weight(self) -> int:
+        """Bytes it takes, at most."""
+
+@final
 class Sealed:
     """Samples that left the open head for the engine's tables, readable by queries until `done`. Rows are RowBinary."""
 
@@ -524,6 +536,9 @@ class Sealed:
     @property
     def metadata(self) -> tuple[int, bytes]:
         """(rows, RowBinary): tenant String, metric String, kind UInt8, unit String, help String, seen Int64 (ms)."""
+
+    def recent(self) -> list[tuple[str, ChunkRows]]:
+        """The chunks by tenant, as queries take them."""
 
     def done(self) -> None:
         """All rows are stored: forget them, and the part of the log that made them durable. Raises OSError."""
@@ -585,7 +600,7 @@ class Reading:
     def needs(self) -> list[tuple[int, int, list[str], bytes]]:
         """As `Run.needs`."""
 
-    def feed(self, rows: bytes) -> None:
+    def feed(self, rows: ChunkRows) -> None:
         """As `Run.feed`, before the first piece."""
 
     def next(self, max_bytes: int = 1 << 20) -> bytes | None:
@@ -600,10 +615,9 @@ class Run:
         """What to fetch from the table of chunks: (from ms, to ms, names of metrics, ids of series of 16 bytes each; no
         ids: all series of the metrics). A row is wanted when `last >= from and first <= to`. [] when the head has it all."""
 
-    def feed(self, rows: bytes) -> None:
-        """RowBinary of rows: series UInt128, times Array(String), values Array(String); a series may come more than once,
-        others are passed over. Raises DecodeError for what is no row or no chunk; a chunk whose contents are damaged is
-        found when it is read (`MetricQueryError`)."""
+    def feed(self, rows: ChunkRows) -> None:
+        """Chunks of the series, and others, which are passed over; a chunk that comes twice counts once. One whose contents
+        are damaged is found when it is read (`MetricQueryError`)."""
 
     def estimate(self) -> tuple[int, int, int]:
         """(series, samples, bytes) to read, at most, before anything is fed."""
@@ -665,6 +679,10 @@ class MetricsEngine:
     def set_retention(self, rules: bytes) -> None:
         """JSON `{tenant: {"days": 30, "rules": [{"matchers": [{"name", "op", "value"}], "days": 7}]}}`, the first rule
         that matches counts; 0 days: for ever (day 65535). Tenant "*" is for those not named. Raises ValueError."""
+
+    def expire(self, now_ms: int) -> int:
+        """Forget series whose last sample is older than they are kept; how many. Those with samples that are not in the
+        tables stay. Raises ValueError when closed."""
 
     def take_sealed(self, now_ms: int, *, all: bool = False, max_samples: int = 4_000_000) -> Sealed | None:
         """What is due to be stored: chunks whose time is over, that are full, or that memory has no more room for; with

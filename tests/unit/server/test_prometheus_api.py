@@ -84,7 +84,7 @@ def test_durations() -> None:
         ({}, lambda one: one.time("start"), 'invalid parameter "start": cannot parse "" to a valid timestamp'),
         ({"step": "x"}, lambda one: one.duration("step"), 'invalid parameter "step": cannot parse "x" to a valid duration'),
         ({"limit": "-1"}, lambda one: one.limit(), 'invalid parameter "limit": limit must be non-negative'),
-        ({"limit": "x"}, lambda one: one.limit(), 'invalid parameter "limit": cannot parse "x" to a valid limit'),
+        ({"limit": "x"}, lambda one: one.limit(), 'invalid parameter "limit": strconv.Atoi: parsing "x": invalid syntax'),
         ({"query": "a b"}, lambda one: one.query(), 'invalid parameter "query": 1:3: parse error: unexpected identifier "b"'),
         ({}, lambda one: one.matchers(required=True), "no match[] parameter provided"),
         ({"match[]": ["up", "{}"]}, lambda one: one.matchers(required=True), 'invalid parameter "match[]": match[] must contain at least one non-empty matcher'),

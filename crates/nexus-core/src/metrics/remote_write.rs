@@ -31,7 +31,7 @@ pub fn decode_v1(body: &[u8]) -> Result<Decoded, DecodeError> {
 /// # Errors
 /// When the body is no such message, or a label refers to a symbol that is not there.
 pub fn decode_v2(body: &[u8]) -> Result<Decoded, DecodeError> {
-    let mut builder = BatchBuilder::new(body.len());
+    let mut builder = BatchBuilder::new(body.len()).in_proportion(body.len());
     request_v2(Reader::new(body, 0), &mut builder)
         .map_err(|error| DecodeError(format!("not a remote write 2.0 request: {error}")))?;
     Ok(builder.finish())

@@ -6,7 +6,7 @@ use nexus_promql::{Control, Fault};
 use nexus_tsdb::answers::Selection as CoreSelection;
 use nexus_tsdb::answers::catalog::Order;
 use nexus_tsdb::export::Encoding;
-use nexus_tsdb::view::{Need, Reading as CoreReading, Run as CoreRun};
+use nexus_tsdb::view::{ChunkRows as CoreRows, Need, Reading as CoreReading, Run as CoreRun};
 use pyo3::exceptions::{PyRuntimeError, PyValueError};
 use pyo3::prelude::*;
 use pyo3::types::PyBytes;
@@ -36,6 +36,26 @@ pub type PyNeed<'py> = (i64, i64, Vec<String>, Bound<'py, PyBytes>);
 /// Needs as Python has them.
 pub fn needs_of(py: Python<'_>, needs: Vec<Need>) -> Vec<PyNeed<'_>> {
     needs.into_iter().map(|need| (need.from, need.to, need.metrics, PyBytes::new(py, &need.ids))).collect()
+}
+
+/// Chunks of the tables.
+#[pyclass(frozen, module = "nexus._native")]
+pub struct ChunkRows {
+    pub inner: Arc<CoreRows>,
+}
+
+#[pymethods]
+impl ChunkRows {
+    #[new]
+    fn new(py: Python<'_>, rows: &[u8]) -> PyResult<Self> {
+        Ok(Self { inner: Arc::new(detached(py, || CoreRows::read(rows))?) })
+    }
+
+    /// Bytes it takes, at most.
+    #[getter]
+    fn weight(&self) -> usize {
+        self.inner.weight()
+    }
 }
 
 /// Series that somebody sees.
@@ -179,9 +199,12 @@ impl Reading {
         Ok(needs_of(py, needs))
     }
 
-    /// Take in rows that were fetched.
-    fn feed(&self, py: Python<'_>, rows: &[u8]) -> PyResult<()> {
-        self.with(py, |inner| inner.view.feed(rows))
+    /// Take in chunks that were fetched.
+    fn feed(&self, py: Python<'_>, rows: &ChunkRows) -> PyResult<()> {
+        self.with(py, |inner| {
+            inner.view.feed(rows.inner.clone());
+            Ok::<_, Infallible>(())
+        })
     }
 
     /// The next piece; None at the end.
@@ -220,9 +243,9 @@ impl Run {
         Ok(needs_of(py, needs))
     }
 
-    /// Take in rows that were fetched.
-    fn feed(&self, py: Python<'_>, rows: &[u8]) -> PyResult<()> {
-        detached(py, || self.inner.view.feed(rows))
+    /// Take in chunks that were fetched.
+    fn feed(&self, rows: &ChunkRows) {
+        self.inner.view.feed(rows.inner.clone());
     }
 
     /// (series, samples, bytes) to read.

@@ -95,8 +95,13 @@ pub fn decode_times(blob: &[u8], timestamps: &mut Vec<i64>, scratch: &mut Scratc
 
 /// Unpacks values, floats into `floats` (emptied first), and what is said of start times.
 pub fn decode_values(blob: &[u8], floats: &mut Vec<f64>, scratch: &mut Scratch) -> Result<(Values, Runs), Damaged> {
-    let (head, starts, body) = header::open_values(blob)?;
     floats.clear();
+    append_values(blob, floats, scratch)
+}
+
+/// The same with floats at the end of `floats`; as many as the front says.
+pub fn append_values(blob: &[u8], floats: &mut Vec<f64>, scratch: &mut Scratch) -> Result<(Values, Runs), Damaged> {
+    let (head, starts, body) = header::open_values(blob)?;
     let values = match head.kind {
         Kind::Floats => floats::decode(body, head.count, floats, scratch).map(|()| Values::Floats),
         Kind::Histograms => histograms::decode(body, head.count, scratch).map(Values::Histograms),

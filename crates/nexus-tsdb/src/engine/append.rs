@@ -45,12 +45,15 @@ pub struct Appended {
     pub refusals: BTreeMap<&'static str, Refusal>,
 }
 
+/// Limits of how many series there are: when others go, what they refused may be taken, and until then totals count it.
+const COUNTED: [&str; 3] = ["series_limit", "metric_series_limit", "label_values_limit"];
+
 impl Appended {
     fn refuse(&mut self, reason: &'static str, samples: usize, message: impl FnOnce() -> String) {
         let refusal = self.refusals.entry(reason).or_insert_with(|| Refusal {
             message: message(),
             samples: 0,
-            retryable: reason.ends_with("_limit"),
+            retryable: COUNTED.contains(&reason),
         });
         refusal.samples += samples;
     }
@@ -331,7 +334,7 @@ impl Work<'_> {
         let tenant = self.own.tenant.clone();
         let now_ms = self.now_ms;
         if let Err((reason, message)) = self.engine.admit(&mut self.own.guard, &tenant, &labels, self.limits, now_ms) {
-            if matches!(reason, "series_limit" | "metric_series_limit" | "label_values_limit") {
+            if COUNTED.contains(&reason) {
                 let floats = series.floats.clone().map(|at| (self.batch.timestamps[at], self.batch.values[at]));
                 self.overflow.add(&labels, floats.filter(|(time, _)| self.times.contains(time)));
             }

@@ -4,7 +4,7 @@ use crate::answers::catalog::Order;
 use crate::chunk::tests::{Dice, some_histogram};
 use crate::engine::rows::{take_array, take_number, take_string};
 use crate::head::Value;
-use crate::view::View;
+use crate::view::{ChunkRows, View};
 use nexus_promql::source::{Samples, Source};
 use nexus_series::batch::{BatchSeries, Exemplar, Metadata, MetricBatch, MetricKind};
 use nexus_series::labels::pack;
@@ -176,7 +176,7 @@ fn read_all(engine: &Arc<Engine>, tables: Option<&Tables>) -> Contents {
     if let Some(tables) = tables
         && !view.needs().is_empty()
     {
-        view.feed(&tables.rows).unwrap();
+        view.feed(Arc::new(ChunkRows::read(&tables.rows).unwrap()));
     }
     contents(&view)
 }
@@ -574,6 +574,64 @@ fn erased_samples_and_forgotten_tenants_stay_away() {
     assert_eq!(read_all(&engine, None).len(), 2);
 }
 
+/// Ten days for all, for ever for what has `keep`.
+fn ten_days() -> Retention {
+    let rules =
+        r#"{"t": {"days": 10, "rules": [{"matchers": [{"name": "keep", "op": "!=", "value": ""}], "days": 0}]}}"#;
+    Retention::parse(rules.as_bytes()).unwrap()
+}
+
+#[test]
+fn expired_series_leave_the_index_and_the_limits() {
+    const DAY: i64 = 86_400_000;
+    let folder = Folder::new("expire");
+    let engine = Engine::open(&folder.0, OPTIONS).unwrap();
+    engine.set_retention(ten_days());
+    let limits = Limits { series_per_metric: 40, ..Limits::default() };
+    let mut building = Building::default();
+    for number in 0..30 {
+        let keep = if number % 3 == 0 { "y" } else { "" };
+        let last = if number % 3 == 1 { NOW + 5 * DAY } else { NOW };
+        building.floats(&[("__name__", "m"), ("n", &number.to_string()), ("keep", keep)], &[(NOW, 1.0), (last, 2.0)]);
+    }
+    append(&engine, &building.0, &limits);
+    let tenant = engine.tenant("t").unwrap();
+    let mut tables = Tables::default();
+    // What is not in the tables stays, however old it is.
+    assert_eq!(engine.expire(NOW + 100 * DAY).unwrap(), 0);
+    while let Some(sealed) = engine.take_sealed(NOW, true, 1_000_000).unwrap() {
+        assert_eq!(engine.expire(NOW + 100 * DAY).unwrap(), 0);
+        tables.insert(&sealed, true);
+        sealed.done().unwrap();
+    }
+    let active = || engine.tenant_stats(&tenant).active_series;
+    assert_eq!((engine.expire(NOW + 10 * DAY).unwrap(), active()), (0, 30));
+    assert_eq!((engine.expire(NOW + 11 * DAY).unwrap(), engine.stats().series, active()), (10, 20, 0));
+    assert_eq!((engine.expire(NOW + 11 * DAY).unwrap(), engine.stats().series), (0, 20));
+    assert_eq!((engine.expire(NOW + 16 * DAY).unwrap(), engine.stats().series), (10, 10));
+    assert_eq!(tenant.index.select(&[], &Sight::default(), i64::MIN, i64::MAX).len(), 10);
+    // They come back, as new ones, now and after a restart.
+    let later = NOW + 16 * DAY;
+    let mut building = Building::default();
+    for number in 0..40 {
+        let keep = if number % 3 == 0 { "y" } else { "" };
+        building.floats(&[("__name__", "m"), ("n", &number.to_string()), ("keep", keep)], &[(later, 3.0)]);
+    }
+    let answer = engine.append("t", &building.0, &limits, later, ALL).unwrap();
+    assert_eq!((answer.samples, answer.new_series), (40, 30));
+    let before = read_all(&engine, None);
+    assert_eq!(before.len(), 40);
+    drop(engine);
+    let engine = Engine::open(&folder.0, OPTIONS).unwrap();
+    engine.set_retention(ten_days());
+    assert_eq!((read_all(&engine, None), engine.stats().series), (before, 40));
+    tables.load(&engine);
+    assert_eq!((engine.expire(later).unwrap(), engine.stats().series), (0, 40));
+    assert_eq!(engine.head_bytes.load(Ordering::Relaxed), heads(&engine));
+    engine.close().unwrap();
+    assert!(matches!(engine.expire(later), Err(EngineError::Closed)));
+}
+
 #[test]
 fn exemplars_and_metadata_live_through_restarts() {
     let folder = Folder::new("extras");
@@ -768,7 +826,7 @@ fn writers_readers_and_sealing_at_once() {
                 let view = View::new(&engine, "t", &[(Vec::new(), i64::MIN, i64::MAX)], &Sight::default());
                 // As a query does it: the heads stay as they were, the tables are asked afterwards.
                 if !view.needs().is_empty() {
-                    view.feed(&tables.lock().unwrap().rows).unwrap();
+                    view.feed(Arc::new(ChunkRows::read(&tables.lock().unwrap().rows).unwrap()));
                 }
                 let now = contents(&view).len();
                 assert!(now >= before, "{now} samples are less than {before}");

@@ -160,23 +160,35 @@ impl SeriesHead {
         }
     }
 
-    /// Closes what is open: it becomes pieces. Was there anything?
+    /// Closes what is open: it becomes pieces. Was there anything? Floats that came a little late, as over several connections,
+    /// go where they belong: a piece of their own would be read and put together again by every query.
     pub fn close(&mut self) -> bool {
-        let mut closed = false;
         let sequence = self.sequence << 1;
-        if self.open.count() > 0 {
-            let open = std::mem::take(&mut self.open);
-            self.rare().pieces.push(Arc::new(Piece::new(sequence, Body::Floats(open))));
-            closed = true;
-        }
-        if self.late().is_some() {
-            let late = std::mem::take(&mut self.rare().late);
-            for body in late.into_bodies() {
-                self.rare().pieces.push(Arc::new(Piece::new(sequence | 1, body)));
+        let mut open = std::mem::take(&mut self.open);
+        let late = self.rare.as_mut().map(|rare| std::mem::take(&mut rare.late)).unwrap_or_default();
+        let mut bodies = late.into_bodies();
+        if let [Body::LateFloats(floats, starts)] = &mut bodies[..]
+            && open.count() > 0
+        {
+            let begin = floats.partition_point(|(time, _)| *time < open.first());
+            if let Some(merged) = open.with_late(&floats[begin..], |late| starts.at(begin + late)) {
+                open = merged;
+                floats.truncate(begin);
+                starts.truncate(begin);
             }
-            closed = true;
+            if floats.is_empty() {
+                bodies.clear();
+            }
         }
-        closed
+        if open.count() == 0 && bodies.is_empty() {
+            return false;
+        }
+        let pieces = &mut self.rare().pieces;
+        if open.count() > 0 {
+            pieces.push(Arc::new(Piece::new(sequence, Body::Floats(open))));
+        }
+        pieces.extend(bodies.into_iter().map(|body| Arc::new(Piece::new(sequence | 1, body))));
+        true
     }
 
     /// Gives a number to the pieces that have none, and answers with them.

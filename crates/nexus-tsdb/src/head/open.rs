@@ -13,6 +13,8 @@ use nexus_promql::source::Samples;
 const EVERY: u16 = 64;
 /// A stream of more bytes is full.
 const MOST_BYTES: usize = 48 << 10;
+/// Bytes by which a sample put between others lets a stream grow, at most: its own, and what changes of the next one.
+const MOST_GROWTH: usize = 48;
 
 /// See the module text.
 #[derive(Clone, Default)]
@@ -190,6 +192,31 @@ impl Open {
         });
         open.bytes.shrink_to_fit();
         open
+    }
+
+    /// The same with late samples (ascending, each time once, none before the first one) in their places; of two of one time
+    /// the late one stays. `start` gives their start times by place. None: there would be too many for one stream.
+    pub fn with_late(&self, late: &[(i64, f64)], start: impl Fn(usize) -> i64) -> Option<Self> {
+        if self.bytes.len() + late.len() * MOST_GROWTH > usize::from(u16::MAX) {
+            return None;
+        }
+        let mut merged = Self::default();
+        merged.bytes.reserve_exact(self.bytes.len() + late.len() * 4);
+        let mut late = late.iter().enumerate().peekable();
+        let none = Runs::default();
+        let (mut starts, mut index, mut before) = (self.starts().unwrap_or(&none).reader(0), 0, None);
+        walk(&self.bytes, 0, self.count(), |time, bits| {
+            while let Some((place, &(earlier, value))) = late.next_if(|one| one.1.0 < time) {
+                merged.push(earlier, start(place), value);
+            }
+            let own = (starts.next(index, time, before.replace(time)), f64::from_bits(bits));
+            index += 1;
+            let (begun, value) = late.next_if(|one| one.1.0 == time).map_or(own, |(place, one)| (start(place), one.1));
+            merged.push(time, begun, value);
+            true
+        });
+        late.for_each(|(place, &(time, value))| merged.push(time, start(place), value));
+        Some(merged)
     }
 
     /// Removes the samples of `from ..= to`; how many there were.

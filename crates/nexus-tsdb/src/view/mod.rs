@@ -6,23 +6,20 @@ mod needs;
 mod read;
 mod reading;
 
+pub use fed::ChunkRows;
 pub use needs::Need;
 pub use reading::Reading;
 
 use crate::engine::{Engine, RunGuard, Tenant};
 use crate::index::Masked;
-use fed::Fed;
-use foldhash::fast::RandomState;
-use hashbrown::HashSet;
 use nexus_promql::plan::Program;
 use nexus_promql::source::{Samples, SeriesLabels, Source, SourceFault};
 use nexus_promql::{Answer, Control, Fault};
-use nexus_series::labels::SeriesId;
 use nexus_series::matcher::Matcher;
 use nexus_series::policy::Sight;
 use nexus_series::symbols::SymbolTable;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, OnceLock, RwLock};
+use std::sync::{Arc, RwLock};
 
 /// Series of one selector.
 pub struct Selected {
@@ -37,8 +34,7 @@ pub struct View {
     tenant: Arc<Tenant>,
     masked: Option<Arc<Masked>>,
     selected: Vec<Selected>,
-    wanted: OnceLock<HashSet<SeriesId, RandomState>>,
-    fed: RwLock<Fed>,
+    fed: RwLock<Vec<Arc<ChunkRows>>>,
     decoded: AtomicU64,
     _guard: RunGuard,
 }
@@ -74,15 +70,12 @@ impl View {
     }
 
     fn with(guard: RunGuard, tenant: Arc<Tenant>, masked: Option<Arc<Masked>>, selected: Vec<Selected>) -> Self {
-        Self {
-            tenant,
-            masked,
-            selected,
-            wanted: OnceLock::new(),
-            fed: RwLock::default(),
-            decoded: AtomicU64::new(0),
-            _guard: guard,
-        }
+        Self { tenant, masked, selected, fed: RwLock::default(), decoded: AtomicU64::new(0), _guard: guard }
+    }
+
+    /// Takes in chunks of the tables; others than those of its series are passed over.
+    pub fn feed(&self, rows: Arc<ChunkRows>) {
+        self.fed.write().expect("no panic while locked").push(rows);
     }
 
     /// Series selected, all selectors together.

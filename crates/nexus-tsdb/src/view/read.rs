@@ -2,8 +2,8 @@
 //! put together as they are; where they overlap, the one with the higher sequence counts.
 
 use super::View;
-use super::fed::{Fed, FedChunk};
-use crate::chunk::{Damaged, Scratch, Values, decode_times, decode_values};
+use super::fed::{ChunkRows, FedChunk};
+use crate::chunk::{Damaged, Scratch, Values, append_values};
 use crate::head::{LateSample, Piece, Value};
 use nexus_promql::source::{Samples, SourceFault};
 use nexus_series::histogram::Histogram;
@@ -12,46 +12,45 @@ use std::cell::RefCell;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
-/// Lists of times that a thread remembers: series of one target have equal ones.
-const REMEMBERED: usize = 128;
+/// Lists of floats up to which one is merged into the other instead of sorting all samples.
+const FEW: usize = 6;
 
 #[derive(Default)]
-struct Remembered {
-    blob: Vec<u8>,
-    timestamps: Vec<i64>,
-}
-
 struct Reader {
     scratch: Scratch,
     values: Vec<f64>,
-    times: Vec<Remembered>,
+    times: Vec<i64>,
 }
 
 thread_local! {
-    static READER: RefCell<Reader> = RefCell::new(Reader {
-        scratch: Scratch::default(),
-        values: Vec::new(),
-        times: (0..REMEMBERED).map(|_| Remembered::default()).collect(),
-    });
+    static READER: RefCell<Reader> = RefCell::default();
 }
 
 enum Part<'a> {
-    Chunk(&'a FedChunk),
+    Chunk(&'a ChunkRows, &'a FedChunk),
     Piece(Arc<Piece>),
+    Open(Samples, u64),
 }
 
 impl Part<'_> {
     fn bounds(&self) -> (i64, i64) {
         match self {
-            Self::Chunk(chunk) => (chunk.head.first, chunk.head.last),
+            Self::Chunk(_, chunk) => (chunk.head.first, chunk.head.last),
             Self::Piece(piece) => (piece.first(), piece.last()),
+            Self::Open(samples, _) => {
+                let histograms = &samples.histograms;
+                let floats = (samples.timestamps.first().copied(), samples.timestamps.last().copied());
+                let (first, last) = (histograms.first().map(|one| one.0), histograms.last().map(|one| one.0));
+                (floats.0.into_iter().chain(first).min().unwrap_or(0), floats.1.max(last).unwrap_or(0))
+            }
         }
     }
 
     fn sequence(&self) -> u64 {
         match self {
-            Self::Chunk(chunk) => chunk.sequence,
+            Self::Chunk(_, chunk) => chunk.sequence,
             Self::Piece(piece) => piece.sequence,
+            Self::Open(_, sequence) => *sequence,
         }
     }
 }
@@ -63,52 +62,97 @@ impl View {
         let fed = self.fed.read().expect("no panic while locked");
         let within = |(first, last): (i64, i64)| first <= to && last >= from;
         let mut parts: Vec<Part> = Vec::new();
-        parts.extend(fed.of(series.id).iter().map(Part::Chunk).filter(|part| within(part.bounds())));
+        for rows in fed.iter() {
+            let chunks = rows.of(series.id).map(|chunk| Part::Chunk(rows, chunk));
+            parts.extend(chunks.filter(|part| within(part.bounds())));
+        }
         let head = series.head();
         parts.extend(head.pieces().iter().cloned().map(Part::Piece).filter(|part| within(part.bounds())));
-        let late = head.late().map(|late| late.read(from, to)).unwrap_or_default();
-        if parts.is_empty() && late.is_empty() {
+        if parts.is_empty() && head.late().is_none() {
             head.open.read(from, to, into);
             return Ok(());
         }
         let mut open = Samples::default();
         head.open.read(from, to, &mut open);
-        let sequence = head.sequence();
+        if !open.timestamps.is_empty() {
+            parts.push(Part::Open(open, head.sequence() << 1));
+        }
+        let mut late = Samples::default();
+        head.late().map(|late| late.read(from, to)).unwrap_or_default().iter().for_each(|one| put(one, &mut late));
+        if late.timestamps.len() + late.histograms.len() > 0 {
+            parts.push(Part::Open(late, head.sequence() << 1 | 1));
+        }
         drop(head);
         parts.sort_by_key(|part| (part.bounds(), part.sequence()));
-        let apart = parts.windows(2).all(|pair| pair[0].bounds().1 < pair[1].bounds().0);
-        let before_open = match (parts.last(), open.timestamps.first()) {
-            (Some(part), Some(&first)) => part.bounds().1 < first,
-            _ => true,
-        };
+        // The same chunk may have been fetched twice, or stored twice.
+        parts.dedup_by(|one, before| match (one, before) {
+            (Part::Chunk(_, one), Part::Chunk(_, before)) => one.sequence == before.sequence && one.head == before.head,
+            _ => false,
+        });
         let read = READER.with_borrow_mut(|reader| {
-            if apart && before_open && late.is_empty() {
-                for part in &parts {
-                    self.append(&fed, part, from, to, into, reader)?;
+            let mut rest = &parts[..];
+            while !rest.is_empty() {
+                // Those that lie over each other.
+                let mut end = rest[0].bounds().1;
+                let mut count = 1;
+                while let Some(next) = rest.get(count)
+                    && next.bounds().0 <= end
+                {
+                    end = end.max(next.bounds().1);
+                    count += 1;
                 }
-                add_starts(&open.starts, 0..open.values.len(), &mut into.starts, into.values.len());
-                into.timestamps.extend_from_slice(&open.timestamps);
-                into.values.extend_from_slice(&open.values);
-                return Ok(());
+                let (together, others) = rest.split_at(count);
+                if let [one] = together {
+                    self.append(one, from, to, into, reader)?;
+                } else {
+                    self.append_together(together, from, to, into, reader)?;
+                }
+                rest = others;
             }
-            let mut all: Vec<(LateSample, u64)> = Vec::new();
-            let mut one = Samples::default();
-            for part in &parts {
-                one.clear();
-                self.append(&fed, part, from, to, &mut one, reader)?;
-                listed(&one, part.sequence(), &mut all);
-            }
-            listed(&open, sequence << 1, &mut all);
-            all.extend(late.into_iter().map(|one| (one, sequence << 1 | 1)));
-            merge(all, into);
             Ok(())
         });
         read.map_err(|damaged: Damaged| SourceFault(damaged.to_string()))
     }
 
+    /// Puts parts that lie over each other together.
+    fn append_together(
+        &self,
+        parts: &[Part<'_>],
+        from: i64,
+        to: i64,
+        into: &mut Samples,
+        reader: &mut Reader,
+    ) -> Result<(), Damaged> {
+        let mut every = Vec::with_capacity(parts.len());
+        for part in parts {
+            let mut samples = Samples::default();
+            self.append(part, from, to, &mut samples, reader)?;
+            every.push((part.sequence(), samples));
+        }
+        if every.len() <= FEW && every.iter().all(|(_, samples)| samples.histograms.is_empty()) {
+            every.sort_by_key(|(sequence, _)| *sequence);
+            let mut every = every.into_iter().map(|(_, samples)| samples);
+            let mut merged = every.next().unwrap_or_default();
+            for newer in every {
+                let mut both = Samples::default();
+                merge_two(&merged, &newer, &mut both);
+                merged = both;
+            }
+            add_starts(&merged.starts, 0..merged.values.len(), &mut into.starts, into.values.len());
+            into.timestamps.append(&mut merged.timestamps);
+            into.values.append(&mut merged.values);
+            return Ok(());
+        }
+        let mut all: Vec<(LateSample, u64)> = Vec::new();
+        for (sequence, samples) in every {
+            listed(&samples, sequence, &mut all);
+        }
+        merge(all, into);
+        Ok(())
+    }
+
     fn append(
         &self,
-        fed: &Fed,
         part: &Part<'_>,
         from: i64,
         to: i64,
@@ -116,40 +160,81 @@ impl View {
         reader: &mut Reader,
     ) -> Result<(), Damaged> {
         match part {
+            Part::Open(samples, _) => {
+                let counts = (samples.values.len(), samples.histograms.len());
+                add_starts(&samples.starts, 0..counts.0, &mut into.starts, into.values.len());
+                add_starts(&samples.histogram_starts, 0..counts.1, &mut into.histogram_starts, into.histograms.len());
+                into.timestamps.extend_from_slice(&samples.timestamps);
+                into.values.extend_from_slice(&samples.values);
+                into.histograms.extend_from_slice(&samples.histograms);
+            }
             Part::Piece(piece) => {
                 piece.read(from, to, into);
             }
-            Part::Chunk(chunk) => {
-                let (times, values) = (fed.times(chunk), fed.values(chunk));
-                self.decoded.fetch_add((times.len() + values.len()) as u64, Ordering::Relaxed);
-                let Reader { scratch, values: floats, times: remembered } = reader;
-                let slot = &mut remembered[usize::from(times[1]) % REMEMBERED];
-                if slot.blob != times {
-                    slot.blob.clear();
-                    decode_times(times, &mut slot.timestamps, scratch)?;
-                    slot.blob.extend_from_slice(times);
-                }
-                let timestamps = &slot.timestamps;
-                let start = timestamps.partition_point(|time| *time < from);
-                let end = timestamps.partition_point(|time| *time <= to);
-                let (values, runs) = decode_values(values, floats, scratch)?;
-                match values {
-                    Values::Floats if floats.len() == timestamps.len() => {
-                        runs.read(timestamps, start..end, &mut into.starts, into.values.len());
-                        into.timestamps.extend_from_slice(&timestamps[start..end]);
-                        into.values.extend_from_slice(&floats[start..end]);
+            Part::Chunk(rows, chunk) => {
+                self.decoded.fetch_add(rows.size(chunk) as u64, Ordering::Relaxed);
+                let Reader { scratch, values, times } = reader;
+                let times = rows.times(chunk, times, scratch)?;
+                // Most chunks lie within the range as a whole.
+                let whole = chunk.head.first >= from && chunk.head.last <= to;
+                let (start, end) = if whole {
+                    (0, times.len())
+                } else {
+                    (times.partition_point(|time| *time < from), times.partition_point(|time| *time <= to))
+                };
+                let blob = rows.values(chunk);
+                let (floats, runs) = if whole {
+                    append_values(blob, &mut into.values, scratch)?
+                } else {
+                    values.clear();
+                    append_values(blob, values, scratch)?
+                };
+                match floats {
+                    Values::Floats => {
+                        let at = into.timestamps.len();
+                        runs.read(times, start..end, &mut into.starts, at);
+                        into.timestamps.extend_from_slice(&times[start..end]);
+                        if !whole {
+                            into.values.extend_from_slice(&values[start..end]);
+                        }
                     }
-                    Values::Histograms(histograms) if histograms.len() == timestamps.len() => {
-                        runs.read(timestamps, start..end, &mut into.histogram_starts, into.histograms.len());
-                        let wanted = timestamps.iter().zip(histograms).take(end).skip(start);
+                    Values::Histograms(histograms) => {
+                        runs.read(times, start..end, &mut into.histogram_starts, into.histograms.len());
+                        let wanted = times.iter().zip(histograms).take(end).skip(start);
                         into.histograms.extend(wanted.map(|(time, one): (&i64, Histogram)| (*time, Arc::new(one))));
                     }
-                    _ => return Err(Damaged("it has another number of values than of times")),
                 }
             }
         }
         Ok(())
     }
+}
+
+/// Floats of two lists in order; of one time those of the newer.
+fn merge_two(older: &Samples, newer: &Samples, into: &mut Samples) {
+    let (a, b) = (&older.timestamps[..], &newer.timestamps[..]);
+    into.timestamps.reserve(a.len() + b.len());
+    into.values.reserve(a.len() + b.len());
+    let mut copy = |samples: &Samples, range: std::ops::Range<usize>| {
+        add_starts(&samples.starts, range.clone(), &mut into.starts, into.values.len());
+        into.timestamps.extend_from_slice(&samples.timestamps[range.clone()]);
+        into.values.extend_from_slice(&samples.values[range]);
+    };
+    // Samples of one list mostly follow each other: they are copied in runs.
+    let run = |times: &[i64], limit: i64| times.iter().take_while(|time| **time < limit).count();
+    let (mut i, mut j) = (0, 0);
+    while i < a.len() && j < b.len() {
+        let count = run(&a[i..], b[j]);
+        copy(older, i..i + count);
+        i += count;
+        // Of one time: the newer one goes in its place.
+        i += usize::from(a.get(i) == Some(&b[j]));
+        let count = a.get(i).map_or(b.len() - j, |&limit| run(&b[j..], limit));
+        copy(newer, j..j + count);
+        j += count;
+    }
+    copy(older, i..a.len());
+    copy(newer, j..b.len());
 }
 
 /// Samples one by one, with the sequence they have.
@@ -169,23 +254,26 @@ fn add_starts(starts: &StartTimes, within: std::ops::Range<usize>, into: &mut St
     starts.of(within).iter().enumerate().for_each(|(index, &start)| into.set(at + index, start));
 }
 
+/// Adds one sample.
+fn put(sample: &LateSample, into: &mut Samples) {
+    match &sample.value {
+        Value::Float(value) => {
+            into.starts.set(into.values.len(), sample.start);
+            into.timestamps.push(sample.time);
+            into.values.push(*value);
+        }
+        Value::Histogram(histogram) => {
+            into.histogram_starts.set(into.histograms.len(), sample.start);
+            into.histograms.push((sample.time, histogram.clone()));
+        }
+    }
+}
+
 fn merge(mut all: Vec<(LateSample, u64)>, into: &mut Samples) {
     all.sort_by_key(|(one, sequence)| (one.time, *sequence));
-    for at in 0..all.len() {
-        let LateSample { time, start, value } = &all[at].0;
-        if all.get(at + 1).is_some_and(|next| next.0.time == *time) {
-            continue;
-        }
-        match value {
-            Value::Float(value) => {
-                into.starts.set(into.values.len(), *start);
-                into.timestamps.push(*time);
-                into.values.push(*value);
-            }
-            Value::Histogram(histogram) => {
-                into.histogram_starts.set(into.histograms.len(), *start);
-                into.histograms.push((*time, histogram.clone()));
-            }
+    for (at, (one, _)) in all.iter().enumerate() {
+        if all.get(at + 1).is_none_or(|next| next.0.time != one.time) {
+            put(one, into);
         }
     }
 }

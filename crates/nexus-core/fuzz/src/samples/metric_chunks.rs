@@ -18,7 +18,7 @@ pub fn small() -> Vec<Vec<u8>> {
         |at| (at * at % 97) as f64 / 100.0,
         |at| (at as f64).sqrt(),
         |at| if at % 40 == 0 { f64::NAN } else { 4096.0 * (at % 9) as f64 },
-        |at| f64::from_bits(at as u64 * 0x9e37_79b9_7f4a_7c15),
+        |at| f64::from_bits((at as u64).wrapping_mul(0x9e37_79b9_7f4a_7c15)),
     ];
     let mut all: Vec<Vec<u8>> = families
         .iter()
