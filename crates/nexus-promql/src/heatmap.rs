@@ -67,7 +67,9 @@ pub fn native<'a>(
             let (first, last) = rows.of(bucket);
             // A bucket of several rows is as likely in each of them.
             let share = bucket.2 / (last + 1 - first) as f64;
-            (first..=last).for_each(|row| columns.add(step, row, share));
+            for row in first..=last {
+                columns.add(step, row, share);
+            }
         }
     }
     columns.finish(ranges)
@@ -91,8 +93,12 @@ pub fn classic<V: Iterator<Item = (usize, f64)>>(
     // Counts are of all below a bound: to leave bounds out is to merge.
     let stride = by_bound.len().div_ceil(MAX_ROWS).max(1);
     let last = by_bound.len().saturating_sub(1);
-    let kept: Vec<(f64, Vec<V>)> =
-        by_bound.into_iter().enumerate().filter(|(at, _)| (last - at) % stride == 0).map(|(_, one)| one).collect();
+    let kept: Vec<(f64, Vec<V>)> = by_bound
+        .into_iter()
+        .enumerate()
+        .filter(|(at, _)| (last - at).is_multiple_of(stride))
+        .map(|(_, one)| one)
+        .collect();
     let mut lower = if kept.first().is_some_and(|one| one.0 > 0.0) { 0.0 } else { f64::NEG_INFINITY };
     let rows = kept.iter().map(|&(upper, _)| (std::mem::replace(&mut lower, upper), upper)).collect();
     let mut columns = Columns::new(steps, most, kept.len());
@@ -154,7 +160,12 @@ fn bounds<'a>(buckets: impl Iterator<Item = &'a Bucket>) -> Vec<f64> {
         edges.push(edges[0]);
     }
     let (stride, last) = (edges.len().saturating_sub(1).div_ceil(MAX_ROWS).max(1), edges.len().saturating_sub(1));
-    edges.into_iter().enumerate().filter(|(at, _)| at % stride == 0 || *at == last).map(|(_, one)| one).collect()
+    edges
+        .into_iter()
+        .enumerate()
+        .filter(|(at, _)| at.is_multiple_of(stride) || *at == last)
+        .map(|(_, one)| one)
+        .collect()
 }
 
 /// Rows of the resolution 2^(2^-schema): those of negative values, that around zero, those of positive ones.
