@@ -578,7 +578,10 @@ class Selection:
         `Sealed.exemplars` has them, without day and expires_on. Raises DecodeError."""
 
     def needs(self) -> list[tuple[int, int, list[str], bytes]]:
-        """As `Run.needs`, for exemplars and `read`."""
+        """As `Run.needs`, for `read`."""
+
+    def exemplar_needs(self) -> list[tuple[int, int, list[str], bytes]]:
+        """As `needs`, for exemplars: they leave memory before samples do."""
 
     def series_ids(self) -> bytes:
         """Ids, 16 bytes each, little endian."""
@@ -773,7 +776,17 @@ class Relabel:
     def trace(self, labels: list[tuple[str, str]]) -> list[tuple[list[tuple[str, str]], bool]]:
         """(labels sorted by name, kept) after each rule, up to the one that drops."""
 
-def metric_chart(data: bytes, *, start: int, step: int, steps: int, points: int, top: int, ordered: bool = False) -> bytes:
+def metric_chart(
+    data: bytes,
+    *,
+    start: int,
+    step: int,
+    steps: int,
+    points: int,
+    top: int,
+    ordered: bool = False,
+    heatmap: bool = False,
+) -> bytes:
     """An answer's `data` of the Prometheus API as charts draw it: `{"type", "points", "total", "text", "series"}`, the `top`
     series with the greatest mean of absolute values (`ordered`: the first), each with a value a step (null: a gap), or with
     the first, least, greatest and last value of each of `points` pixels and their `times`; `last`, `min`, `max` and `mean`

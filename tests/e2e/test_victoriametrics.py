@@ -102,6 +102,30 @@ def test_what_is_written_is_found(nexus: NexusProcess, backend: Any) -> None:
     assert nexus.get("/api/v1/query?query=sum(", tenant=TENANT).status == 400
 
 
+def test_a_histogram_is_one_metric_of_the_catalog(nexus: NexusProcess, backend: Any) -> None:
+    """Its series are added up, and are found by their names; its buckets become a heatmap."""
+    last = int(time.time()) // 60 * 60
+    for minute in range(6):
+        at = (last - 300 + 60 * minute) * 1000
+        lines = [f'wait_seconds_bucket{{le="{le}"}} {count * minute} {at}' for le, count in (("0.5", 6), ("+Inf", 60))]
+        write(nexus, "\n".join([*lines, f"wait_seconds_sum {minute} {at}", f"wait_seconds_count {60 * minute} {at}"]) + "\n")
+
+    def there() -> bool:
+        backend.show()
+        return len(ask(nexus, "query", query="wait_seconds_count == 300", time=last)["result"]) == 1
+
+    wait_for("what was written", there, timeout=20, pause=0.1)
+    catalog = nexus.post(f"{API}/metrics/catalog", {"search": "wait_seconds_bucket"}, tenant=TENANT)
+    assert catalog.status == 200, catalog.body
+    (found,) = catalog.json["metrics"]
+    assert (found["name"], found["kind"], found["series"]) == ("wait_seconds", "histogram", 4)
+    assert found["parts"] == ["wait_seconds_bucket", "wait_seconds_count", "wait_seconds_sum"]
+    asked = {"query": "sum by (le) (increase(wait_seconds_bucket[1m]))", "from": str(last - 120), "to": str(last)}
+    heat = nexus.post(f"{API}/metrics/query", {**asked, "step": 60, "heatmap": True}, tenant=TENANT).json["heatmap"]
+    assert heat["bounds"] == [[0.0, 0.5], [0.5, "+Inf"]]
+    assert heat["columns"] == [[6, 54]] * 3
+
+
 def test_a_row_policy_goes_with_every_question(nexus: NexusProcess, backend: Any) -> None:
     last = filled(nexus, backend, "paid_total")
     name = uuid.uuid4().hex[:12]

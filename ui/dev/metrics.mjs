@@ -130,6 +130,7 @@ export const handlers = {
       last: Date.now() - 9000,
       queries: hash(name) % 40,
       queried: hash(name) % 40 ? Date.now() - (hash(name) % 86400000) : 0,
+      parts: kind === "histogram" ? ["_bucket", "_count", "_sum"].map((part) => name + part) : [],
     }));
     if (body.order === "series") found.sort((a, b) => b.series - a.series);
     else if (body.order !== "last") found.sort((a, b) => a.name.localeCompare(b.name));
@@ -162,7 +163,23 @@ export const handlers = {
       };
     });
     all.sort((a, b) => Math.abs(b.mean) - Math.abs(a.mean));
+    const bounds = [0, 0.01, 0.05, 0.1, 0.25, 0.5, 1, 2.5, "+Inf"];
+    const heatmap = body.heatmap &&
+      /by \(le\)/.test(body.query) &&
+      !/quantile/.test(body.query) && {
+        series: 1,
+        start,
+        step,
+        bounds: bounds.slice(1).map((high, row) => [bounds[row], high]),
+        columns: Array.from({ length: points }, (_, at) =>
+          bounds
+            .slice(1)
+            .map((_high, row) => Math.max(0, 9 - (row - 3 - Math.sin(at / 20)) ** 2 + (hash(`${at} ${row}`) % 3))),
+        ),
+      };
+    if (heatmap) all.length = 0;
     return {
+      heatmap: heatmap || null,
       type: body.instant ? "vector" : "matrix",
       start,
       step,

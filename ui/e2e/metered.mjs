@@ -1,4 +1,4 @@
-/** Metrics of the small shop for the browser tests: an hour of counters, gauges and a histogram with exemplars, as OTLP. */
+/** Metrics of the small shop for the browser tests: an hour of counters, gauges, a classic and a native histogram with exemplars, as OTLP. */
 import { BASE } from "./browser.mjs";
 
 const SERVICES = ["checkout", "frontend", "payment", "cart", "inventory"];
@@ -52,6 +52,32 @@ export function shopMetrics(now = Date.now()) {
       };
     });
   };
+  // Buckets of 2^(1/4): most calls take 30 to 120 ms, some a second.
+  const exponential = (service) => {
+    const counts = Array(40).fill(0);
+    let sum = 0;
+    return times.map((ms, index) => {
+      for (let call = 0; call < 30; call += 1) {
+        const bucket = random() < 0.9 ? 4 + Math.floor((random() + random()) * 6) : 28 + Math.floor(random() * 4);
+        counts[bucket] += 1;
+        sum += 2 ** ((bucket - 24) / 4);
+      }
+      return {
+        attributes: texts({ method: "GET" }),
+        startTimeUnixNano: start,
+        timeUnixNano: nanos(ms),
+        count: String(counts.reduce((all, one) => all + one, 0)),
+        sum,
+        scale: 2,
+        zeroCount: "0",
+        positive: { offset: -24, bucketCounts: counts.map(String) },
+        exemplars:
+          service === "checkout" && index % 40 === 20
+            ? [{ timeUnixNano: nanos(ms - 1000), asDouble: 0.08, traceId: TRACE, spanId: "b7ad6b7169203331" }]
+            : [],
+      };
+    });
+  };
   const sum = (name, description, points, unit = "") => ({
     name,
     description,
@@ -94,6 +120,12 @@ export function shopMetrics(now = Date.now()) {
                     description: "How long requests took.",
                     unit: "s",
                     histogram: { aggregationTemporality: 2, dataPoints: histogram(service) },
+                  },
+                  {
+                    name: "rpc_client_duration",
+                    description: "How long calls of others took.",
+                    unit: "s",
+                    exponentialHistogram: { aggregationTemporality: 2, dataPoints: exponential(service) },
                   },
                 ]
               : []),

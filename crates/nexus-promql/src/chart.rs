@@ -1,9 +1,11 @@
 //! Answers of the Prometheus HTTP API as charts draw them: the largest series, each with a value a step or, where there are
 //! more steps than pixels, the first, least, greatest and last value of every pixel; and figures over all steps.
 
+use crate::heatmap::{self, Heatmap};
 use serde::Deserialize;
 use serde::de::{Deserializer, Error, IgnoredAny, MapAccess, SeqAccess, Visitor};
 use std::cmp::Ordering;
+use std::collections::BTreeSet;
 use std::fmt;
 use std::io::Write;
 
@@ -22,7 +24,12 @@ pub struct Wanted {
     pub top: usize,
     /// Series stay in their order; else those with the greatest mean of absolute values come first.
     pub ordered: bool,
+    /// Series with a label `le` are buckets of a histogram and become a heatmap. Native histograms do so anyway.
+    pub heatmap: bool,
 }
+
+/// Pixels of a column of a heatmap, at least.
+const COLUMN: usize = 3;
 
 /// A value that is written as text.
 struct Written(f64);
@@ -132,7 +139,7 @@ struct Figures {
     weight: f64,
 }
 
-/// The chart of an answer's `data`: a JSON object with `type`, `points`, `total`, `text` and `series`.
+/// The chart of an answer's `data`: a JSON object with `type`, `points`, `total`, `text`, `series` and `heatmap`.
 ///
 /// The error is a sentence about what is no answer.
 pub fn chart(data: &[u8], wanted: &Wanted) -> Result<Vec<u8>, String> {
@@ -147,7 +154,8 @@ pub fn chart(data: &[u8], wanted: &Wanted) -> Result<Vec<u8>, String> {
         "string" => {
             let text: Data<(f64, String)> = read(data)?;
             let text = serde_json::to_string(&text.result.1).unwrap_or_default();
-            return Ok(format!(r#"{{"type":"string","points":0,"total":0,"text":{text},"series":[]}}"#).into_bytes());
+            return Ok(format!(r#"{{"type":"string","points":0,"total":0,"text":{text},"series":[],"heatmap":null}}"#)
+                .into_bytes());
         }
         "vector" | "matrix" => read::<Data<Vec<Item>>>(data)?.result,
         _ => return Err("the answer has no type that a chart knows".to_owned()),
@@ -155,6 +163,8 @@ pub fn chart(data: &[u8], wanted: &Wanted) -> Result<Vec<u8>, String> {
     for item in &mut items {
         item.values.extend(item.value.take());
     }
+    let over_time = kind == "matrix" && wanted.steps > 1;
+    let heatmap = if over_time { heatmap_of(&mut items, wanted) } else { None };
     let figures: Vec<Figures> = items.iter().map(|item| figures(&item.values)).collect();
     let mut order: Vec<usize> = (0..items.len()).collect();
     if !wanted.ordered {
@@ -179,8 +189,79 @@ pub fn chart(data: &[u8], wanted: &Wanted) -> Result<Vec<u8>, String> {
         }
         series(&mut out, &items[index], &figures[index], wanted, reduced, raw, kind == "vector");
     }
-    out.extend_from_slice(b"]}");
+    out.extend_from_slice(b"],\"heatmap\":");
+    match heatmap {
+        Some((series, found)) => write_heatmap(&mut out, &found, series, wanted),
+        None => out.extend_from_slice(b"null"),
+    }
+    out.push(b'}');
     Ok(out)
+}
+
+/// Takes what a heatmap shows out of the series: how many of them it adds up, and the heatmap.
+fn heatmap_of(items: &mut Vec<Item>, wanted: &Wanted) -> Option<(usize, Heatmap)> {
+    let most = (wanted.points / COLUMN).max(1);
+    let bound = |item: &Item| {
+        let le = item.metric.0.iter().find(|(name, _)| name == "le")?.1.parse::<f64>().ok()?;
+        (wanted.heatmap && !le.is_nan()).then_some(le)
+    };
+    let step = |time: f64| step_of(ms(time), wanted);
+    let others = |item: &Item| {
+        let labels = item.metric.0.iter().filter(|(name, _)| name != "le");
+        bound(item).map(|_| labels.cloned().collect::<Vec<_>>())
+    };
+    let counted = items.iter().filter_map(others).collect::<BTreeSet<_>>().len();
+    if counted > 0 {
+        let series = items.iter().filter_map(|item| {
+            Some((bound(item)?, item.values.iter().filter_map(|(time, value)| Some((step(*time)?, value.0)))))
+        });
+        let found = heatmap::classic(series, wanted.steps, most);
+        items.retain(|item| bound(item).is_none());
+        return Some((counted, found));
+    }
+    let native = items.iter().filter(|item| !item.histograms.is_empty()).count();
+    if native == 0 {
+        return None;
+    }
+    let all = items.iter().flat_map(|item| &item.histograms);
+    let histograms = all.filter_map(|(time, one)| Some((step(*time)?, one.buckets.as_slice())));
+    let found = heatmap::native(histograms, wanted.steps, most);
+    for item in items.iter_mut() {
+        item.histograms.clear();
+    }
+    items.retain(|item| !item.values.is_empty());
+    Some((native, found))
+}
+
+fn write_heatmap(out: &mut Vec<u8>, found: &Heatmap, series: usize, wanted: &Wanted) {
+    let per = found.per as i64;
+    let start = wanted.start + (per - 1) * wanted.step / 2;
+    let _ = write!(out, r#"{{"series":{series},"start":{start},"step":{}"#, per * wanted.step);
+    list(out, "bounds", found.rows.iter(), |out, &(lower, upper)| {
+        out.push(b'[');
+        number(out, lower);
+        out.push(b',');
+        number(out, upper);
+        out.push(b']');
+    });
+    list(out, "columns", found.columns.iter(), |out, column| {
+        out.push(b'[');
+        for (place, &count) in column.iter().flatten().enumerate() {
+            if place > 0 {
+                out.push(b',');
+            }
+            // Seven digits are more than a colour tells.
+            if count == 0.0 {
+                out.push(b'0');
+            } else {
+                out.extend_from_slice(
+                    zmij::Buffer::new().format_finite(count.min(f64::from(f32::MAX)) as f32).as_bytes(),
+                );
+            }
+        }
+        out.push(b']');
+    });
+    out.push(b'}');
 }
 
 fn read<'a, T: Deserialize<'a>>(data: &'a [u8]) -> Result<T, String> {
@@ -350,7 +431,8 @@ mod tests {
     use super::*;
     use serde_json::{Value, json};
 
-    const WANTED: Wanted = Wanted { start: 1000, step: 1000, steps: 4, points: 10, top: 10, ordered: false };
+    const WANTED: Wanted =
+        Wanted { start: 1000, step: 1000, steps: 4, points: 10, top: 10, ordered: false, heatmap: false };
 
     fn drawn(data: &Value, wanted: &Wanted) -> Value {
         let text = serde_json::to_string(data).unwrap();
@@ -418,6 +500,33 @@ mod tests {
         assert_eq!(found["series"][0]["buckets"], json!([[0.5, 1.0, 3.0]]));
         assert!(chart(b"{}", &WANTED).is_err());
         assert!(chart(br#"{"resultType":"matrix","result":[{"metric":{},"values":[[1,"x"]]}]}"#, &WANTED).is_err());
+    }
+
+    #[test]
+    fn native_histograms_over_time_become_a_heatmap() {
+        let one = json!({"count": "3", "sum": "2.5", "buckets": [[0, "0.5", "1", "3"]]});
+        let data = json!({"resultType": "matrix", "result": [
+            {"metric": {"a": "1"}, "histograms": [[1, one], [3, one]]},
+            {"metric": {"a": "2"}, "histograms": [[3, one]], "values": [[4, "7"]]},
+        ]});
+        let found = drawn(&data, &Wanted { points: 20, ..WANTED });
+        let heat = json!({"series": 2, "start": 1000, "step": 1000, "bounds": [[0.5, 1.0]], "columns": [[3.0], [], [6.0], []]});
+        assert_eq!(found["heatmap"], heat);
+        assert_eq!(found["total"], json!(1));
+        assert_eq!(found["series"][0]["values"], json!([null, null, null, 7.0]));
+        assert_eq!(drawn(&data, &Wanted { points: 6, ..WANTED })["heatmap"]["start"], json!(1500));
+    }
+
+    #[test]
+    fn classic_buckets_become_a_heatmap_when_asked_for() {
+        let one = |le: &str, value: &str| json!({"metric": {"le": le}, "values": [[1, value]]});
+        let data = json!({"resultType": "matrix", "result": [one("+Inf", "3"), one("0.1", "1"), one("x", "5")]});
+        assert_eq!(drawn(&data, &WANTED)["heatmap"], json!(null));
+        let found = drawn(&data, &Wanted { heatmap: true, points: 20, ..WANTED });
+        assert_eq!(found["heatmap"]["series"], json!(1));
+        assert_eq!(found["heatmap"]["bounds"], json!([[0.0, 0.1], [0.1, "+Inf"]]));
+        assert_eq!(found["heatmap"]["columns"], json!([[1.0, 2.0], [], [], []]));
+        assert_eq!(found["series"].as_array().unwrap().len(), 1);
     }
 
     #[test]

@@ -12,6 +12,7 @@ pub mod encode;
 pub mod evaluate;
 pub mod folding;
 pub mod functions;
+pub mod heatmap;
 pub mod histogram;
 pub mod kernels;
 pub mod labels;

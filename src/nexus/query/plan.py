@@ -537,8 +537,9 @@ class Cardinality:
 
 @dataclass(frozen=True, slots=True)
 class MetricCatalog:
-    """Metric families for people: those whose name or help holds `search` (words, without case) with kind, unit, help,
-    number of series and time of the last sample; ordered by name, series or last sample."""
+    """Metric families for people: those whose name, help or names of series hold `search` (words, without case) with kind,
+    unit, help, number of series, time of the last sample and names of its series where they are several (a histogram's);
+    ordered by name, series or last sample."""
 
     scan: SeriesScan
     search: str = ""

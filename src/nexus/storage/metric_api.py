@@ -119,7 +119,7 @@ class MetricStore(Protocol):
         """Run any `SeriesPlan` but `ReadSeries`. `data` is for `PromQuery` `{"resultType", "result"}`, for `ListSeries` an
         array of label objects, for `ListLabelNames` and `ListLabelValues` a sorted array of texts, for `ListExemplars`,
         `ListMetadata` and `Cardinality` (`/status/tsdb`) what the Prometheus API has, for `MetricCatalog`
-        `{"metrics": [{"name", "kind", "unit", "help", "series", "last"}], "total"}`.
+        `{"metrics": [{"name", "kind", "unit", "help", "series", "last", "parts"}], "total"}`.
 
         Raises `QueryError` (execution: 422), `LimitExceeded` with what to narrow, `QueryTimeout`, `StorageError`."""
         ...

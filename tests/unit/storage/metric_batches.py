@@ -18,8 +18,8 @@ from nexus.storage.clickhouse.metrics.store import EmbeddedMetricStore
 Samples = Iterable[tuple[int, float]]
 
 
-def batch(*series: tuple[Mapping[str, str], Samples]) -> _native.MetricBatch:
-    """Series with (ms, value)."""
+def batch(*series: tuple[Mapping[str, str], Samples], exemplars: Samples = ()) -> _native.MetricBatch:
+    """Series with (ms, value); each has the exemplars."""
     out = b""
     for labels, samples in series:
         one = b"".join(
@@ -27,6 +27,9 @@ def batch(*series: tuple[Mapping[str, str], Samples]) -> _native.MetricBatch:
         )
         one += b"".join(
             _message(2, b"\x09" + struct.pack("<d", value) + b"\x10" + _varint(at & (1 << 64) - 1)) for at, value in samples
+        )
+        one += b"".join(
+            _message(3, _TRACE + b"\x11" + struct.pack("<d", value) + b"\x18" + _varint(at)) for at, value in exemplars
         )
         out += _message(1, one)
     return _native.decode_remote_write_v1(out).batch
@@ -77,3 +80,6 @@ def _varint(number: int) -> bytes:
         number >>= 7
     out.append(number)
     return bytes(out)
+
+
+_TRACE = _message(1, _message(1, b"trace_id") + _message(2, b"abc"))

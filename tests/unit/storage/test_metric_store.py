@@ -21,6 +21,7 @@ from nexus.query.plan import (
     FieldKind,
     LabelMatcher,
     Limits,
+    ListExemplars,
     ListLabelNames,
     ListLabelValues,
     ListMetadata,
@@ -30,7 +31,7 @@ from nexus.query.plan import (
 from nexus.storage.clickhouse.errors import EngineError
 from nexus.storage.clickhouse.metrics import flush
 from nexus.storage.clickhouse.metrics.policies import MetricPolicy
-from nexus.storage.clickhouse.metrics.tables import CHUNKS, SERIES, TABLES
+from nexus.storage.clickhouse.metrics.tables import CHUNKS, EXEMPLARS, SERIES, TABLES
 from nexus.storage.clickhouse.metrics.writer import SeriesLimits
 from nexus.storage.clickhouse.options import MetricOptions
 from nexus.storage.clickhouse.store import ClickHouseStore, MetricSettings
@@ -108,6 +109,19 @@ async def test_what_there_is(open_store: OpenStore) -> None:
         assert json.loads((await store.answer(scoped(plan, "nobody"))).data) == []
     assert json.loads((await store.answer(scoped(ListMetadata(), "nobody"))).data) == {}
     assert await vector(store, "a", NOW, "nobody") == {}
+
+
+async def test_exemplars_are_found_where_samples_are_still_in_memory(open_store: OpenStore) -> None:
+    """They leave memory with the first flush, samples with their chunk."""
+    store = open_store()
+    labels = {"__name__": "m_total", "job": "a"}
+    await store.series.append("t", batch((labels, ramp(NOW - 60_000, 4)), exemplars=[(NOW - 30_000, 0.5)]))
+    for _ in range(2):
+        plan = ListExemplars(scan("m_total", NOW - HOUR, NOW))
+        (found,) = json.loads((await store.series.answer(scoped(plan))).data)
+        assert [(one["labels"], one["value"]) for one in found["exemplars"]] == [({"trace_id": "abc"}, "0.5")]
+        store.series._flusher.flush(everything=False)
+    assert rows(store, f"SELECT (SELECT count() FROM nexus.{EXEMPLARS}), (SELECT count() FROM nexus.{CHUNKS})") == [[1, 0]]
 
 
 async def test_a_row_policy_holds_on_both_sides(open_store: OpenStore) -> None:

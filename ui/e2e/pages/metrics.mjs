@@ -9,6 +9,7 @@ export class MetricsPage {
     this.plot = page.getByTestId("plot");
     this.tip = page.getByTestId("chart-tip");
     this.legend = page.getByTestId("legend");
+    this.colors = page.getByTestId("heat-legend");
     this.rows = page.getByTestId("query-row");
     this.problem = page.getByTestId("query-problem");
     this.panel = page.getByTestId("side-panel");

@@ -216,6 +216,133 @@ async function beside({ page, world }) {
   await page.getByTestId("log-row").first().waitFor();
 }
 
+const RPC = "sum(rate(rpc_client_duration_seconds[5m]))";
+const BUCKETS = "sum by (le) (rate(http_request_duration_seconds_bucket[5m]))";
+
+async function families({ page, world }) {
+  await metered(world);
+  const metrics = new MetricsPage(page);
+  await metrics.open(world.tenant);
+  // A histogram is one entry, found by the names of its series, too.
+  await metrics.find.fill("duration_seconds_bucket");
+  await page.waitForFunction(() => document.querySelectorAll("[data-testid=metric]").length === 1);
+  assert.match(await metrics.metrics.first().textContent(), /^http_request_duration_seconds\D.*histogram.*seconds/s);
+  await metrics.metrics.first().click();
+  // A heatmap, and the quantiles below it.
+  await metrics.colors.waitFor();
+  await metrics.series("p99").waitFor();
+  assert.equal(await page.locator("[data-drawn]").count(), 2);
+  await metrics.hover(0.5);
+  await page.waitForFunction(
+    () =>
+      [...document.querySelectorAll("[data-testid=plot] > div[aria-hidden]")].filter(
+        (one) => one.style.visibility === "visible",
+      ).length === 2,
+  );
+  const places = await page
+    .locator("[data-testid=plot] .u-over")
+    .evaluateAll((all) => all.map((one) => Math.round(one.getBoundingClientRect().left)));
+  assert.equal(places[0], places[1], "both charts begin at one place");
+  await page.getByRole("button", { name: "Open as a query" }).click();
+  await page.waitForURL((url) => url.searchParams.get("style") === "heatmap");
+  await metrics.colors.waitFor();
+  await metrics
+    .series("p95")
+    .or(page.getByRole("button", { name: "C · p95" }))
+    .first()
+    .waitFor();
+  assert.equal(await metrics.rows.count(), 4);
+}
+
+async function heatmap({ page, world }) {
+  await metered(world);
+  const metrics = new MetricsPage(page);
+  // Native histograms are heatmaps by themselves.
+  await metrics.ask(world.tenant, RPC);
+  await metrics.colors.waitFor();
+  assert.equal(await metrics.legend.count(), 0);
+  await metrics.hover(0.6);
+  await metrics.tip.getByText("All buckets").waitFor();
+  assert.match(await metrics.tip.textContent(), /ms – .*\/s/);
+  const painted = await page.evaluate(() => {
+    const canvas = document.querySelector("canvas");
+    const data = canvas.getContext("2d").getImageData(0, 0, canvas.width, canvas.height).data;
+    const colors = new Set();
+    for (let at = 0; at < data.length; at += 4)
+      if (data[at + 3] > 0) colors.add((data[at] << 16) | (data[at + 1] << 8) | data[at + 2]);
+    return colors.size;
+  });
+  assert.ok(painted > 20, `${painted} colours`);
+  await metrics.plot.focus();
+  for (let press = 0; press < 3; press += 1) await page.keyboard.press("ArrowLeft");
+  await page.getByTestId("chart-tip").getByText("All buckets").waitFor();
+  await page.getByRole("button", { name: "As a table" }).click();
+  assert.ok((await page.getByTestId("chart-table").getByRole("columnheader").count()) > 10);
+  await page.getByRole("button", { name: "As a table" }).click();
+  await metrics.brush(0.3, 0.6);
+  await page.waitForURL((url) => /^\d{4}/.test(url.searchParams.get("from") ?? ""));
+
+  // Buckets of a classic one offer it; other series say what is missing.
+  await metrics.ask(world.tenant, BUCKETS);
+  await metrics.legend.waitFor();
+  await page.getByRole("button", { name: "Show as a heatmap" }).click();
+  await metrics.colors.waitFor();
+  assert.equal(await metrics.legend.count(), 0);
+  await metrics.ask(world.tenant, REQUESTS, { style: "heatmap" });
+  await page.getByText("No query has buckets").waitFor();
+}
+
+async function exemplars({ page, world }) {
+  await metered(world);
+  const metrics = new MetricsPage(page);
+  await metrics.ask(world.tenant, RPC, { ex: "1" });
+  await metrics.colors.waitFor();
+  await metrics.plot.focus();
+  const card = page.getByRole("group", { name: /^Exemplar/ });
+  for (let press = 0; press < 40 && (await card.count()) === 0; press += 1) {
+    await page.keyboard.press("e");
+    await page.waitForTimeout(50);
+  }
+  const said = await card.textContent();
+  assert.match(said, /80 ms.*trace_id.*0af7651916cd43dd8448eb211c80319c/s);
+  await page.keyboard.press("Enter");
+  await metrics.panel.getByTestId("beside-lines").getByRole("listitem").first().waitFor();
+  await page.keyboard.press("Escape");
+  await metrics.panel.waitFor({ state: "detached" });
+  // The same with the pointer: it is where the ring of the keyboard was.
+  await metrics.plot.focus();
+  await page.keyboard.press("e");
+  await card.waitFor();
+  const ring = await page.getByTestId("exemplar-ring").boundingBox();
+  await page.keyboard.press("Escape");
+  await page.mouse.click(ring.x + ring.width / 2, ring.y + ring.height / 2);
+  await metrics.panel.getByText("Trace 0af7651916cd43dd8448eb211c80319c").first().waitFor();
+
+  const bare = { t: Date.now() / 1000 - 600, v: 0.5, l: { user: "ada" }, s: { job: "checkout" } };
+  await metrics.ask(world.tenant, RPC, { panel: `exemplar:${JSON.stringify({ ...bare, id: "" })}` });
+  await metrics.panel.getByText("carries no trace id").waitFor();
+  await metrics.ask(world.tenant, RPC, { panel: `exemplar:${JSON.stringify({ ...bare, id: "ab".repeat(16) })}` });
+  await metrics.panel.getByText("No logs carry this trace id in this time").waitFor();
+}
+
+async function palette({ page, world }) {
+  await metered(world);
+  const metrics = new MetricsPage(page);
+  await metrics.open(world.tenant, { tab: "query" });
+  await metrics.rows.first().waitFor();
+  await page.keyboard.press("Control+k");
+  const search = page.getByPlaceholder(/^Search pages, metrics/);
+  await search.fill("long calls of others");
+  await page.getByRole("button", { name: /^rpc_client_duration_seconds/ }).waitFor();
+  await page.keyboard.press("Enter");
+  await page.waitForURL((url) => url.searchParams.get("metric") === "rpc_client_duration_seconds");
+  await metrics.colors.waitFor();
+  await page.keyboard.press("Control+k");
+  await search.fill("down");
+  await page.getByRole("button", { name: "Targets that are down" }).click();
+  await page.waitForURL((url) => url.pathname === "/targets" && url.searchParams.get("health") === "down");
+}
+
 async function hidden({ world, browser }) {
   const role = `only-logs-${world.run}`;
   await world.server.put(`roles/${role}`, { grants: [{ permission: "logs:read", resource: "*" }] });
@@ -268,6 +395,32 @@ async function millions({ page, world }) {
   assert.ok(total < 1000, `the first frame took ${total} ms`);
   await metrics.hover(0.5);
   await metrics.tip.waitFor();
+
+  // Hovering and brushing: how long frames take.
+  const [from, to] = [await metrics.spot(0.1), await metrics.spot(0.9)];
+  await page.evaluate(() => {
+    window.frames_ = [];
+    let last = performance.now();
+    const tick = (now) => {
+      window.frames_.push(now - last);
+      last = now;
+      window.tick_ = requestAnimationFrame(tick);
+    };
+    window.tick_ = requestAnimationFrame(tick);
+  });
+  for (let at = 0; at <= 60; at += 1)
+    await page.mouse.move(from.x + ((to.x - from.x) * at) / 60, from.y + (at % 7) * 8);
+  await page.mouse.down();
+  for (let at = 60; at >= 0; at -= 1) await page.mouse.move(from.x + ((to.x - from.x) * at) / 60, from.y);
+  const frames = await page.evaluate(() => {
+    cancelAnimationFrame(window.tick_);
+    return window.frames_.slice(1).sort((a, b) => a - b);
+  });
+  const share = (part) => frames[Math.min(frames.length - 1, Math.floor(frames.length * part))];
+  console.log(
+    `     hovering and brushing: ${frames.length} frames, median ${share(0.5).toFixed(0)}, 95 % ${share(0.95).toFixed(0)}, longest ${frames.at(-1).toFixed(0)} ms`,
+  );
+  assert.ok(share(0.95) < 100, `one frame in twenty took more than ${share(0.95)} ms`);
 }
 
 export default {
@@ -277,6 +430,10 @@ export default {
   "mistakes are marked with the fix, notes are shown": mistakes,
   "nothing found says why": nothing,
   "logs beside it, and an exemplar with its trace": beside,
+  "a histogram is one metric: a heatmap and its quantiles": families,
+  "heatmaps of native and classic histograms": heatmap,
+  "exemplars by keyboard and pointer": exemplars,
+  "metrics and targets in the palette": palette,
   "hidden without the permission": hidden,
   "three million points": millions,
 };

@@ -45,6 +45,7 @@ async function targets({ page, world }) {
 async function first({ page, world }) {
   const tenant = `e2e-newmetrics-${world.run}`;
   await page.goto(`${BASE}/start?tenant=${tenant}&source=remotewrite`);
+  await page.getByTestId("snippet").first().waitFor();
   assert.match((await page.getByTestId("snippet").allTextContents()).join(""), /remote_write:.*\/api\/v1\/write/s);
   await page.getByRole("button", { name: "Create key" }).click();
   const secret = await page.getByTestId("secret").textContent();

@@ -392,6 +392,11 @@ async function metering({ page, world }, suffix) {
   );
   await page.getByTestId("beside-lines").waitFor();
   await shot("metrics-beside");
+  await metrics.open(world.tenant, { metric: "rpc_client_duration_seconds" });
+  await metrics.colors.waitFor();
+  await metrics.series("p99").waitFor();
+  await metrics.hover(0.6);
+  await shot("metrics-heatmap");
   await metrics.ask(world.tenant, "process_resident_memory_bytes", { style: "stacked" });
   await metrics.hover(0.4);
   await shot("metrics-stacked");

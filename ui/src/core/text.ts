@@ -87,7 +87,7 @@ export const en = {
   },
   palette: {
     label: "Command palette",
-    placeholder: "Search pages and actions, or paste a trace id",
+    placeholder: "Search pages, metrics and actions, or paste a trace id",
     nothing: "Nothing found",
     live: "Live tail of the logs",
     patterns: "Patterns in the logs",
@@ -97,7 +97,12 @@ export const en = {
     trace: (id: string): string => `Logs of trace ${id}`,
     span: (id: string): string => `Logs of span ${id}`,
     search: (text: string): string => `Search logs for “${text}”`,
+    metrics: "Metrics",
     metric: (text: string): string => `Find metrics with “${text}”`,
+    target: (text: string): string => `Find targets with “${text}”`,
+    down: "Targets that are down",
+    promql: "Write a PromQL query",
+    noHelp: "No help text was sent.",
   },
   keys: {
     title: "Keyboard shortcuts",

@@ -48,7 +48,7 @@ export function useCatalog(filter: CatalogFilter): UseInfiniteQueryResult<Infini
   });
 }
 
-/** One metric by its name; null when there is none. */
+/** One metric by its name or that of a part; null when there is none. */
 export function useMetric(name: string): UseQueryResult<MetricInfo | null> {
   const { api, tenant } = useBackend();
   return useQuery({
@@ -57,7 +57,8 @@ export function useMetric(name: string): UseQueryResult<MetricInfo | null> {
     staleTime: 60_000,
     queryFn: async ({ signal }) => {
       const found = await api.catalog({ search: name, limit: 1000 }, signal);
-      return found.metrics.find((metric) => metric.name === name) ?? null;
+      const named = found.metrics.find((metric) => metric.name === name);
+      return named ?? found.metrics.find((metric) => metric.parts.includes(name)) ?? null;
     },
   });
 }
@@ -80,6 +81,8 @@ export interface Ask {
   points: number;
   top: number;
   instant: boolean;
+  /** Series with the label `le` become a heatmap. */
+  heatmap?: boolean;
 }
 
 export interface Answered extends MetricAnswer {
@@ -113,6 +116,7 @@ function useAsking() {
       ask.points,
       ask.top,
       ask.instant,
+      ask.heatmap ?? false,
     ],
     enabled: enabled && ask.query.trim() !== "" && (ask.instant || ask.points > 0),
     placeholderData: keepPreviousData,
@@ -161,25 +165,17 @@ export function problemIn(answer: UseQueryResult<unknown>): ApiError | null {
   return error instanceof ApiError && error.status === 400 ? error : null;
 }
 
-export interface SplitLabels {
-  names: string[];
-  /** Has `_bucket` series: a histogram of the classic kind. */
-  classic: boolean;
-}
-
 /** Labels that a metric can be split by. */
-export function useSplitLabels(metric: string, span: Span): UseQueryResult<SplitLabels> {
+export function useSplitLabels({ name, parts }: MetricInfo, span: Span): UseQueryResult<string[]> {
   const { api, tenant } = useBackend();
   return useQuery({
-    queryKey: ["metrics", "labels", tenant.current, metric, toIso(span.from), toIso(span.to)],
-    enabled: metric !== "",
+    queryKey: ["metrics", "labels", tenant.current, name, toIso(span.from), toIso(span.to)],
     staleTime: 60_000,
     placeholderData: keepPreviousData,
     queryFn: async ({ signal }) => {
-      const match = [selectorOf(metric), selectorOf(`${metric}_bucket`)];
+      const match = (parts.length > 0 ? parts : [name]).map((part) => selectorOf(part));
       const found = await api.prometheus<string[]>("labels", { "match[]": match, ...seconds(span) }, signal);
-      const names = found.filter((name) => !["__name__", "le", "quantile"].includes(name));
-      return { names, classic: found.includes("le") };
+      return found.filter((label) => !["__name__", "le", "quantile"].includes(label));
     },
   });
 }

@@ -52,6 +52,13 @@ describe.each(["light", "dark"] as const)("%s theme", (theme) => {
   it.each(Object.keys(all).filter((name) => name.startsWith("series-")))("%s can be told from the ground", (name) => {
     expect(contrast(color(name), color("bg"))).toBeGreaterThanOrEqual(3);
   });
+  it("the scale of heatmaps grows away from the ground", () => {
+    const steps = ["bg", "heat-low", "heat-mid", "heat-high"].map((name) => luminance(color(name)));
+    const sorted = [...steps].sort((a, b) => (theme === "light" ? b - a : a - b));
+    expect(steps).toEqual(sorted);
+    expect(contrast(color("heat-mid"), color("bg"))).toBeGreaterThanOrEqual(3);
+    expect(contrast(color("heat-low"), color("bg"))).toBeGreaterThanOrEqual(1.3);
+  });
   it("pairs are readable", () => {
     for (const [text, ground] of [
       ["accent-text", "selected"],

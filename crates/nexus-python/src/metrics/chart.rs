@@ -7,7 +7,7 @@ use pyo3::types::PyBytes;
 
 /// The chart of an answer of the Prometheus API.
 #[pyfunction]
-#[pyo3(signature = (data, *, start, step, steps, points, top, ordered=false))]
+#[pyo3(signature = (data, *, start, step, steps, points, top, ordered=false, heatmap=false))]
 #[allow(clippy::too_many_arguments)]
 pub fn metric_chart<'py>(
     py: Python<'py>,
@@ -18,8 +18,9 @@ pub fn metric_chart<'py>(
     points: usize,
     top: usize,
     ordered: bool,
+    heatmap: bool,
 ) -> PyResult<Bound<'py, PyBytes>> {
-    let wanted = Wanted { start, step: step.max(1), steps, points, top, ordered };
+    let wanted = Wanted { start, step: step.max(1), steps, points, top, ordered, heatmap };
     let drawn = py.detach(|| chart(data, &wanted)).map_err(PyValueError::new_err)?;
     Ok(PyBytes::new(py, &drawn))
 }

@@ -152,6 +152,12 @@ impl Selection {
         Ok(needs_of(py, needs))
     }
 
+    /// What of the table of exemplars belongs to it.
+    fn exemplar_needs<'py>(&self, py: Python<'py>) -> PyResult<Vec<PyNeed<'py>>> {
+        let needs = self.ask(py, |inner| inner.view().exemplar_needs())?;
+        Ok(needs_of(py, needs))
+    }
+
     /// Begin to read its samples in an encoding.
     fn read(&self, py: Python<'_>, encoding: &str) -> PyResult<Reading> {
         let encoding = Encoding::parse(encoding).ok_or_else(|| {

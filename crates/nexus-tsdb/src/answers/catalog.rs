@@ -1,11 +1,11 @@
 //! Metrics for people who look for one.
 
 use super::metadata::families_of;
-use super::{Selection, text};
+use super::{Selection, array_of, text};
 use foldhash::fast::RandomState;
 use hashbrown::HashMap;
 use nexus_series::NAME;
-use nexus_series::batch::Metadata;
+use nexus_series::batch::{Metadata, MetricKind};
 use nexus_series::symbols::Sym;
 
 /// Order of a catalog.
@@ -23,12 +23,46 @@ struct Metric<'a> {
     name: &'a str,
     series: u64,
     last: i64,
+    kind: MetricKind,
     said: Option<Metadata>,
+    /// Names of its series when they are not the family's alone, sorted.
+    parts: Vec<&'a str>,
 }
 
+/// The family that a series belongs to by its name, and of which kind that is when nobody has said so: parts of histograms and
+/// summaries, and the times at which counters began. `there` gives back a name that has series.
+fn family_of<'a>(
+    name: &'a str,
+    said: impl Fn(&str) -> Option<MetricKind>,
+    there: impl Fn(&str) -> Option<&'a str>,
+) -> Option<(&'a str, MetricKind)> {
+    use MetricKind::{Counter, GaugeHistogram, Histogram, Summary};
+    if said(name).is_some() {
+        return None;
+    }
+    let (family, ending) = PARTS.iter().find_map(|ending| Some((name.strip_suffix(ending)?, *ending)))?;
+    match said(family) {
+        Some(kind @ (Histogram | GaugeHistogram)) => Some((family, kind)),
+        Some(Summary) => (ending != "_bucket").then_some((family, Summary)),
+        Some(Counter) if ending == "_created" => Some((there(&format!("{family}_total"))?, Counter)),
+        Some(_) => None,
+        None => {
+            there(&format!("{family}_count")).and(there(&format!("{family}_sum")))?;
+            if there(&format!("{family}_bucket")).is_some() {
+                return Some((family, Histogram));
+            }
+            there(family).map(|_| (family, Summary))
+        }
+    }
+}
+
+/// Endings of the series of a histogram or summary.
+const PARTS: [&str; 6] = ["_bucket", "_count", "_sum", "_created", "_gcount", "_gsum"];
+
 impl Selection {
-    /// `{"metrics": [{"name", "kind", "unit", "help", "series", "last"}], "total"}` of metrics whose name or help holds all words
-    /// of `search`, whatever their case.
+    /// `{"metrics": [{"name", "kind", "unit", "help", "series", "last", "parts"}], "total"}` of families whose name, help or names of
+    /// series hold all words of `search`, whatever their case. A histogram or summary is one, whose `parts` are the names of its
+    /// series; other metrics have none.
     pub fn catalog_json(&self, search: &str, order: Order, limit: usize, offset: usize) -> Vec<u8> {
         let (symbols, index) = (self.symbols(), &self.tenant.index);
         let name = symbols.get(NAME);
@@ -42,17 +76,46 @@ impl Selection {
         }
         let words: Vec<String> = search.split_whitespace().map(str::to_lowercase).collect();
         let extras = self.tenant.extras.lock().expect("no panic while locked");
-        let mut found: Vec<Metric> = metrics
-            .into_iter()
-            .map(|(metric, (series, last))| {
-                let name = symbols.text(metric);
+        let kind_of = |name: &str| {
+            let kind = extras.metadata().get(name)?.first()?.metadata.kind;
+            (kind != MetricKind::Unknown).then_some(kind)
+        };
+        let there = |name: &str| {
+            let symbol = symbols.get(name).filter(|symbol| metrics.contains_key(symbol))?;
+            Some(symbols.text(symbol))
+        };
+        let mut families: HashMap<&str, Metric, RandomState> = HashMap::default();
+        for (&metric, &(series, last)) in &metrics {
+            let own = symbols.text(metric);
+            let part = family_of(own, kind_of, there);
+            let (name, kind) = part.unwrap_or((own, MetricKind::Unknown));
+            let family = families.entry(name).or_insert_with(|| {
                 let said = families_of(name).find_map(|family| extras.metadata().get(family)?.first());
-                Metric { name, series, last, said: said.map(|said| said.metadata.clone()) }
+                let said = said.map(|said| said.metadata.clone());
+                Metric { name, series: 0, last: i64::MIN, kind: MetricKind::Unknown, said, parts: Vec::new() }
+            });
+            family.series += series;
+            family.last = family.last.max(last);
+            family.parts.push(own);
+            if part.is_some() {
+                family.kind = kind;
+            }
+        }
+        let mut found: Vec<Metric> = families
+            .into_values()
+            .map(|mut family| {
+                family.kind = family.said.as_ref().map_or(family.kind, |said| said.kind);
+                if family.parts == [family.name] {
+                    family.parts.clear();
+                }
+                family.parts.sort_unstable();
+                family
             })
             .filter(|metric| {
-                let name = metric.name.to_lowercase();
+                let names: Vec<String> =
+                    std::iter::once(&metric.name).chain(&metric.parts).map(|name| name.to_lowercase()).collect();
                 let help = metric.said.as_ref().map(|said| said.help.to_lowercase()).unwrap_or_default();
-                words.iter().all(|word| name.contains(word) || help.contains(word))
+                words.iter().all(|word| names.iter().any(|name| name.contains(word)) || help.contains(word))
             })
             .collect();
         drop(extras);
@@ -70,7 +133,7 @@ impl Selection {
             text(&mut out, metric.name);
             let said = metric.said.as_ref();
             let fields = [
-                ("kind", said.map_or("unknown", |said| said.kind.name())),
+                ("kind", metric.kind.name()),
                 ("unit", said.map_or("", |said| &said.unit)),
                 ("help", said.map_or("", |said| &said.help)),
             ];
@@ -78,7 +141,10 @@ impl Selection {
                 out.extend_from_slice(format!(",\"{name}\":").as_bytes());
                 text(&mut out, value);
             }
-            out.extend_from_slice(format!(",\"series\":{},\"last\":{}}}", metric.series, metric.last).as_bytes());
+            out.extend_from_slice(format!(",\"series\":{},\"last\":{}", metric.series, metric.last).as_bytes());
+            out.extend_from_slice(b",\"parts\":");
+            out.extend_from_slice(&array_of(metric.parts.iter().copied()));
+            out.push(b'}');
         }
         out.extend_from_slice(format!("],\"total\":{}}}", found.len()).as_bytes());
         out

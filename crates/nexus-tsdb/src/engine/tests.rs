@@ -1,5 +1,6 @@
 use super::*;
 use crate::answers::Selection;
+use crate::answers::catalog::Order;
 use crate::chunk::tests::{Dice, some_histogram};
 use crate::engine::rows::{take_array, take_number, take_string};
 use crate::head::Value;
@@ -661,13 +662,12 @@ fn exemplars_and_metadata_live_through_restarts() {
         );
         let metadata = String::from_utf8(all().metadata_json("", 0, 0)).unwrap();
         assert_eq!(metadata, format!("{{\"hits\":[{{\"type\":\"counter\",\"help\":\"{help}\",\"unit\":\"\"}}]}}"));
-        let catalog =
-            String::from_utf8(all().catalog_json("shop HITS", crate::answers::catalog::Order::Name, 9, 0)).unwrap();
+        let catalog = String::from_utf8(all().catalog_json("shop HITS", Order::Name, 9, 0)).unwrap();
         assert_eq!(
             catalog,
             format!(
                 "{{\"metrics\":[{{\"name\":\"hits_total\",\"kind\":\"counter\",\"unit\":\"\",\"help\":\"{help}\",\
-                 \"series\":1,\"last\":{NOW}}}],\"total\":1}}"
+                 \"series\":1,\"last\":{NOW},\"parts\":[]}}],\"total\":1}}"
             )
         );
     };
@@ -684,6 +684,77 @@ fn exemplars_and_metadata_live_through_restarts() {
     assert_eq!((rows.exemplars.len(), rows.metadata.0), (1, 1));
     sealed.done().unwrap();
     assert!(engine.take_sealed(NOW, true, 1000).unwrap().is_none());
+}
+
+#[test]
+fn the_catalog_lists_families() {
+    let folder = Folder::new("families");
+    let engine = Engine::open(&folder.0, OPTIONS).unwrap();
+    let mut building = Building::default();
+    let names = [
+        ("told_bucket", "histogram"),
+        ("told_count", ""),
+        ("told_sum", ""),
+        ("told_created", ""),
+        ("guessed_bucket", ""),
+        ("guessed_count", ""),
+        ("guessed_sum", ""),
+        ("waits", ""),
+        ("waits_sum", ""),
+        ("waits_count", ""),
+        ("hits_total", "counter"),
+        ("hits_created", ""),
+        ("lonely_count", ""),
+        ("own_count", "gauge"),
+        ("own_sum", ""),
+        ("native", "histogram"),
+    ];
+    for (name, _) in names {
+        building.floats(&[("__name__", name)], &[(NOW, 1.0)]);
+    }
+    let mut batch = building.0;
+    for (name, kind) in [
+        ("told", MetricKind::Histogram),
+        ("hits", MetricKind::Counter),
+        ("own_count", MetricKind::Gauge),
+        ("native", MetricKind::Histogram),
+    ] {
+        batch.metadata.push(Metadata {
+            name: name.into(),
+            kind,
+            help: format!("Help of {name}."),
+            unit: String::new(),
+        });
+    }
+    append(&engine, &batch, &Limits { metadata: 10, ..Limits::default() });
+    let catalog = |search: &str, order| -> Vec<(String, String, u64, usize)> {
+        let all = Selection::new(&engine, "t", Vec::new(), Sight::default(), NOW, NOW);
+        let found: serde_json::Value = serde_json::from_slice(&all.catalog_json(search, order, 100, 0)).unwrap();
+        let text = |one: &serde_json::Value| one.as_str().unwrap().to_owned();
+        let metrics = found["metrics"].as_array().unwrap().iter();
+        metrics
+            .map(|one| {
+                let parts = one["parts"].as_array().unwrap().len();
+                (text(&one["name"]), text(&one["kind"]), one["series"].as_u64().unwrap(), parts)
+            })
+            .collect()
+    };
+    let one = |name: &str, kind: &str, series, parts| (name.to_owned(), kind.to_owned(), series, parts);
+    assert_eq!(
+        catalog("", Order::Name),
+        [
+            one("guessed", "histogram", 3, 3),
+            one("hits_total", "counter", 2, 2),
+            one("lonely_count", "unknown", 1, 0),
+            one("native", "histogram", 1, 0),
+            one("own_count", "gauge", 1, 0),
+            one("own_sum", "unknown", 1, 0),
+            one("told", "histogram", 4, 4),
+            one("waits", "summary", 3, 3),
+        ]
+    );
+    assert_eq!(catalog("TOLD_buck", Order::Name), [one("told", "histogram", 4, 4)]);
+    assert_eq!(catalog("", Order::Series)[0].0, "told");
 }
 
 #[test]

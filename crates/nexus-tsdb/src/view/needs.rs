@@ -44,6 +44,12 @@ impl View {
         merged.into_iter().map(|(from, to, numbers)| self.need(from, to, numbers)).collect()
     }
 
+    /// Where exemplars may be: they leave memory before samples do.
+    pub fn exemplar_needs(&self) -> Vec<Need> {
+        let chosen = self.selected.iter().filter(|selected| !selected.numbers.is_empty());
+        chosen.map(|selected| self.need(selected.from, selected.to, selected.numbers.clone())).collect()
+    }
+
     fn need(&self, from: i64, to: i64, mut numbers: Vec<u32>) -> Need {
         let index = &self.tenant.index;
         numbers.sort_unstable();

@@ -74,6 +74,11 @@ def metric_of(matchers: tuple[Matcher, ...]) -> str:
     return next((one.value for one in matchers if one.name == "__name__" and one.op == "="), "")
 
 
+def histogram_of(metric: str) -> str:
+    """The histogram or summary that a metric may be a part of, or ""."""
+    return next((metric.removesuffix(part) for part in ("_bucket", "_count", "_sum") if metric.endswith(part)), "")
+
+
 def family_names(metric: str) -> tuple[str, ...]:
     """The metric families that a metric may belong to, the most likely first."""
     return (metric, *(metric.removesuffix(suffix) for suffix in _SUFFIXES if metric.endswith(suffix)))

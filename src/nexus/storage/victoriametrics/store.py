@@ -36,6 +36,7 @@ from nexus.query.plan import (
 from nexus.query.series_policy import extra_filters
 from nexus.storage.metric_api import Estimate, MetricReceipt, Refusal, SeriesAnswer, SeriesStatistics
 from nexus.storage.victoriametrics.client import Arguments, Client, Envelope
+from nexus.storage.victoriametrics.families import Family, families
 from nexus.storage.victoriametrics.options import Backend
 from nexus.storage.victoriametrics.queue import BodyQueue
 from nexus.storage.victoriametrics.sender import Sender, SenderStatistics
@@ -176,27 +177,38 @@ class VictoriaMetricsStore:
         def facts(name: str) -> dict[str, str]:
             return next(iter(known.get(name) or known.get(_family(name)) or [{}]))
 
-        names = [
-            name
-            for name in msgspec.json.decode(found.data, type=list[str])
-            if all(word in f"{name} {facts(name).get('help', '')}".lower() for word in words)
-        ]
-        total = len(names)
-        counts = await self._figures("count", names[:NAMES_AT_A_TIME], plan.scan, sight, within)
+        def kind_of(name: str) -> str:
+            return next(iter(known.get(name) or [{}])).get("type", "")
+
+        def has(one: Family, word: str) -> bool:
+            texts = (one.name, *one.parts, facts(one.name).get("help", ""))
+            return any(word in text.lower() for text in texts)
+
+        all_names = msgspec.json.decode(found.data, type=list[str])
+        chosen = [one for one in families(all_names, kind_of) if all(has(one, word) for word in words)]
+        total = len(chosen)
+        parts = [name for one in chosen for name in one.parts]
+        counts = await self._figures("count", parts[:NAMES_AT_A_TIME], plan.scan, sight, within)
+
+        def series(one: Family) -> int:
+            return int(sum(counts.get(name, 0.0) for name in one.parts))
+
         if plan.order == "series":
-            names.sort(key=lambda name: (-counts.get(name, 0.0), name))
-        page = names[plan.offset : plan.offset + plan.limit]
-        last = await self._figures("last", page, plan.scan, sight, within)
+            chosen.sort(key=lambda one: (-series(one), one.name))
+        page = chosen[plan.offset : plan.offset + plan.limit]
+        shown = [name for one in page for name in one.parts]
+        last = await self._figures("last", shown, plan.scan, sight, within)
         metrics = [
             {
-                "name": name,
-                "kind": facts(name).get("type", ""),
-                "unit": facts(name).get("unit", ""),
-                "help": facts(name).get("help", ""),
-                "series": int(counts.get(name, 0)),
-                "last": int(last.get(name, 0) * 1000),
+                "name": one.name,
+                "kind": facts(one.name).get("type", "") or one.kind,
+                "unit": facts(one.name).get("unit", ""),
+                "help": facts(one.name).get("help", ""),
+                "series": series(one),
+                "last": int(max(last.get(name, 0.0) for name in one.parts) * 1000),
+                "parts": one.parts if one.parts != [one.name] else [],
             }
-            for name in page
+            for one in page
         ]
         return SeriesAnswer(msgspec.json.encode({"metrics": metrics, "total": total}))
 

@@ -1,5 +1,6 @@
 /** A chart of values over time, loaded when the first one is shown. */
 import { lazy, type ReactNode, Suspense } from "react";
+import type { Heat } from "../../core/metrics/heat.ts";
 import type { Look } from "../../core/metrics/look.ts";
 import type { ChartStyle } from "../../core/metrics/queries.ts";
 import type { ChartSeries, Frame } from "../../core/metrics/series.ts";
@@ -30,6 +31,11 @@ export interface ChartProps {
   exemplars?: readonly ChartExemplar[];
   /** Ends that the scale has at least, so that several charts can be compared. */
   range?: readonly [number, number] | null;
+  /** Drawn in the place of the frame's series, which are its rows; and the unit of its counts. */
+  heat?: Heat | null;
+  counts?: Unit;
+  /** Least width of the scale, so that charts below each other begin at one place. */
+  gutter?: number | undefined;
   /** Of all series when this chart shows one of them: what each looks like. */
   looks?: ReadonlyMap<string, Look>;
   /** Stands in the head. */

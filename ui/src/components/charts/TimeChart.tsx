@@ -27,9 +27,10 @@ import styles from "./Chart.module.css";
 import type { ChartProps } from "./Chart.tsx";
 import { ChartLegend } from "./ChartLegend.tsx";
 import { ChartSummary, ChartTable } from "./ChartTable.tsx";
-import { ChartTip } from "./ChartTip.tsx";
+import { ChartTip, ExemplarTip, HeatTip } from "./ChartTip.tsx";
 import { useCursorStore } from "./cursor.tsx";
-import { buildModel, type ChartExemplar, looksFor, type Model, measured, nearestIndex } from "./model.ts";
+import { HeatLegend } from "./HeatLegend.tsx";
+import { buildModel, type ChartExemplar, looksFor, type Model, measured, nearestIndex, onScale } from "./model.ts";
 import { DIAMOND, makePlot } from "./plot.ts";
 
 interface Brush {
@@ -46,7 +47,7 @@ interface Spot {
 const NOTHING: readonly never[] = [];
 
 export default function TimeChart(props: ChartProps): ReactNode {
-  const { frame, span, label, legend = true, small = false, height = 260, total, onTop, tools } = props;
+  const { frame, span, label, legend = true, small = false, height = 260, total, onTop, tools, heat = null } = props;
   const [only, setOnly] = useState<ReadonlySet<string> | null>(null);
   const [table, setTable] = useState(false);
   const given = props.looks;
@@ -70,7 +71,8 @@ export default function TimeChart(props: ChartProps): ReactNode {
         </div>
       )}
       <Plot {...props} height={height} small={small} looks={looks} only={shown} />
-      {legend && frame.series.length > 0 && (
+      {heat && <HeatLegend heat={heat} counts={props.counts ?? ""} />}
+      {legend && !heat && frame.series.length > 0 && (
         <ChartLegend
           series={frame.series}
           looks={looks}
@@ -88,7 +90,7 @@ export default function TimeChart(props: ChartProps): ReactNode {
           frame={frame}
           span={span}
           zone={props.zone}
-          unit={props.unit}
+          unit={heat ? (props.counts ?? "") : props.unit}
           exemplars={props.exemplars ?? NOTHING}
           onExemplar={props.onExemplar}
         />
@@ -106,7 +108,8 @@ interface PlotProps extends ChartProps {
 
 function Plot(props: PlotProps): ReactNode {
   const { frame, span, zone, unit, style = "line", label, stale, height, small, looks, only } = props;
-  const { exemplars = NOTHING, thresholds = NOTHING, range = null, onZoom, onZoomOut, onExemplar } = props;
+  const { exemplars = NOTHING, thresholds = NOTHING, range = null, heat = null, counts = "", gutter = 36 } = props;
+  const { onZoom, onZoomOut, onExemplar } = props;
   const [box, { width }] = useSize<HTMLDivElement>();
   const canvas = useRef<HTMLDivElement>(null);
   const hair = useRef<HTMLDivElement>(null);
@@ -119,6 +122,7 @@ function Plot(props: PlotProps): ReactNode {
   const [spot, setSpot] = useState<Spot | null>(null);
   const [pinned, setPinned] = useState<Spot | null>(null);
   const [keyed, setKeyed] = useState<Brush | null>(null);
+  const [marked, setMarked] = useState<{ exemplar: ChartExemplar; keyed: boolean } | null>(null);
   const [area, setArea] = useState({ left: 44, width: 0 });
   const pressed = useRef<{ x: number; moved: boolean } | null>(null);
   const from = Number(span.from) / 1e9;
@@ -141,9 +145,10 @@ function Plot(props: PlotProps): ReactNode {
               thresholds,
               exemplars,
               range,
+              heat,
             }),
           ),
-    [frame, looks, only, width, style, unit, from, to, thresholds, exemplars, range],
+    [frame, looks, only, width, style, unit, from, to, thresholds, exemplars, range, heat],
   );
 
   useLayoutEffect(() => {
@@ -159,14 +164,14 @@ function Plot(props: PlotProps): ReactNode {
       performance.clearMeasures?.("nexus-chart-draw");
       performance.measure?.("nexus-chart-draw", { start, end: performance.now() });
     };
-    const made = makePlot(host, { model, span, zone, width, height, small, onDrawn: drawn });
+    const made = makePlot(host, { model, span, zone, width, height, small, gutter, onDrawn: drawn });
     plot.current = made;
     return () => {
       plot.current = null;
       delete host.dataset.drawn;
       made.destroy();
     };
-  }, [model, span, zone, width, height, small, scheme]);
+  }, [model, span, zone, width, height, small, gutter, scheme]);
 
   // What was pinned belonged to other data.
   useEffect(() => {
@@ -206,14 +211,13 @@ function Plot(props: PlotProps): ReactNode {
     const index = nearestIndex(model.times, timeAt(x));
     return index < 0 ? null : { index, y };
   };
+  const heightOf = (value: number): number => (model && plot.current?.valToPos(onScale(model, value), "y")) ?? 0;
   const exemplarAt = (x: number, y: number): ChartExemplar | undefined => {
     const current = plot.current;
     if (!current) return undefined;
     const reach = DIAMOND + 4;
-    return exemplars.find(
-      (one) =>
-        Math.abs(current.valToPos(one.time, "x") - x) <= reach &&
-        Math.abs(current.valToPos(one.value, "y") - y) <= reach,
+    return model?.exemplars.find(
+      (one) => Math.abs(current.valToPos(one.time, "x") - x) <= reach && Math.abs(heightOf(one.value) - y) <= reach,
     );
   };
 
@@ -234,7 +238,9 @@ function Plot(props: PlotProps): ReactNode {
     const y = yIn(event);
     setSpot(pressed.current?.moved ? null : pointAt(x, y));
     cursor.set({ time: timeAt(x), source: id });
-    if (box.current) box.current.style.cursor = exemplarAt(x, y) ? "pointer" : "";
+    const exemplar = pressed.current?.moved ? undefined : exemplarAt(x, y);
+    setMarked(exemplar ? { exemplar, keyed: false } : null);
+    if (box.current) box.current.style.cursor = exemplar ? "pointer" : "";
   };
   const onUp = (event: PointerEvent): void => {
     const start = pressed.current;
@@ -250,6 +256,7 @@ function Plot(props: PlotProps): ReactNode {
   const onLeave = (): void => {
     if (pressed.current?.moved) return;
     setSpot(null);
+    setMarked(null);
     cursor.set(null);
   };
 
@@ -260,9 +267,18 @@ function Plot(props: PlotProps): ReactNode {
     const last = model.times.length - 1;
     const at = keyed?.end ?? (event.key === "ArrowLeft" ? last + 1 : -1);
     const jump = event.altKey ? 10 : 1;
-    if (event.key === "ArrowLeft" || event.key === "ArrowRight") {
+    const inOrder = model.exemplars;
+    if (event.key.toLowerCase() === "e" && inOrder.length > 0 && !event.ctrlKey && !event.metaKey) {
+      const now = marked ? inOrder.indexOf(marked.exemplar) : event.shiftKey ? inOrder.length : -1;
+      const exemplar = inOrder[Math.min(inOrder.length - 1, Math.max(0, now + (event.shiftKey ? -1 : 1)))];
+      setMarked(exemplar ? { exemplar, keyed: true } : null);
+      setSpot(null);
+      setKeyed(null);
+    } else if (event.key === "Enter" && marked && onExemplar) onExemplar(marked.exemplar);
+    else if (event.key === "ArrowLeft" || event.key === "ArrowRight") {
       const next = Math.min(last, Math.max(0, at + (event.key === "ArrowLeft" ? -jump : jump)));
       setKeyed({ start: event.shiftKey && keyed ? keyed.start : next, end: next });
+      setMarked(null);
       setSpot({ index: next, y: null });
       cursor.set({ time: model.times[next] ?? from, source: id });
     } else if (event.key === "Home" || event.key === "End") {
@@ -274,7 +290,8 @@ function Plot(props: PlotProps): ReactNode {
       setKeyed(null);
     } else if (event.key === "p" && spot) setPinned(pinned ? null : spot);
     else if (event.key === "-" && onZoomOut) onZoomOut();
-    else if (event.key === "Escape" && (pinned || keyed)) {
+    else if (event.key === "Escape" && (pinned || keyed || marked)) {
+      setMarked(null);
       setPinned(null);
       setKeyed(null);
       setSpot(null);
@@ -284,10 +301,12 @@ function Plot(props: PlotProps): ReactNode {
     event.stopPropagation();
   };
 
-  const tip = pinned ?? (brush ? null : spot);
+  const tip = pinned ?? (brush || marked ? null : spot);
   const select =
     brush ?? (keyed && keyed.start !== keyed.end ? { start: xOfIndex(keyed.start), end: xOfIndex(keyed.end) } : null);
-  const empty = model?.series.every((one) => one.values.every((value) => value === null));
+  const empty = model?.heat
+    ? model.heat.columns.every((column) => column.every((count) => count <= 0))
+    : model?.series.every((one) => one.values.every((value) => value === null));
   return (
     <div
       ref={box}
@@ -317,11 +336,13 @@ function Plot(props: PlotProps): ReactNode {
         if (event.currentTarget.contains(event.relatedTarget)) return;
         setKeyed(null);
         setSpot(null);
+        setMarked(null);
       }}
     >
       <div id={help} className="visually-hidden">
         {c.keys}
-        <ChartSummary frame={frame} unit={unit} />
+        {exemplars.length > 0 && ` ${c.exemplarKeys}`}
+        <ChartSummary frame={frame} unit={heat ? counts : unit} />
       </div>
       <div ref={canvas} className={styles.canvas} aria-hidden />
       <div ref={hair} className={styles.hair} style={{ visibility: "hidden" }} aria-hidden />
@@ -335,7 +356,43 @@ function Plot(props: PlotProps): ReactNode {
         />
       )}
       {empty && <div className={styles.nothing}>{c.noData}</div>}
-      {tip && model && (
+      {marked && model && (
+        <ExemplarTip
+          exemplar={marked.exemplar}
+          unit={unit}
+          zone={zone}
+          left={area.left + (plot.current?.valToPos(marked.exemplar.time, "x") ?? 0)}
+          width={width}
+          said={marked.keyed}
+        />
+      )}
+      {marked?.keyed && (
+        <div
+          className={styles.ring}
+          style={{
+            left: area.left + (plot.current?.valToPos(marked.exemplar.time, "x") ?? 0),
+            top: (plot.current?.over.offsetTop ?? 0) + heightOf(marked.exemplar.value),
+          }}
+          data-testid="exemplar-ring"
+          aria-hidden
+        />
+      )}
+      {tip && model?.heat && (
+        <HeatTip
+          heat={model.heat}
+          index={tip.index}
+          place={tip.y === null ? null : (plot.current?.posToVal(tip.y, "y") ?? null)}
+          unit={unit}
+          counts={counts}
+          zone={zone}
+          left={area.left + xOfIndex(tip.index)}
+          width={width}
+          pinned={pinned !== null}
+          onUnpin={() => setPinned(null)}
+          said={keyed !== null}
+        />
+      )}
+      {tip && model && !model.heat && (
         <ChartTip
           model={model}
           index={tip.index}

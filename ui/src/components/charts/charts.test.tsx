@@ -3,12 +3,23 @@ import { render, screen, within } from "@testing-library/react";
 import userEvent from "@testing-library/user-event";
 import { useState } from "react";
 import { describe, expect, it, vi } from "vitest";
+import { toHeat } from "../../core/metrics/heat.ts";
 import type { ChartSeries, Frame } from "../../core/metrics/series.ts";
 import { fromMs } from "../../core/time/instant.ts";
 import { ChartLegend, choose } from "./ChartLegend.tsx";
 import { ChartTable } from "./ChartTable.tsx";
 import { ChartTip } from "./ChartTip.tsx";
-import { buildModel, looksFor, type Model, nearestIndex, tipRows, valueRange } from "./model.ts";
+import {
+  buildModel,
+  type ChartExemplar,
+  heatRows,
+  looksFor,
+  type Model,
+  nearestIndex,
+  onScale,
+  tipRows,
+  valueRange,
+} from "./model.ts";
 
 function one(key: string, values: number[], rest: Partial<ChartSeries> = {}): ChartSeries {
   const last = values.at(-1) ?? null;
@@ -44,6 +55,7 @@ function model(of: Frame, rest: Partial<Parameters<typeof buildModel>[0]> = {}):
     thresholds: [],
     exemplars: [],
     range: null,
+    heat: null,
     ...rest,
   });
 }
@@ -65,6 +77,54 @@ describe("the model of a chart", () => {
 
   it("shows only what is isolated", () => {
     expect(model(two, { only: new Set(["b"]) }).series.map((entry) => entry.series.key)).toEqual(["b"]);
+  });
+
+  it("shows exemplars that can be told apart, the greatest of those on each other", () => {
+    const at = (time: number, value: number): ChartExemplar => ({
+      key: `${time} ${value}`,
+      time,
+      value,
+      labels: {},
+      series: {},
+    });
+    const all = Array.from({ length: 5000 }, (_, index) => at(100 + index / 50, index % 97));
+    const { exemplars } = model(two, { exemplars: [...all, at(99, 1), at(250, 1)] });
+    expect(exemplars.length).toBeLessThanOrEqual(250);
+    expect(exemplars.length).toBeGreaterThan(100);
+    expect(exemplars.map((one) => one.time)).toEqual(exemplars.map((one) => one.time).sort((a, b) => a - b));
+    expect(
+      model(two, { exemplars: [at(150, 3), at(150.1, 3.01), at(180, 9)] }).exemplars.map((one) => one.value),
+    ).toEqual([3.01, 9]);
+  });
+
+  it("is a heatmap in the place of series", () => {
+    const heat = toHeat({
+      series: 1,
+      start: 100_000,
+      step: 10_000,
+      bounds: [
+        [0, 1],
+        [1, 2],
+        [2, 4],
+        [4, 8],
+      ],
+      columns: [[1, 2, 0, 5], []],
+    });
+    const made = model(two, { heat });
+    expect([made.times, made.series]).toEqual([[100, 110], []]);
+    expect(valueRange(null, null, made)).toEqual([0, 4]);
+    expect(onScale(made, 1.5)).toBeCloseTo(1.58, 1);
+    expect(heatRows(heat, 0, null).map((one) => [one.row, one.count])).toEqual([
+      [3, 5],
+      [1, 2],
+      [0, 1],
+    ]);
+    expect(heatRows(heat, 0, 3.4).map((one) => [one.row, one.nearest])).toEqual([
+      [3, true],
+      [2, false],
+      [1, false],
+    ]);
+    expect(heatRows(heat, 1, 1)).toEqual([]);
   });
 
   it("finds the nearest moment", () => {

@@ -1,5 +1,6 @@
 /** What a chart draws, worked out of its series before any canvas is touched. */
 import { decimate, stack, withGaps } from "../../core/metrics/decimate.ts";
+import { type Heat, placeOf } from "../../core/metrics/heat.ts";
 import { type Look, looksOf } from "../../core/metrics/look.ts";
 import type { ChartStyle } from "../../core/metrics/queries.ts";
 import type { ChartSeries, Frame } from "../../core/metrics/series.ts";
@@ -41,6 +42,13 @@ export interface Model {
   exemplars: readonly ChartExemplar[];
   /** Lowest and highest end of the scale, when they are given. */
   range: readonly [number, number] | null;
+  /** Drawn in the place of series: the scale is that of its rows. */
+  heat: Heat | null;
+}
+
+/** A value on the scale of the chart. */
+export function onScale(model: Model, value: number): number {
+  return model.heat ? placeOf(model.heat, value) : value;
 }
 
 /** Runs `work` and leaves its time as a measure of that name, for tests and profiles. */
@@ -74,7 +82,13 @@ interface Wanted extends Omit<Model, "times" | "series"> {
 }
 
 /** Charts stack what is of one time; an earlier period stays a line over it. */
-export function buildModel({ frame, looks, only, width, ...rest }: Wanted): Model {
+export function buildModel({ width, ...wanted }: Wanted): Model {
+  const model = seriesModel(width, wanted);
+  return model.exemplars.length > 0 ? { ...model, exemplars: thinned(model, width) } : model;
+}
+
+function seriesModel(width: number, { frame, looks, only, ...rest }: Omit<Wanted, "width">): Model {
+  if (rest.heat) return { ...rest, times: rest.heat.times, series: [] };
   const shown = frame.series.filter((one) => only === null || only.has(one.key));
   const { times, values } = decimate(
     frame.times,
@@ -94,6 +108,29 @@ export function buildModel({ frame, looks, only, width, ...rest }: Wanted): Mode
     drawn: (stacked[index] ? sums[next++] : columns[index]) ?? [],
   }));
   return { ...rest, times: Array.from(times), series };
+}
+
+/** Pixels that an exemplar has to itself, and rows of them. */
+const APART = 20;
+const BANDS = 10;
+
+/** Exemplars that can be told apart: of those that would lie on each other the greatest. In the order of time. */
+export function thinned(model: Model, width: number): ChartExemplar[] {
+  const { from, to, exemplars } = model;
+  const inside = exemplars.filter(({ time }) => time >= from && time <= to);
+  const places = inside.map(({ value }) => onScale(model, value));
+  const low = places.reduce((least, place) => Math.min(least, place), Number.POSITIVE_INFINITY);
+  const high = places.reduce((most, place) => Math.max(most, place), Number.NEGATIVE_INFINITY);
+  const columns = Math.max(1, Math.floor(width / APART));
+  const kept = new Map<number, ChartExemplar>();
+  inside.forEach((one, at) => {
+    const column = Math.min(columns - 1, Math.floor(((one.time - from) / (to - from || 1)) * columns));
+    const band = Math.min(BANDS - 1, Math.floor((((places[at] ?? 0) - low) / (high - low || 1)) * BANDS));
+    const cell = column * BANDS + band;
+    const other = kept.get(cell);
+    if (!other || one.value > other.value) kept.set(cell, one);
+  });
+  return [...kept.values()].sort((a, b) => a.time - b.time);
 }
 
 /** Index of the moment that lies nearest; -1 without any. */
@@ -118,6 +155,26 @@ export interface TipRow {
 }
 
 export const TIP_ROWS = 10;
+
+export interface HeatRow {
+  row: number;
+  count: number;
+  nearest: boolean;
+}
+
+/** Buckets of a column, the highest first: five around a place on the scale, or without one the ten fullest. */
+export function heatRows(heat: Heat, index: number, place: number | null): HeatRow[] {
+  const column = heat.columns[index] ?? [];
+  const all = column.map((count, row) => ({ row, count, nearest: place !== null && row === Math.floor(place) }));
+  const chosen =
+    place === null
+      ? all
+          .filter(({ count }) => count > 0)
+          .sort((a, b) => b.count - a.count)
+          .slice(0, TIP_ROWS)
+      : all.filter(({ row }) => Math.abs(row - Math.floor(place)) <= 2);
+  return chosen.sort((a, b) => b.row - a.row);
+}
 
 /** The ten series nearest to a height (in the unit of `heightOf`), the largest value first, and how many there are. */
 export function tipRows(
@@ -149,6 +206,7 @@ export function tipRows(
 
 /** The scale of the values, with room above and below; begins at zero where that wastes little or areas are filled. */
 export function valueRange(low: number | null, high: number | null, model: Model): [number, number] {
+  if (model.heat) return [0, Math.max(1, model.heat.bounds.length)];
   let [min, max] = [low ?? Number.POSITIVE_INFINITY, high ?? Number.NEGATIVE_INFINITY];
   for (const { value } of model.thresholds) {
     min = Math.min(min, value);

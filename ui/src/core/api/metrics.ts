@@ -10,12 +10,20 @@ export type CatalogOrder = NonNullable<CatalogRequest["order"]>;
 export type MetricInfo = Answer<"CatalogMetric">;
 export type CatalogAnswer = Answer<"CatalogAnswer">;
 export type MetricRequest = Schemas["MetricsQueryRequest"];
+/** `bounds` are (lower, upper), a column has a count for each. */
+export type HeatmapAnswer = Omit<Answer<"ChartHeatmap">, "bounds" | "columns"> & {
+  bounds: Sample[][];
+  columns: number[][];
+};
 /** `histograms` are (ms, count, sum), `buckets` (lower, upper, count). */
 export type SeriesAnswer = Omit<Schemas["ChartSeries"], "buckets" | "histograms"> & {
   buckets?: Sample[][];
   histograms?: Sample[][];
 };
-export type MetricAnswer = Omit<Answer<"ChartAnswer">, "series"> & { series: SeriesAnswer[] };
+export type MetricAnswer = Omit<Answer<"ChartAnswer">, "series" | "heatmap"> & {
+  series: SeriesAnswer[];
+  heatmap?: HeatmapAnswer | null;
+};
 export type ExplainMetricRequest = Schemas["MetricsExplainRequest"];
 export type MetricExplanation = Answer<"MetricsExplainAnswer">;
 export type Matcher = Answer<"ExplainedMatcher">;

@@ -1,6 +1,17 @@
 import { describe, expect, it } from "vitest";
 import type { MetricAnswer, Selector, SeriesAnswer } from "../api/metrics.ts";
 import { decimate, stack, withGaps } from "./decimate.ts";
+import {
+  areBuckets,
+  formatBucket,
+  heatFrame,
+  placeOf,
+  shadeColor,
+  shadeOf,
+  toHeat,
+  unitOfBuckets,
+  unitOfCounts,
+} from "./heat.ts";
 import { COLORS, DASHES, looksOf } from "./look.ts";
 import { logsOf, pinnedLabels, traceOf } from "./pivot.ts";
 import {
@@ -11,7 +22,7 @@ import {
   parseStep,
   periodShift,
   printQueries,
-  queryFor,
+  queriesFor,
   rateWindow,
 } from "./queries.ts";
 import { labelChanges } from "./relabel.ts";
@@ -31,6 +42,7 @@ describe("units", () => {
     [42, "percent", "42 %"],
     [12_345, "ops", "12.35 k/s"],
     [9999, "", "9999"],
+    [5189.26, "", "5189"],
     [1_234_567, "", "1.235 M"],
     [-3.5e6, "bits/s", "-3.5 Mbit/s"],
     [0.004, "volts", "4 mV"],
@@ -313,25 +325,36 @@ describe("queries in the address", () => {
     [{ name: "temp_celsius", kind: "gauge" }, "room", "avg by (room) (temp_celsius)"],
     [{ name: "temp_celsius", kind: "gauge" }, "", "temp_celsius"],
     [
-      { name: "lat_seconds", kind: "histogram" },
-      "",
-      "histogram_quantile(0.95, sum by (le) (rate(lat_seconds_bucket[1m])))",
+      { name: "lat_seconds", kind: "histogram", parts: ["lat_seconds_bucket", "lat_seconds_sum"] },
+      "job",
+      "histogram_quantile(0.95, sum by (le, job) (rate(lat_seconds_bucket[1m])))",
     ],
     [
-      { name: "lat_seconds", kind: "histogram", native: true },
+      { name: "lat_seconds", kind: "histogram" },
       "a b",
       'histogram_quantile(0.95, sum by ("a b") (rate(lat_seconds[1m])))',
     ],
-    [{ name: "lat_seconds_count", kind: "histogram" }, "job", "sum by (job) (rate(lat_seconds_count[1m]))"],
+    [{ name: "wait_seconds", kind: "summary" }, "", "avg by (quantile) (wait_seconds)"],
     [
-      { name: "lat_seconds_bucket", kind: "histogram" },
+      { name: "wait_seconds", kind: "summary", parts: ["wait_seconds_count", "wait_seconds_sum"] },
       "job",
-      "histogram_quantile(0.95, sum by (le, job) (rate(lat_seconds_bucket[1m])))",
+      "sum by (job) (rate(wait_seconds_sum[1m])) / sum by (job) (rate(wait_seconds_count[1m]))",
     ],
     [{ name: "dotted.total", kind: "counter" }, "", 'sum (rate({"dotted.total"}[1m]))'],
     [{ name: "build_info", kind: "info" }, "version", "count by (version) (build_info)"],
   ])("asks %o by %s", (metric, by, query) => {
-    expect(queryFor(metric, by, 3600)).toBe(query);
+    expect(queriesFor(metric, by, 3600).lines.map((one) => one.query)).toEqual([query]);
+  });
+
+  it("asks a histogram for a heatmap and quantiles", () => {
+    const classic = { name: "lat_seconds", kind: "histogram", parts: ["lat_seconds_bucket", "lat_seconds_count"] };
+    const asked = queriesFor(classic, "", 3600);
+    expect(asked.heat).toBe("sum by (le) (rate(lat_seconds_bucket[1m]))");
+    expect(asked.lines.map((one) => one.legend)).toEqual(["p50", "p95", "p99"]);
+    expect(asked.lines[2]?.query).toBe("histogram_quantile(0.99, sum by (le) (rate(lat_seconds_bucket[1m])))");
+    const both = { ...classic, parts: [...classic.parts, "lat_seconds"] };
+    expect(queriesFor(both, "", 3600).heat).toBe("sum (rate(lat_seconds[1m]))");
+    expect(queriesFor({ name: "size", kind: "gaugehistogram" }, "", 3600).heat).toBe("sum (size)");
   });
 
   it("curl carries quotes", () => {
@@ -393,5 +416,58 @@ describe("relabelling", () => {
       { name: "c", kind: "removed", before: "3", after: "" },
       { name: "d", kind: "added", before: "", after: "4" },
     ]);
+  });
+});
+
+describe("heatmaps", () => {
+  const heat = toHeat(
+    {
+      series: 2,
+      start: 60_000,
+      step: 30_000,
+      bounds: [
+        ["-Inf", 0],
+        [0, 0.5],
+        [0.5, 2],
+        [2, "+Inf"],
+      ],
+      columns: [[0, 4, 1, 0], [], [0, 0, 16, 2]],
+    },
+    -30,
+  );
+  it("have moments, bounds and a greatest count", () => {
+    expect(heat.times).toEqual([30, 60, 90]);
+    expect([heat.step, heat.max, heat.series]).toEqual([30, 16, 2]);
+    expect(heat.bounds[3]).toEqual([2, Number.POSITIVE_INFINITY]);
+  });
+  it("know where a value lies", () => {
+    expect([-3, 0.25, 1, 2, 9].map((value) => placeOf(heat, value))).toEqual([0.5, 1.5, 2.5, 3, 3.5]);
+    expect(placeOf({ ...heat, bounds: [[1, 2]] }, 5)).toBe(1);
+  });
+  it("name buckets with their unit", () => {
+    expect(heat.bounds.map((bucket) => formatBucket(bucket, "seconds"))).toEqual([
+      "≤ 0 s",
+      "0 s – 500 ms",
+      "500 ms – 2 s",
+      "> 2 s",
+    ]);
+    expect(formatBucket([-2.9e-39, 2.9e-39], "")).toBe("0");
+  });
+  it("show few beside many", () => {
+    expect([shadeOf(0, 16), shadeOf(4, 16), shadeOf(99, 16), shadeOf(1, 0)]).toEqual([0, 0.5, 1, 0]);
+    expect(shadeColor(0.75)).toBe("color-mix(in oklab, var(--heat-high) 50%, var(--heat-mid))");
+  });
+  it("are a table, too", () => {
+    const { series, times } = heatFrame(heat, "seconds");
+    expect([...times]).toEqual(heat.times);
+    expect([...(series[2]?.values ?? [])]).toEqual([1, Number.NaN, 16]);
+    expect(series[1]).toMatchObject({ name: "0 s – 500 ms", last: 0, min: 0, max: 4, mean: 2 });
+  });
+  it("guess units, and know buckets", () => {
+    expect(unitOfBuckets("sum by (le) (rate(lat_seconds_bucket[5m]))")).toBe("seconds");
+    expect([unitOfCounts("rate(x[5m])"), unitOfCounts("increase(x[5m])")]).toEqual(["ops", ""]);
+    expect(areBuckets([{ le: "0.5" }, { le: "+Inf" }])).toBe(true);
+    expect(areBuckets([{ le: "0.5" }, { job: "a" }])).toBe(false);
+    expect(areBuckets([{ le: "x" }, { le: "1" }])).toBe(false);
   });
 });

@@ -42,7 +42,7 @@ export function parseQueries(text: string): QueryLine[] {
   }
 }
 
-export const STYLES = ["line", "area", "stacked", "points"] as const;
+export const STYLES = ["line", "area", "stacked", "points", "heatmap"] as const;
 export type ChartStyle = (typeof STYLES)[number];
 
 export function parseStyle(text: string): ChartStyle | null {
@@ -111,24 +111,45 @@ export function rateWindow(spanSeconds: number): string {
 export interface Asked {
   name: string;
   kind: string;
-  /** A histogram of its own, without `_bucket` series. */
-  native?: boolean;
+  /** Names of its series; none when they are called like the metric. */
+  parts?: readonly string[];
 }
 
-/** What a metric is best asked with, in all or by a label. */
-export function queryFor({ name, kind, native }: Asked, by: string, spanSeconds: number): string {
+export interface Asking {
+  /** What is drawn as a heatmap, if anything is. */
+  heat: string | null;
+  lines: QueryLine[];
+}
+
+const QUANTILES = [0.5, 0.95, 0.99];
+
+/** What a metric is best asked with, in all or by a label: a histogram in all is a heatmap and quantiles. */
+export function queriesFor({ name, kind, parts = [] }: Asked, by: string, spanSeconds: number): Asking {
   const window = rateWindow(spanSeconds);
-  const group = by ? ` by (${labelName(by)})` : "";
-  // The counts and sums of a classic one are counters of their own.
-  if (kind === "histogram" && !/_(count|sum)$/.test(name)) {
-    if (native) return `histogram_quantile(0.95, sum${group} (rate(${selectorOf(name)}[${window}])))`;
-    const buckets = selectorOf(/_bucket$/.test(name) ? name : `${name}_bucket`);
-    const inner = by ? ` by (le, ${labelName(by)})` : " by (le)";
-    return `histogram_quantile(0.95, sum${inner} (rate(${buckets}[${window}])))`;
+  const grouped = (...labels: string[]): string => {
+    const names = labels.filter((label) => label !== "").map(labelName);
+    return names.length > 0 ? ` by (${names.join(", ")})` : "";
+  };
+  const lone = (query: string, legend = ""): Asking => ({ heat: null, lines: [{ ...line(query), legend }] });
+  if (kind === "histogram" || kind === "gaugehistogram") {
+    const classic = parts.includes(`${name}_bucket`) && !parts.includes(name);
+    const series = selectorOf(classic ? `${name}_bucket` : name);
+    const counted = kind === "histogram" ? `rate(${series}[${window}])` : series;
+    const sum = `sum${grouped(classic ? "le" : "", by)} (${counted})`;
+    const quantile = (q: number): string => `histogram_quantile(${q}, ${sum})`;
+    if (by !== "") return lone(quantile(0.95));
+    return { heat: sum, lines: QUANTILES.map((q) => ({ ...line(quantile(q)), legend: `p${q * 100}` })) };
   }
-  if (kind === "info" || kind === "stateset") return by ? `count${group} (${selectorOf(name)})` : selectorOf(name);
-  if (isCounter(name, kind)) return `sum${group} (rate(${selectorOf(name)}[${window}]))`;
-  return by ? `avg${group} (${selectorOf(name)})` : selectorOf(name);
+  if (kind === "summary") {
+    if (by === "" && (parts.length === 0 || parts.includes(name)))
+      return lone(`avg by (quantile) (${selectorOf(name)})`, "quantile {{quantile}}");
+    const mean = (part: string): string => `sum${grouped(by)} (rate(${selectorOf(`${name}${part}`)}[${window}]))`;
+    return lone(`${mean("_sum")} / ${mean("_count")}`, by === "" ? "mean" : "");
+  }
+  if (kind === "info" || kind === "stateset")
+    return lone(by ? `count${grouped(by)} (${selectorOf(name)})` : selectorOf(name));
+  if (isCounter(name, kind)) return lone(`sum${grouped(by)} (rate(${selectorOf(name)}[${window}]))`);
+  return lone(by ? `avg${grouped(by)} (${selectorOf(name)})` : selectorOf(name));
 }
 
 /** A query of the Prometheus API, as a shell takes it. */

@@ -109,6 +109,8 @@ export function unitOfQuery(query: string): Unit {
   if (/\)\s*\/|\w\s*\//.test(bare) && found.length > 1 && found.every((one) => one === unit)) return "ratio";
   if (/_sum\b.*\/.*_count\b/s.test(bare)) return unit;
   if (quantile) return unit;
+  // Buckets count, whatever they are of.
+  if (/\w_bucket\b/.test(bare)) return RATES.test(bare) ? "ops" : "";
   return RATES.test(bare) ? perSecond(unit) : unit;
 }
 
@@ -208,7 +210,9 @@ export function formatUnit(value: number | null, unit: Unit): string {
   if (value === null || Number.isNaN(value)) return "–";
   if (!Number.isFinite(value)) return value > 0 ? "+∞" : "−∞";
   if (unit === "date") return dateText(value);
-  if (unit === "" && Math.abs(value) < 10_000 && Number.isInteger(value)) return plain.format(value);
+  const size = Math.abs(value);
+  // Below ten thousand all are written out: 4914 beside 5189 and not 5.189 k.
+  if (unit === "" && size < 10_000 && (size >= 1000 || Number.isInteger(value))) return significant(value);
   const { factor, suffix } = scaleOf(value, unit);
   return significant(value / factor) + suffix;
 }

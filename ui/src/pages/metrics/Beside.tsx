@@ -9,7 +9,7 @@ import { SidePanel } from "../../components/shell/SidePanel.tsx";
 import { asSeverity, SEVERITY_LETTER } from "../../core/logs/severity.ts";
 import { logsOf } from "../../core/metrics/pivot.ts";
 import { labelsText } from "../../core/metrics/series.ts";
-import { formatUnit } from "../../core/metrics/units.ts";
+import { formatUnit, unitOfMetric } from "../../core/metrics/units.ts";
 import { m } from "../../core/metricsText.ts";
 import { fieldTerm } from "../../core/query/edit.ts";
 import { formatClock, formatInstant } from "../../core/time/format.ts";
@@ -119,7 +119,7 @@ function ExemplarPanel({ exemplar, onClose }: { exemplar: Exemplar; onClose(): v
           <dt>{m.exemplarAt}</dt>
           <dd>{formatInstant(at, zone, 3)}</dd>
           <dt>{m.exemplarValue}</dt>
-          <dd>{formatUnit(exemplar.v, "")}</dd>
+          <dd>{formatUnit(exemplar.v, unitOfMetric(exemplar.s.__name__ ?? ""))}</dd>
           <dt>{m.name}</dt>
           <dd>
             <code>{labelsText(exemplar.s)}</code>
@@ -133,6 +133,8 @@ function ExemplarPanel({ exemplar, onClose }: { exemplar: Exemplar; onClose(): v
             </div>
           ))}
         </dl>
+        {!exemplar.id && <State title={m.noTrace} />}
+        {exemplar.id && !allowed && <State title={m.noLogsRight} />}
         {exemplar.id && allowed && (
           <>
             <h3>{m.traceLogs}</h3>

@@ -22,7 +22,7 @@ import { usePagePath } from "../../hooks/usePagePath.ts";
 import { useSetPrefs } from "../../hooks/usePrefs.ts";
 import styles from "./Browser.module.css";
 
-export type Picked = Pick<MetricInfo, "name" | "kind">;
+export type Picked = Pick<MetricInfo, "name" | "kind" | "parts">;
 
 interface Props {
   url: MetricsUrl;
@@ -151,6 +151,10 @@ function NoMetrics({ filtered, onClear }: { filtered: boolean; onClear(): void }
   );
 }
 
+function isChosen(metric: MetricInfo, chosen: string): boolean {
+  return metric.name === chosen || metric.parts.includes(chosen);
+}
+
 /** What the last words of a row leave out. */
 function moreAbout(metric: MetricInfo, age: (ms: number) => string): string | undefined {
   const said = [metric.last > 0 && m.lastSample(age(metric.last)), metric.queried === 0 && m.neverUsedHelp];
@@ -222,7 +226,7 @@ function MetricList({ metrics, total, chosen, stale, more, onPick, onAdd }: List
           current < 0
             ? Math.max(
                 0,
-                metrics.findIndex((one) => one.name === chosen),
+                metrics.findIndex((one) => isChosen(one, chosen)),
               )
             : current,
         )
@@ -240,7 +244,7 @@ function MetricList({ metrics, total, chosen, stale, more, onPick, onAdd }: List
               key={metric.name}
               id={`metric-${item.index}`}
               role="row"
-              aria-selected={metric.name === chosen}
+              aria-selected={isChosen(metric, chosen)}
               aria-rowindex={item.index + 1}
               className={styles.metric}
               data-active={item.index === active || undefined}
@@ -249,7 +253,10 @@ function MetricList({ metrics, total, chosen, stale, more, onPick, onAdd }: List
               data-testid="metric"
             >
               <div role="gridcell">
-                <div className={styles.name} title={metric.name}>
+                <div
+                  className={styles.name}
+                  title={metric.parts.length > 0 ? `${metric.name}\n${m.parts(metric.parts)}` : metric.name}
+                >
                   {metric.name}
                 </div>
                 <div className={styles.help} title={metric.help}>

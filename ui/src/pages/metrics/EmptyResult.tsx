@@ -54,8 +54,8 @@ function useCause(queries: readonly string[], span: Span) {
         const base = all.filter((matcher) => matcher.name === "__name__");
         const name = selector.name || (base[0]?.op === "=" ? base[0].value : "");
         if (name !== "" && (await count(base)) === 0) {
-          const found = await api.catalog({ search: name.replace(/_(bucket|sum|count)$/, ""), limit: 1000 }, signal);
-          const metric = found.metrics.find((one) => one.name === name || name.startsWith(`${one.name}_`));
+          const found = await api.catalog({ search: name, limit: 1000 }, signal);
+          const metric = found.metrics.find((one) => one.name === name || one.parts.includes(name));
           return metric ? { kind: "range", last: metric.last } : { kind: "unknown", name };
         }
         const without: { text: string; query: string; count: number }[] = [];

@@ -87,7 +87,8 @@ export function InstantTable({ parts, unit, zone, stale, onSeries }: Props): Rea
     columns
       ? columns.map((name) => (name === "__name__" ? "minmax(160px, 2fr)" : "minmax(90px, 1fr)")).join(" ")
       : "minmax(300px, 1fr)",
-    "minmax(130px, max-content) 36px",
+    // The same in all rows, whatever stands in them.
+    `max(130px, ${Math.max(0, ...all.map((row) => row.text.length)) + 3}ch) 36px`,
   ].join(" ");
   const head = (by: string, text: string, number = false): ReactNode => (
     <div

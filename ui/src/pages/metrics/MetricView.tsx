@@ -3,11 +3,12 @@ import { Button, Select, Switch } from "@mantine/core";
 import { IconCode } from "@tabler/icons-react";
 import { type ReactNode, useMemo } from "react";
 import { Chart } from "../../components/charts/Chart.tsx";
-import { looksFor } from "../../components/charts/model.ts";
+import { type ChartExemplar, looksFor, type Threshold } from "../../components/charts/model.ts";
 import { ErrorState, NoPermission, Skeleton, State } from "../../components/common/State.tsx";
 import { ApiError } from "../../core/api/errors.ts";
 import type { MetricInfo } from "../../core/api/metrics.ts";
-import { isCounter, queryFor } from "../../core/metrics/queries.ts";
+import { heatFrame, toHeat, unitOfCounts } from "../../core/metrics/heat.ts";
+import { isCounter, line, type QueryLine, queriesFor } from "../../core/metrics/queries.ts";
 import { type ChartSeries, type Frame, selectorOf, toFrame } from "../../core/metrics/series.ts";
 import { asUnit, formatUnit, type Unit, unitOfMetric, unitOfQuery } from "../../core/metrics/units.ts";
 import { m } from "../../core/metricsText.ts";
@@ -15,7 +16,14 @@ import { formatAge } from "../../core/time/format.ts";
 import { fromMs, toMs } from "../../core/time/instant.ts";
 import { absolute, type Span, zoomOut } from "../../core/time/range.ts";
 import { useApi } from "../../hooks/useApi.tsx";
-import { type Answered, useAnyMetric, useMetric, useMetricQuery, useSplitLabels } from "../../hooks/useMetrics.ts";
+import {
+  type Answered,
+  useAnyMetric,
+  useMetric,
+  useMetricQueries,
+  useMetricQuery,
+  useSplitLabels,
+} from "../../hooks/useMetrics.ts";
 import type { MetricsUrl } from "../../hooks/useMetricsUrl.ts";
 import { useSize } from "../../hooks/useSize.ts";
 import { useTime } from "../../hooks/useTime.tsx";
@@ -25,12 +33,14 @@ import styles from "./MetricView.module.css";
 interface Props {
   url: MetricsUrl;
   onUrl(change: Partial<MetricsUrl>): void;
-  onQuery(query: string): void;
+  onQuery(lines: readonly QueryLine[], heatmap?: boolean): void;
 }
 
 /** Charts on the first screen; "show more" asks for as many again. */
 const CHARTS = 24;
 const MOST = 96;
+/** Width of the scale of charts that stand below a heatmap. */
+export const GUTTER = 64;
 
 export function MetricView({ url, onUrl, onQuery }: Props): ReactNode {
   const metric = useMetric(url.metric);
@@ -64,26 +74,41 @@ function Known({ metric, url, onUrl, onQuery }: Props & { metric: MetricInfo }):
   const api = useApi();
   const { span, zone, range, setRange } = useTime();
   const [box, { width }] = useSize<HTMLDivElement>();
-  const labels = useSplitLabels(metric.name, span);
+  const labels = useSplitLabels(metric, span);
   const seconds = (toMs(span.to) - toMs(span.from)) / 1000;
-  const asked = { name: metric.name, kind: metric.kind, native: labels.data?.classic === false };
-  const query = queryFor(asked, url.by, seconds);
-  const ready = metric.kind !== "histogram" || labels.isFetched;
+  const { heat, lines } = queriesFor(metric, url.by, seconds);
+  const query = lines[0]?.query ?? "";
   const split = url.by !== "";
   const top = split ? Math.max(CHARTS, url.top) : url.top;
-  const answer = useMetricQuery(
-    { query, span, step: 0, points: pointsFor(split ? width / 3 : width), top, instant: false },
-    ready && width > 0,
+  const ask = { span, step: 0, points: pointsFor(split ? width / 3 : width), top, instant: false };
+  const answers = useMetricQueries(
+    lines.map((entry) => ({ ...ask, query: entry.query })),
+    lines.map(() => width > 0),
   );
+  const dense = useMetricQuery({ ...ask, query: heat ?? "", heatmap: true }, heat !== null && width > 0);
+  const [answer = dense] = answers;
+  const heated = heat === null ? answer.data : dense.data;
   const said = answer.data?.unit ?? "";
   const unit = said === "" ? unitFor(metric, query) : (asUnit(said) ?? unitOfMetric("", said));
-  const frame = useMemo(
-    () =>
-      answer.data
-        ? toFrame([{ answer: answer.data, letter: "A", query, legend: url.by ? `{{${url.by}}}` : "", shift: 0 }])
-        : null,
-    [answer.data, query, url.by],
-  );
+  const version = answers.map((one) => `${one.data?.at ?? 0}`).join();
+  // biome-ignore lint/correctness/useExhaustiveDependencies: new answers have a new time
+  const frame = useMemo(() => {
+    const drawn = answers.flatMap((one, index) =>
+      one.data
+        ? [
+            {
+              answer: one.data,
+              // One chart, not several: names say which is which.
+              letter: "A",
+              query: lines[index]?.query ?? "",
+              legend: url.by ? `{{${url.by}}}` : (lines[index]?.legend ?? ""),
+              shift: 0,
+            },
+          ]
+        : [],
+    );
+    return drawn.length === lines.length ? toFrame(drawn) : null;
+  }, [version, query, url.by]);
   const onZoom = (next: Span): void => setRange(absolute(next));
   const onZoomOut = (): void => setRange(zoomOut(range, span));
   const now = fromMs(api.now());
@@ -100,7 +125,11 @@ function Known({ metric, url, onUrl, onQuery }: Props & { metric: MetricInfo }):
           </p>
           <p className={styles.help}>{metric.help || m.noHelp}</p>
         </div>
-        <Button size="xs" leftSection={<IconCode size={14} />} onClick={() => onQuery(query)}>
+        <Button
+          size="xs"
+          leftSection={<IconCode size={14} />}
+          onClick={() => onQuery(heat === null ? lines : [line(heat), ...lines], heat !== null)}
+        >
           {m.openQuery}
         </Button>
       </div>
@@ -112,7 +141,7 @@ function Known({ metric, url, onUrl, onQuery }: Props & { metric: MetricInfo }):
           searchable
           data={[
             { value: "", label: m.byNothing },
-            ...(labels.data?.names ?? []).map((name) => ({ value: name, label: name })),
+            ...(labels.data ?? []).map((name) => ({ value: name, label: name })),
           ]}
           value={url.by}
           onChange={(by) => onUrl({ by: by ?? "", top: 20 })}
@@ -127,10 +156,10 @@ function Known({ metric, url, onUrl, onQuery }: Props & { metric: MetricInfo }):
             onChange={(event) => onUrl({ same: event.currentTarget.checked })}
           />
         )}
-        <code className={styles.query} title={query}>
-          {query}
+        <code className={styles.query} title={[heat, ...lines.map((entry) => entry.query)].filter(Boolean).join("\n")}>
+          {heat ?? query}
         </code>
-        {answer.data && (
+        {answer.data && heat === null && (
           <span className={styles.count} data-testid="multiples-count">
             {split && answer.data.total > answer.data.series.length
               ? m.largest(answer.data.series.length, answer.data.total)
@@ -138,22 +167,36 @@ function Known({ metric, url, onUrl, onQuery }: Props & { metric: MetricInfo }):
           </span>
         )}
       </div>
-      {(answer.isPending || !ready) && !answer.isError && <Skeleton rows={8} />}
+      {answer.isPending && !answer.isError && <Skeleton rows={8} />}
       {answer.isError && !answer.data && (
         <ErrorState error={answer.error} title={m.failed("A")} onRetry={() => void answer.refetch()} />
       )}
-      {answer.data && answer.data.series.length === 0 && <NothingHere metric={metric} />}
+      {answer.data && answer.data.series.length === 0 && !heated?.heatmap && <NothingHere metric={metric} />}
+      {heated?.heatmap && !split && (
+        <Heated
+          answer={heated}
+          query={heat ?? query}
+          unit={unit}
+          zone={zone}
+          label={m.heatmapOf(metric.name)}
+          gutter={GUTTER}
+          stale={dense.isPlaceholderData}
+          onZoom={onZoom}
+          onZoomOut={onZoomOut}
+        />
+      )}
       {answer.data && frame && frame.series.length > 0 && !split && (
         <Chart
           frame={frame}
           span={answer.data.ask.span}
           zone={zone}
           unit={unit}
-          style={isCounter(metric.name, metric.kind) ? "area" : "line"}
-          label={metric.name}
-          height={300}
+          style={heat === null && isCounter(metric.name, metric.kind) ? "area" : "line"}
+          label={heat === null ? metric.name : m.quantilesOf(metric.name)}
+          height={heat === null ? 300 : 220}
+          gutter={heat === null ? undefined : GUTTER}
           stale={answer.isPlaceholderData}
-          total={answer.data.total}
+          total={heat === null ? answer.data.total : undefined}
           onZoom={onZoom}
           onZoomOut={onZoomOut}
           onTop={(next) => onUrl({ top: next })}
@@ -171,7 +214,7 @@ function Known({ metric, url, onUrl, onQuery }: Props & { metric: MetricInfo }):
             stale={answer.isPlaceholderData}
             onZoom={onZoom}
             onZoomOut={onZoomOut}
-            onOpen={(one) => onQuery(narrowed(query, metric.name, one, url.by))}
+            onOpen={(one) => onQuery([line(narrowed(query, metric.name, one, url.by))])}
           />
           {answer.data.total > answer.data.series.length && (
             <div className={styles.more}>
@@ -193,6 +236,37 @@ function Known({ metric, url, onUrl, onQuery }: Props & { metric: MetricInfo }):
   );
 }
 
+interface HeatedProps {
+  answer: Answered;
+  query: string;
+  unit: Unit;
+  zone: string;
+  label: string;
+  height?: number;
+  /** Seconds that an earlier period is moved by. */
+  shift?: number;
+  gutter?: number;
+  stale: boolean;
+  exemplars?: readonly ChartExemplar[];
+  thresholds?: readonly Threshold[];
+  onZoom(span: Span): void;
+  onZoomOut(): void;
+  onExemplar?(exemplar: ChartExemplar): void;
+}
+
+/** The histograms of an answer, as a heatmap. */
+export function Heated({ answer, query, shift = 0, height = 300, ...rest }: HeatedProps): ReactNode {
+  const { heatmap } = answer;
+  const counts = unitOfCounts(query);
+  const heat = useMemo(() => (heatmap ? toHeat(heatmap, shift) : null), [heatmap, shift]);
+  const frame = useMemo(() => (heat ? heatFrame(heat, rest.unit) : null), [heat, rest.unit]);
+  const { from, to } = answer.ask.span;
+  const moved = BigInt(Math.round(shift * 1000)) * 1_000_000n;
+  const span = useMemo(() => ({ from: from + moved, to: to + moved }), [from, to, moved]);
+  if (!heat || !frame) return null;
+  return <Chart {...rest} frame={frame} span={span} heat={heat} counts={counts} height={height} />;
+}
+
 /** Points for a width, in steps so that a small resize asks for nothing new. */
 export function pointsFor(width: number): number {
   return width <= 0 ? 0 : Math.min(1200, Math.max(100, Math.ceil(width / 100) * 100));
@@ -201,7 +275,7 @@ export function pointsFor(width: number): number {
 function unitFor(metric: MetricInfo, query: string): Unit {
   const own = unitOfMetric(metric.name, metric.unit);
   if (/_count$/.test(metric.name)) return unitOfQuery(query);
-  if (metric.kind === "histogram" || metric.kind === "gauge" || metric.kind === "") return own || unitOfQuery(query);
+  if (["histogram", "gaugehistogram", "summary", "gauge", ""].includes(metric.kind)) return own || unitOfQuery(query);
   return unitOfQuery(query);
 }
 

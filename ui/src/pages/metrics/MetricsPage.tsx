@@ -5,7 +5,7 @@ import { lazy, type ReactNode, Suspense, useCallback } from "react";
 import { CursorProvider } from "../../components/charts/cursor.tsx";
 import { IconButton } from "../../components/common/IconButton.tsx";
 import { Skeleton } from "../../components/common/State.tsx";
-import { line, MAX_QUERIES, queryFor } from "../../core/metrics/queries.ts";
+import { MAX_QUERIES, type QueryLine, queriesFor } from "../../core/metrics/queries.ts";
 import { m } from "../../core/metricsText.ts";
 import { toMs } from "../../core/time/instant.ts";
 import { useAction } from "../../hooks/useActions.tsx";
@@ -37,15 +37,20 @@ export function MetricsPage(): ReactNode {
     (metric: Picked) => setUrl({ metric: metric.name, tab: "browse", by: "", panel: "" }),
     [setUrl],
   );
-  /** A query of its own at the end, or in the place of one that is still empty. */
+  /** Queries of their own at the end, or in the place of one that is still empty. */
   const onQuery = useCallback(
-    (query: string) => {
+    (added: readonly QueryLine[], heatmap = false) => {
       const lines = url.q.filter((entry) => entry.query.trim() !== "");
-      setUrl({ tab: "query", q: [...lines, line(query)].slice(-MAX_QUERIES) });
+      setUrl({
+        tab: "query",
+        view: "chart",
+        q: [...lines, ...added].slice(-MAX_QUERIES),
+        ...(heatmap && { style: "heatmap" }),
+      });
     },
     [setUrl, url.q],
   );
-  const onAdd = useCallback((metric: Picked) => onQuery(queryFor(metric, "", seconds)), [onQuery, seconds]);
+  const onAdd = useCallback((metric: Picked) => onQuery(queriesFor(metric, "", seconds).lines), [onQuery, seconds]);
   return (
     <CursorProvider>
       <div className={styles.page}>

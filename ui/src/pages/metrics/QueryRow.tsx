@@ -61,7 +61,7 @@ export function QueryRow(props: Props): ReactNode {
   const copy = useCopy();
   const [words, setWords] = useState(false);
   const [legend, setLegend] = useState(line.legend);
-  const [naming, setNaming] = useState(line.legend !== "");
+  const [naming, setNaming] = useState(false);
   useEffect(() => setLegend(line.legend), [line.legend]);
   const [settled] = useDebouncedValue(line.query, 300);
   const explain = useMetricExplain({ query: settled, span, step, points: Math.max(100, points) });
@@ -122,6 +122,14 @@ export function QueryRow(props: Props): ReactNode {
           <div className={styles.cost} data-testid="query-cost">
             {m.estimate(known.estimate.series, known.estimate.samples, known.estimate.bytes)}
             {known.estimate.samples > COSTLY && <b> {m.costly}</b>}
+            {line.legend !== "" && !naming && (
+              <>
+                {" · "}
+                <button type="button" className={styles.textButton} onClick={() => setNaming(true)}>
+                  {m.legendIs(line.legend)}
+                </button>
+              </>
+            )}
           </div>
         )}
         {words && known && <Words known={known} query={line.query} onFormat={(query) => onRun(query)} />}

@@ -45,6 +45,7 @@ export default function QueryView({ url, onUrl }: Props): ReactNode {
     points: instant ? 100 : points,
     top: instant ? 500 : url.top,
     instant,
+    heatmap: !instant && url.style === "heatmap",
   }));
   const answers = useMetricQueries(
     asks,

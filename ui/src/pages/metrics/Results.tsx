@@ -8,6 +8,7 @@ import { ErrorState, Skeleton, State } from "../../components/common/State.tsx";
 import { isQueryMistake } from "../../core/api/errors.ts";
 import type { ExemplarSeries } from "../../core/api/metrics.ts";
 import { formatBytes, formatDuration, formatShort } from "../../core/format.ts";
+import { areBuckets, unitOfBuckets } from "../../core/metrics/heat.ts";
 import { traceOf } from "../../core/metrics/pivot.ts";
 import { formatStep, letterOf, parseStep, periodShift } from "../../core/metrics/queries.ts";
 import { type Drawn, labelsText, toFrame } from "../../core/metrics/series.ts";
@@ -23,6 +24,7 @@ import { useTime } from "../../hooks/useTime.tsx";
 import { EmptyResult } from "./EmptyResult.tsx";
 import { InstantTable } from "./InstantTable.tsx";
 import { LogsCount } from "./LogsCount.tsx";
+import { GUTTER, Heated } from "./MetricView.tsx";
 import styles from "./QueryView.module.css";
 
 interface Props {
@@ -32,6 +34,8 @@ interface Props {
   points: number;
   stopped: boolean;
 }
+
+const NO_EXEMPLARS: readonly ChartExemplar[] = [];
 
 function useEarlier(url: MetricsUrl, points: number): Drawn<Answered>[] {
   const { span } = useTime();
@@ -47,6 +51,7 @@ function useEarlier(url: MetricsUrl, points: number): Drawn<Answered>[] {
           points,
           top: url.top,
           instant: false,
+          heatmap: url.style === "heatmap",
         }))
       : [],
     url.q.map(({ hidden }) => !hidden),
@@ -103,6 +108,7 @@ function useExemplarsOf(url: MetricsUrl, span: Span): { found: ChartExemplar[]; 
 /** The unit of what is shown, said by the server or guessed from the first query. */
 export function unitFound(url: MetricsUrl, answers: readonly (Answered | undefined)[]): Unit {
   const first = answers.findIndex((answer) => answer !== undefined);
+  if (answers[first]?.heatmap) return unitOfBuckets(url.q[first]?.query ?? "");
   const said = answers[first]?.unit ?? "";
   if (said !== "") return asUnit(said) ?? unitOfMetric("", said);
   return unitOfQuery(url.q[first]?.query ?? "");
@@ -137,13 +143,32 @@ export function Results({ url, onUrl, answers, points, stopped }: Props): ReactN
   const stale = answers.some((answer) => answer.isPlaceholderData || (answer.isError && answer.data !== undefined));
   const waiting = there.length === 0 && answers.some((answer) => answer.isFetching);
   const total = drawn.reduce((sum, part) => sum + part.answer.total, 0);
-  const empty = there.length > 0 && there.every((answer) => answer.series.length === 0 && answer.text === "");
-  const native = there.flatMap((answer) => answer.series).filter((one) => (one.histograms?.length ?? 0) > 0).length;
+  const empty = there.every((one) => one.series.length === 0 && one.text === "" && !one.heatmap) && there.length > 0;
+  const heated = url.view === "chart" ? all.filter((part) => part.answer.heatmap) : [];
+  const buckets = drawn.some((part) => areBuckets(part.answer.series.map((one) => one.labels)));
+  const summed = drawn.reduce((sum, part) => sum + (part.answer.heatmap?.series ?? 0), 0);
   const oldest = Math.min(...there.map((answer) => answer.at));
+  const onExemplar = (one: ChartExemplar): void =>
+    onUrl({
+      panel: `exemplar:${JSON.stringify({ t: one.time, v: one.value, l: one.labels, s: one.series, id: traceOf(one.labels) })}`,
+    });
   return (
     <div className={styles.results}>
       <Notes answers={there} />
-      {native > 0 && url.view === "chart" && <div className={styles.banner}>{m.histograms(native)}</div>}
+      {url.view === "chart" && buckets && url.style !== "heatmap" && (
+        <div className={styles.infos}>
+          {m.buckets}{" "}
+          <button type="button" className={styles.textButton} onClick={() => onUrl({ style: "heatmap" })}>
+            {m.asHeatmap}
+          </button>
+        </div>
+      )}
+      {url.view === "chart" &&
+        url.style === "heatmap" &&
+        there.length > 0 &&
+        !stale &&
+        heated.length === 0 &&
+        !empty && <div className={styles.infos}>{m.noBuckets}</div>}
       {failures.map(({ error, letter, retry }) =>
         isQueryMistake(error) ? (
           there.length === 0 && (
@@ -163,8 +188,8 @@ export function Results({ url, onUrl, answers, points, stopped }: Props): ReactN
         <div className={styles.status}>
           <Cost
             answers={there}
-            shown={frame.series.filter((one) => one.earlier === undefined).length}
-            total={total}
+            shown={frame.series.filter((one) => one.earlier === undefined).length + summed}
+            total={total + summed}
             table={url.view === "table"}
           />
           {url.ex && url.view === "chart" && exemplars.settled && exemplars.found.length === 0 && (
@@ -185,28 +210,47 @@ export function Results({ url, onUrl, answers, points, stopped }: Props): ReactN
           onQuery={(query) => onUrl({ q: [{ query, legend: "", hidden: false }] })}
         />
       )}
+      {heated.map((part) => (
+        <div key={`${part.letter} ${part.note ?? ""}`} className={styles.heated}>
+          {(heated.length > 1 || part.note || frame.series.length > 0) && (
+            <h3>{[part.letter, part.note, part.legend || part.query].filter(Boolean).join(" · ")}</h3>
+          )}
+          <Heated
+            answer={part.answer}
+            query={part.query}
+            unit={url.unit === "auto" ? unitOfBuckets(part.query) : url.unit}
+            zone={zone}
+            shift={part.shift}
+            gutter={GUTTER}
+            label={m.heatmapOf(part.query)}
+            stale={stale}
+            exemplars={part.note ? NO_EXEMPLARS : exemplars.found}
+            thresholds={thresholds}
+            onZoom={(next) => setRange(absolute(next))}
+            onZoomOut={() => setRange(zoomOut(range, span))}
+            onExemplar={onExemplar}
+          />
+        </div>
+      ))}
       {url.view === "chart" && frame.series.length > 0 && (
         <Chart
           frame={frame}
           span={drawn[0] ? (visible.find((answer) => answer)?.ask.span ?? span) : span}
           zone={zone}
           unit={unit}
-          style={url.style}
+          style={url.style === "heatmap" ? "line" : url.style}
           label={url.q.map(({ query }) => query).join(", ")}
           height={320}
+          gutter={heated.length > 0 ? GUTTER : undefined}
           stale={stale}
           total={total}
           thresholds={thresholds}
-          exemplars={exemplars.found}
+          exemplars={heated.length > 0 ? NO_EXEMPLARS : exemplars.found}
           onZoom={(next) => setRange(absolute(next))}
           onZoomOut={() => setRange(zoomOut(range, span))}
           onTop={(top) => onUrl({ top })}
           onSeries={(one) => onUrl({ panel: `logs:${JSON.stringify(one.labels)}` })}
-          onExemplar={(one) =>
-            onUrl({
-              panel: `exemplar:${JSON.stringify({ t: one.time, v: one.value, l: one.labels, s: one.series, id: traceOf(one.labels) })}`,
-            })
-          }
+          onExemplar={onExemplar}
         />
       )}
       {url.view === "table" && !empty && there.length > 0 && (

@@ -21,6 +21,7 @@ function metric(name: string, rest: Partial<MetricInfo> = {}): MetricInfo {
     last: Date.now(),
     queries: 0,
     queried: 0,
+    parts: [],
     ...rest,
   };
 }

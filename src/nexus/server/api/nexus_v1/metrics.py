@@ -102,6 +102,7 @@ async def query(call: Call) -> Response:
             points=wanted.points,
             top=wanted.top,
             ordered=wanted.instant and _in_order(tree),
+            heatmap=wanted.heatmap,
         )
     )
     told = {
@@ -135,7 +136,7 @@ async def explained(call: Call) -> Response:
     if (kind := type_of(tree)) not in (Type.SCALAR, Type.VECTOR):
         start, step = end, 0
     query_id = checked_id(wanted.query_id)
-    scoped = _closed(call, program(call, tree, wanted.query, start, end, step), tree, query_id)
+    scoped = _closed(call, program(call, tree, wanted.query, start, end, step, counts=False), tree, query_id)
 
     async def work() -> tuple[str, schema.MetricsEstimate]:
         unit = unit_of(tree, await _units(call, tree, query_id))

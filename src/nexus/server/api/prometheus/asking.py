@@ -7,7 +7,7 @@ import math
 from nexus.query.plan import PromQuery, SeriesPlan
 from nexus.query.promql.ast import Expr
 from nexus.query.promql.lower import LOOKBACK, lower
-from nexus.query.promql.units import selectors
+from nexus.query.promql.units import histogram_of, selectors
 from nexus.server.api.nexus_v1.asking import ask, close_plan
 from nexus.server.call import Call
 from nexus.server.queries import checked_id
@@ -25,10 +25,14 @@ async def answered(
     return await ask(call, query_id, call.services.metrics.answer(scoped))
 
 
-def program(call: Call, tree: Expr, text: str, start: int, end: int, step: int = 0, lookback: int = 0) -> PromQuery:
+def program(
+    call: Call, tree: Expr, text: str, start: int, end: int, step: int = 0, lookback: int = 0, *, counts: bool = True
+) -> PromQuery:
     """The program of a query for a range (ms), with what the configuration says; `lookback` 0 is its. Its metrics count as
-    asked for."""
-    call.services.metric_use.note(call.tenant, (one.name for one in selectors(tree)), call.services.now_ns() // 10**6)
+    asked for, but for `counts`."""
+    if counts:
+        names = (name for one in selectors(tree) for name in (one.name, histogram_of(one.name)))
+        call.services.metric_use.note(call.tenant, names, call.services.now_ns() // 10**6)
     config = call.services.config().metrics
     return lower(
         tree,

@@ -135,7 +135,7 @@ class MetricReader:
             return _listed(selection, (data, False))
         if isinstance(plan, ListExemplars):
             selection = self._select(query, plan.scan)
-            wants = fetch.wanted(query.tenant, selection.needs())
+            wants = fetch.wanted(query.tenant, selection.exemplar_needs())
             rows = b"".join(session.query(fetch.exemplars_sql(want), FORMAT) for want in wants)
             answer = _listed(selection, (selection.exemplars_json(rows), False))
             answer.statistics.bytes_read = session.bytes_read

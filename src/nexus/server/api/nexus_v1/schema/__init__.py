@@ -111,6 +111,9 @@ from nexus.server.api.nexus_v1.schema.metrics import (
     ChartAnswer as ChartAnswer,
 )
 from nexus.server.api.nexus_v1.schema.metrics import (
+    ChartHeatmap as ChartHeatmap,
+)
+from nexus.server.api.nexus_v1.schema.metrics import (
     ChartSeries as ChartSeries,
 )
 from nexus.server.api.nexus_v1.schema.metrics import (

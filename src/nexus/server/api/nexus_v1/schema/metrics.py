@@ -27,8 +27,8 @@ class SeriesCost(Struct):
 
 
 class CatalogRequest(Struct, forbid_unknown_fields=True):
-    """`POST metrics/catalog`. Every word of `search` is in the name or the help; `kind` and `unit` are exact, "" is any.
-    Without times: metrics that have series at all."""
+    """`POST metrics/catalog`. Every word of `search` is in the name, the help or a part's name; `kind` and `unit` are
+    exact, "" is any. Without times: metrics that have series at all."""
 
     search: Annotated[str, Meta(max_length=1000)] = ""
     kind: str = ""
@@ -42,8 +42,9 @@ class CatalogRequest(Struct, forbid_unknown_fields=True):
 
 
 class CatalogMetric(Struct):
-    """`last`: the newest sample, 0 when that is not known. `queries` and `queried`: how often since the start, and when last
-    (0: never) a query named it."""
+    """A family: a histogram or summary is one. `parts`: names of its series, none when they are called like it. `series` are
+    those of all parts. `last`: the newest sample, 0 when that is not known. `queries` and `queried`: how often since the
+    start, and when last (0: never) a query named it."""
 
     name: str
     kind: str
@@ -53,6 +54,7 @@ class CatalogMetric(Struct):
     last: int
     queries: int = 0
     queried: int = 0
+    parts: list[str] = []
 
 
 class CatalogAnswer(Struct):
@@ -63,7 +65,8 @@ class CatalogAnswer(Struct):
 
 class MetricsQueryRequest(Struct, forbid_unknown_fields=True):
     """`POST metrics/query`. `step` in seconds; 0 lets the server choose one of which `points` cover the range. `top`: so
-    many series, the largest. `instant`: evaluated at `to` only."""
+    many series, the largest. `instant`: evaluated at `to` only. `heatmap`: series with a label `le` become a heatmap, as
+    native histograms do anyway."""
 
     query: str
     from_: Time | None = field(name="from", default=None)
@@ -72,13 +75,14 @@ class MetricsQueryRequest(Struct, forbid_unknown_fields=True):
     points: Annotated[int, Meta(ge=2, le=5000)] = 600
     top: Annotated[int, Meta(ge=1, le=1000)] = 20
     instant: bool = False
+    heatmap: bool = False
     query_id: str = ""
 
 
 class ChartSeries(Struct):
     """`values[i]` is at `start + i * step`; or at `times[i]` where there are more steps than points: then the first, least,
     greatest and last value of every pixel are kept. The figures are over all steps, of finite values; null without any.
-    `histograms` are (ms, count, sum) of native histograms, `buckets` (lower, upper, count) of an instant one."""
+    `histograms` are (ms, count, sum) of an instant native histogram, `buckets` its (lower, upper, count)."""
 
     labels: dict[str, str]
     values: list[Value]
@@ -91,14 +95,27 @@ class ChartSeries(Struct):
     buckets: list[tuple[Value, Value, Value]] = []
 
 
+class ChartHeatmap(Struct):
+    """Histograms over time, added up. `columns[i]` is around `start + i * step`: the mean of its steps' counts, one for each
+    of the `bounds` (lower, upper), the lowest first; empty without a histogram. `series`: how many were added up."""
+
+    series: int
+    start: int
+    step: int
+    bounds: list[tuple[Value, Value]]
+    columns: list[list[float]]
+
+
 class ChartAnswer(Struct):
-    """`total` is how many series there were, of which the largest are shown. `text` is the answer of a string."""
+    """`total` is how many series of numbers there were, of which the largest are shown; histograms are in `heatmap`.
+    `text` is the answer of a string."""
 
     type: Literal["matrix", "vector", "scalar", "string"]
     points: int
     total: int
     text: str
     series: list[ChartSeries]
+    heatmap: ChartHeatmap | None
     start: int
     step: int
     unit: str
