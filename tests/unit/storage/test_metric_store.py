@@ -12,7 +12,7 @@ import pytest
 from tests.unit.storage.conftest import OpenStore
 from tests.unit.storage.metric_batches import batch, promql, scan, scoped, selected, value, vector
 
-from nexus.errors import DiskFull, LimitExceeded, NexusError, Overloaded
+from nexus.errors import DiskFull, LimitExceeded, Overloaded
 from nexus.query.plan import (
     And,
     Compare,

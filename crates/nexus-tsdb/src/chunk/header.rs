@@ -11,6 +11,10 @@ pub enum Kind {
     Floats,
     /// Native histograms.
     Histograms,
+    /// Windows of rollups.
+    Windows,
+    /// Nothing: a series with histograms, of which there are no rollups.
+    NoWindows,
 }
 
 /// Front of a blob of values: version and kind (a byte), checksum of what follows, count, sequence.
@@ -100,6 +104,8 @@ impl ValuesHeader {
         let kind = match blob[0] & 15 {
             0 => Kind::Floats,
             1 => Kind::Histograms,
+            2 => Kind::Windows,
+            3 => Kind::NoWindows,
             _ => return Err(Damaged("its kind is not known")),
         };
         let count = count(&mut rest)?;

@@ -13,6 +13,7 @@ mod packing;
 mod pco_bytes;
 pub mod times;
 pub(crate) mod varint;
+pub mod windows;
 
 pub use header::sign_again;
 pub use header::{Kind, TimesHeader, ValuesHeader};
@@ -96,6 +97,7 @@ pub fn decode_values(blob: &[u8], floats: &mut Vec<f64>, scratch: &mut Scratch) 
     match head.kind {
         Kind::Floats => floats::decode(body, head.count, floats, scratch).map(|()| Values::Floats),
         Kind::Histograms => histograms::decode(body, head.count, scratch).map(Values::Histograms),
+        Kind::Windows | Kind::NoWindows => Err(Damaged("it holds no samples")),
     }
 }
 

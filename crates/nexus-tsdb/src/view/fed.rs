@@ -1,10 +1,10 @@
 //! Chunks fetched from the tables, by series. The rows are kept as they came.
 
 use super::View;
-use crate::chunk::{Damaged, TimesHeader, ValuesHeader};
+use crate::chunk::{Damaged, Kind, TimesHeader, ValuesHeader};
 use crate::engine::rows::{take_array, take_number, take_string};
 use foldhash::fast::RandomState;
-use hashbrown::HashMap;
+use hashbrown::{HashMap, HashSet};
 use nexus_series::labels::SeriesId;
 
 /// A chunk: where its blobs are.
@@ -24,12 +24,26 @@ pub struct FedChunk {
 pub struct Fed {
     buffers: Vec<Box<[u8]>>,
     chunks: HashMap<SeriesId, Vec<FedChunk>, RandomState>,
+    /// Windows of rollups, by their length, s.
+    rolled: HashMap<(u32, SeriesId), Vec<FedChunk>, RandomState>,
+    /// Series with histograms.
+    raw: HashSet<SeriesId, RandomState>,
 }
 
 impl Fed {
     /// Chunks of a series.
     pub fn of(&self, id: SeriesId) -> &[FedChunk] {
         self.chunks.get(&id).map_or(&[], Vec::as_slice)
+    }
+
+    /// Chunks of windows of a length (s) of a series.
+    pub fn rolled(&self, window: u32, id: SeriesId) -> &[FedChunk] {
+        self.rolled.get(&(window, id)).map_or(&[], Vec::as_slice)
+    }
+
+    /// Has a series histograms, of which there are no rollups?
+    pub fn is_raw(&self, id: SeriesId) -> bool {
+        self.raw.contains(&id)
     }
 
     /// Blob of times.
@@ -44,14 +58,16 @@ impl Fed {
 }
 
 impl View {
-    /// Takes in rows, RowBinary: series UInt128, times Array(String), values Array(String).
-    pub fn feed(&self, rows: &[u8]) -> Result<(), Damaged> {
+    /// Takes in rows, RowBinary: series UInt128, times Array(String), values Array(String). `window` is that of the rollups, s;
+    /// 0: they are samples.
+    pub fn feed(&self, rows: &[u8], window: u32) -> Result<(), Damaged> {
         let buffer: Box<[u8]> = rows.into();
         let wanted = self.wanted();
         let mut fed = self.fed.write().expect("no panic while locked");
         let number = fed.buffers.len() as u32;
         let mut rest = &buffer[..];
         let mut found: Vec<(SeriesId, FedChunk)> = Vec::new();
+        let mut raw = Vec::new();
         let (mut times, mut values) = (Vec::new(), Vec::new());
         while !rest.is_empty() {
             let id = u128::from_le_bytes(take_number(&mut rest)?);
@@ -75,15 +91,31 @@ impl View {
                 if front.count != head.count {
                     return Err(Damaged("it has another number of values than of times"));
                 }
+                match front.kind {
+                    Kind::NoWindows if window > 0 => {
+                        raw.push(id);
+                        continue;
+                    }
+                    Kind::Windows if window > 0 => {}
+                    Kind::Histograms if window == 0 => raw.push(id),
+                    Kind::Floats if window == 0 => {}
+                    _ => return Err(Damaged("it is of another table")),
+                }
                 found.push((id, FedChunk { buffer: number, times, values, head, sequence: front.sequence }));
             }
         }
         for (id, chunk) in found {
-            let known = fed.chunks.entry(id).or_default();
+            let known = match window {
+                0 => fed.chunks.entry(id).or_default(),
+                window => fed.rolled.entry((window, id)).or_default(),
+            };
             // The same row may have been wanted twice, or inserted twice.
             if !known.iter().any(|other| other.sequence == chunk.sequence && other.head == chunk.head) {
                 known.push(chunk);
             }
+        }
+        if self.rollups.is_some() {
+            fed.raw.extend(raw);
         }
         fed.buffers.push(buffer);
         Ok(())

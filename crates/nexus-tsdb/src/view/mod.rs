@@ -5,6 +5,7 @@ mod fed;
 mod needs;
 mod read;
 mod reading;
+mod rolled;
 
 pub use needs::Need;
 pub use reading::Reading;
@@ -15,12 +16,15 @@ use fed::Fed;
 use foldhash::fast::RandomState;
 use hashbrown::HashSet;
 use nexus_promql::plan::Program;
-use nexus_promql::source::{Samples, SeriesLabels, Source, SourceFault};
+use nexus_promql::rolled::Rolled;
+use nexus_promql::source::{Samples, SeriesLabels, Source, SourceFault, SourceNote};
+use nexus_promql::uses::uses;
 use nexus_promql::{Answer, Control, Fault};
 use nexus_series::labels::SeriesId;
 use nexus_series::matcher::Matcher;
 use nexus_series::policy::Sight;
 use nexus_series::symbols::SymbolTable;
+use rolled::Rollups;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock, RwLock};
 
@@ -40,6 +44,7 @@ pub struct View {
     wanted: OnceLock<HashSet<SeriesId, RandomState>>,
     fed: RwLock<Fed>,
     decoded: AtomicU64,
+    rollups: Option<Rollups>,
     _guard: RunGuard,
 }
 
@@ -81,6 +86,7 @@ impl View {
             wanted: OnceLock::new(),
             fed: RwLock::default(),
             decoded: AtomicU64::new(0),
+            rollups: None,
             _guard: guard,
         }
     }
@@ -93,6 +99,16 @@ impl View {
     /// Bytes of chunks that were unpacked.
     pub fn decoded_bytes(&self) -> u64 {
         self.decoded.load(Ordering::Relaxed)
+    }
+
+    fn note_decoded(&self, bytes: usize) {
+        self.decoded.fetch_add(bytes as u64, Ordering::Relaxed);
+    }
+
+    /// Was anything fed of a series?
+    pub fn is_fed(&self, number: u32) -> bool {
+        let id = self.tenant.index.series(number).id;
+        !self.fed.read().expect("no panic while locked").of(id).is_empty()
     }
 
     /// Labels of what a selector found.
@@ -135,6 +151,25 @@ impl Source for View {
     fn read(&self, selector: usize, series: usize, from: i64, to: i64, into: &mut Samples) -> Result<(), SourceFault> {
         self.read_selected(selector, series, from, to, into)
     }
+
+    fn rolled(&self, selector: usize, series: usize) -> Option<i64> {
+        self.rolled_length(selector, series)
+    }
+
+    fn read_rolled(
+        &self,
+        selector: usize,
+        series: usize,
+        columns: u16,
+        times: (i64, i64),
+        into: &mut Rolled,
+    ) -> Result<(), SourceFault> {
+        self.read_windows(selector, series, columns, times, into)
+    }
+
+    fn notes(&self) -> Vec<SourceNote> {
+        self.rolled_notes()
+    }
 }
 
 /// A program and what it reads.
@@ -145,15 +180,17 @@ pub struct Run {
 }
 
 impl Run {
-    /// Begins a query: JSON of a program and of a sight. The error is a sentence.
-    pub fn new(engine: &Arc<Engine>, tenant: &str, program: &[u8], sight: &Sight) -> Result<Self, String> {
+    /// Begins a query on a UTC day: JSON of a program and of a sight. The error is a sentence.
+    pub fn new(engine: &Arc<Engine>, tenant: &str, program: &[u8], sight: &Sight, today: i64) -> Result<Self, String> {
         let program: Program = serde_json::from_slice(program).map_err(|error| error.to_string())?;
         let sets = program.selectors.iter().map(|selector| {
             let matchers = selector.matchers.iter().map(Matcher::new).collect::<Result<Vec<_>, _>>()?;
             Ok((matchers, selector.from, selector.to))
         });
         let sets = sets.collect::<Result<Vec<_>, String>>()?;
-        Ok(Self { view: View::new(engine, tenant, &sets, sight), program })
+        let mut view = View::new(engine, tenant, &sets, sight);
+        view.rollups = Rollups::choose(engine, &view.tenant, &view.selected, || uses(&program), today);
+        Ok(Self { view, program })
     }
 
     /// Evaluates it.

@@ -1,6 +1,7 @@
 //! What a query needs of the tables, and what that may cost.
 
 use super::View;
+use super::rolled::Wanted;
 use foldhash::fast::RandomState;
 use hashbrown::HashSet;
 use nexus_series::labels::SeriesId;
@@ -10,6 +11,8 @@ use nexus_series::symbols::Sym;
 /// `first <= to`.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Need {
+    /// Length of the windows of rollups, s; 0: samples.
+    pub window: u32,
     /// Earliest time, ms.
     pub from: i64,
     /// Latest time, ms.
@@ -46,29 +49,29 @@ impl View {
     /// What to fetch; nothing when the heads have all.
     pub fn needs(&self) -> Vec<Need> {
         let index = &self.tenant.index;
-        let mut windows: Vec<(i64, i64, Vec<u32>)> = Vec::new();
-        for selected in &self.selected {
-            let stored = |number: &u32| index.series(*number).activity.stored_within(selected.from, selected.to);
-            let numbers: Vec<u32> = selected.numbers.iter().copied().filter(stored).collect();
+        let mut windows: Vec<Wanted> = Vec::new();
+        for (selector, selected) in self.selected.iter().enumerate() {
+            let mut numbers = self.rolled_needs(selector, &mut windows);
+            numbers.retain(|&number| index.series(number).activity.stored_within(selected.from, selected.to));
             if !numbers.is_empty() {
-                windows.push((selected.from, selected.to, numbers));
+                windows.push((0, selected.from, selected.to, numbers));
             }
         }
         windows.sort();
-        let mut merged: Vec<(i64, i64, Vec<u32>)> = Vec::new();
-        for (from, to, numbers) in windows {
+        let mut merged: Vec<Wanted> = Vec::new();
+        for (window, from, to, numbers) in windows {
             match merged.last_mut() {
-                Some((_, end, all)) if from <= *end => {
+                Some((same, _, end, all)) if *same == window && from <= *end => {
                     *end = to.max(*end);
                     all.extend(numbers);
                 }
-                _ => merged.push((from, to, numbers)),
+                _ => merged.push((window, from, to, numbers)),
             }
         }
-        merged.into_iter().map(|(from, to, numbers)| self.need(from, to, numbers)).collect()
+        merged.into_iter().map(|(window, from, to, numbers)| self.need(window, from, to, numbers)).collect()
     }
 
-    fn need(&self, from: i64, to: i64, mut numbers: Vec<u32>) -> Need {
+    pub(super) fn need(&self, window: u32, from: i64, to: i64, mut numbers: Vec<u32>) -> Need {
         let index = &self.tenant.index;
         numbers.sort_unstable();
         numbers.dedup();
@@ -83,7 +86,7 @@ impl View {
         }
         let mut metrics: Vec<String> = metrics.iter().map(|metric| index.symbols.text(*metric).to_owned()).collect();
         metrics.sort_unstable();
-        Need { from, to, metrics, ids }
+        Need { window, from, to, metrics, ids }
     }
 
     /// (series, samples, bytes) to read, nearly.

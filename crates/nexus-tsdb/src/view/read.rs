@@ -3,13 +3,13 @@
 
 use super::View;
 use super::fed::{Fed, FedChunk};
-use crate::chunk::{Damaged, Scratch, Values, decode_times, decode_values};
+use crate::chunk::{Damaged, Scratch, Values, decode_times, decode_values, windows};
 use crate::head::{Body, Piece, Value};
+use nexus_promql::rolled::COLUMNS;
 use nexus_promql::source::{Samples, SourceFault};
 use nexus_series::histogram::Histogram;
 use std::cell::RefCell;
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
 
 /// Lists of times that a thread remembers: series of one target have equal ones.
 const REMEMBERED: usize = 128;
@@ -20,18 +20,41 @@ struct Remembered {
     timestamps: Vec<i64>,
 }
 
-struct Reader {
+pub(super) struct Reader {
     scratch: Scratch,
     values: Vec<f64>,
     times: Vec<Remembered>,
 }
 
 thread_local! {
-    static READER: RefCell<Reader> = RefCell::new(Reader {
+    pub(super) static READER: RefCell<Reader> = RefCell::new(Reader {
         scratch: Scratch::default(),
         values: Vec::new(),
         times: (0..REMEMBERED).map(|_| Remembered::default()).collect(),
     });
+}
+
+impl Reader {
+    /// Unpacked times of a blob.
+    pub(super) fn timestamps(&mut self, blob: &[u8]) -> Result<&[i64], Damaged> {
+        let slot = &mut self.times[usize::from(*blob.get(1).unwrap_or(&0)) % REMEMBERED];
+        if slot.blob != blob {
+            slot.blob.clear();
+            decode_times(blob, &mut slot.timestamps, &mut self.scratch)?;
+            slot.blob.extend_from_slice(blob);
+        }
+        Ok(&slot.timestamps)
+    }
+
+    /// Unpacks columns of windows; how many windows.
+    pub(super) fn windows(
+        &mut self,
+        blob: &[u8],
+        columns: u16,
+        into: &mut [Vec<f64>; COLUMNS],
+    ) -> Result<usize, Damaged> {
+        windows::decode(blob, columns, into, &mut self.scratch).map(|(_, count)| count)
+    }
 }
 
 enum Part<'a> {
@@ -129,7 +152,7 @@ impl View {
             }
             Part::Chunk(chunk) => {
                 let (times, values) = (fed.times(chunk), fed.values(chunk));
-                self.decoded.fetch_add((times.len() + values.len()) as u64, Ordering::Relaxed);
+                self.note_decoded(times.len() + values.len());
                 let Reader { scratch, values: floats, times: remembered } = reader;
                 let slot = &mut remembered[usize::from(times[1]) % REMEMBERED];
                 if slot.blob != times {

@@ -49,10 +49,13 @@ class Flusher:
         engine: _native.MetricsEngine,
         disk: DiskGuard,
         changed: Callable[[], None],
+        touched: Callable[[str, list[int]], None],
         look_seconds: float = LOOK_SECONDS,
         clock: Callable[[], float] = time.time,
     ) -> None:
-        """`changed` is called when rows were stored, before the head lets go of them."""
+        """`changed` is called when rows were stored, before the head lets go of them, and so is `touched`, with each tenant
+        and the UTC days whose rollups are not right any more."""
+        self._touched = touched
         self._changed = changed
         self._connect = connect
         self._engine = engine
@@ -137,6 +140,8 @@ class Flusher:
                             self._disk.report_full(error.message)
                     raise
                 self._changed()
+                for tenant, days in sealed.touched:
+                    self._touched(tenant, days)
                 sealed.done()
                 samples += sealed.samples
                 self.statistics.flushes += 1
