@@ -6,14 +6,16 @@ import json
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import Any, Final
+from typing import Any, Final, Literal
 
 from nexus.errors import InvalidRequest, QuerySyntaxError
 from nexus.query.plan import LabelMatcher
 from nexus.query.promql.lower import matchers_of as lowered
 from nexus.query.promql.parser import parse_selector
 
-WINDOWS: Final = {"5m": 300, "1h": 3600}
+Window = Literal["5m", "1h"]
+
+WINDOWS: Final[dict[Window, int]] = {"5m": 300, "1h": 3600}
 """Windows of rollups, as they are written and in seconds."""
 
 Rollups = tuple[tuple[int, int], ...]
@@ -51,13 +53,11 @@ def lower_rules(rules: Iterable[tuple[str, int, Rollups]]) -> tuple[Rule, ...]:
     return tuple(lowered)
 
 
-def check_rollups(days: int, rollups: Sequence[tuple[str, int]], where: str) -> Rollups:
+def check_rollups(days: int, rollups: Sequence[tuple[Window, int]], where: str) -> Rollups:
     """(window, days) as they are stored. Longer windows are kept at least as long as shorter ones, all of them as long as
     the samples; 0 days are for ever. `where` begins the message. Raises `InvalidRequest`."""
     found: dict[int, int] = {}
     for window, kept in rollups:
-        if window not in WINDOWS:
-            raise InvalidRequest(f"{where}there are no rollups of {window}.", hint=f"There are {' and '.join(WINDOWS)}.")
         if WINDOWS[window] in found:
             raise InvalidRequest(f"{where}rollups of {window} are named twice.")
         found[WINDOWS[window]] = kept
@@ -73,7 +73,7 @@ def check_rollups(days: int, rollups: Sequence[tuple[str, int]], where: str) -> 
     return tuple(sorted(found.items()))
 
 
-def named(rollups: Rollups) -> list[tuple[str, int]]:
+def named(rollups: Rollups) -> list[tuple[Window, int]]:
     """(window, days) as they are written."""
     names = {seconds: window for window, seconds in WINDOWS.items()}
     return [(names[seconds], days) for seconds, days in rollups]

@@ -35,7 +35,8 @@ use nexus_core::syslog::{Options, decode_syslog};
 use nexus_core::template::mask_template;
 use nexus_series::labels::{pack, unpack};
 use nexus_tsdb::chunk;
-use nexus_tsdb::engine::tables::cut_chunks;
+use nexus_tsdb::chunk::windows::{ALL, COLUMNS};
+use nexus_tsdb::engine::tables::{cut_chunks, cut_rollups};
 use std::sync::{Arc, OnceLock};
 
 const NOW: i64 = 1_700_000_000_000_000_000;
@@ -809,6 +810,11 @@ fn metric_chunks(input: &[u8]) -> Check {
         };
         assert!(count > 0 && count <= chunk::MAX_SAMPLES);
     }
+    let mut columns = <[Vec<f64>; COLUMNS]>::default();
+    if let Ok((length, count)) = chunk::windows::decode(&blob, ALL, &mut columns, &mut scratch) {
+        assert!(length > 0 && count <= chunk::MAX_SAMPLES && columns.iter().all(|column| column.len() == count));
+    }
     drop(cut_chunks(&input[input.len().min(1)..], 10, 20));
+    drop(cut_rollups(&input[input.len().min(1)..], 10, 20));
     None
 }

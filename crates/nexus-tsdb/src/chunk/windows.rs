@@ -5,7 +5,7 @@
 
 use super::header::{self, Kind};
 use super::{Chunk, Damaged, Scratch, floats, times, varint};
-use nexus_promql::rolled::{COLUMNS, Rolled};
+pub use nexus_promql::rolled::{ALL, COLUMNS, Rolled};
 
 const OWN: u8 = 255;
 
@@ -72,7 +72,6 @@ pub fn decode(
 mod tests {
     use super::super::{Kind, ValuesHeader, decode_times, decode_values, encode_floats};
     use super::*;
-    use nexus_promql::rolled::ALL;
     use nexus_promql::source::Samples;
 
     fn rolled() -> Rolled {

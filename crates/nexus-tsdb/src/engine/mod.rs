@@ -311,6 +311,13 @@ pub struct RunGuard {
     event: u64,
 }
 
+impl RunGuard {
+    /// Number of batches that were stored when it began.
+    pub fn event(&self) -> u64 {
+        self.event
+    }
+}
+
 impl Drop for RunGuard {
     fn drop(&mut self) {
         self.engine.end_run(self.event);

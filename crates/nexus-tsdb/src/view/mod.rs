@@ -45,7 +45,7 @@ pub struct View {
     fed: RwLock<Fed>,
     decoded: AtomicU64,
     rollups: Option<Rollups>,
-    _guard: RunGuard,
+    guard: RunGuard,
 }
 
 impl View {
@@ -87,7 +87,7 @@ impl View {
             fed: RwLock::default(),
             decoded: AtomicU64::new(0),
             rollups: None,
-            _guard: guard,
+            guard,
         }
     }
 
@@ -189,7 +189,8 @@ impl Run {
         });
         let sets = sets.collect::<Result<Vec<_>, String>>()?;
         let mut view = View::new(engine, tenant, &sets, sight);
-        view.rollups = Rollups::choose(engine, &view.tenant, &view.selected, || uses(&program), today);
+        view.rollups =
+            Rollups::choose(engine, &view.tenant, &view.selected, || uses(&program), (view.guard.event(), today));
         Ok(Self { view, program })
     }
 

@@ -10,7 +10,7 @@ use super::read::READER;
 use super::{Selected, View};
 use crate::chunk::Damaged;
 use crate::engine::{Engine, RolledDays, Tenant, WINDOWS};
-use crate::head::{Body, SeriesHead, Value};
+use crate::head::{Body, Piece, SeriesHead, Value};
 use crate::index::{DAY_MS, day_of};
 use nexus_promql::rolled::{COLUMNS, Rolled};
 use nexus_promql::source::{Samples, SourceFault, SourceNote};
@@ -52,10 +52,12 @@ fn horizon(today: i64, days: u32) -> i64 {
     if days == 0 { i64::MIN } else { today - i64::from(days) }
 }
 
-/// Time of the first float of a head; none: it has histograms.
-fn first_float(head: &SeriesHead) -> Option<i64> {
+/// Time of the first float of a head that is not in the tables; none: it has histograms. What was stored before the query
+/// began (`event`) was made known to those who make rollups before.
+fn first_float(head: &SeriesHead, event: u64) -> Option<i64> {
     let mut first = if head.open.count() > 0 { head.open.first() } else { i64::MAX };
-    for piece in head.pieces() {
+    let stored = |piece: &&Arc<Piece>| (1..=event).contains(&piece.stored());
+    for piece in head.pieces().iter().filter(|piece| !stored(piece)) {
         if matches!(piece.body, Body::Histograms(_)) {
             return None;
         }
@@ -77,7 +79,7 @@ impl Rollups {
         tenant: &Tenant,
         selected: &[Selected],
         uses: impl FnOnce() -> Vec<Use>,
-        today: i64,
+        (event, today): (u64, i64),
     ) -> Option<Self> {
         let days = engine.rolled_days(&tenant.name)?;
         let uses = uses();
@@ -101,7 +103,7 @@ impl Rollups {
                     };
                     let best = there.iter().filter(possible).min_by_key(|(window, day)| (*day, u32::MAX - window));
                     let tier = best.and_then(|&(window, _)| {
-                        let until = first_float(&series.head())?;
+                        let until = first_float(&series.head(), event)?;
                         let until = if until == i64::MAX { i64::MAX } else { day_of(until.saturating_sub(1)) };
                         Some(Tier { window, horizon: horizon(today, kept.days), until })
                     });

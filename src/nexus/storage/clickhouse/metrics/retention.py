@@ -73,10 +73,9 @@ class MetricRetention:
         self._waits = waits
 
     def waiting(self, tenant: str) -> bool:
-        """Do stored samples of a tenant wait for rollups?"""
+        """Do stored samples of a tenant follow an older policy, because rollups are to be made of them first?"""
         with self._lock:
-            applied, used = policies.policy_of(self._applied, tenant), policies.policy_of(self._used, tenant)
-            return applied != used and self._waits(tenant, used)
+            return policies.policy_of(self._applied, tenant) != policies.policy_of(self._used, tenant)
 
     def start(self) -> None:
         """Take over what was in force, before the first sample comes in; `follow` brings what is wanted now."""

@@ -58,11 +58,13 @@ class RollupMaker:
         policies: Callable[[], Policies],
         paused: Callable[[], AbstractContextManager[None]],
         changed: Callable[[], None],
+        settled: Callable[[Connection], object],
         settle_seconds: float = SETTLE_SECONDS,
         clock: Callable[[], float] = time.time,
     ) -> None:
         """`policies` are those that new samples follow; inside `paused` nobody else changes stored rows; `changed` is called
-        when rows were stored."""
+        when rows were stored, `settled` when a tenant has all rollups that a new policy wants."""
+        self._told_settled = settled
         self._connect = connect
         self._engine = engine
         self._days = days
@@ -135,7 +137,10 @@ class RollupMaker:
                     return made
                 made += self._make_day(connection, tenant, day, today, policy)
             with self._lock:
+                before = self._settled.get(tenant)
                 self._settled[tenant] = policy
+            if before != policy:
+                self._told_settled(connection)
         return made
 
     def _drop_expired(self, tenant: str, tier: int, today: int) -> None:

@@ -88,6 +88,7 @@ class EmbeddedMetricStore:
                 self._retention.policies,
                 self._flusher.paused,
                 cache.changed,
+                lambda connection: self._retention.follow(connection, self._flusher.paused),
                 options.settle_seconds,
             )
             self._retention.wait_for(self._rollups.waits)
