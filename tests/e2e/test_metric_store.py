@@ -6,6 +6,7 @@ import json
 import re
 import time
 from typing import Any
+from urllib.parse import urlencode
 
 import pytest
 from tests.e2e.conftest import Launch
@@ -162,7 +163,7 @@ def test_rollups_answer_for_what_has_expired(launch: Launch) -> None:
     times = {"start": midnight / 1000 + 3600, "end": midnight / 1000 + 86_400, "step": 3600}
 
     def ranged(text: str) -> Any:
-        answer = nexus.get("/api/v1/query_range", tenant=tenant, params={"query": text, **times})
+        answer = nexus.get(f"/api/v1/query_range?{urlencode({'query': text, **times})}", tenant=tenant)
         assert answer.status == 200, answer.body
         return answer.json
 

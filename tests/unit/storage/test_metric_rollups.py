@@ -6,13 +6,15 @@ import asyncio
 import json
 import math
 import random
+import struct
 import time
 from typing import Any
 
 import pytest
 from tests.unit.storage.conftest import OpenStore
-from tests.unit.storage.metric_batches import batch, promql, selected, value
+from tests.unit.storage.metric_batches import _message, _varint, batch, promql, selected, value
 
+from nexus import _native
 from nexus.query.plan import LabelMatcher
 from nexus.storage.clickhouse.errors import EngineError
 from nexus.storage.clickhouse.metrics import rollups
@@ -151,7 +153,7 @@ async def test_answers_are_those_of_the_samples(open_store: OpenStore) -> None:
             assert close(points(answer), points(raw)), one
         if rolled and "1h]" in one[0] and "offset" not in one[0]:
             window = "1h" if one[1] == HOUR else "5m"
-            assert f"answered from {window} rollups (4 of 5 days): exact" in rolled[0]
+            assert f"answered from {window} rollups (3 of 4 days): exact" in rolled[0]
             assert answer.statistics.samples < raw.statistics.samples
     # Not at times that are multiples of windows.
     odd = await answers(store, "max_over_time(m[1h])", first + 7, end, HOUR)
@@ -354,3 +356,34 @@ async def test_remembered_days_that_are_lost_are_found_in_the_table(open_store: 
     assert store._database.rows("SELECT DISTINCT stale FROM metric_rollups") in ([(1,)], [(0,)])
     store.series.make_rollups()
     assert store._database.rows("SELECT DISTINCT stale FROM metric_rollups") == [(0,)]
+
+
+def histograms(labels: dict[str, str], times: list[int]) -> _native.MetricBatch:
+    """A series of native histograms, all of whose observations are zero."""
+    out = b"".join(_message(1, _message(1, name.encode()) + _message(2, text.encode())) for name, text in labels.items())
+    for at in times:
+        count = b"\x08\x05" + b"\x19" + struct.pack("<d", 0.0) + b"\x20\x00" + b"\x29" + struct.pack("<d", 1e-9)
+        out += _message(4, count + b"\x30\x05" + b"\x78" + _varint(at))
+    return _native.decode_remote_write_v1(_message(1, out)).batch
+
+
+async def test_native_histograms_are_read_as_samples(open_store: OpenStore) -> None:
+    """They have a row that says that there is nothing; floats beside them have their windows."""
+    wanted = {"t": MetricPolicy((), None, BOTH)}
+    store = open_with(open_store, wanted)
+    first = start_of(TODAY - 3)
+    times = [first + number * 600_000 for number in range(1, 200)]
+    receipt = await store.series.append("t", histograms({"__name__": "m", "job": "h"}, times))
+    assert receipt.histograms == 199
+    await fill(store, first, 2, "a")
+    queries = ["histogram_count(last_over_time(m[1h]))", "count_over_time(m[1h])", "count(m)"]
+    raw = [(await answers(store, text, first, first + 2 * DAY)).data for text in queries]
+    assert store.series.make_rollups() == 2
+    assert count(store, "samples = 0") == count(store, "samples > 0") == 4
+    for text, before in zip(queries, raw, strict=True):
+        answer = await answers(store, text, first, first + 2 * DAY)
+        assert answer.data == before and "1h rollups of 1 of 2 series" in answer.infos[0], text
+    assert await store.series.erase("t", selected('m{job="h"}', first, first + DAY)) == 1
+    store.series.make_rollups()
+    answer = await answers(store, queries[0], first, first + 2 * DAY)
+    assert next(at for at, _ in next(iter(points(answer).values()))) == (first + DAY + HOUR) / 1000

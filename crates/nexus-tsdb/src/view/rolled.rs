@@ -370,7 +370,8 @@ impl View {
         let activity = || self.selected[selector].numbers.iter().map(|&number| &index.series(number).activity);
         let (begin, end) = (activity().map(|one| one.first()).min()?, activity().map(|one| one.last()).max()?);
         let (first, last) = days_of(&self.selected[selector]);
-        let (first, last) = (first.max(day_of(begin - 1)), last.min(day_of(end - 1)));
+        // Of a series that was loaded, the first day is known and no more: not that it has a sample at midnight.
+        let (first, last) = (first.max(day_of(begin)), last.min(day_of(end - 1)));
         let tier = Tier { window, horizon, until };
         let covered = (first..=last).filter(|&day| rollups.covered(tier, day)).count();
         (covered > 0).then(|| format!("{covered} of {} days", last - first + 1))

@@ -201,8 +201,12 @@ class EmbeddedMetricStore:
 
     async def retention_progress(self, tenant: str) -> Progress:
         """How far changes of retention that concern a tenant are."""
-        found = await self._maintenance.run(lambda connection: retention.progress(connection, tenant))
-        return replace(found, done=False) if self._retention.waiting(tenant) else found
+
+        def work(connection: Connection) -> Progress:
+            found = retention.progress(connection, tenant)
+            return replace(found, done=False) if self._retention.waiting(tenant) else found
+
+        return await self._maintenance.run(work)
 
     # ------------------------------------------------------------------------------------------------------ to look at
 
