@@ -88,6 +88,9 @@ bench-metrics: setup $(STAMPS)/dev ## metrics: remote write, size, PromQL agains
 soak: setup $(STAMPS)/dev $(STAMPS)/javascript ## long runs: kill -9, fuzzers, every door, every test on PostgreSQL, random PromQL, an hour of ingest
 	NEXUS_TEST_METADATA=postgresql $(PY) -m pytest -n 2 --dist loadfile tests/e2e
 	$(PY) benchmarks/soak_kill.py --rounds $${ROUNDS:-100}
+	$(PY) benchmarks/soak_scrape.py --rounds $${ROUNDS:-100}
+	$(PY) benchmarks/soak_scrape.py --rounds $${ROUNDS:-100} --fsync
+	$(PY) benchmarks/soak_erase.py --rounds $${ROUNDS:-100}
 	cd crates/nexus-core/fuzz && cargo run --profile fuzz --quiet --bin fuzz -- --seconds $${FUZZ_SECONDS:-600}
 	NEXUS_SOAK_SECONDS=$${DOORS_SECONDS:-900} $(PY) -m pytest tests/e2e/test_schemathesis.py
 	NEXUS_RANDOM_QUERIES=$${QUERIES:-10000} $(PY) -m pytest tests/conformance/promql/test_reference.py

@@ -30,7 +30,7 @@ import threading
 import time
 import uuid
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
@@ -83,10 +83,11 @@ class Tally:
 
 
 class Server:
-    """`nexus up` on one data directory, with ports that stay the same."""
+    """`nexus up` on one data directory, with ports that stay the same. `settings` are variables of its environment."""
 
-    def __init__(self, folder: Path, *, fsync: bool) -> None:
+    def __init__(self, folder: Path, *, fsync: bool, settings: dict[str, str] | None = None) -> None:
         self.folder = folder
+        self._settings = settings or {}
         self.log = folder.parent / "nexus.log"
         self.ports = _free_ports(4)
         self._fsync = fsync
@@ -114,6 +115,7 @@ class Server:
             "NEXUS_METRICS_MAX_FUTURE": "0",
             "NEXUS_METRICS_CHUNK": "1s",
             "NEXUS_METRICS_FLUSH": "0.1s",
+            **self._settings,
         }
         began = time.monotonic()
         with self.log.open("ab") as log:
@@ -165,14 +167,25 @@ class Server:
         rows: list[list[Any]] = json.loads(answer)["rows"]
         return rows
 
-    def promql(self, query: str, at: int) -> list[tuple[dict[str, str], float]]:
+    def promql(self, query: str, at: float) -> list[tuple[dict[str, str], float]]:
         """The vector of an instant query."""
+        return [(one["metric"], float(one["value"][1])) for one in self._ask(query, at)]
+
+    def samples(
+        self, selector: str, at: float, tenant: str = "default"
+    ) -> list[tuple[dict[str, str], list[tuple[float, float]]]]:
+        """The samples of a range selector: labels, and pairs of seconds and value."""
+        found = self._ask(selector, at, tenant)
+        return [(one["metric"], [(time, float(value)) for time, value in one["values"]]) for one in found]
+
+    def _ask(self, query: str, at: float, tenant: str = "default") -> list[Any]:
         form = urlencode({"query": query, "time": str(at)}).encode()
-        headers = {"Content-Type": "application/x-www-form-urlencoded"}
+        headers = {"Content-Type": "application/x-www-form-urlencoded", "X-Scope-OrgID": tenant}
         status, answer = self.request("POST", "/api/v1/query", form, headers)
         if status != 200:
             raise SoakError(f"PromQL answered {status}: {answer[:500]!r}")
-        return [(one["metric"], float(one["value"][1])) for one in json.loads(answer)["data"]["result"]]
+        result: list[Any] = json.loads(answer)["data"]["result"]
+        return result
 
 
 # ---------------------------------------------------------------------------------------------------------- receivers
@@ -327,22 +340,31 @@ def _send_forward(server: Server, batch: Batch) -> tuple[str, bytes]:
 
 
 def _send_remote_write(server: Server, batch: Batch) -> tuple[str, bytes]:
+    labels = (("__name__", "soak_samples"), ("batch", batch.name))
+    samples = [(at, float(number)) for number, at in enumerate(batch.times_ms())]
+    status, answer = server.request("POST", "/api/v1/write", *remote_write_body([(labels, samples)]), server.ports[0])
+    return ("ok" if 200 <= status < 300 else str(status)), answer
+
+
+Series = tuple[Sequence[tuple[str, str]], Sequence[tuple[int, float]]]
+"""Labels, and pairs of ms and value."""
+
+
+def remote_write_body(series: Iterable[Series]) -> tuple[bytes, dict[str, str]]:
+    """A request of remote write 1.0, and its headers."""
     import cramjam
 
-    labels = (("__name__", "soak_samples"), ("batch", batch.name))
-    series = b"".join(_protobuf(1, _protobuf(1, name.encode()) + _protobuf(2, value.encode())) for name, value in labels)
-    samples = b"".join(
-        _protobuf(2, b"\x09" + struct.pack("<d", number) + b"\x10" + _varint(at))
-        for number, at in enumerate(batch.times_ms())
-    )
-    body = bytes(cramjam.snappy.compress_raw(_protobuf(1, series + samples)))
+    written = bytearray()
+    for labels, samples in series:
+        one = b"".join(_protobuf(1, _protobuf(1, name.encode()) + _protobuf(2, value.encode())) for name, value in labels)
+        one += b"".join(_protobuf(2, b"\x09" + struct.pack("<d", value) + b"\x10" + _varint(at)) for at, value in samples)
+        written += _protobuf(1, one)
     headers = {
         "Content-Type": "application/x-protobuf",
         "Content-Encoding": "snappy",
         "X-Prometheus-Remote-Write-Version": "0.1.0",
     }
-    status, answer = server.request("POST", "/api/v1/write", body, headers, server.ports[0])
-    return ("ok" if 200 <= status < 300 else str(status)), answer
+    return bytes(cramjam.snappy.compress_raw(bytes(written))), headers
 
 
 def _protobuf(field: int, content: bytes) -> bytes:

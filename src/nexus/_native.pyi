@@ -496,6 +496,18 @@ class Appended:
         """(reason, sentence about the first of its kind, samples, retryable), by reason."""
 
 @final
+class ChunkRows:
+    """Chunks of the tables, packed; immutable, to be used by any number of queries."""
+
+    def __init__(self, rows: bytes) -> None:
+        """RowBinary of rows: series UInt128, times Array(String), values Array(String); a series may come more than once.
+        Raises DecodeError for what is no row or no chunk."""
+
+    @property
+    def weight(self) -> int:
+        """Bytes it takes, at most."""
+
+@final
 class Sealed:
     """Samples that left the open head for the engine's tables, readable by queries until `done`. Rows are RowBinary."""
 
@@ -528,6 +540,9 @@ class Sealed:
     @property
     def touched(self) -> list[tuple[str, list[int]]]:
         """(tenant, UTC days whose rollups would be others with these samples)."""
+
+    def recent(self) -> list[tuple[str, ChunkRows]]:
+        """The chunks by tenant, as queries take them."""
 
     def done(self) -> None:
         """All rows are stored: forget them, and the part of the log that made them durable. Raises OSError."""
@@ -586,7 +601,7 @@ class Reading:
     def needs(self) -> list[tuple[int, int, list[str], bytes, int]]:
         """As `Run.needs`."""
 
-    def feed(self, rows: bytes) -> None:
+    def feed(self, rows: ChunkRows) -> None:
         """As `Run.feed`, before the first piece."""
 
     def next(self, max_bytes: int = 1 << 20) -> bytes | None:
@@ -605,19 +620,17 @@ class Run:
     def more_needs(self) -> list[tuple[int, int, list[str], bytes, int]]:
         """What is to be fetched beyond that when all of `needs` was fed: chunks of series without rollups."""
 
-    def feed(self, rows: bytes, window: int = 0) -> None:
-        """RowBinary of rows: series UInt128, times Array(String), values Array(String), of chunks or of rollups with a
-        window in s; a series may come more than once,
-        others are passed over. Raises DecodeError for what is no row or no chunk; a chunk whose contents are damaged is
-        found when it is read (`MetricQueryError`)."""
+    def feed(self, rows: ChunkRows, window: int = 0) -> None:
+        """Chunks of the series, of samples or of rollups with a window in s, and others, which are passed over; a chunk that
+        comes twice counts once. One whose contents are damaged is found when it is read (`MetricQueryError`)."""
 
     def estimate(self) -> tuple[int, int, int]:
         """(series, samples, bytes) to read, at most, before anything is fed."""
 
-    def run(self, timeout_ms: int) -> tuple[bytes, list[str], list[str], tuple[int, int, int, int]]:
-        """(JSON of `{"resultType", "result"}`, warnings, infos, (series, samples read, most samples in memory, bytes of
-        chunks decoded)). Raises MetricQueryError (the query cannot be answered), MetricLimitExceeded, MetricQueryTimeout,
-        MetricQueryCanceled."""
+    def run(self, timeout_ms: int) -> tuple[bytes, list[str], list[str], tuple[int, int, int, int, int]]:
+        """(JSON of `{"resultType", "result"}`, warnings, infos, (series, samples looked at, samples read, most samples in
+        memory, bytes of chunks decoded)). Raises MetricQueryError (the query cannot be answered), MetricLimitExceeded,
+        MetricQueryTimeout, MetricQueryCanceled."""
 
     def cancel(self) -> None:
         """End it soon, from any thread."""
@@ -680,6 +693,10 @@ class MetricsEngine:
         """Begin a part of the rollups of a UTC day: the next `most` series that have any, from number `first` on. None:
         there are no more. Raises ValueError when closed."""
 
+    def expire(self, now_ms: int) -> int:
+        """Forget series whose last sample is older than they are kept; how many. Those with samples that are not in the
+        tables stay. Raises ValueError when closed."""
+
     def take_sealed(self, now_ms: int, *, all: bool = False, max_samples: int = 4_000_000) -> Sealed | None:
         """What is due to be stored: chunks whose time is over, that are full, or that memory has no more room for; with
         `all`, everything. None when nothing is. Call again until None."""
@@ -730,7 +747,7 @@ class Rollup:
         """As `Run.needs`."""
 
     def feed(self, rows: bytes) -> None:
-        """As `Run.feed`, of chunks."""
+        """RowBinary of chunks, as `ChunkRows` takes them. Raises DecodeError."""
 
     def rows(self) -> tuple[int, bytes]:
         """(rows, RowBinary): tenant String, metric String, series UInt128, day Date, expires_on Date, tier UInt32 (s), built

@@ -241,6 +241,7 @@ def store_options(config: Config) -> StoreOptions:
         reader=ReaderOptions(threads=config.query.threads, condition_cache=config.query.condition_cache),
         metrics=MetricOptions(
             head_bytes=int(config.metrics.head_bytes),
+            cache_bytes=int(config.metrics.cache_bytes),
             log_bytes=int(config.metrics.log_bytes),
             chunk_seconds=float(config.metrics.chunk),
             active_seconds=float(config.metrics.active),

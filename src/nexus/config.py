@@ -385,6 +385,9 @@ class MetricsConfig(Struct, forbid_unknown_fields=True, frozen=True):
             "128 MiB and at most 2 GiB."
         ),
     ] = Size(0)
+    cache_bytes: Annotated[
+        Size, Meta(description="Memory of stored samples that queries read lately; what is asked again comes from there.")
+    ] = Size(128 << 20)
     log_bytes: Annotated[
         Size, Meta(description="Disk space of the log that keeps them until they are; ingest stops with a 503 beyond it.")
     ] = Size(16 << 30)

@@ -4,16 +4,21 @@ from __future__ import annotations
 
 import json
 import re
+import signal
 import time
+from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 from urllib.parse import urlencode
 
 import pytest
 from tests.e2e.conftest import Launch
+from tests.e2e.metric_backends import OnVictoriaMetrics, a_tenant, left_out, nexus, tenant, victorious
 from tests.e2e.metric_bodies import get, number, vector, write
 from tests.e2e.nexus_process import API, NexusProcess, wait_for
 from tests.e2e.test_retention_and_deletion import files_with
 
+__all__ = ["left_out", "nexus", "tenant", "victorious"]
 pytestmark = pytest.mark.e2e
 DAY = 86_400_000
 NOW = int(time.time() * 1000)
@@ -28,54 +33,75 @@ def line(start: int, count: int, step: int = 15_000) -> list[tuple[int, float]]:
     return [(start + number * step, float(number)) for number in range(count)]
 
 
-def test_what_was_written_is_there_at_once_and_after_a_restart(launch: Launch) -> None:
+@pytest.fixture(params=["embedded", "victoriametrics"])
+def own(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[tuple[NexusProcess, str]]:
+    """A Nexus that the test may stop and kill, and a tenant."""
+    if request.param == "embedded":
+        nexus, name = request.getfixturevalue("launch")(), "default"
+    else:
+        victorious = OnVictoriaMetrics(tmp_path / "data", 1)
+        nexus, name = victorious.start(), victorious.take_tenant()
+    yield nexus, name
+    assert nexus.stop() == 0
+
+
+def test_what_was_written_is_there_at_once_and_after_a_restart(own: tuple[NexusProcess, str]) -> None:
     """In the head, in the tables, and over the border between them; a second write of a sample counts once, the last."""
-    nexus = launch()
+    nexus, tenant = own
     start = NOW - 3 * 3_600_000
     labels = {"__name__": "restart_total", "job": "a", "instance": "x"}
-    assert write(nexus, [(labels, line(start, 400))]).status == 204
+
+    def counted() -> float:
+        return number(nexus, "count_over_time(restart_total[4h])", at, tenant)
+
+    assert write(nexus, [(labels, line(start, 400))], tenant=tenant).status == 204
     at = NOW / 1000
-    assert number(nexus, "count_over_time(restart_total[4h])", at) == 400
-    assert nexus.stop() == 0
-    nexus.start()
-    assert number(nexus, "count_over_time(restart_total[4h])", at) == 400
+    assert counted() == 400
+    assert nexus.process is not None and restarted(nexus, signal.SIGTERM) == 0
+    assert counted() == 400
     later = [(start + 400 * 15_000 + 1000 * n, 400.0 + n) for n in range(10)]
     again = [(start + 15_000, 1.5)]
-    assert write(nexus, [(labels, later), (labels, again)]).status == 204
-    assert number(nexus, "count_over_time(restart_total[4h])", at) == 410
-    assert number(nexus, f"restart_total @ {(start + 15_000) / 1000}", at) == 1.5
-    nexus.kill()
+    assert write(nexus, [(labels, later), (labels, again)], tenant=tenant).status == 204
+    assert counted() == 410
+    restarted(nexus, signal.SIGKILL)
+    assert counted() == 410
+    # Of two values of one time the embedded store has the later, VictoriaMetrics the larger one: here the same.
+    assert number(nexus, f"restart_total @ {(start + 15_000) / 1000}", at, tenant) == 1.5
+    span = {"start": str(at - 86400), "end": str(at)}
+    assert get(nexus, "series", tenant, **{"match[]": "restart_total", **span}) == [labels]
+    assert get(nexus, "label/job/values", tenant) == ["a"]
+
+
+def restarted(nexus: NexusProcess, number: int) -> int:
+    """End it with a signal and start it again; the exit code."""
+    nexus.signal(number)
+    code = nexus.wait()
     nexus.start()
-    assert number(nexus, "count_over_time(restart_total[4h])", at) == 410
-    assert number(nexus, f"restart_total @ {(start + 15_000) / 1000}", at) == 1.5
-    expected = {**labels}
-    assert get(nexus, "series", **{"match[]": "restart_total", "start": str(at - 86400), "end": str(at)}) == [expected]
-    assert get(nexus, "label/job/values") == ["a"]
+    return code
 
 
 def test_a_tenant_without_data_reads_as_empty(nexus: NexusProcess, tenant: str) -> None:
     """And sees nothing of another one."""
-    assert write(nexus, [({"__name__": "other"}, [(NOW, 1.0)])], tenant=f"{tenant}-other").status == 204
-    assert vector(nexus, "other", NOW / 1000, tenant) == {}
-    assert get(nexus, "labels", tenant) == []
-    assert get(nexus, "series", tenant, **{"match[]": "other"}) == []
-    assert vector(nexus, "count(other)", NOW / 1000, f"{tenant}-other") == {"{}": 1.0}
+    for other in a_tenant(nexus, f"{tenant}-other"):
+        assert write(nexus, [({"__name__": "other"}, [(NOW, 1.0)])], tenant=other).status == 204
+        assert vector(nexus, "other", NOW / 1000, tenant) == {}
+        assert get(nexus, "labels", tenant) == []
+        assert get(nexus, "series", tenant, **{"match[]": "other"}) == []
+        assert vector(nexus, "count(other)", NOW / 1000, other) == {"{}": 1.0}
 
 
 def test_a_removed_tenant_is_on_no_disk(launch: Launch) -> None:
     """Head, log and tables: no file holds its name or its labels any more; another tenant keeps what it has."""
     nexus = launch()
     old, new = line(NOW - 5 * 3_600_000, 200), line(NOW - 60_000, 5, 1000)
-    for tenant in ("doomed", "stays"):
-        labels = {"__name__": f"m_{tenant}", "secret": f"marker-{tenant}-value"}
-        assert write(nexus, [(labels, old)], tenant=tenant).status == 204
+    for name in ("doomed", "stays"):
+        labels = {"__name__": f"m_{name}", "secret": f"marker-{name}-value"}
+        assert write(nexus, [(labels, old)], tenant=name).status == 204
     assert nexus.stop() == 0
     nexus.start()
-    for tenant in ("doomed", "stays"):
-        labels = {"__name__": f"m_{tenant}", "secret": f"marker-{tenant}-value"}
-        assert (
-            write(nexus, [(labels, new), ({**labels, "fresh": f"marker-{tenant}-fresh"}, new)], tenant=tenant).status == 204
-        )
+    for name in ("doomed", "stays"):
+        labels = {"__name__": f"m_{name}", "secret": f"marker-{name}-value"}
+        assert write(nexus, [(labels, new), ({**labels, "fresh": f"marker-{name}-fresh"}, new)], tenant=name).status == 204
     assert number(nexus, "sum(count_over_time({secret!=''}[6h]))", NOW / 1000, "doomed") == 210
     answer = nexus.post(f"{API}/tenants/doomed/delete", {"confirm": "doomed"})
     assert answer.status in (200, 202), answer.body
@@ -120,12 +146,14 @@ def test_without_retention_samples_from_1970_are_kept(launch: Launch) -> None:
 
 
 def test_retention_by_selector_changes_what_is_stored(launch: Launch) -> None:
-    """A shorter policy drops days that are stored, a rule keeps others; it is said in the API."""
+    """A shorter policy drops days that are stored, and series of which nothing is left; a rule keeps others; it is said in the
+    API."""
     nexus = launch(NEXUS_RETENTION_METRICS="100d")
     tenant = "kept"
     for job in ("short", "long"):
         labels = {"__name__": "m", "job": job}
         assert write(nexus, [(labels, [(NOW - 50 * DAY, 1.0), (NOW, 2.0)])], tenant=tenant).status == 204
+    assert write(nexus, [({"__name__": "m", "job": "ended"}, [(NOW - 50 * DAY, 1.0)])], tenant=tenant).status == 204
     assert nexus.stop() == 0
     nexus.start()
     answer = put(
@@ -137,6 +165,8 @@ def test_retention_by_selector_changes_what_is_stored(launch: Launch) -> None:
     def followed() -> bool:
         return not nexus.get(f"{API}/retention/metrics", tenant=tenant).json["applying"]
 
+    assert get(nexus, "status/tsdb", tenant)["headStats"]["numSeries"] == 2, "what has expired is known no more, at once"
+    assert get(nexus, "label/job/values", tenant) == ["long", "short"]
     wait_for("stored samples to follow", followed)
     assert write(nexus, [({"__name__": "m", "job": "short"}, [(NOW - 95 * DAY, 1.0)])], tenant=tenant).status == 400
     assert nexus.stop() == 0
@@ -207,6 +237,7 @@ def test_it_starts_quickly_with_many_series(launch: Launch) -> None:
     assert len(vector(nexus, "count by (job) (many)", NOW / 1000)) == 10
 
 
+@pytest.mark.not_in_victoriametrics("its figures are its own; what waits for it is told as nexus_victoriametrics_*")
 def test_its_own_figures_are_told(nexus: NexusProcess, tenant: str) -> None:
     """Series and samples that wait are in /metrics."""
     assert write(nexus, [({"__name__": "told", "t": tenant}, [(NOW, 1.0)])], tenant=tenant).status == 204

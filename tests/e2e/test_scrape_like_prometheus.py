@@ -117,6 +117,8 @@ def prometheus(tmp_path: Path) -> Iterator[Any]:
         processes.append(subprocess.Popen(command, stdout=log, stderr=log))
 
         def ask(path: str) -> Any:
+            if not path:
+                return f"http://127.0.0.1:{port}"
             try:
                 with urllib.request.urlopen(f"http://127.0.0.1:{port}{path}", timeout=10) as answer:
                     return json.load(answer)
@@ -219,3 +221,95 @@ def test_the_same_series(launch: Launch, prometheus: Any, targets: TargetServer,
             for found in (nexus.get(health).json, theirs(health))
         ]
         assert states[0] == states[1]
+
+
+ABOUT = [
+    *(f"rules{query}" for query in (
+        "", "?type=alert", "?type=record", "?type=x", "?rule_name[]=a&file[]=b&rule_group[]=c&exclude_alerts=true",
+        "?exclude_alerts=maybe", "?group_limit=0", "?group_limit=5", "?group_next_token=abc",
+        "?group_limit=5&group_next_token=abc", "?match[]=up{", '?match[]={a="b"}', "?match[]={}",
+    )),
+    "alerts", "alertmanagers", "scrape_pools", "scrape_pools/config?scrapePool=none", "scrape_pools/config",
+    *(f"targets{query}" for query in (
+        "", "?state=active", "?state=dropped", "?state=ANY", "?state=wrong", "?scrapePool=one", "?scrapePool=none",
+    )),
+    *(f"targets/metadata{query}" for query in (
+        "", "?metric=a", "?limit=x", "?limit=1", "?match_target={", '?match_target={job="one"}', '?match_target={job="x"}',
+    )),
+    'targets/relabel_steps?scrapePool=one&labels={"__address__":"x"}', "targets/relabel_steps?scrapePool=none&labels={}",
+    "targets/relabel_steps", "targets/relabel_steps?scrapePool=one",
+    "metadata", "metadata?metric=a", "metadata?metric=none", "metadata?limit=x", "metadata?limit=1",
+    "format_query?query=up{", "format_query?query=sum(up)by(a)", "format_query", "parse_query?query=up{", "parse_query",
+    "parse_query?query=rate(x[5m])", "notifications", "features", "status/buildinfo", "status/runtimeinfo", "status/flags",
+    "status/config", "status/tsdb", "status/tsdb?limit=0", "status/tsdb?limit=x", "status/tsdb?limit=3", "status/tsdb/blocks",
+    "status/walreplay", "status/self_metrics?metric_name_pattern=nothing", "query_exemplars?query=up",
+    "label/job/values?limit=x", "label/1x/values", "series?match[]=up&limit=-1", "series?match[]=up&limit=1",
+    "/-/healthy", "/-/ready", "/version", "/federate", "/federate?match[]=nothing", "/federate?match[]=a",
+]  # fmt: skip
+"""Everything that tells about the server and what it scrapes."""
+
+
+def shape(value: Any) -> Any:
+    """Names and types, without the values."""
+    if isinstance(value, dict):
+        return {name: shape(one) for name, one in value.items()}
+    if isinstance(value, list):
+        return [shape(value[0])] if value else []
+    return type(value).__name__
+
+
+def told(path: str, answer: Any) -> Any:
+    """What of an answer must be equal: of errors every word, else the shape. The differences that there are:"""
+    if path.startswith("/-/"):
+        # Health is told as JSON here, as text there.
+        return ""
+    if not isinstance(answer, dict):
+        # Samples without their times.
+        return [line.rpartition(" ")[0] for line in answer.splitlines()]
+    if answer.get("status") == "error":
+        # Errors of PromQL say their place, too.
+        return {name: value for name, value in answer.items() if name != "position"}
+    if path in ("features", "status/flags"):
+        # Each has its own: what both have is of one type, see below.
+        return ""
+    if path == "status/buildinfo":
+        # It says who it is, for Grafana.
+        answer["data"].pop("application", None)
+    return shape(answer)
+
+
+def test_the_same_answers_about_the_server(launch: Launch, prometheus: Any, targets: TargetServer, tmp_path: Path) -> None:
+    """Status, rules, alerts, targets, metadata, texts of queries, errors: status codes and shapes, letter by letter for errors."""
+    targets.say("/metrics", "# HELP a Help.\n# TYPE a counter\na 1\n")
+    rename = [{"target_label": "x", "replacement": "y"}]
+    drop = [{"source_labels": ["__address__"], "regex": ".*", "action": "drop"}]
+    jobs = [job("one", targets.address, relabel_configs=rename), job("none", targets.address, relabel_configs=drop)]
+    path = write(tmp_path / "p.yml", *jobs[:1], {**jobs[1], "job_name": "dropped"})
+    theirs = prometheus(path)
+    nexus = launch(NEXUS_SCRAPE_FILE=str(path))
+    for ask in (lambda query: nexus.get(query).json, theirs):
+        wait_for("a scrape", lambda ask=ask: ask("/api/v1/targets/metadata")["data"])  # type: ignore[misc]
+    wrong = []
+    for one in ABOUT:
+        address = urllib.parse.quote(one if one.startswith("/") else f"/api/v1/{one}", safe="/?=&")
+        ours = nexus.get(address)
+        try:
+            with urllib.request.urlopen(f"{theirs('')}{address}", timeout=10) as response:
+                status, body = response.status, response.read()
+        except urllib.error.HTTPError as error:
+            status, body = error.code, error.read()
+        documents = []
+        for text in (ours.body, body):
+            try:
+                documents.append(json.loads(text))
+            except ValueError:
+                documents.append(text.decode())
+        if (ours.status, told(one, documents[0])) != (status, told(one, documents[1])):
+            wrong.append((one, ours.status, documents[0], status, documents[1]))
+    assert not wrong, "\n".join(map(str, wrong))
+    ours, other = (nexus.get("/api/v1/features").json["data"], theirs("/api/v1/features")["data"])
+    assert set(other) - set(ours) == {"templating_functions", "ui"}
+    for category in ("promql", "promql_functions", "promql_operators", "api"):
+        assert set(ours[category]) == set(other[category]), category
+    mine, flags = (nexus.get("/api/v1/status/flags").json["data"], theirs("/api/v1/status/flags")["data"])
+    assert set(mine) <= set(flags)

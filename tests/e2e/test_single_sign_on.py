@@ -202,7 +202,7 @@ def test_in_a_real_browser(signed: NexusProcess, provider: OidcProvider) -> None
     assert seen["provider"] == seen["redirect"] == provider.issuer and seen["landed"] == "/logs"
     assert seen["session"]["authenticated"] and seen["session"]["username"] == "alice" and seen["again"]
     assert seen["cookies"] == [{"name": "nexus_session", "httpOnly": True, "sameSite": "Strict"}] and seen["readable"] == ""
-    assert seen["loggedOut"] and seen["asksAgain"] and seen["faults"] == []
+    assert seen["loggedOut"] and seen["asksAgain"] and seen["clicked"] == "alice" and seen["faults"] == []
 
 
 @pytest.fixture

@@ -15,6 +15,9 @@ from typing import Self
 import pytest
 from tests.e2e.nexus_process import wait_for
 
+DEDUPLICATED = "-dedup.minScrapeInterval=1ms"
+"""Without it a sample that was sent twice is there twice."""
+
 
 def binary(variable: str, name: str) -> str:
     """The path of a program. Skips the test when there is none."""
@@ -74,7 +77,9 @@ class VictoriaMetrics:
     def __init__(self, folder: Path) -> None:
         path = binary("VICTORIA_METRICS_BIN", "victoria-metrics")
         folder.mkdir(parents=True, exist_ok=True)
-        options = (f"-storageDataPath={folder}/data", "-retentionPeriod=100y", "-search.disableCache", "-loggerLevel=WARN")
+        options = (
+            f"-storageDataPath={folder}/data", "-retentionPeriod=100y", "-search.disableCache", "-loggerLevel=WARN", DEDUPLICATED,
+        )  # fmt: skip
         self._program = Program(path, folder / "log", free_port(), *options)
 
     @property
@@ -111,12 +116,12 @@ class VictoriaMetricsCluster:
         self._account = account
         self._storage = Program(
             storage, folder / "vmstorage.log", free_port(), f"-storageDataPath={folder}/data", "-retentionPeriod=100y",
-            f"-vminsertAddr=127.0.0.1:{into}", f"-vmselectAddr=127.0.0.1:{out}", "-loggerLevel=WARN",
+            f"-vminsertAddr=127.0.0.1:{into}", f"-vmselectAddr=127.0.0.1:{out}", "-loggerLevel=WARN", DEDUPLICATED,
         )  # fmt: skip
         self._insert = Program(insert, folder / "vminsert.log", free_port(), f"-storageNode=127.0.0.1:{into}")
         self._select = Program(
             select, folder / "vmselect.log", free_port(), f"-storageNode=127.0.0.1:{out}", "-search.disableCache",
-            f"-cacheDataPath={folder}/cache",
+            f"-cacheDataPath={folder}/cache", DEDUPLICATED,
         )  # fmt: skip
 
     @property

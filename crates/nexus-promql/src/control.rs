@@ -74,6 +74,7 @@ pub struct Budget {
     held: AtomicU64,
     peak: AtomicU64,
     total: AtomicU64,
+    read: AtomicU64,
 }
 
 impl Budget {
@@ -101,14 +102,27 @@ impl Budget {
         let _ = self.held.fetch_update(Ordering::Relaxed, Ordering::Relaxed, less);
     }
 
-    /// Counts samples that were looked at.
+    /// Counts samples that were looked at, and of them those that had to be read for it.
     #[inline]
-    pub fn count(&self, samples: usize) {
+    pub fn count(&self, samples: usize, read: usize) {
         self.total.fetch_add(samples as u64, Ordering::Relaxed);
+        self.read.fetch_add(read as u64, Ordering::Relaxed);
     }
 
-    /// Samples looked at in total, and the most in memory at a time.
-    pub fn totals(&self) -> (u64, u64) {
-        (self.total.load(Ordering::Relaxed), self.peak.load(Ordering::Relaxed))
+    /// Samples looked at so far.
+    pub fn looked_at(&self) -> u64 {
+        self.total.load(Ordering::Relaxed)
+    }
+
+    /// Says how many were looked at so far: what is evaluated once for all steps counts at each, what is below a subquery in
+    /// the windows over it only.
+    pub fn set_looked_at(&self, samples: u64) {
+        self.total.store(samples, Ordering::Relaxed);
+    }
+
+    /// Samples looked at in total, those read, and the most in memory at a time.
+    pub fn totals(&self) -> (u64, u64, u64) {
+        let now = |one: &AtomicU64| one.load(Ordering::Relaxed);
+        (now(&self.total), now(&self.read), now(&self.peak))
     }
 }

@@ -19,6 +19,8 @@ pub struct Answer {
     pub samples: u64,
     /// Most samples in memory at a time.
     pub peak: u64,
+    /// Samples that were read.
+    pub read: u64,
 }
 
 /// Writes a value as the API's `data`.

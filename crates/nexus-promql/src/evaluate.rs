@@ -62,8 +62,8 @@ pub fn evaluate(program: &Program, source: &dyn Source, control: &Control) -> Re
         }
     }
     let (warnings, infos) = evaluator.notes.texts(&program.text);
-    let (samples, peak) = evaluator.budget.totals();
-    Ok(Answer { data, warnings, infos, samples, peak })
+    let (samples, read, peak) = evaluator.budget.totals();
+    Ok(Answer { data, warnings, infos, samples, peak, read })
 }
 
 /// Functions whose value depends on the step's time even when their arguments do not.
@@ -152,7 +152,10 @@ impl Evaluator<'_> {
             _ => {}
         }
         if grid.count > 1 && step_invariant(node) {
-            return self.repeated(self.evaluate(node, Grid { count: 1, ..grid })?, grid);
+            let before = self.budget.looked_at();
+            let once = self.evaluate(node, Grid { count: 1, ..grid })?;
+            self.budget.set_looked_at(before + (self.budget.looked_at() - before) * grid.count as u64);
+            return self.repeated(once, grid);
         }
         if let Some(stream) = self.stream(node, grid)? {
             return Ok(Value::Vector(stream.collect(self)?));
@@ -276,6 +279,9 @@ impl Evaluator<'_> {
                 _ if function == "timestamp" && matches!(arguments[0].expr, Expr::Vector { .. }) => {
                     leaf(instant_leaf(&arguments[0], grid, Reading::Time)?)
                 }
+                _ if function == "start_timestamp" && matches!(arguments[0].expr, Expr::Vector { .. }) => {
+                    leaf(instant_leaf(&arguments[0], grid, Reading::Start)?)
+                }
                 _ => Ok(None),
             },
             _ => Ok(None),
@@ -314,7 +320,10 @@ impl Evaluator<'_> {
                 let steps = subquery_grid(grid, *range, *step, *shift);
                 // Prometheus notes the start of the query for what is wrong with a subquery.
                 position = (0, node.pos.1);
-                (Origin::Subquery(self.vector_or_scalar(inner, steps)?, steps), *range, *shift, Extension::None)
+                let before = self.budget.looked_at();
+                let rows = self.vector_or_scalar(inner, steps)?;
+                self.budget.set_looked_at(before);
+                (Origin::Subquery(rows, steps), *range, *shift, Extension::None)
             }
             _ => return Err(Fault::Execution("expected a range vector".into())),
         };

@@ -3,17 +3,18 @@
 //!
 //! A window is `(end - length, end]` with an `end` that is a multiple of the length, as PromQL's windows are open to the left.
 //! Of the floats in it are kept the least and the greatest, their sum and number, the first and the last with their times, what
-//! resets took (the value before each fall: the increase of a counter is `last - first + lost`), and whether a stale marker
-//! comes last. With these, windows that are put together answer as their samples would, to the last bit but for the order in
+//! resets took (the value before each reset: the increase of a counter is `last - first + lost`), when the counter began of which
+//! the first and the last sample are, where that is said, and whether a stale marker comes last. With these, windows that are put together answer as their samples would, to the last bit but for the order in
 //! which sums are rounded. Histograms are not kept.
 
-use crate::kernels::counters::{Extrapolation, factor};
+use crate::kernels::counters::{Extrapolation, Origin, began_anew, began_within, factor, is_reset};
 use crate::kernels::{sliding, statistics};
 use crate::plan::Shift;
 use crate::source::Samples;
 use crate::value::{Grid, NOTHING};
 use crate::window::RangeFunction;
 use nexus_series::is_stale;
+use nexus_series::starts::StartTimes;
 
 /// What is kept of a window, each as a float.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -39,10 +40,14 @@ pub enum Column {
     LastBefore,
     /// 1 when a stale marker comes last.
     Stale,
+    /// Start time of the first sample, ms; 0: not said.
+    FirstStart,
+    /// Start time of the last sample.
+    LastStart,
 }
 
 /// Number of columns.
-pub const COLUMNS: usize = 10;
+pub const COLUMNS: usize = 12;
 /// All columns, a bit for each.
 pub const ALL: u16 = (1 << COLUMNS) - 1;
 
@@ -75,17 +80,23 @@ impl Rolled {
     pub fn roll(&mut self, samples: &Samples, length: i64) {
         let (times, values) = (&samples.timestamps[..], &samples.values[..]);
         self.histograms |= !samples.histograms.is_empty();
-        let mut kept: Vec<f64> = Vec::new();
+        let (mut kept, mut kept_times, mut kept_starts) = (Vec::new(), Vec::new(), Vec::new());
         let mut from = 0;
         while from < times.len() {
             let end = end_of(times[from], length);
             let to = from + times[from..].partition_point(|&time| time <= end);
             kept.clear();
-            kept.extend(values[from..to].iter().filter(|value| !is_stale(**value)));
-            let places = || (from..to).filter(|&at| !is_stale(values[at]));
-            let before = |at: Option<usize>| at.map_or(0.0, |at| (end - times[at]) as f64);
-            let ends = (places().next(), places().next_back());
-            let lost = kept.windows(2).filter(|pair| pair[1] < pair[0]).fold(0.0, |sum, pair| sum + pair[0]);
+            kept_times.clear();
+            kept_starts.clear();
+            for at in (from..to).filter(|&at| !is_stale(values[at])) {
+                kept.push(values[at]);
+                kept_times.push(times[at]);
+                kept_starts.push(samples.starts.at(at));
+            }
+            let before = |time: Option<&i64>| time.map_or(0.0, |time| (end - time) as f64);
+            let start = |start: Option<&i64>| start.map_or(0.0, |&start| start as f64);
+            let resets = (1..kept.len()).filter(|&at| is_reset(&kept_times, &kept, &kept_starts, at));
+            let lost = resets.fold(0.0, |sum, at| sum + kept[at - 1]);
             let (mut least, mut greatest) = (0.0, 0.0);
             if !kept.is_empty() {
                 least = statistics::extreme(&kept, |one, best| one < best);
@@ -99,9 +110,11 @@ impl Rolled {
                 kept.first().copied().unwrap_or(0.0),
                 kept.last().copied().unwrap_or(0.0),
                 lost,
-                before(ends.0),
-                before(ends.1),
+                before(kept_times.first()),
+                before(kept_times.last()),
                 f64::from(u8::from(is_stale(values[to - 1]))),
+                start(kept_starts.first()),
+                start(kept_starts.last()),
             ];
             self.ends.push(end);
             self.columns.iter_mut().zip(window).for_each(|(column, value)| column.push(value));
@@ -137,14 +150,15 @@ pub fn columns_of(function: RangeFunction) -> Option<u16> {
     let columns: &[C] = match function {
         F::Min => &[C::Min],
         F::Max => &[C::Max],
-        F::Sum => &[C::Sum],
-        F::Avg => &[C::Sum],
+        F::Sum | F::Avg => &[C::Sum],
         F::Count | F::Present | F::Absent => &[],
         F::First => &[C::First],
         F::Last => &[C::Last],
         F::TimeOfFirst => &[C::FirstBefore],
         F::TimeOfLast => &[C::LastBefore],
-        F::Rate | F::Increase => &[C::First, C::Last, C::Lost, C::FirstBefore, C::LastBefore],
+        F::Rate | F::Increase => {
+            &[C::First, C::Last, C::Lost, C::FirstBefore, C::LastBefore, C::FirstStart, C::LastStart]
+        }
         F::Delta => &[C::First, C::Last, C::FirstBefore, C::LastBefore],
         _ => return None,
     };
@@ -154,6 +168,7 @@ pub fn columns_of(function: RangeFunction) -> Option<u16> {
 /// Columns of values at a time and of their times.
 pub const INSTANT: u16 = 1 << Column::Last as usize
     | 1 << Column::LastBefore as usize
+    | 1 << Column::LastStart as usize
     | 1 << Column::Stale as usize
     | 1 << Column::Count as usize;
 
@@ -170,7 +185,7 @@ pub fn run(
     rolled.without_empty();
     let rolled = &*rolled;
     let mut slide = |function, column: Column, out: &mut [f64]| {
-        sliding::run(function, windows, &rolled.ends, rolled.of(column), scratch, out)
+        sliding::run(function, windows, &rolled.ends, rolled.of(column), &StartTimes::default(), scratch, out)
     };
     match function {
         F::Min => slide(F::Min, Column::Min, out),
@@ -226,27 +241,53 @@ fn rates(function: RangeFunction, windows: &sliding::Windows, rolled: &Rolled, o
     let time = |at: usize, column| rolled.ends[at] - rolled.of(column)[at] as i64;
     each(windows, &rolled.ends, out, |step, from, to| {
         let samples = count[from..to].iter().sum::<f64>();
-        if samples < 2.0 {
-            return NOTHING;
-        }
+        let sampled = (time(from, Column::FirstBefore), time(to - 1, Column::LastBefore));
+        let end = windows.end(step);
+        let ends = (end - windows.range, end);
         let mut difference = last[to - 1] - first[from];
-        if kind.counter {
-            for at in from..to {
-                if at > from && first[at] < last[at - 1] {
+        if !kind.counter {
+            return if samples < 2.0 {
+                NOTHING
+            } else {
+                difference * factor(kind, ends, sampled, samples as usize - 1, Origin::Unknown)
+            };
+        }
+        let start = |at: usize, column| rolled.of(column)[at] as i64;
+        for at in from..to {
+            if at > from {
+                let before = (time(at - 1, Column::LastBefore), start(at - 1, Column::LastStart));
+                let now = (time(at, Column::FirstBefore), start(at, Column::FirstStart));
+                if first[at] < last[at - 1] || began_anew(before, now) {
                     difference += last[at - 1];
                 }
-                difference += lost[at];
             }
+            difference += lost[at];
         }
-        let end = windows.end(step);
-        let sampled = (time(from, Column::FirstBefore), time(to - 1, Column::LastBefore));
-        let zero = Some((first[from], difference));
-        difference * factor(kind, (end - windows.range, end), sampled, samples as usize - 1, zero)
+        let origin = match began_within(ends.0, sampled.0, start(from, Column::FirstStart)) {
+            Some(began) => {
+                difference += first[from];
+                Origin::Zero(began)
+            }
+            None if samples < 2.0 => return NOTHING,
+            None => Origin::Counter(first[from], difference),
+        };
+        difference * factor(kind, ends, sampled, samples as usize - 1, origin)
     })
 }
 
-/// The last value at or before each step that is not older than the lookback, or its time in s; times as in `run`.
-pub fn values(rolled: &Rolled, grid: Grid, shift: Shift, lookback: i64, times: bool, out: &mut [f64]) {
+/// What `values` answers with.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum What {
+    /// Values.
+    Value,
+    /// Their times, s.
+    Time,
+    /// Their start times, s.
+    Start,
+}
+
+/// The last value at or before each step that is not older than the lookback; times as in `run`.
+pub fn values(rolled: &Rolled, grid: Grid, shift: Shift, lookback: i64, what: What, out: &mut [f64]) {
     let (last, before) = (rolled.of(Column::Last), rolled.of(Column::LastBefore));
     let (count, stale) = (rolled.of(Column::Count), rolled.of(Column::Stale));
     let mut next = 0;
@@ -262,7 +303,11 @@ pub fn values(rolled: &Rolled, grid: Grid, shift: Shift, lookback: i64, times: b
         {
             let sampled = rolled.ends[at] - before[at] as i64;
             if sampled > time - lookback {
-                *cell = if times { sampled as f64 / 1000.0 } else { last[at] };
+                *cell = match what {
+                    What::Value => last[at],
+                    What::Time => sampled as f64 / 1000.0,
+                    What::Start => rolled.of(Column::LastStart)[at] / 1000.0,
+                };
             }
         }
     }

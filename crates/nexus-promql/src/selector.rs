@@ -4,7 +4,7 @@ use crate::annotations::Position;
 use crate::control::Fault;
 use crate::evaluate::Evaluator;
 use crate::histogram;
-use crate::kernels::{self, extended, sliding};
+use crate::kernels::{self, counters, extended, sliding};
 use crate::plan::{Extension, Shift};
 use crate::rolled::{self, Rolled};
 use crate::source::{Samples, SeriesLabels};
@@ -28,6 +28,8 @@ pub enum Reading {
     Value,
     /// The time (s) of the value at each step.
     Time,
+    /// The start time (s) of the value at each step; 0: not said.
+    Start,
     /// A function of the window before each step.
     Range {
         /// The function.
@@ -64,6 +66,8 @@ pub struct Leaf {
 pub struct Scratch {
     /// Samples looked at so far.
     pub seen: usize,
+    /// Of them, those that were read for it.
+    pub read: usize,
     samples: Samples,
     rolled: Rolled,
     sliding: sliding::Scratch,
@@ -106,21 +110,29 @@ impl Leaf {
         let lookback = evaluator.program.lookback;
         let range = match &self.reading {
             Reading::Range { range, .. } => *range,
-            Reading::Value | Reading::Time => lookback,
+            Reading::Value | Reading::Time | Reading::Start => lookback,
         };
         self.read(evaluator, index, range, &mut scratch.samples)?;
         match &self.reading {
             Reading::Range { function, parameters, invalid, .. } => {
                 row.drop_name |= !matches!(function, RangeFunction::First | RangeFunction::Last);
                 let windows = sliding::Windows { grid: self.grid, range, shift: self.shift, parameters };
-                let seen = if scratch.samples.histograms.is_empty() && self.extension == Extension::None {
-                    let samples = &scratch.samples;
-                    let (times, values) = (&samples.timestamps, &samples.values);
-                    sliding::run(*function, &windows, times, values, &mut scratch.sliding, &mut row.floats)
+                let (seen, read) = if scratch.samples.histograms.is_empty() && self.extension == Extension::None {
+                    let Samples { timestamps, values, starts, .. } = &scratch.samples;
+                    let sliding = &mut scratch.sliding;
+                    let seen = sliding::run(*function, &windows, timestamps, values, starts, sliding, &mut row.floats);
+                    if sliding.overlapping {
+                        self.annotate(evaluator, row, |annotator| annotator.overlapping_starts());
+                    }
+                    (seen, sliding.read)
                 } else {
-                    self.windows(evaluator, *function, &windows, &scratch.samples, row)
+                    let seen = self.windows(evaluator, *function, &windows, &scratch.samples, row);
+                    (seen, covered(&windows, &scratch.samples))
                 };
                 scratch.seen += seen;
+                if let Origin::Selector(_) = self.origin {
+                    scratch.read += read;
+                }
                 if let (true, Some(text)) = (seen > 0, invalid) {
                     return Err(Fault::Execution(text.clone()));
                 }
@@ -129,10 +141,12 @@ impl Leaf {
                 self.smoothed(evaluator, lookback, &scratch.samples, row);
             }
             Reading::Value => self.values(lookback, &scratch.samples, row),
-            Reading::Time => self.times(lookback, &scratch.samples, row),
+            Reading::Time | Reading::Start => self.times(lookback, &scratch.samples, row),
         }
         if !matches!(self.reading, Reading::Range { .. }) {
-            scratch.seen += row.num_samples();
+            let samples = row.num_samples();
+            scratch.seen += samples;
+            scratch.read += samples;
         }
         Ok(())
     }
@@ -149,7 +163,7 @@ impl Leaf {
         let lookback = evaluator.program.lookback;
         let (range, columns) = match &self.reading {
             Reading::Range { function, range, .. } => (*range, rolled::columns_of(*function).unwrap_or(rolled::ALL)),
-            Reading::Value | Reading::Time => (lookback, rolled::INSTANT),
+            Reading::Value | Reading::Time | Reading::Start => (lookback, rolled::INSTANT),
         };
         let from = (self.reference(0) - range).div_euclid(length) * length;
         let times = (from, self.reference(self.grid.count - 1));
@@ -160,15 +174,28 @@ impl Leaf {
         if let Reading::Range { function, range, parameters, .. } = &self.reading {
             row.drop_name |= !matches!(function, RangeFunction::First | RangeFunction::Last);
             let windows = sliding::Windows { grid: self.grid, range: *range, shift: self.shift, parameters };
-            let Scratch { rolled, sliding, seen, .. } = scratch;
+            let Scratch { rolled, sliding, seen, read, .. } = scratch;
+            *read += rolled.ends.len();
             *seen += rolled::run(*function, &windows, rolled, sliding, &mut row.floats);
         } else {
-            let times = matches!(self.reading, Reading::Time);
-            rolled::values(&scratch.rolled, self.grid, self.shift, lookback, times, &mut row.floats);
-            row.drop_name |= times;
-            scratch.seen += row.num_samples();
+            let what = match self.reading {
+                Reading::Time => rolled::What::Time,
+                Reading::Start => rolled::What::Start,
+                _ => rolled::What::Value,
+            };
+            rolled::values(&scratch.rolled, self.grid, self.shift, lookback, what, &mut row.floats);
+            row.drop_name |= what != rolled::What::Value;
+            let samples = row.num_samples();
+            scratch.seen += samples;
+            scratch.read += samples;
         }
         Ok(())
+    }
+
+    /// Lets something be noted of a series.
+    fn annotate(&self, evaluator: &Evaluator, row: &Row, note: impl Fn(&Annotator)) {
+        let metric = evaluator.names.metric(&row.labels);
+        note(&Annotator { notes: &evaluator.notes, position: self.position, metric });
     }
 
     /// Reads all samples that the steps need; without stale markers where windows are asked for.
@@ -231,7 +258,7 @@ impl Leaf {
         }
     }
 
-    /// Times of the values.
+    /// Times of the values, or their start times.
     fn times(&self, lookback: i64, samples: &Samples, row: &mut Row) {
         self.values(lookback, samples, row);
         let (mut float, mut histogram) = (0, 0);
@@ -244,10 +271,12 @@ impl Leaf {
                 histogram += 1;
             }
             if row.has(step) {
-                let time = if row.histogram(step).is_some() {
-                    samples.histograms[histogram - 1].0
-                } else {
-                    samples.timestamps[float - 1]
+                let start = matches!(self.reading, Reading::Start);
+                let time = match (row.histogram(step).is_some(), start) {
+                    (true, true) => samples.histogram_starts.at(histogram - 1),
+                    (true, false) => samples.histograms[histogram - 1].0,
+                    (false, true) => samples.starts.at(float - 1),
+                    (false, false) => samples.timestamps[float - 1],
                 };
                 row.floats[step] = time as f64 / 1000.0;
             }
@@ -315,10 +344,17 @@ impl Leaf {
             window.end = end;
             window.time = self.grid.time(step);
             window.parameters = &parameters;
-            seen += window.values.len() + window.histograms.len();
+            seen += window.values.len() + sizes(window.histograms);
             if !window.histograms.is_empty() {
                 row.set(step, histogram::range::evaluate(function, self.extension, &window, &annotator));
             } else if !window.values.is_empty() {
+                let plain = self.extension == Extension::None;
+                if plain && matches!(function, RangeFunction::Rate | RangeFunction::Increase) {
+                    let (times, starts) = (window.timestamps, window.starts);
+                    if (1..times.len()).any(|at| counters::is_overlap(times, starts, at)) {
+                        annotator.overlapping_starts();
+                    }
+                }
                 row.floats[step] = kernels::float(function, self.extension, &window).unwrap_or(NOTHING);
             }
         }
@@ -341,18 +377,20 @@ impl Leaf {
                 let mut window = window_of(&samples, i64::MIN, i64::MAX);
                 (window.start, window.end) = (end - range, end);
                 let (timestamps, values) = extended::points(self.extension, &window);
-                samples = Samples { timestamps, values, histograms: Vec::new() };
+                samples = Samples { timestamps, values, ..Samples::default() };
             } else if matches!(self.origin, Origin::Subquery(..)) {
                 let window = window_of(&samples, end - range, end);
                 samples = Samples {
                     timestamps: window.timestamps.to_vec(),
                     values: window.values.to_vec(),
                     histograms: window.histograms.to_vec(),
+                    ..Samples::default()
                 };
             }
-            let count = samples.values.len() + samples.histograms.len();
+            let count = samples.values.len() + sizes(&samples.histograms);
             if count > 0 {
-                evaluator.budget.count(count);
+                let read = if let Origin::Selector(_) = self.origin { count } else { 0 };
+                evaluator.budget.count(count, read);
                 evaluator.budget.hold(count)?;
                 let (labels, drop_name) = self.labels(evaluator, index);
                 out.push(Points { labels: Arc::clone(labels), drop_name, samples });
@@ -360,6 +398,23 @@ impl Leaf {
         }
         Ok(out)
     }
+}
+
+/// What histograms count for.
+pub fn sizes(histograms: &[(i64, SharedHistogram)]) -> usize {
+    histograms.iter().map(|(_, one)| histogram::samples_of(one)).sum()
+}
+
+/// What is in the windows, each sample once.
+fn covered(windows: &sliding::Windows, samples: &Samples) -> usize {
+    let (mut count, mut behind) = (0, i64::MIN);
+    for step in 0..windows.grid.count {
+        let end = windows.end(step);
+        let new = window_of(samples, (end - windows.range).max(behind), end);
+        count += new.values.len() + sizes(new.histograms);
+        behind = end;
+    }
+    count
 }
 
 /// Removes stale markers.
@@ -370,13 +425,19 @@ fn without_stale(samples: &mut Samples) {
             if !is_stale(samples.values[index]) {
                 samples.values[kept] = samples.values[index];
                 samples.timestamps[kept] = samples.timestamps[index];
+                samples.starts.set(kept, samples.starts.at(index));
                 kept += 1;
             }
         }
         samples.values.truncate(kept);
         samples.timestamps.truncate(kept);
+        samples.starts.truncate(kept);
     }
-    samples.histograms.retain(|(_, histogram)| !is_stale(histogram.sum));
+    if samples.histograms.iter().any(|(_, histogram)| is_stale(histogram.sum)) {
+        let starts = samples.histograms.iter().enumerate().filter(|(_, (_, one))| !is_stale(one.sum));
+        samples.histogram_starts = starts.map(|(index, _)| samples.histogram_starts.at(index)).collect();
+        samples.histograms.retain(|(_, histogram)| !is_stale(histogram.sum));
+    }
 }
 
 /// Samples in `(start, end]`.
@@ -386,8 +447,10 @@ fn window_of(samples: &Samples, start: i64, end: i64) -> Window<'_> {
     let histograms = part(&|limit| samples.histograms.partition_point(|&(time, _)| time <= limit));
     Window {
         timestamps: &samples.timestamps[floats.clone()],
-        values: &samples.values[floats],
-        histograms: &samples.histograms[histograms],
+        values: &samples.values[floats.clone()],
+        starts: samples.starts.of(floats),
+        histograms: &samples.histograms[histograms.clone()],
+        histogram_starts: samples.histogram_starts.of(histograms),
         start,
         end,
         time: end,

@@ -3,6 +3,7 @@
 use crate::annotations::Position;
 use crate::rolled::Rolled;
 use nexus_series::histogram::Histogram;
+use nexus_series::starts::StartTimes;
 use nexus_series::symbols::{Label, SymbolTable};
 use std::sync::Arc;
 
@@ -17,8 +18,12 @@ pub struct Samples {
     pub timestamps: Vec<i64>,
     /// Floats.
     pub values: Vec<f64>,
+    /// Start times of floats.
+    pub starts: StartTimes,
     /// Histograms.
     pub histograms: Vec<(i64, Arc<Histogram>)>,
+    /// Start times of histograms.
+    pub histogram_starts: StartTimes,
 }
 
 impl Samples {
@@ -26,7 +31,9 @@ impl Samples {
     pub fn clear(&mut self) {
         self.timestamps.clear();
         self.values.clear();
+        self.starts.clear();
         self.histograms.clear();
+        self.histogram_starts.clear();
     }
 }
 

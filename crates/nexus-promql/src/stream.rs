@@ -65,7 +65,7 @@ impl Stream<'_> {
                             each(&mut made, index, &row)?;
                         }
                     }
-                    evaluator.budget.count(scratch.seen);
+                    evaluator.budget.count(scratch.seen, scratch.read);
                 }
             }
             Ok(made)
@@ -117,7 +117,7 @@ impl Stream<'_> {
                 }
             }
             evaluator.budget.hold(held)?;
-            evaluator.budget.count(scratch.seen);
+            evaluator.budget.count(scratch.seen, scratch.read);
             Ok(rows)
         })?;
         Ok(parts.into_iter().flatten().collect())

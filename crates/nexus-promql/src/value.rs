@@ -1,5 +1,6 @@
 //! Values of expressions while a query runs: one row per series, one cell per step.
 
+use crate::histogram::samples_of;
 use crate::source::{Samples, SeriesLabels};
 use nexus_series::STALE_NAN;
 use nexus_series::histogram::Histogram;
@@ -143,10 +144,10 @@ impl Row {
         self.num_samples().max(self.floats.len() / 4)
     }
 
-    /// Number of cells that hold something.
+    /// Samples in it; a histogram counts for as many as it is large.
     pub fn num_samples(&self) -> usize {
         self.floats.iter().filter(|&&value| !is_nothing(value)).count()
-            + self.histograms.iter().filter(|one| one.is_some()).count()
+            + self.histograms.iter().flatten().map(|one| samples_of(one)).sum::<usize>()
     }
 }
 

@@ -70,8 +70,12 @@ pub struct Window<'a> {
     pub timestamps: &'a [i64],
     /// Floats.
     pub values: &'a [f64],
+    /// Start times of floats, as far as they go; 0 and what is missing: not said.
+    pub starts: &'a [i64],
     /// Histograms.
     pub histograms: &'a [(i64, SharedHistogram)],
+    /// Start times of histograms, in the same way.
+    pub histogram_starts: &'a [i64],
     /// Start of the window, excluded, ms: the step's time less offset and range.
     pub start: i64,
     /// End of the window, included, ms.

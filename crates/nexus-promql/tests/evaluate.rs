@@ -66,7 +66,7 @@ fn rates_are_summed_by_label() {
     assert!(answer.infos.is_empty());
     assert_eq!(answer.samples, 3 * (5 + 5), "every window has five samples");
     let answer = memory.at(MINUTE, |query| query.vector("requests_total")).unwrap();
-    assert_eq!((answer.samples, answer.peak), (3, 3));
+    assert_eq!((answer.samples, answer.read, answer.peak), (3, 3, 3));
 }
 
 #[test]

@@ -7,6 +7,7 @@ use nexus_promql::kernels::{self, compensated};
 use nexus_promql::plan::{Extension, Shift};
 use nexus_promql::value::{Grid, is_nothing};
 use nexus_promql::window::{RangeFunction, Window};
+use nexus_series::starts::StartTimes;
 
 /// A small generator of pseudo-random numbers (xorshift).
 struct Random(u64);
@@ -77,6 +78,22 @@ fn series(random: &mut Random) -> (Vec<i64>, Vec<f64>) {
     (times, values)
 }
 
+/// Start times of every kind, or none.
+fn starts(random: &mut Random, times: &[i64]) -> StartTimes {
+    let said = random.below(3);
+    let start = |index: usize, random: &mut Random| match random.below(12) {
+        _ if said == 0 => 0,
+        0 => times[index],
+        1 => times[index] + 5,
+        2 => times[index] - 3,
+        3 | 4 if index > 0 => times[index - 1],
+        5 if index > 1 => times[index - 2] + 1,
+        6 => 0,
+        _ => times[0] - 10,
+    };
+    (0..times.len()).map(|index| start(index, random)).collect()
+}
+
 #[test]
 fn sliding_is_the_same_as_window_by_window() {
     let mut random = Random(0x9e37_79b9_7f4a_7c15);
@@ -84,6 +101,7 @@ fn sliding_is_the_same_as_window_by_window() {
     let mut answers = 0;
     for round in 0..400 {
         let (times, values) = series(&mut random);
+        let starts = starts(&mut random, &times);
         let grid = Grid {
             start: random.below(200_000) as i64,
             step: 1 + random.below(60_000) as i64,
@@ -96,7 +114,7 @@ fn sliding_is_the_same_as_window_by_window() {
         let windows = Windows { grid, range, shift, parameters: &parameters };
         for function in FUNCTIONS {
             let mut out = vec![0.0; grid.count];
-            sliding::run(function, &windows, &times, &values, &mut scratch, &mut out);
+            sliding::run(function, &windows, &times, &values, &starts, &mut scratch, &mut out);
             for (step, &answer) in out.iter().enumerate() {
                 let end = windows.end(step);
                 let (from, to) =
@@ -104,7 +122,9 @@ fn sliding_is_the_same_as_window_by_window() {
                 let window = Window {
                     timestamps: &times[from..to],
                     values: &values[from..to],
+                    starts: starts.of(from..to),
                     histograms: &[],
+                    histogram_starts: &[],
                     start: end - range,
                     end,
                     time: grid.time(step),

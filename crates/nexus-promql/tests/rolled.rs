@@ -5,10 +5,11 @@
 
 use nexus_promql::kernels::sliding::{self, Scratch, Windows};
 use nexus_promql::plan::Shift;
-use nexus_promql::rolled::{self, ALL, Column, Rolled, end_of};
+use nexus_promql::rolled::{self, ALL, Column, Rolled, What, end_of};
 use nexus_promql::source::Samples;
 use nexus_promql::value::{Grid, NOTHING, is_nothing};
 use nexus_promql::window::RangeFunction as F;
+use nexus_series::starts::StartTimes;
 use nexus_series::{STALE_NAN, is_stale};
 
 /// A small generator of pseudo-random numbers (xorshift).
@@ -33,7 +34,8 @@ fn series(random: &mut Random) -> Samples {
     let interval = [15_000, 60_000, 300_000][random.below(3) as usize];
     let mut time = random.below(20) as i64 * 100_000;
     let mut samples = Samples::default();
-    let mut value = 0.0;
+    // Do samples say when their counter began?
+    let (mut value, mut begun, said) = (0.0, 0, random.below(2) == 0);
     for _ in 0..random.below(400) {
         // On the grid, near it, or after a gap.
         time += match random.below(12) {
@@ -50,6 +52,12 @@ fn series(random: &mut Random) -> Samples {
             _ if whole => value + random.below(50) as f64,
             _ => value + random.below(1000) as f64 / 7.0,
         };
+        if value == 0.0 || random.below(15) == 0 {
+            begun = time - random.below(3 * interval as u64) as i64;
+        }
+        if said && random.below(30) > 0 {
+            samples.starts.set(samples.values.len(), if random.below(40) == 0 { time } else { begun });
+        }
         let shown = if random.below(25) == 0 { f64::from_bits(STALE_NAN) } else { value };
         samples.timestamps.push(time);
         samples.values.push(shown);
@@ -83,6 +91,8 @@ fn windows_answer_as_their_samples_do() {
         let live: Vec<usize> = (0..samples.values.len()).filter(|&at| !is_stale(samples.values[at])).collect();
         let times: Vec<i64> = live.iter().map(|&at| samples.timestamps[at]).collect();
         let values: Vec<f64> = live.iter().map(|&at| samples.values[at]).collect();
+        let mut starts = StartTimes::default();
+        live.iter().enumerate().for_each(|(place, &at)| starts.set(place, samples.starts.at(at)));
         let largest = values.iter().filter(|value| value.is_finite()).fold(1.0f64, |most, one| most.max(one.abs()));
         for function in EXACT.into_iter().chain(ROUNDED) {
             let mut rolled = Rolled::default();
@@ -95,7 +105,7 @@ fn windows_answer_as_their_samples_do() {
                 }
             }
             let (mut raw, mut answer) = (vec![0.0; grid.count], vec![0.0; grid.count]);
-            sliding::run(function, &windows, &times, &values, &mut Scratch::default(), &mut raw);
+            sliding::run(function, &windows, &times, &values, &starts, &mut Scratch::default(), &mut raw);
             rolled::run(function, &windows, &mut rolled, &mut Scratch::default(), &mut answer);
             for (step, (raw, answer)) in raw.iter().zip(&answer).enumerate() {
                 answers += usize::from(!is_nothing(*raw));
@@ -121,14 +131,15 @@ fn a_counter_without_resets_is_exact() {
             value += random.below(100) as f64 / 3.0;
             *one = value;
         }
+        samples.starts.clear();
         let (grid, range, shift) = windows(&mut random);
         let windows = Windows { grid, range, shift, parameters: &[] };
         for function in [F::Rate, F::Increase, F::Delta] {
             let mut rolled = Rolled::default();
             rolled.roll(&samples, LENGTH);
             let (mut raw, mut answer) = (vec![0.0; grid.count], vec![0.0; grid.count]);
-            let (times, values) = (&samples.timestamps, &samples.values);
-            sliding::run(function, &windows, times, values, &mut Scratch::default(), &mut raw);
+            let Samples { timestamps, values, starts, .. } = &samples;
+            sliding::run(function, &windows, timestamps, values, starts, &mut Scratch::default(), &mut raw);
             rolled::run(function, &windows, &mut rolled, &mut Scratch::default(), &mut answer);
             assert!(raw.iter().zip(&answer).all(|(raw, answer)| same(*raw, *answer)), "{function:?}");
         }
@@ -144,9 +155,9 @@ fn values_are_those_of_the_samples() {
         let lookback = [60_000, 300_000, 1_500_000][random.below(3) as usize];
         let mut rolled = Rolled::default();
         rolled.roll(&samples, LENGTH);
-        for times in [false, true] {
+        for what in [What::Value, What::Time, What::Start] {
             let mut out = vec![0.0; grid.count];
-            rolled::values(&rolled, grid, shift, lookback, times, &mut out);
+            rolled::values(&rolled, grid, shift, lookback, what, &mut out);
             for (step, answer) in out.iter().enumerate() {
                 let time = shift.at.unwrap_or_else(|| grid.time(step)) - shift.offset;
                 let at = samples.timestamps.partition_point(|&one| one <= time);
@@ -154,8 +165,11 @@ fn values_are_those_of_the_samples() {
                     .checked_sub(1)
                     .filter(|&at| samples.timestamps[at] > time - lookback && !is_stale(samples.values[at]));
                 let wanted = match found {
-                    Some(at) if times => samples.timestamps[at] as f64 / 1000.0,
-                    Some(at) => samples.values[at],
+                    Some(at) => match what {
+                        What::Value => samples.values[at],
+                        What::Time => samples.timestamps[at] as f64 / 1000.0,
+                        What::Start => samples.starts.at(at) as f64 / 1000.0,
+                    },
                     None => NOTHING,
                 };
                 assert!(same(wanted, *answer), "step {step}: {wanted} {answer}");
@@ -175,8 +189,12 @@ fn windows_may_be_made_piece_by_piece() {
         let cut = samples.timestamps.partition_point(|&time| time <= middle);
         let part = |range: std::ops::Range<usize>| Samples {
             timestamps: samples.timestamps[range.clone()].to_vec(),
-            values: samples.values[range].to_vec(),
-            histograms: Vec::new(),
+            values: samples.values[range.clone()].to_vec(),
+            starts: range.clone().enumerate().fold(StartTimes::default(), |mut starts, (place, at)| {
+                starts.set(place, samples.starts.at(at));
+                starts
+            }),
+            ..Samples::default()
         };
         let mut pieces = Rolled::default();
         pieces.roll(&part(0..cut), LENGTH);
@@ -198,7 +216,7 @@ fn a_window_keeps_what_it_says() {
     let samples = Samples {
         timestamps: vec![300_000, 300_001, 400_000, 500_000, 600_000, 900_000],
         values: vec![9.0, 5.0, 7.0, 2.0, stale, stale],
-        histograms: Vec::new(),
+        ..Samples::default()
     };
     let mut rolled = Rolled::default();
     rolled.roll(&samples, LENGTH);

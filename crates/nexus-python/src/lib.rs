@@ -55,7 +55,8 @@ mod _native {
     use crate::metrics::otlp::OtlpMetrics;
     #[pymodule_export]
     use crate::metrics::query::{
-        MetricLimitExceeded, MetricQueryCanceled, MetricQueryError, MetricQueryTimeout, Reading, Run, Selection,
+        ChunkRows, MetricLimitExceeded, MetricQueryCanceled, MetricQueryError, MetricQueryTimeout, Reading, Run,
+        Selection,
     };
     #[pymodule_export]
     use crate::metrics::relabel::Relabel;

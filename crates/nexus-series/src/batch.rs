@@ -1,6 +1,7 @@
 //! The batch that travels from a decoder of metrics to the store. Columnar; series as packed labels.
 
 use crate::histogram::Histogram;
+use crate::starts::StartTimes;
 use std::ops::Range;
 
 /// What kind of metric a family is.
@@ -94,6 +95,10 @@ pub struct MetricBatch {
     pub values: Vec<f64>,
     /// Time (ms) and histogram.
     pub histograms: Vec<(i64, Histogram)>,
+    /// Start times of float samples.
+    pub starts: StartTimes,
+    /// Start times of histograms.
+    pub histogram_starts: StartTimes,
     /// Exemplars.
     pub exemplars: Vec<Exemplar>,
     /// Metadata.
@@ -107,6 +112,18 @@ impl MetricBatch {
         &self.labels[series.labels.clone()]
     }
 
+    /// Says when what the last float counts began (ms); 0: not said.
+    #[inline]
+    pub fn say_start(&mut self, start: i64) {
+        self.starts.set(self.values.len() - 1, start);
+    }
+
+    /// The same of the last histogram.
+    #[inline]
+    pub fn say_histogram_start(&mut self, start: i64) {
+        self.histogram_starts.set(self.histograms.len() - 1, start);
+    }
+
     /// Float samples and histograms.
     pub fn num_samples(&self) -> usize {
         self.values.len() + self.histograms.len()
@@ -117,6 +134,8 @@ impl MetricBatch {
         self.labels.len()
             + self.series.len() * size_of::<BatchSeries>()
             + self.values.len() * 16
+            + self.starts.bytes()
+            + self.histogram_starts.bytes()
             + self
                 .histograms
                 .iter()

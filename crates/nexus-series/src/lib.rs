@@ -10,7 +10,9 @@ pub mod batch;
 pub mod histogram;
 pub mod labels;
 pub mod matcher;
+pub mod pattern;
 pub mod policy;
+pub mod starts;
 pub mod symbols;
 
 /// Bits of the NaN that marks the end of a series (Prometheus `value.StaleNaN`).

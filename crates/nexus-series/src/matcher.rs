@@ -1,5 +1,6 @@
 //! Label matchers. Regular expressions are anchored at both ends and match newlines with `.` (Prometheus, RE2 syntax).
 
+use crate::pattern::check_size;
 use regex::Regex;
 use serde::Deserialize;
 
@@ -69,6 +70,7 @@ impl Matcher {
 
 /// An expression that must match the whole text.
 pub fn anchored(pattern: &str) -> Result<Regex, String> {
+    check_size(pattern)?;
     regex::RegexBuilder::new(&format!("^(?s:{pattern})$"))
         .size_limit(16 << 20)
         .build()

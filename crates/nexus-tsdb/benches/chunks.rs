@@ -4,6 +4,7 @@
 //! decimals, of bytes and of all digits, histogram buckets (a third of them rarely hit) with sums and counts.
 #![allow(missing_docs)]
 
+use nexus_series::starts::StartTimes;
 use nexus_tsdb::chunk::{Chunk, Scratch, decode_times, decode_values, encode_floats};
 use std::hint::black_box;
 use std::time::Instant;
@@ -113,7 +114,7 @@ fn main() {
                 chunks = values
                     .iter()
                     .zip(&target_times)
-                    .map(|(values, times)| encode_floats(times, values, 1 << 50))
+                    .map(|(values, times)| encode_floats(times, values, &StartTimes::default(), 1 << 50))
                     .collect();
                 encode = encode.min(start.elapsed().as_secs_f64());
             }

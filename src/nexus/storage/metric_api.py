@@ -57,12 +57,14 @@ class MetricReceipt:
 
 @dataclass(slots=True)
 class SeriesStatistics:
-    """What a query cost: series selected, samples read, most samples in memory, bytes read from disk."""
+    """What a query cost: series selected, samples looked at (those of windows at each step), samples read, most samples in
+    memory, bytes read from disk."""
 
     query_id: str = ""
     elapsed_ms: float = 0.0
     series: int = 0
     samples: int = 0
+    samples_read: int = 0
     peak_samples: int = 0
     bytes_read: int = 0
 

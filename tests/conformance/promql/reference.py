@@ -20,6 +20,7 @@ FEATURES = (
     "promql-delayed-name-removal",
     "promql-extended-range-selectors",
     "promql-binop-fill-modifiers",
+    "use-start-timestamps",
 )
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from tests.conformance.promql.compare import Answer
 from tests.conformance.promql.series import Labels
-from tests.conformance.promql.wire import Samples, request
+from tests.conformance.promql.wire import Samples, request, request_with_starts
 
 from nexus import _native
 
@@ -36,12 +36,17 @@ class NativeStack:
         self._engine = self._open()
 
     def load(self, series: list[tuple[Labels, Samples]], starts: dict[Labels, dict[int, int]]) -> None:
-        """Take samples. Start times are not part of the store's data: they are left out."""
-        self.write(request(series))
+        """Take samples."""
+        if starts:
+            self._take(_native.decode_remote_write_v2(request_with_starts(series, starts)))
+        else:
+            self.write(request(series))
 
     def write(self, body: bytes) -> None:
-        """Take a remote write request."""
-        decoded = _native.decode_remote_write_v1(body)
+        """Take a remote write request (1.0)."""
+        self._take(_native.decode_remote_write_v1(body))
+
+    def _take(self, decoded: _native.DecodedMetrics) -> None:
         assert not decoded.errors, decoded.errors
         appended = self._engine.append(TENANT, decoded.batch, _native.MetricLimits(), now_ms=1 << 42)
         assert not appended.refusals, appended.refusals

@@ -14,8 +14,6 @@ HERE = Path(__file__).parent
 OWN = sorted((HERE / "cases").glob("*.test"))
 SOURCE = os.environ.get("PROMETHEUS_SOURCE", "")
 THEIRS = sorted(Path(SOURCE, "promql/promqltest/testdata").glob("*.test")) if SOURCE else []
-NEEDS_START_TIMES = "start_timestamps.test"
-"""The script of an experiment that Prometheus has off: functions that use the start times of samples. The store has none."""
 
 
 @pytest.fixture
@@ -48,8 +46,5 @@ def test_scripts_of_prometheus(path: Path, stack: NativeStack, record_property: 
     record_property("evaluations", len(outcomes))
     wrong = sum(bool(one.faults) for one in outcomes)
     print(_report(outcomes))
-    if path.name == NEEDS_START_TIMES:
-        assert outcomes
-        pytest.xfail(f"{wrong} of {len(outcomes)} evaluations use start times of samples, which the store does not have")
     assert outcomes
     assert wrong == 0, _report(outcomes)

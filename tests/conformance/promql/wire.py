@@ -1,10 +1,10 @@
-"""Samples as a remote write 1.0 request: what both Nexus and Prometheus take."""
+"""Samples as a remote write request: 1.0, which both Nexus and Prometheus take, or 2.0 with start times."""
 
 from __future__ import annotations
 
 import math
 import struct
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import TypeAlias
 
 from tests.conformance.promql.series import STALE, Histogram, Labels, Value
@@ -18,6 +18,24 @@ _HINTS = {"": 0, "unknown": 0, "reset": 1, "not_reset": 2, "gauge": 3}
 def request(series: Iterable[tuple[Labels, Samples]]) -> bytes:
     """A `prometheus.WriteRequest` without its compression."""
     return b"".join(_field(1, _series(labels, samples)) for labels, samples in series)
+
+
+def request_with_starts(series: Iterable[tuple[Labels, Samples]], starts: Mapping[Labels, Mapping[int, int]]) -> bytes:
+    """An `io.prometheus.write.v2.Request`; start times by the time of the sample, ms."""
+    symbols: dict[str, int] = {"": 0}
+    messages = []
+    for labels, samples in series:
+        refs = [symbols.setdefault(text, len(symbols)) for label in labels for text in label]
+        begun = starts.get(labels, {})
+        parts = [_field(1, b"".join(map(_varint, refs)))]
+        for time, value in samples:
+            start = begun.get(time, 0)
+            if isinstance(value, Histogram):
+                parts.append(_field(3, _histogram(time, value) + (b"\x88\x01" + _varint(start) if start else b"")))
+            elif value is not None:
+                parts.append(_field(2, _float(time, value) + (b"\x18" + _varint(start) if start else b"")))
+        messages.append(_field(5, b"".join(parts)))
+    return b"".join(_field(4, text.encode()) for text in symbols) + b"".join(messages)
 
 
 def snappy(body: bytes) -> bytes:
@@ -35,9 +53,13 @@ def _series(labels: Labels, samples: Samples) -> bytes:
         if isinstance(value, Histogram):
             parts.append(_field(4, _histogram(time, value)))
         elif value is not None:
-            bits = struct.pack("<Q", STALE_BITS) if value is STALE else struct.pack("<d", value)
-            parts.append(_field(2, b"\x09" + bits + b"\x10" + _varint(time)))
+            parts.append(_field(2, _float(time, value)))
     return b"".join(parts)
+
+
+def _float(time: int, value: Value) -> bytes:
+    bits = struct.pack("<Q", STALE_BITS) if value is STALE else struct.pack("<d", value)
+    return b"\x09" + bits + b"\x10" + _varint(time)
 
 
 def _histogram(time: int, one: Histogram) -> bytes:

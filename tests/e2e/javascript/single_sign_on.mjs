@@ -49,9 +49,14 @@ await Promise.all([
 ]);
 seen.loggedOut = !(await session()).authenticated;
 
-// The provider has forgotten him as well: it asks who it is.
-await page.goto(`${api}/auth/oidc/corp/start`);
+// The provider has forgotten him as well: it asks who it is. This time he clicks on the login page, which leads back to where he was.
+await page.goto(`${base}/pipelines`);
+await page.getByRole("link", { name: "Sign in with" }).click();
+await page.waitForURL((url) => url.origin === seen.provider);
 seen.asksAgain = await page.isVisible("input[name=login]");
+await page.fill("input[name=login]", user);
+await Promise.all([page.waitForURL((url) => url.origin === base && url.pathname === "/pipelines"), page.click("button")]);
+seen.clicked = (await session()).username;
 seen.faults = faults;
 await browser.close();
 console.log(JSON.stringify(seen));

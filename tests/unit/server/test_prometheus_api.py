@@ -84,7 +84,7 @@ def test_durations() -> None:
         ({}, lambda one: one.time("start"), 'invalid parameter "start": cannot parse "" to a valid timestamp'),
         ({"step": "x"}, lambda one: one.duration("step"), 'invalid parameter "step": cannot parse "x" to a valid duration'),
         ({"limit": "-1"}, lambda one: one.limit(), 'invalid parameter "limit": limit must be non-negative'),
-        ({"limit": "x"}, lambda one: one.limit(), 'invalid parameter "limit": cannot parse "x" to a valid limit'),
+        ({"limit": "x"}, lambda one: one.limit(), 'invalid parameter "limit": strconv.Atoi: parsing "x": invalid syntax'),
         ({"query": "a b"}, lambda one: one.query(), 'invalid parameter "query": 1:3: parse error: unexpected identifier "b"'),
         ({}, lambda one: one.matchers(required=True), "no match[] parameter provided"),
         ({"match[]": ["up", "{}"]}, lambda one: one.matchers(required=True), 'invalid parameter "match[]": match[] must contain at least one non-empty matcher'),
@@ -167,10 +167,12 @@ def test_limits_cut_without_looking_inside() -> None:
     scalar = b'{"resultType":"scalar","result":[1,"2"]}'
     assert cut_result(scalar, 1) == (scalar, False)
     answer = SeriesAnswer(b'{"resultType":"matrix","result":%s}' % series, ["w"])
-    shown = body(result(answer, 1, statistics(SeriesStatistics(series=3, samples=7, peak_samples=2), 0.5), []))
+    shown = body(
+        result(answer, 1, statistics(SeriesStatistics(series=3, samples=7, samples_read=5, peak_samples=2), 0.5), [])
+    )
     assert len(shown["data"]["result"]) == 1
     assert shown["warnings"] == ["w", "results truncated due to limit"]
-    assert shown["data"]["stats"]["samples"] == {"totalQueryableSamples": 7, "peakSamples": 2}
+    assert shown["data"]["stats"]["samples"] == {"totalQueryableSamples": 7, "samplesRead": 5, "peakSamples": 2}
     assert body(listed(SeriesAnswer(b'["a","b"]', limited=True), 2))["warnings"] == ["results truncated due to limit"]
 
 

@@ -238,6 +238,28 @@ async def test_retention_follows_what_is_wanted(open_store: OpenStore) -> None:
     assert {days for (days,) in kept("t")} == {101}
 
 
+async def test_series_that_expired_are_known_no_more(open_store: OpenStore) -> None:
+    """Without a restart: after a change of retention, and in the sweep of the housekeeper. Limits see it, and rows go, too."""
+    wanted: dict[str, MetricPolicy] = {}
+    store = open_store(settings=MetricSettings(retention_days=lambda: 100, policies=lambda: wanted))
+    store.series.use_limits(lambda tenant: SeriesLimits(series_per_metric=3))
+    old = [({"__name__": "m", "n": str(number)}, [(NOW - 50 * DAY, 1.0)]) for number in range(2)]
+    receipt = await store.series.append("t", batch(*old, ({"__name__": "m", "n": "new"}, [(NOW, 1.0)])))
+    assert receipt.refused == 0
+    known = ListSeries(scan("m", 0, NOW), 0)
+    store.series.flush()
+    assert len(json.loads((await store.series.answer(scoped(known))).data)) == 3
+    assert store.series.expire_series() == 0
+    wanted["t"] = MetricPolicy((), 10)
+    await store.series.retention_changed()
+    assert [one["n"] for one in json.loads((await store.series.answer(scoped(known))).data)] == ["new"]
+    assert store.series.metrics()["metric_series"][1] == 1
+    await _followed(store)
+    more = [({"__name__": "m", "n": f"more{number}"}, [(NOW, 1.0)]) for number in range(3)]
+    receipt = await store.series.append("t", batch(*more))
+    assert (receipt.samples, receipt.refused) == (2, 1), receipt.refusals
+
+
 async def _followed(store: ClickHouseStore) -> None:
     async with asyncio.timeout(20):
         while not (await store.series.retention_progress("t")).done:

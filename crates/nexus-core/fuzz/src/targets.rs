@@ -798,7 +798,7 @@ fn metric_chunks(input: &[u8]) -> Check {
     if chunk::decode_times(&blob, &mut timestamps, &mut scratch).is_ok() {
         assert!(!timestamps.is_empty() && timestamps.len() <= chunk::MAX_SAMPLES);
         assert!(timestamps.windows(2).all(|pair| pair[0] < pair[1]), "times are in order");
-        let again = chunk::encode_floats(&timestamps, &vec![1.0; timestamps.len()], 1);
+        let again = chunk::encode_floats(&timestamps, &vec![1.0; timestamps.len()], &nexus_series::starts::StartTimes::default(), 1);
         let mut back = Vec::new();
         chunk::decode_times(&again.times, &mut back, &mut scratch).expect("what was written can be read");
         assert!(back == timestamps);

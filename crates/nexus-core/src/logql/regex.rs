@@ -1,12 +1,14 @@
 //! RE2's syntax for the `regex` crate: both match in linear time, but `\d`, `\w`, `\s` and `\b` are ASCII in RE2, a brace
 //! that counts nothing is itself, and `[`, `&&`, `~~`, `--` mean nothing inside a class.
 
+use nexus_series::pattern::check_size;
 use regex::{Regex, RegexBuilder};
 
 const SIZE_LIMIT: usize = 4 << 20;
 
 /// Compile an RE2 expression; `whole` anchors it at both ends.
 pub(crate) fn compile(pattern: &str, whole: bool) -> Result<Regex, String> {
+    check_size(pattern).map_err(|error| format!("error parsing regexp: {error}"))?;
     let translated = translate(pattern);
     let text = if whole { format!("^(?s:{translated})$") } else { translated };
     RegexBuilder::new(&text)

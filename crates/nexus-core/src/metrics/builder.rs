@@ -59,6 +59,7 @@ pub struct BatchBuilder {
     batch: MetricBatch,
     rejections: Rejections,
     bytes: usize,
+    most: usize,
     open: Open,
     series: BatchSeries,
     sorted: Vec<u8>,
@@ -79,11 +80,18 @@ impl BatchBuilder {
             batch,
             rejections: Rejections::default(),
             bytes: 0,
+            most: MAX_BATCH_BYTES,
             open: Open::default(),
             series: BatchSeries::default(),
             sorted: Vec::new(),
             last_metadata: hashbrown::HashMap::default(),
         }
+    }
+
+    /// Keeps the batch in proportion to a body whose labels are references: a small one must not become a large batch.
+    pub fn in_proportion(mut self, body: usize) -> Self {
+        self.most = MAX_BATCH_BYTES.min((32 << 20) + 32 * body);
+        self
     }
 
     /// The answer.
@@ -122,7 +130,7 @@ impl BatchBuilder {
         }
         let packed = &mut self.batch.labels;
         let length = packed.len() - self.open.start + name.len() + value.len();
-        if length > MAX_LABEL_BYTES || self.bytes > MAX_BATCH_BYTES {
+        if length > MAX_LABEL_BYTES || self.bytes > self.most {
             // It is refused at its end: labels that are references must cost neither memory nor time before that.
             self.open.too_long = self.open.too_long.max(length);
             return;
@@ -151,29 +159,42 @@ impl BatchBuilder {
     /// A float sample of the open series; the time in ms.
     #[inline]
     pub fn float(&mut self, timestamp: i64, value: f64) {
-        if self.batch.values.len() >= MAX_BATCH_BYTES / 16 {
+        self.float_from(0, timestamp, value);
+    }
+
+    /// The same of one that says when what it counts began (ms); 0: it does not.
+    #[inline]
+    pub fn float_from(&mut self, start: i64, timestamp: i64, value: f64) {
+        if self.batch.values.len() >= self.most / 16 {
             self.open.skipped += 1;
             return;
         }
         self.batch.timestamps.push(timestamp);
         self.batch.values.push(value);
+        self.batch.say_start(start);
     }
 
     /// A histogram of the open series.
     pub fn histogram(&mut self, timestamp: i64, histogram: Histogram) {
+        self.histogram_from(0, timestamp, histogram);
+    }
+
+    /// The same of one that says when what it counts began (ms); 0: it does not.
+    pub fn histogram_from(&mut self, start: i64, timestamp: i64, histogram: Histogram) {
         let buckets = histogram.positive.len() + histogram.negative.len() + histogram.custom_values.len();
         self.bytes += size_of::<(i64, Histogram)>() + 8 * (buckets + histogram.positive_spans.len());
-        if self.bytes > MAX_BATCH_BYTES {
+        if self.bytes > self.most {
             self.open.skipped += 1;
             return;
         }
         self.batch.histograms.push((timestamp, histogram));
+        self.batch.say_histogram_start(start);
     }
 
     /// An exemplar of the open series.
     pub fn exemplar(&mut self, exemplar: Exemplar) {
         self.bytes += size_of::<Exemplar>() + exemplar.labels.len();
-        if self.bytes > MAX_BATCH_BYTES {
+        if self.bytes > self.most {
             return;
         }
         self.batch.exemplars.push(exemplar);
@@ -202,8 +223,8 @@ impl BatchBuilder {
             self.batch.labels.truncate(self.open.start);
             return;
         }
-        if self.bytes > MAX_BATCH_BYTES || self.open.skipped > 0 {
-            self.refuse(&format!("the request needs more than {MAX_BATCH_BYTES} bytes of memory: send smaller ones"));
+        if self.bytes > self.most || self.open.skipped > 0 {
+            self.refuse(&format!("the request needs more than {} bytes of memory: send smaller ones", self.most));
             return;
         }
         if let Err(fault) = self.check_labels() {
@@ -211,8 +232,8 @@ impl BatchBuilder {
             return;
         }
         self.bytes += floats * 16 + size_of::<BatchSeries>() + self.batch.labels.len() - self.open.start;
-        if self.bytes > MAX_BATCH_BYTES {
-            self.refuse(&format!("the request needs more than {MAX_BATCH_BYTES} bytes of memory: send smaller ones"));
+        if self.bytes > self.most {
+            self.refuse(&format!("the request needs more than {} bytes of memory: send smaller ones", self.most));
             return;
         }
         self.series.labels.end = self.batch.labels.len();
@@ -231,7 +252,7 @@ impl BatchBuilder {
     /// What a sender says about a family. Said again, the last counts. Names that are no text are passed over.
     pub fn metadata(&mut self, name: &[u8], kind: MetricKind, help: &[u8], unit: &[u8]) {
         let Ok(name) = std::str::from_utf8(name) else { return };
-        if name.is_empty() || name.len() > MAX_HELP_BYTES || self.bytes > MAX_BATCH_BYTES {
+        if name.is_empty() || name.len() > MAX_HELP_BYTES || self.bytes > self.most {
             return;
         }
         let metadata = Metadata { name: name.to_owned(), kind, help: text(help), unit: text(unit) };
@@ -295,7 +316,9 @@ impl BatchBuilder {
         batch.labels.truncate(self.open.start);
         batch.timestamps.truncate(self.series.floats.start);
         batch.values.truncate(self.series.floats.start);
+        batch.starts.truncate(self.series.floats.start);
         batch.histograms.truncate(self.series.histograms.start);
+        batch.histogram_starts.truncate(self.series.histograms.start);
         batch.exemplars.truncate(self.series.exemplars.start);
     }
 }
@@ -444,6 +467,24 @@ mod tests {
                 assert_eq!(decoded.rejections.first(), [(1, "\"up\": a label is not valid UTF-8".to_owned())]);
             }
         }
+    }
+
+    #[test]
+    fn what_refers_to_little_does_not_become_much() {
+        let mut builder = BatchBuilder::new(1000).in_proportion(1000);
+        let value = "x".repeat(60_000);
+        for position in 0..2000 {
+            builder.begin(position);
+            builder.label(b"__name__", b"up");
+            builder.label(b"a", value.as_bytes());
+            builder.float(1, 1.0);
+            builder.end();
+        }
+        let decoded = builder.finish();
+        assert!(decoded.batch.labels.len() < 33 << 20, "{}", decoded.batch.labels.len());
+        let message = "the request needs more than 33586432 bytes of memory: send smaller ones";
+        assert!(decoded.rejections.first()[0].1.contains(message), "{:?}", decoded.rejections.first());
+        assert_eq!(decoded.batch.series.len() as u64 + decoded.rejections.count() as u64, 2000);
     }
 
     #[test]

@@ -14,11 +14,14 @@ pub fn restamp(batch: &MetricBatch, timestamp: i64, stale: bool) -> MetricBatch 
     for (position, series) in batch.series.iter().enumerate() {
         begin(&mut builder, batch, series, position);
         if let Some(at) = series.floats.clone().next_back() {
-            builder.float(timestamp, if stale { marker } else { batch.values[at] });
+            let (start, value) = if stale { (0, marker) } else { (batch.starts.at(at), batch.values[at]) };
+            builder.float_from(start, timestamp, value);
         }
-        if let Some((_, histogram)) = batch.histograms[series.histograms.clone()].last() {
-            let histogram = if stale { Histogram { sum: marker, ..Histogram::default() } } else { histogram.clone() };
-            builder.histogram(timestamp, histogram);
+        if let Some(at) = series.histograms.clone().next_back() {
+            let ended = || (0, Histogram { sum: marker, ..Histogram::default() });
+            let (start, histogram) =
+                if stale { ended() } else { (batch.histogram_starts.at(at), batch.histograms[at].1.clone()) };
+            builder.histogram_from(start, timestamp, histogram);
         }
         builder.end();
     }
@@ -78,10 +81,11 @@ fn copy(builder: &mut BatchBuilder, batch: &MetricBatch, wanted: impl Fn(&BatchS
     for (position, series) in batch.series.iter().enumerate().filter(|(_, series)| wanted(series)) {
         begin(builder, batch, series, position);
         for at in series.floats.clone() {
-            builder.float(batch.timestamps[at], batch.values[at]);
+            builder.float_from(batch.starts.at(at), batch.timestamps[at], batch.values[at]);
         }
-        for (timestamp, histogram) in &batch.histograms[series.histograms.clone()] {
-            builder.histogram(*timestamp, histogram.clone());
+        for at in series.histograms.clone() {
+            let (timestamp, histogram) = &batch.histograms[at];
+            builder.histogram_from(batch.histogram_starts.at(at), *timestamp, histogram.clone());
         }
         for exemplar in &batch.exemplars[series.exemplars.clone()] {
             builder.exemplar(exemplar.clone());

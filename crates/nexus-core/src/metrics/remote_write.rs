@@ -1,7 +1,7 @@
 //! Prometheus remote write, 1.0 and 2.0, without its snappy encoding: protobuf straight into a batch.
 //!
 //! Source: the specifications of remote write 1.0 and 2.0 (rc.4) and their `.proto` files. Labels may come in any order,
-//! samples too. What 2.0 says of when a counter began is not kept.
+//! samples too.
 
 use super::builder::{BatchBuilder, exemplar_labels};
 use super::histogram::accept;
@@ -31,7 +31,7 @@ pub fn decode_v1(body: &[u8]) -> Result<Decoded, DecodeError> {
 /// # Errors
 /// When the body is no such message, or a label refers to a symbol that is not there.
 pub fn decode_v2(body: &[u8]) -> Result<Decoded, DecodeError> {
-    let mut builder = BatchBuilder::new(body.len());
+    let mut builder = BatchBuilder::new(body.len()).in_proportion(body.len());
     request_v2(Reader::new(body, 0), &mut builder)
         .map_err(|error| DecodeError(format!("not a remote write 2.0 request: {error}")))?;
     Ok(builder.finish())
@@ -69,7 +69,7 @@ fn series_v1(mut series: Reader<'_>, position: usize, builder: &mut BatchBuilder
                 builder.label(name, value);
             }
             SAMPLES => {
-                let (timestamp, value) = sample(series.message()?)?;
+                let (timestamp, value, _) = sample(series.message()?)?;
                 builder.float(timestamp, value);
             }
             HISTOGRAMS => histogram(series.message()?, builder)?,
@@ -96,19 +96,22 @@ fn label_v1(mut label: Reader<'_>) -> Walk<(&[u8], &[u8])> {
     Ok((name, value))
 }
 
+/// Time, value and, of 2.0, start time.
 #[inline]
-fn sample(mut sample: Reader<'_>) -> Walk<(i64, f64)> {
+fn sample(mut sample: Reader<'_>) -> Walk<(i64, f64, i64)> {
     const VALUE: u32 = tag(1, FIXED64);
     const TIMESTAMP: u32 = tag(2, VARINT);
-    let (mut timestamp, mut value) = (0, 0.0);
+    const START: u32 = tag(3, VARINT);
+    let (mut timestamp, mut value, mut start) = (0, 0.0, 0);
     while let Some(found) = sample.tag()? {
         match found {
             VALUE => value = f64::from_bits(sample.fixed64()?),
             TIMESTAMP => timestamp = sample.varint()? as i64,
+            START => start = sample.varint()? as i64,
             _ => sample.skip(found)?,
         }
     }
-    Ok((timestamp, value))
+    Ok((timestamp, value, start))
 }
 
 fn exemplar_v1(mut exemplar: Reader<'_>, builder: &mut BatchBuilder) -> Walk<()> {
@@ -232,8 +235,8 @@ impl<'a> V2<'a, '_> {
                 LABELS => varints(series.message()?, &mut self.refs)?,
                 LABEL => self.refs.push(series.varint()? as u32),
                 SAMPLES => {
-                    let (timestamp, value) = sample(series.message()?)?;
-                    self.builder.float(timestamp, value);
+                    let (timestamp, value, start) = sample(series.message()?)?;
+                    self.builder.float_from(start, timestamp, value);
                 }
                 HISTOGRAMS => histogram(series.message()?, self.builder)?,
                 EXEMPLARS => self.exemplar(series.message()?)?,
@@ -334,17 +337,17 @@ fn varints(mut packed: Reader<'_>, out: &mut Vec<u32>) -> Walk<()> {
 
 /// Both protocols have the same fields.
 fn histogram(message: Reader<'_>, builder: &mut BatchBuilder) -> Walk<()> {
-    let (timestamp, read, whole) = read_histogram(message)?;
+    let (timestamp, start, read, whole) = read_histogram(message)?;
     match read.map(|histogram| accept(histogram, whole)) {
-        Some(Ok(histogram)) => builder.histogram(timestamp, histogram),
+        Some(Ok(histogram)) => builder.histogram_from(start, timestamp, histogram),
         Some(Err(fault)) => builder.reject(|| fault.to_string()),
         None => builder.reject(|| format!("the histogram has more than {MAX_BUCKETS} buckets")),
     }
     Ok(())
 }
 
-/// Time, histogram (None when it has too many buckets), and were its counts integers?
-pub(crate) fn read_histogram(mut message: Reader<'_>) -> Walk<(i64, Option<Histogram>, bool)> {
+/// Time, start time, histogram (None when it has too many buckets), and were its counts integers?
+pub(crate) fn read_histogram(mut message: Reader<'_>) -> Walk<(i64, i64, Option<Histogram>, bool)> {
     const COUNT: u32 = tag(1, VARINT);
     const COUNT_FLOAT: u32 = tag(2, FIXED64);
     const SUM: u32 = tag(3, FIXED64);
@@ -366,8 +369,9 @@ pub(crate) fn read_histogram(mut message: Reader<'_>) -> Walk<(i64, Option<Histo
     const TIMESTAMP: u32 = tag(15, VARINT);
     const CUSTOM_VALUES: u32 = tag(16, LEN);
     const CUSTOM_VALUE: u32 = tag(16, FIXED64);
+    const START: u32 = tag(17, VARINT);
     let mut histogram = Histogram::default();
-    let (mut timestamp, mut whole, mut large) = (0, true, false);
+    let (mut timestamp, mut start, mut whole, mut large) = (0, 0, true, false);
     let (mut positive, mut negative) = (Deltas::default(), Deltas::default());
     while let Some(found) = message.tag()? {
         match found {
@@ -400,6 +404,7 @@ pub(crate) fn read_histogram(mut message: Reader<'_>) -> Walk<(i64, Option<Histo
                 };
             }
             TIMESTAMP => timestamp = message.varint()? as i64,
+            START => start = message.varint()? as i64,
             CUSTOM_VALUES => doubles(message.message()?, &mut histogram.custom_values)?,
             CUSTOM_VALUE => histogram.custom_values.push(f64::from_bits(message.fixed64()?)),
             _ => message.skip(found)?,
@@ -417,7 +422,7 @@ pub(crate) fn read_histogram(mut message: Reader<'_>) -> Walk<(i64, Option<Histo
             histogram = Histogram::default();
         }
     }
-    Ok((timestamp, (!large).then_some(histogram), whole))
+    Ok((timestamp, start, (!large).then_some(histogram), whole))
 }
 
 /// Counts that come as the difference to the one before.

@@ -1,6 +1,6 @@
 //! A batch as a remote write request, 1.0 or 2.0, without its snappy encoding.
 //!
-//! A histogram whose counts are integers is written as one of integers. Metadata go with 1.0 by themselves; 2.0 has them
+//! Start times go with 2.0 only. A histogram whose counts are integers is written as one of integers. Metadata go with 1.0 by themselves; 2.0 has them
 //! with series, so those of a family that the batch has no series of are left out.
 
 use super::remote_write::kind_code;
@@ -30,11 +30,11 @@ pub fn encode_v1(batch: &MetricBatch, range: std::ops::Range<usize>) -> Vec<u8> 
     for series in &batch.series[range] {
         message.clear();
         labels_v1(&mut message, &mut inner, batch.labels_of(series));
-        samples(&mut message, &mut inner, batch, series, 2);
+        samples(&mut message, &mut inner, batch, series, false);
         for exemplar in &batch.exemplars[series.exemplars.clone()] {
             exemplar_v1(&mut message, exemplar);
         }
-        histograms(&mut message, batch, series, 4);
+        histograms(&mut message, batch, series, (4, false));
         message_field(&mut out, 1, &message);
     }
     out
@@ -60,8 +60,8 @@ pub fn encode_v2(batch: &MetricBatch, range: std::ops::Range<usize>) -> Vec<u8> 
             varint(&mut inner, u64::from(symbol(&mut symbols, &mut texts, value)));
         }
         message_field(&mut message, 1, &inner);
-        samples(&mut message, &mut inner, batch, series, 2);
-        histograms(&mut message, batch, series, 3);
+        samples(&mut message, &mut inner, batch, series, true);
+        histograms(&mut message, batch, series, (3, true));
         for exemplar in &batch.exemplars[series.exemplars.clone()] {
             let mut refs = Vec::new();
             for (label, value) in unpack(&exemplar.labels) {
@@ -128,19 +128,26 @@ fn exemplar_v1(out: &mut Vec<u8>, exemplar: &Exemplar) {
     message_field(out, 3, &message);
 }
 
-fn samples(out: &mut Vec<u8>, inner: &mut Vec<u8>, batch: &MetricBatch, series: &BatchSeries, field: u32) {
+fn samples(out: &mut Vec<u8>, inner: &mut Vec<u8>, batch: &MetricBatch, series: &BatchSeries, with_starts: bool) {
     for at in series.floats.clone() {
         inner.clear();
         double_field(inner, 1, batch.values[at]);
         varint_field(inner, 2, batch.timestamps[at] as u64);
-        message_field(out, field, inner);
+        if with_starts {
+            varint_field(inner, 3, batch.starts.at(at) as u64);
+        }
+        message_field(out, 2, inner);
     }
 }
 
-fn histograms(out: &mut Vec<u8>, batch: &MetricBatch, series: &BatchSeries, field: u32) {
-    for (timestamp, histogram) in &batch.histograms[series.histograms.clone()] {
+fn histograms(out: &mut Vec<u8>, batch: &MetricBatch, series: &BatchSeries, (field, with_starts): (u32, bool)) {
+    for at in series.histograms.clone() {
+        let (timestamp, histogram) = &batch.histograms[at];
         let mut message = Vec::new();
         histogram_message(&mut message, *timestamp, histogram);
+        if with_starts {
+            varint_field(&mut message, 17, batch.histogram_starts.at(at) as u64);
+        }
         message_field(out, field, &message);
     }
 }

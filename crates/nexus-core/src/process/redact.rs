@@ -11,8 +11,9 @@ use crate::process::field::{Field, Value, attribute, members};
 use crate::process::rows::Rows;
 use crate::process::spec::{Options, SpecError, regex};
 use crate::process::{Change, Context, Processor, State, writable};
-use regex::bytes::Regex;
+use regex::bytes::{Captures, Regex};
 use std::collections::HashMap;
+use std::ops::Range;
 
 /// What can be detected.
 pub const DETECTORS: [&str; 5] = ["card", "email", "jwt", "api_key", "secret"];
@@ -130,13 +131,21 @@ impl Redact {
 
     /// The text without what must go; None when there is nothing.
     pub fn text(&self, text: &[u8]) -> Option<Vec<u8>> {
-        let mut current: Option<Vec<u8>> = None;
+        let mut clean: Option<Clean> = None;
         for detector in &self.detectors {
-            if let Some(clean) = detector.apply(current.as_deref().unwrap_or(text)) {
-                current = Some(clean);
+            let (current, written) =
+                clean.as_ref().map_or((text, &[][..]), |clean| (&clean.text[..], &clean.written[..]));
+            let mut found = detector.find(current);
+            // What was written by one detector is no find of the next: texts would grow with each.
+            found.retain(|found| {
+                let begun = written.partition_point(|span| span.start <= found.start);
+                begun == 0 || written[begun - 1].end < found.end
+            });
+            if !found.is_empty() {
+                clean = Some(Clean::replace(current, written, &found, &detector.replacement));
             }
         }
-        current
+        clean.map(|clean| clean.text)
     }
 
     /// The same for JSON: strings are looked at without their escapes, numbers as they are written.
@@ -337,62 +346,97 @@ impl Processor for Redact {
     }
 }
 
-impl Detector {
-    /// The text with every match replaced; None when there is none.
-    fn apply(&self, text: &[u8]) -> Option<Vec<u8>> {
-        match &self.kind {
-            Kind::Card => cards(text, &self.replacement),
-            Kind::Email(regex) => memchr::memchr(b'@', text).and_then(|_| self.replace(regex, text)),
-            Kind::Jwt(regex) => memchr::memmem::find(text, b"eyJ").and_then(|_| self.replace(regex, text)),
-            Kind::Secret(regex) => {
-                // Every match has one of these.
-                if memchr::memchr3(b'=', b':', b' ', text).is_none() || !regex.is_match(text) {
-                    return None;
+/// A text in which something was replaced.
+struct Clean {
+    text: Vec<u8>,
+    /// Where replacements lie, in order, with something between them. Of one that lost a part to a later find the rest counts.
+    written: Vec<Range<usize>>,
+}
+
+impl Clean {
+    /// `text`, in which `written` was replaced before, with `found` replaced, too. Both are in order and do not overlap.
+    fn replace(text: &[u8], written: &[Range<usize>], found: &[Range<usize>], replacement: &[u8]) -> Self {
+        let mut clean = Self { text: Vec::with_capacity(text.len()), written: Vec::new() };
+        let mut before = written.iter().peekable();
+        let mut done = 0;
+        for next in found.iter().cloned().map(Some).chain([None]) {
+            let gap = done..next.as_ref().map_or(text.len(), |next| next.start);
+            while let Some(span) = before.peek().filter(|span| span.start < gap.end) {
+                let (start, end) = (span.start.max(gap.start), span.end.min(gap.end));
+                if start < end {
+                    let shift = |at: usize| at - gap.start + clean.text.len();
+                    let span = shift(start)..shift(end);
+                    clean.wrote(span);
                 }
-                let mut out = Vec::with_capacity(text.len());
-                let mut done = 0;
-                for found in regex.captures_iter(text) {
-                    let whole = found.get(0)?;
-                    let kept = found.get(1).or_else(|| found.get(2)).map_or(whole.start(), |group| group.end());
-                    // What was redacted before stays as it is.
-                    let value = text[kept..].strip_prefix(b"\"").unwrap_or(&text[kept..]);
-                    if !self.replacement.is_empty() && value.starts_with(&self.replacement) {
-                        continue;
-                    }
-                    out.extend_from_slice(&text[done..kept]);
-                    // Quotes around a value stay, so that what holds the text remains readable.
-                    let quote = text.get(kept).copied().filter(|byte| matches!(byte, b'"' | b'\''));
-                    out.extend(quote);
-                    out.extend_from_slice(&self.replacement);
-                    out.extend(quote);
-                    done = whole.end();
+                if span.end > gap.end {
+                    break;
                 }
-                out.extend_from_slice(&text[done..]);
-                // The same again changes nothing; then nothing was found.
-                (out != text).then_some(out)
+                before.next();
             }
-            Kind::Other(regex) => self.replace(regex, text),
+            clean.text.extend_from_slice(&text[gap]);
+            let Some(next) = next else { break };
+            clean.wrote(clean.text.len()..clean.text.len() + replacement.len());
+            clean.text.extend_from_slice(replacement);
+            done = next.end;
+        }
+        clean
+    }
+
+    /// Neighbours are one: so every find takes at least a byte of what came, and at most that many can follow.
+    fn wrote(&mut self, span: Range<usize>) {
+        match self.written.last_mut() {
+            Some(last) if last.end == span.start => last.end = span.end,
+            _ => self.written.push(span),
+        }
+    }
+}
+
+impl Detector {
+    /// What must go of a text: ranges in order that do not overlap.
+    fn find(&self, text: &[u8]) -> Vec<Range<usize>> {
+        match &self.kind {
+            Kind::Card => cards(text),
+            Kind::Email(regex) if memchr::memchr(b'@', text).is_some() => matches(regex, text),
+            Kind::Jwt(regex) if memchr::memmem::find(text, b"eyJ").is_some() => matches(regex, text),
+            // Every match has one of these.
+            Kind::Secret(regex) if memchr::memchr3(b'=', b':', b' ', text).is_some() => self.secrets(regex, text),
+            Kind::Other(regex) => matches(regex, text),
+            Kind::Email(_) | Kind::Jwt(_) | Kind::Secret(_) => Vec::new(),
         }
     }
 
-    fn replace(&self, regex: &Regex, text: &[u8]) -> Option<Vec<u8>> {
-        let mut found = regex.find_iter(text).filter(|found| !found.is_empty()).peekable();
-        found.peek()?;
-        let mut out = Vec::with_capacity(text.len());
-        let mut done = 0;
-        for found in found {
-            // A pattern that asks for bytes may end within a character; all of it goes.
-            let (start, end) = (boundary(text, found.start(), false), boundary(text, found.end(), true));
-            if start < done {
-                continue;
+    fn secrets(&self, regex: &Regex, text: &[u8]) -> Vec<Range<usize>> {
+        if !regex.is_match(text) {
+            return Vec::new();
+        }
+        let value = |found: Captures<'_>| {
+            let whole = found.get(0)?;
+            let mut value =
+                found.get(1).or_else(|| found.get(2)).map_or(whole.start(), |group| group.end())..whole.end();
+            // Quotes around a value stay, so that what holds the text remains readable.
+            if matches!(text.get(value.start), Some(b'"' | b'\'')) {
+                value = value.start + 1..value.end - 1;
             }
-            out.extend_from_slice(&text[done..start]);
-            out.extend_from_slice(&self.replacement);
+            // What was redacted before the text came here stays as it is.
+            let stays = !self.replacement.is_empty() && text[value.start..].starts_with(&self.replacement);
+            (!stays && !value.is_empty()).then_some(value)
+        };
+        regex.captures_iter(text).filter_map(value).collect()
+    }
+}
+
+fn matches(regex: &Regex, text: &[u8]) -> Vec<Range<usize>> {
+    let mut done = 0;
+    let mut out = Vec::new();
+    for found in regex.find_iter(text).filter(|found| !found.is_empty()) {
+        // A pattern that asks for bytes may end within a character; all of it goes.
+        let (start, end) = (boundary(text, found.start(), false), boundary(text, found.end(), true));
+        if start >= done {
+            out.push(start..end);
             done = end;
         }
-        out.extend_from_slice(&text[done..]);
-        Some(out)
     }
+    out
 }
 
 /// The next place at or after (or before) `at` that does not lie within a character.
@@ -403,33 +447,25 @@ fn boundary(text: &[u8], mut at: usize, forward: bool) -> usize {
     at
 }
 
-/// Replace card numbers: 13 to 19 digits that begin with 2 to 6 and pass the Luhn check, in one piece or in groups of 2 to 7
-/// with single spaces or hyphens between them.
-fn cards(text: &[u8], replacement: &[u8]) -> Option<Vec<u8>> {
-    let mut out: Option<Vec<u8>> = None;
-    let mut done = 0;
+/// Card numbers: 13 to 19 digits that begin with 2 to 6 and pass the Luhn check, in one piece or in groups of 2 to 7 with
+/// single spaces or hyphens between them.
+fn cards(text: &[u8]) -> Vec<Range<usize>> {
+    let mut out = Vec::new();
     let mut at = 0;
     while let Some(start) = text[at..].iter().position(u8::is_ascii_digit).map(|offset| at + offset) {
         let before = start.checked_sub(1).map(|before| text[before]);
-        let group_end = end_of_digits(text, start);
-        at = group_end;
+        at = end_of_digits(text, start);
         let within_word = before.is_some_and(|byte| byte.is_ascii_alphabetic())
             || (before == Some(b'.') && start >= 2 && text[start - 2].is_ascii_digit());
         if !(b'2'..=b'6').contains(&text[start]) || within_word {
             continue;
         }
         if let Some(end) = card_from(text, start) {
-            let out = out.get_or_insert_with(|| Vec::with_capacity(text.len()));
-            out.extend_from_slice(&text[done..start]);
-            out.extend_from_slice(replacement);
-            done = end;
+            out.push(start..end);
             at = end;
         }
     }
-    out.map(|mut out| {
-        out.extend_from_slice(&text[done..]);
-        out
-    })
+    out
 }
 
 fn end_of_digits(text: &[u8], start: usize) -> usize {
@@ -555,6 +591,18 @@ mod tests {
             // What was redacted stays as it is.
             check(&all, expected, expected);
         }
+        // What one detector wrote is none of the next's finds; what it reaches over is.
+        let patterns = |first: &str, second: &str| {
+            redact(&format!(
+                r#"{{"detect":[],"patterns":{{"a":"{first}","b":"{second}"}},"replacement":"p{{name}}p"}}"#
+            ))
+        };
+        check(&patterns("p", "p"), "p-p", "pap-pap");
+        check(&patterns("x", "ap-"), "x-x", "ppbppap");
+        check(&patterns("x", "x|pa"), "xx x", "pappap pap");
+        let many: Vec<String> = (0..50).map(|n| format!(r#""n{n}":"p""#)).collect();
+        let many = redact(&format!(r#"{{"patterns":{{{}}},"replacement":"{}"}}"#, many.join(","), "p".repeat(128)));
+        check(&many, "a p", &format!("a {}", "p".repeat(128)));
         let own = redact(r#"{"detect":[],"patterns":{"order":"o-\\d+"},"replacement":"<{name}>"}"#);
         check(&own, "o-17 and o-18, 4111111111111111", "<order> and <order>, 4111111111111111");
     }

@@ -4,6 +4,7 @@ use crate::json::reader::{Number, Reader, Token, number};
 use crate::limits::MAX_DEPTH;
 use crate::process::field::Field;
 use crate::select::Filter;
+use nexus_series::pattern::check_size;
 use regex::bytes::{Regex, RegexBuilder};
 use std::cell::RefCell;
 use std::fmt;
@@ -268,6 +269,7 @@ pub fn regex(option: &str, pattern: &str) -> Result<Regex> {
     if pattern.len() > REGEX_TEXT {
         return Err(SpecError::new(option, format!("is longer than {REGEX_TEXT} bytes")));
     }
+    check_size(pattern).map_err(|error| SpecError::new(option, format!("is too large: {error}")))?;
     let built = RegexBuilder::new(pattern).size_limit(REGEX_BYTES).dfa_size_limit(REGEX_BYTES).build();
     built.map_err(|error| {
         let text = error.to_string();

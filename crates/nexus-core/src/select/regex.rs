@@ -7,6 +7,7 @@
 //! Source: <https://github.com/google/re2/wiki/Syntax>.
 
 use super::FilterError;
+use nexus_series::pattern::check_size;
 use regex::bytes::{Regex, RegexBuilder};
 use std::fmt::Write;
 
@@ -20,6 +21,7 @@ pub(super) struct Pattern(Regex);
 impl Pattern {
     /// From an expression of RE2; `size_limit` bounds its program in bytes.
     pub(super) fn new(expression: &str, size_limit: usize) -> Result<Self, FilterError> {
+        check_size(expression).map_err(|error| FilterError(format!("regular expression: {error}")))?;
         let mut builder = RegexBuilder::new(&translate(expression)?);
         builder.dot_matches_new_line(true).size_limit(size_limit).dfa_size_limit(DFA_BYTES);
         builder.build().map(Self).map_err(|error| FilterError(format!("regular expression: {error}")))

@@ -154,7 +154,7 @@ fn read(evaluator: &Evaluator, selector: usize, shift: Shift, grid: Grid) -> Res
             let shown = evaluator.names.show(labels);
             return Err(Fault::Execution(format!("this should be an info metric, with float samples: {shown}")));
         }
-        evaluator.budget.count(samples.values.len());
+        evaluator.budget.count(samples.values.len(), samples.values.len());
         let time = |step: usize| {
             let reference = reference(step);
             let last = samples.timestamps.partition_point(|&time| time <= reference).checked_sub(1)?;

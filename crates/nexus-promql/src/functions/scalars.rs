@@ -64,7 +64,7 @@ pub fn timestamp(call: &mut Call) -> Result<Value, Fault> {
     Ok(Value::Vector(rows))
 }
 
-/// `start_timestamp(v)`: samples do not know when their counting began, so it has no answer.
+/// `start_timestamp(v)` of what is no selector: values that were computed have no start time.
 pub fn start_timestamp(_: &mut Call) -> Result<Value, Fault> {
     Ok(Value::Vector(Vec::new()))
 }

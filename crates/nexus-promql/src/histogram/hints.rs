@@ -72,8 +72,10 @@ pub fn settle(samples: &mut Samples, seen: bool, from: i64) {
         let floats = samples.timestamps.partition_point(|time| *time < from);
         samples.timestamps.drain(..floats);
         samples.values.drain(..floats);
+        samples.starts.drop_front(floats);
         let histograms = samples.histograms.partition_point(|(time, _)| *time < from);
         samples.histograms.drain(..histograms);
+        samples.histogram_starts.drop_front(histograms);
         for (_, one) in &mut samples.histograms {
             let (schema, count, sum, hint) = (one.schema, one.count, one.sum, one.hint);
             *one = Arc::new(Histogram { schema, count, sum, hint, ..Histogram::default() });

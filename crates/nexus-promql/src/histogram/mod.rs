@@ -64,6 +64,12 @@ impl Annotator<'_> {
         self.notes.warn(self.position, format!("{text} {}", quoted(self.metric)));
     }
 
+    /// Samples that count from before the sample before them.
+    pub(crate) fn overlapping_starts(&self) {
+        let text = "sample has start time that overlaps with previous sample timestamp for metric";
+        self.notes.warn(self.position, format!("{text} {}", quoted(self.metric)));
+    }
+
     /// A gauge where a counter is expected.
     pub(crate) fn not_a_counter(&self) {
         let text = "this native histogram metric is not a counter:";

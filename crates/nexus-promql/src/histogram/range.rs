@@ -4,6 +4,7 @@ use super::Doing;
 use super::extended::extended;
 pub use super::extended::interpolate;
 use crate::kernels;
+use crate::kernels::counters::{Extrapolation, Origin, began_anew, began_within, factor, overlaps, start_at};
 use crate::plan::Extension;
 use crate::value::{Cell, SharedHistogram};
 use crate::window::{Annotator, RangeFunction, Window};
@@ -93,32 +94,35 @@ fn edge(window: &Window, first: bool) -> (i64, Cell) {
 /// `rate`, `increase`, `delta`: the change within the window, extended to its ends when samples reach near them.
 fn extrapolated(window: &Window, _: Extension, counter: bool, per_second: bool, note: &Annotator) -> Option<Histogram> {
     let points = window.histograms;
-    let [(first_time, first), .., (last_time, _)] = points else { return None };
-    let mut change = change(points, counter, note)?;
-    let mut to_start = (first_time - window.start) as f64 / 1000.0;
-    let mut to_end = (window.end - last_time) as f64 / 1000.0;
-    let sampled = (last_time - first_time) as f64 / 1000.0;
-    let distance = sampled / (points.len() - 1) as f64;
-    if to_start >= distance * 1.1 {
-        to_start = distance / 2.0;
-    }
-    if counter && change.count > 0.0 && first.count >= 0.0 {
-        // A counter began at zero: it is not extended to before that.
-        to_start = to_start.min(sampled * (first.count / change.count));
-    }
-    if to_end >= distance * 1.1 {
-        to_end = distance / 2.0;
-    }
-    let mut factor = if sampled == 0.0 { 1.0 } else { (sampled + to_start + to_end) / sampled };
-    if per_second {
-        factor /= (window.end - window.start) as f64 / 1000.0;
-    }
-    change.scale(factor);
+    let (first_time, first) = points.first()?;
+    let last_time = points[points.len() - 1].0;
+    let starts = if counter { window.histogram_starts } else { &[] };
+    let began = began_within(window.start, *first_time, start_at(starts, 0));
+    let (change, origin) = match (began, points.len()) {
+        (None, 1) => return None,
+        (Some(began), 1) => ((**first).clone(), Origin::Zero(began)),
+        (Some(began), _) => {
+            let mut change = change(points, starts, counter, note)?;
+            note.added(change.add(first), Doing::Addition)?;
+            (change, Origin::Zero(began))
+        }
+        (None, _) => {
+            let change = change(points, starts, counter, note)?;
+            let origin = if counter { Origin::Counter(first.count, change.count) } else { Origin::Unknown };
+            (change, origin)
+        }
+    };
+    let ends = (window.start, window.end);
+    let kind = Extrapolation { counter, per_second };
+    let mut change = change;
+    change.scale(factor(kind, ends, (*first_time, last_time), points.len() - 1, origin));
     Some(change)
 }
 
 /// What was counted from the first to the last of two or more histograms.
-fn change(points: &[(i64, SharedHistogram)], counter: bool, note: &Annotator) -> Option<Histogram> {
+fn change(points: &[(i64, SharedHistogram)], starts: &[i64], counter: bool, note: &Annotator) -> Option<Histogram> {
+    let at = |index: usize| (points[index].0, start_at(starts, index));
+    let anew = |index: usize| began_anew(at(index - 1), at(index));
     let [(_, first), (_, second), ..] = points else { return None };
     let last = &*points[points.len() - 1].1;
     let gauge = |one: &Histogram| one.hint == ResetHint::Gauge;
@@ -128,7 +132,7 @@ fn change(points: &[(i64, SharedHistogram)], counter: bool, note: &Annotator) ->
     // After a reset right behind the first histogram, what the first looks like does not matter.
     let empty;
     let mut previous = &**first;
-    if counter && second.is_reset_after(first) {
+    if counter && (anew(1) || second.is_reset_after(first)) {
         empty =
             Histogram { schema: second.schema, custom_values: second.custom_values.clone(), ..Histogram::default() };
         previous = &empty;
@@ -155,8 +159,11 @@ fn change(points: &[(i64, SharedHistogram)], counter: bool, note: &Annotator) ->
     change.reduce_to(schema);
     note.added(change.subtract(previous), Doing::Subtraction)?;
     if counter {
-        for (_, point) in &points[1..] {
-            if point.is_reset_after(previous) {
+        if (1..points.len()).any(|index| overlaps(at(index - 1), start_at(starts, index))) {
+            note.overlapping_starts();
+        }
+        for (index, (_, point)) in points.iter().enumerate().skip(1) {
+            if anew(index) || point.is_reset_after(previous) {
                 note.added(change.add(previous), Doing::Addition)?;
             }
             previous = point;
@@ -179,11 +186,11 @@ enum Last {
 
 /// `irate`, `idelta`: of the last two samples.
 fn last_two(window: &Window, rate: bool, note: &Annotator) -> Last {
-    let floats = window.timestamps.iter().copied().zip(window.values.iter().map(|&value| Sample::Float(value)));
-    let histograms = window.histograms.iter().map(|(at, one)| (*at, Sample::Histogram(one)));
-    let mut last: Vec<(i64, Sample)> = floats.rev().take(2).chain(histograms.rev().take(2)).collect();
-    last.sort_by_key(|(at, _)| -at);
-    let [(at, now), (before_at, before), ..] = last[..] else { return Last::Change(None) };
+    let mut last: Vec<Point> = points(window, 2).collect();
+    last.sort_by_key(|point| -point.at.0);
+    let [Point { at, sample: now }, Point { at: before_at, sample: before }, ..] = last[..] else {
+        return Last::Change(None);
+    };
     let (now, before) = match (now, before) {
         (Sample::Histogram(now), Sample::Histogram(before)) => (now, before),
         (Sample::Float(_), Sample::Float(_)) => return Last::Floats,
@@ -200,13 +207,14 @@ fn last_two(window: &Window, rate: bool, note: &Annotator) -> Last {
         note.not_a_gauge();
     }
     let mut change = now.clone();
-    if (!rate || !now.is_reset_after(before)) && note.added(change.subtract(before), Doing::Subtraction).is_none() {
+    let reset = rate && (began_anew(before_at, at) || now.is_reset_after(before));
+    if !reset && note.added(change.subtract(before), Doing::Subtraction).is_none() {
         return Last::Change(None);
     }
     change.hint = ResetHint::Gauge;
     change.compact();
     if rate {
-        change.divide((at - before_at) as f64 / 1000.0);
+        change.divide((at.0 - before_at.0) as f64 / 1000.0);
     }
     Last::Change(Some(change))
 }
@@ -281,16 +289,38 @@ impl Mean {
     }
 }
 
-fn count_resets(before: Sample, now: Sample) -> bool {
-    match (before, now) {
-        (Sample::Float(before), Sample::Float(now)) => now < before,
-        (Sample::Histogram(before), Sample::Histogram(now)) => now.is_reset_after(before),
+/// A sample with its time and start time.
+#[derive(Clone, Copy)]
+struct Point<'a> {
+    at: (i64, i64),
+    sample: Sample<'a>,
+}
+
+/// The last `most` floats and as many histograms of a window.
+fn points<'a>(window: &'a Window, most: usize) -> impl Iterator<Item = Point<'a>> {
+    let floats = (window.values.len().saturating_sub(most)..window.values.len()).map(|index| Point {
+        at: (window.timestamps[index], start_at(window.starts, index)),
+        sample: Sample::Float(window.values[index]),
+    });
+    let histograms = (window.histograms.len().saturating_sub(most)..window.histograms.len()).map(|index| Point {
+        at: (window.histograms[index].0, start_at(window.histogram_starts, index)),
+        sample: Sample::Histogram(&window.histograms[index].1),
+    });
+    floats.chain(histograms)
+}
+
+fn count_resets(before: Point, now: Point) -> bool {
+    match (before.sample, now.sample) {
+        (Sample::Float(one), Sample::Float(other)) => other < one || began_anew(before.at, now.at),
+        (Sample::Histogram(one), Sample::Histogram(other)) => {
+            began_anew(before.at, now.at) || other.is_reset_after(one)
+        }
         _ => true,
     }
 }
 
-fn count_changes(before: Sample, now: Sample) -> bool {
-    match (before, now) {
+fn count_changes(before: Point, now: Point) -> bool {
+    match (before.sample, now.sample) {
         (Sample::Float(before), Sample::Float(now)) => now != before && !(now.is_nan() && before.is_nan()),
         (Sample::Histogram(before), Sample::Histogram(now)) => !now.same(before),
         _ => true,
@@ -299,18 +329,16 @@ fn count_changes(before: Sample, now: Sample) -> bool {
 
 /// `resets`, `changes`: neighbours for which `differs` is true. An anchored window begins with the last sample at or
 /// before its start, and needs one after it.
-fn count_pairs(window: &Window, extension: Extension, differs: fn(Sample, Sample) -> bool) -> Option<Cell> {
-    let floats = window.timestamps.iter().copied().zip(window.values.iter().map(|&value| Sample::Float(value)));
-    let histograms = window.histograms.iter().map(|(at, one)| (*at, Sample::Histogram(one)));
-    let mut samples: Vec<(i64, Sample)> = floats.chain(histograms).collect();
-    samples.sort_by_key(|(at, _)| *at);
+fn count_pairs(window: &Window, extension: Extension, differs: fn(Point, Point) -> bool) -> Option<Cell> {
+    let mut samples: Vec<Point> = points(window, usize::MAX).collect();
+    samples.sort_by_key(|point| point.at.0);
     let mut samples = &samples[..];
     if extension == Extension::Anchored {
-        let within = samples.partition_point(|(at, _)| *at <= window.start);
+        let within = samples.partition_point(|point| point.at.0 <= window.start);
         if within == samples.len() {
             return None;
         }
         samples = &samples[within.saturating_sub(1)..];
     }
-    Some(Cell::Float(samples.windows(2).filter(|pair| differs(pair[0].1, pair[1].1)).count() as f64))
+    Some(Cell::Float(samples.windows(2).filter(|pair| differs(pair[0], pair[1])).count() as f64))
 }

@@ -61,7 +61,12 @@ pub fn float(function: RangeFunction, extension: Extension, window: &Window) -> 
         }
         let values = &window.values[from..];
         let resets = function == RangeFunction::Resets;
-        return Some(if resets { counters::resets(values) } else { counters::changes(values) } as f64);
+        let count = if resets {
+            counters::resets(&window.timestamps[from..], values, window.starts.get(from..).unwrap_or(&[]))
+        } else {
+            counters::changes(values)
+        };
+        return Some(count as f64);
     }
     let counter = function != RangeFunction::Delta;
     let bounds = bounds(extension, window)?;

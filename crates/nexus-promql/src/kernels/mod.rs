@@ -2,6 +2,8 @@
 
 pub mod counters;
 pub mod extended;
+pub mod lanes;
+pub mod ranks;
 pub mod regression;
 pub mod sliding;
 pub mod statistics;
@@ -36,8 +38,8 @@ pub fn float(function: RangeFunction, extension: Extension, window: &Window) -> 
     let parameter = |index: usize| window.parameters.get(index).copied().unwrap_or(f64::NAN);
     Some(match function {
         F::Rate | F::Increase | F::Delta => return counters::extrapolated(function, window),
-        F::Irate | F::Idelta => return counters::instant(function == F::Irate, times, values),
-        F::Resets => counters::resets(values) as f64,
+        F::Irate | F::Idelta => return counters::instant(function == F::Irate, times, values, window.starts),
+        F::Resets => counters::resets(times, values, window.starts) as f64,
         F::Changes => counters::changes(values) as f64,
         F::Deriv => return regression::deriv(times, values),
         F::PredictLinear => return regression::predict(times, values, window.time, parameter(0)),

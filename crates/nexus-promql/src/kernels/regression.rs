@@ -1,24 +1,51 @@
 //! `deriv`, `predict_linear` and `double_exponential_smoothing`.
 
-/// Least squares: slope per second, and the value at `at` (ms). Times and values are taken as differences to the first,
-/// times then to their mean: nothing large is left to cancel, and equal values have slope 0.
+use super::compensated;
+
+/// Sums for a line by least squares, each with what rounding loses: of times (s after a time of choice), values, their
+/// products and the squares of times. Operation by operation as in Prometheus: so the line is the same where nearly all of it
+/// is rounding, too.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Sums {
+    pub(super) sums: [(f64, f64); 4],
+}
+
+impl Sums {
+    /// Adds a point.
+    #[inline]
+    pub fn add(&mut self, x: f64, y: f64) {
+        for ((sum, lost), value) in self.sums.iter_mut().zip([x, y, x * y, x * x]) {
+            (*sum, *lost) = compensated(value, *sum, *lost);
+        }
+    }
+
+    /// Slope, and value at the time of choice, of the line through so many points.
+    pub fn line(&self, count: usize) -> (f64, f64) {
+        let count = count as f64;
+        let [x, y, products, squares] = self.sums.map(|(sum, lost)| sum + lost);
+        let slope = (products - x * y / count) / (squares - x * x / count);
+        (slope, y / count - slope * x / count)
+    }
+}
+
+/// The line of values that are all the same; none where they are not.
+#[inline]
+pub fn level(values: &[f64]) -> Option<(f64, f64)> {
+    let first = values[0];
+    if values[1..].iter().any(|&value| value != first) {
+        return None;
+    }
+    // No line goes through infinity.
+    Some(if first.is_infinite() { (f64::NAN, f64::NAN) } else { (0.0, first) })
+}
+
+/// Slope per second, and the value at `at` (ms).
 fn line(times: &[i64], values: &[f64], at: i64) -> (f64, f64) {
-    let (count, first) = (values.len() as f64, values[0]);
-    let elapsed = |time: i64| (time - times[0]) as f64;
-    let center = times.iter().map(|&time| elapsed(time)).sum::<f64>() / count;
-    let (mut sum, mut squares, mut products) = (0.0, 0.0, 0.0);
-    for (&time, &value) in times.iter().zip(values) {
-        let (x, y) = (elapsed(time) - center, value - first);
-        sum += y;
-        squares += x * x;
-        products += x * y;
-    }
-    if !sum.is_finite() {
-        // No line goes through infinity.
-        return (f64::NAN, f64::NAN);
-    }
-    let slope = products / squares;
-    (slope * 1000.0, first + sum / count + slope * (elapsed(at) - center))
+    level(values).unwrap_or_else(|| {
+        let mut sums = Sums::default();
+        times.iter().zip(values).for_each(|(&time, &value)| sums.add((time - at) as f64 / 1000.0, value));
+        sums.line(values.len())
+    })
 }
 
 /// Slope per second.

@@ -1,10 +1,14 @@
 //! Functions on range vectors, sliding over the floats of a series: every sample is looked at once where that is exact.
 
-use super::counters::{Extrapolation, factor};
-use super::{counters, statistics};
+use super::counters::{Extrapolation, Origin, began_within, factor, is_overlap, is_reset};
+use super::lanes::{self, WIDTH};
+use super::ranks::Ranks;
+use super::{counters, regression, statistics};
 use crate::plan::{Extension, Shift};
 use crate::value::{Grid, NOTHING};
 use crate::window::{RangeFunction, Window};
+use nexus_series::starts::StartTimes;
+use std::ops::Range;
 
 /// The windows of all steps.
 #[derive(Clone, Copy, Debug)]
@@ -67,6 +71,12 @@ pub struct Scratch {
     floats: Vec<f64>,
     sums: Vec<(f64, f64)>,
     numbers: Vec<u32>,
+    windows: Vec<(u32, u32, u32)>,
+    ranks: Ranks,
+    /// Of the last series: did a window of a counter have a sample that counts from before the sample before it?
+    pub overlapping: bool,
+    /// Of the last series: samples in its windows, each once.
+    pub read: usize,
 }
 
 /// Writes the function's answer of every step into `out` (`NOTHING` where there is none). Returns the number of samples in
@@ -76,22 +86,27 @@ pub fn run(
     windows: &Windows,
     times: &[i64],
     values: &[f64],
+    starts: &StartTimes,
     scratch: &mut Scratch,
     out: &mut [f64],
 ) -> usize {
     use RangeFunction as F;
     out.fill(NOTHING);
-    let mut seen = 0;
+    scratch.overlapping = false;
+    let (mut seen, mut read, mut behind) = (0, 0, 0);
     let mut each = |answer: &mut Answer| {
         windows.each(times, |step, from, to| {
             seen += to - from;
+            read += to - from.max(behind);
+            behind = to;
             out[step] = answer(step, from, to);
         });
     };
     match function {
-        F::Rate | F::Increase => rates(function, windows, times, values, &mut scratch.numbers, &mut each),
+        F::Rate | F::Increase => rates(function, windows, (times, values, starts), scratch, &mut each),
         F::Irate | F::Idelta => each(&mut |_, from, to| {
-            counters::instant(function == F::Irate, &times[from..to], &values[from..to]).unwrap_or(NOTHING)
+            counters::instant(function == F::Irate, &times[from..to], &values[from..to], starts.of(from..to))
+                .unwrap_or(NOTHING)
         }),
         F::Count => each(&mut |_, from, to| (to - from) as f64),
         F::First => each(&mut |_, from, _| values[from]),
@@ -114,17 +129,38 @@ pub fn run(
             });
         }
         F::Resets | F::Changes if windows.overlap() => {
-            let event = if function == F::Resets { |a, b| b < a } else { counters::changed };
+            let starts = starts.as_slice();
+            let event = |at: usize| match function {
+                F::Resets => is_reset(times, values, starts, at),
+                _ => counters::changed(values[at - 1], values[at]),
+            };
             let counts = &mut scratch.numbers;
             counts.clear();
             let mut count = 0;
             for index in 0..values.len() {
-                count += u32::from(index > 0 && event(values[index - 1], values[index]));
+                count += u32::from(index > 0 && event(index));
                 counts.push(count);
             }
             each(&mut |_, from, to| f64::from(counts[to - 1] - counts[from]));
         }
-        F::Quantile if windows.overlap() => quantiles(windows, values, &mut scratch.floats, &mut each),
+        F::Quantile if windows.overlap() => quantiles(windows, values, &mut scratch.ranks, &mut each),
+        F::Stddev | F::Stdvar if windows.grid.count >= WIDTH => {
+            let list = &mut scratch.windows;
+            list_windows(list, &mut each);
+            let moderate = lanes::is_moderate(values);
+            for group in list.chunks(WIDTH) {
+                let spreads = lanes::spreads(values, moderate, &ranges(group));
+                for (&(step, ..), spread) in group.iter().zip(&spreads) {
+                    let variance = spread.variance();
+                    out[step as usize] = if function == F::Stddev { variance.sqrt() } else { variance };
+                }
+            }
+        }
+        F::Deriv | F::PredictLinear if windows.grid.count >= WIDTH && near(times, windows) => {
+            let list = &mut scratch.windows;
+            list_windows(list, &mut each);
+            lines(function, windows, (times, values), list, &mut scratch.floats, out);
+        }
         F::Quantile => each(&mut |step, from, to| {
             scratch.floats.clear();
             scratch.floats.extend_from_slice(&values[from..to]);
@@ -135,7 +171,9 @@ pub fn run(
             let window = Window {
                 timestamps: &times[from..to],
                 values: &values[from..to],
+                starts: starts.of(from..to),
                 histograms: &[],
+                histogram_starts: &[],
                 start: end - windows.range,
                 end,
                 time: windows.grid.time(step),
@@ -144,68 +182,142 @@ pub fn run(
             super::float(function, Extension::None, &window).unwrap_or(NOTHING)
         }),
     }
+    scratch.read = read;
     seen
 }
 
-/// `rate` and `increase`: only at the places where a counter fell, windows are looked into.
+/// Puts all windows on a list: step, first sample, the one behind the last.
+fn list_windows(list: &mut Vec<(u32, u32, u32)>, each: &mut Each) {
+    list.clear();
+    each(&mut |step, from, to| {
+        list.push((step as u32, from as u32, to as u32));
+        NOTHING
+    });
+}
+
+/// Samples of a group of windows; where it lacks some to `WIDTH`, the first one stands in for them.
+fn ranges(group: &[(u32, u32, u32)]) -> [Range<usize>; WIDTH] {
+    std::array::from_fn(|lane| {
+        let (_, from, to) = *group.get(lane).unwrap_or(&group[0]);
+        from as usize..to as usize
+    })
+}
+
+/// Are the distances of all times so small that a float holds them?
+fn near(times: &[i64], windows: &Windows) -> bool {
+    let Some(&first) = times.first() else { return false };
+    let far = |time: i64| time.checked_sub(first).is_none_or(|distance| distance.unsigned_abs() > 1 << 52);
+    !times.last().is_some_and(|&last| far(last)) && !far(windows.grid.start) && !far(windows.grid.end())
+}
+
+/// `deriv` and `predict_linear` of windows, of which some are taken side by side.
+fn lines(
+    function: RangeFunction,
+    windows: &Windows,
+    (times, values): (&[i64], &[f64]),
+    list: &[(u32, u32, u32)],
+    elapsed: &mut Vec<f64>,
+    out: &mut [f64],
+) {
+    elapsed.clear();
+    elapsed.extend(times.iter().map(|&time| (time - times[0]) as f64));
+    let moderate = lanes::is_moderate(values);
+    for group in list.chunks(WIDTH) {
+        let ranges = ranges(group);
+        let from = std::array::from_fn(|lane| match (function, group.get(lane)) {
+            (RangeFunction::PredictLinear, Some(&(step, ..))) => (windows.grid.time(step as usize) - times[0]) as f64,
+            _ => elapsed[ranges[lane].start],
+        });
+        let sums = lanes::sums(elapsed, values, moderate, &ranges, &from);
+        for ((&(step, ..), sums), range) in group.iter().zip(&sums).zip(ranges) {
+            let count = range.len();
+            if count < 2 {
+                continue;
+            }
+            let (slope, value) = regression::level(&values[range]).unwrap_or_else(|| sums.line(count));
+            let step = step as usize;
+            out[step] = if function == RangeFunction::Deriv { slope } else { slope * windows.at(step)[0] + value };
+        }
+    }
+}
+
+/// `rate` and `increase`: only at the places where a counter was reset, windows are looked into.
 fn rates(
     function: RangeFunction,
     windows: &Windows,
-    times: &[i64],
-    values: &[f64],
-    fallen: &mut Vec<u32>,
+    (times, values, starts): (&[i64], &[f64], &StartTimes),
+    scratch: &mut Scratch,
     each: &mut Each,
 ) {
-    find_fallen(values, fallen);
+    let Scratch { numbers: reset, overlapping, .. } = scratch;
+    find_resets(times, values, starts, reset);
+    let overlaps = find_overlaps(times, starts);
     let (kind, mut next) = (Extrapolation::of(function), 0);
     each(&mut |step, from, to| {
-        if to - from < 2 {
+        let end = windows.end(step);
+        let ends = (end - windows.range, end);
+        let began = began_within(ends.0, times[from], starts.at(from));
+        if to - from < 2 && began.is_none() {
             return NOTHING;
         }
-        while next < fallen.len() && fallen[next] as usize <= from {
+        while next < reset.len() && reset[next] as usize <= from {
             next += 1;
         }
         let mut difference = values[to - 1] - values[from];
-        for &at in fallen[next..].iter().take_while(|&&at| (at as usize) < to) {
+        for &at in reset[next..].iter().take_while(|&&at| (at as usize) < to) {
             difference += values[at as usize - 1];
         }
-        let end = windows.end(step);
-        let ends = (end - windows.range, end);
-        let zero = Some((values[from], difference));
-        difference * factor(kind, ends, (times[from], times[to - 1]), to - from - 1, zero)
+        *overlapping |= overlaps.iter().any(|&at| at > from && at < to);
+        let origin = match began {
+            Some(began) => {
+                difference += values[from];
+                Origin::Zero(began)
+            }
+            None => Origin::Counter(values[from], difference),
+        };
+        difference * factor(kind, ends, (times[from], times[to - 1]), to - from - 1, origin)
     });
 }
 
-/// Quantiles of a sorted window, from which samples leave and which they enter.
-fn quantiles(windows: &Windows, values: &[f64], sorted: &mut Vec<f64>, each: &mut Each) {
-    sorted.clear();
+/// Quantiles of a window that samples leave and enter.
+fn quantiles(windows: &Windows, values: &[f64], ranks: &mut Ranks, each: &mut Each) {
+    ranks.begin(values);
     let (mut first, mut next) = (0, 0);
     each(&mut |step, from, to| {
-        if next <= from {
-            sorted.clear();
-            (first, next) = (from, from);
-        }
-        for value in &values[first..from] {
-            let place = sorted.partition_point(|one| statistics::nan_first(one, value).is_lt());
-            sorted.remove(place);
-        }
-        for value in &values[next..to] {
-            let place = sorted.partition_point(|one| statistics::nan_first(one, value).is_le());
-            sorted.insert(place, *value);
-        }
+        (first..next.min(from)).for_each(|sample| ranks.leave(sample));
+        (next.max(from)..to).for_each(|sample| ranks.enter(sample));
         (first, next) = (from, to);
-        statistics::quantile_of_sorted(windows.at(step)[0], sorted)
+        match statistics::rank(windows.at(step)[0], to - from) {
+            Ok((lower, weight)) => {
+                let (low, high) = ranks.at(lower);
+                low * (1.0 - weight) + high * weight
+            }
+            Err(answer) => answer,
+        }
     });
 }
 
-/// Numbers of the samples that are smaller than the one before.
-fn find_fallen(values: &[f64], numbers: &mut Vec<u32>) {
+/// Numbers of the samples before which a counter was reset.
+fn find_resets(times: &[i64], values: &[f64], starts: &StartTimes, numbers: &mut Vec<u32>) {
     numbers.clear();
+    if !starts.is_empty() {
+        let starts = starts.as_slice();
+        numbers.extend((1..values.len()).filter(|&at| is_reset(times, values, starts, at)).map(|at| at as u32));
+        return;
+    }
     for (index, pair) in values.windows(2).enumerate() {
         if pair[1] < pair[0] {
             numbers.push(index as u32 + 1);
         }
     }
+}
+
+/// Numbers of the samples that count from before the sample before them.
+fn find_overlaps(times: &[i64], starts: &StartTimes) -> Vec<usize> {
+    if starts.is_empty() {
+        return Vec::new();
+    }
+    (1..times.len()).filter(|&at| is_overlap(times, starts.as_slice(), at)).collect()
 }
 
 /// Minimum or maximum by a queue of candidates: a sample leaves it as soon as a better one comes behind it. Of equal ones

@@ -117,32 +117,37 @@ pub fn time_of(times: &[i64], values: &[f64], better: impl Fn(f64, f64) -> bool)
     at as f64 / 1000.0
 }
 
-/// Adds up what `each` makes of the values, in four sums side by side.
-#[inline]
-fn total(values: &[f64], each: impl Fn(f64) -> f64) -> f64 {
-    let mut lanes = [0.0; 4];
-    let chunks = values.chunks_exact(4);
-    let rest: f64 = chunks.remainder().iter().map(|&value| each(value)).sum();
-    for chunk in chunks {
-        for (lane, &value) in lanes.iter_mut().zip(chunk) {
-            *lane += each(value);
-        }
-    }
-    (lanes[0] + lanes[1]) + (lanes[2] + lanes[3]) + rest
+/// Mean and squared deviations of values one after the other (Welford), with what rounding loses kept apart, operation by
+/// operation as in Prometheus: so it is the same number where nearly all of it is rounding, too.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Spread {
+    pub(super) count: f64,
+    pub(super) mean: (f64, f64),
+    pub(super) squares: (f64, f64),
 }
 
-/// Population variance: the mean first (of differences to the first value, so that equal values have exactly none), then
-/// the squares, corrected by what rounding the mean has left.
-pub fn variance(values: &[f64]) -> f64 {
-    let (count, first) = (values.len() as f64, values[0]);
-    let mean = first + total(values, |value| value - first) / count;
-    let squares = total(values, |value| (value - mean) * (value - mean));
-    if squares.is_infinite() {
-        return squares;
+impl Spread {
+    /// Adds a value.
+    #[inline]
+    pub fn add(&mut self, value: f64) {
+        self.count += 1.0;
+        let delta = value - (self.mean.0 + self.mean.1);
+        self.mean = compensated(delta / self.count, self.mean.0, self.mean.1);
+        let step = delta * (value - (self.mean.0 + self.mean.1));
+        self.squares = compensated(step, self.squares.0, self.squares.1);
     }
-    let left = total(values, |value| value - mean);
-    let variance = (squares - left * left / count) / count;
-    if variance < 0.0 { 0.0 } else { variance }
+
+    /// Population variance.
+    pub fn variance(&self) -> f64 {
+        (self.squares.0 + self.squares.1) / self.count
+    }
+}
+
+/// Population variance.
+pub fn variance(values: &[f64]) -> f64 {
+    let mut spread = Spread::default();
+    values.iter().for_each(|&value| spread.add(value));
+    spread.variance()
 }
 
 /// Order in which NaN is the smallest.
@@ -162,16 +167,8 @@ pub fn quantile(q: f64, values: &mut [f64]) -> f64 {
     low * (1.0 - weight) + high * weight
 }
 
-/// The same of values in order.
-pub fn quantile_of_sorted(q: f64, values: &[f64]) -> f64 {
-    match rank(q, values.len()) {
-        Ok((lower, weight)) => values[lower] * (1.0 - weight) + values[(lower + 1).min(values.len() - 1)] * weight,
-        Err(answer) => answer,
-    }
-}
-
 /// Number of the value below a quantile, and the weight of the next one; or the answer where there is no such value.
-fn rank(q: f64, count: usize) -> Result<(usize, f64), f64> {
+pub fn rank(q: f64, count: usize) -> Result<(usize, f64), f64> {
     if count == 0 || q.is_nan() {
         return Err(f64::NAN);
     }

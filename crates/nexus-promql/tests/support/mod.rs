@@ -48,7 +48,7 @@ impl Memory {
         labels.sort_unstable();
         let labels =
             labels.iter().map(|(name, value)| (self.symbols.intern(name), self.symbols.intern(value))).collect();
-        self.series.push((labels, Samples { timestamps, values, histograms: Vec::new() }));
+        self.series.push((labels, Samples { timestamps, values, ..Samples::default() }));
     }
 
     /// Adds series written down, a value every `step` ms from time 0.

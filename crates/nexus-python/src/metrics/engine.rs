@@ -1,7 +1,7 @@
 //! The metric engine for Python: appending, sealing, loading, erasing. Queries are in `query`.
 
 use super::batch::MetricBatch;
-use super::query::{PyNeed, Run, Selection, needs_of};
+use super::query::{ChunkRows, PyNeed, Run, Selection, needs_of};
 use crate::error::{IntoPyErr, detached};
 use nexus_series::policy::{Sight, SightSpec};
 use nexus_tsdb::answers::Selection as CoreSelection;
@@ -12,7 +12,7 @@ use nexus_tsdb::engine::{
 };
 use nexus_tsdb::head::Shape;
 use nexus_tsdb::index::{day_of, parse_sets};
-use nexus_tsdb::view::Run as CoreRun;
+use nexus_tsdb::view::{ChunkRows as CoreRows, Run as CoreRun};
 use pyo3::exceptions::{PyOSError, PyRuntimeError, PyValueError};
 use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyDict};
@@ -178,6 +178,12 @@ impl Sealed {
         day_rows(py, &self.rows.chunks)
     }
 
+    /// Chunks by tenant, as queries take them.
+    fn recent(&self, py: Python<'_>) -> PyResult<Vec<(String, ChunkRows)>> {
+        let made = detached(py, || CoreRows::sealed(self.rows.chunks.iter().map(|(_, _, rows)| &rows[..])))?;
+        Ok(made.into_iter().map(|(tenant, rows)| (tenant, ChunkRows { inner: Arc::new(rows) })).collect())
+    }
+
     #[getter]
     fn series<'py>(&self, py: Python<'py>) -> (usize, Bound<'py, PyBytes>) {
         (self.rows.series.0, PyBytes::new(py, &self.rows.series.1))
@@ -269,6 +275,11 @@ impl MetricsEngine {
         let retention = detached(py, || Retention::parse(rules).map_err(Wrong))?;
         self.inner.set_retention(retention);
         Ok(())
+    }
+
+    /// Forget series that have expired.
+    fn expire(&self, py: Python<'_>, now_ms: i64) -> PyResult<usize> {
+        detached(py, || self.inner.expire(now_ms))
     }
 
     /// What is due to be stored.

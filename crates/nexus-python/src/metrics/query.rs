@@ -6,7 +6,7 @@ use nexus_promql::{Control, Fault};
 use nexus_tsdb::answers::Selection as CoreSelection;
 use nexus_tsdb::answers::catalog::Order;
 use nexus_tsdb::export::Encoding;
-use nexus_tsdb::view::{Need, Reading as CoreReading, Run as CoreRun};
+use nexus_tsdb::view::{ChunkRows as CoreRows, Need, Reading as CoreReading, Run as CoreRun};
 use pyo3::exceptions::{PyRuntimeError, PyValueError};
 use pyo3::prelude::*;
 use pyo3::types::PyBytes;
@@ -36,6 +36,26 @@ pub type PyNeed<'py> = (i64, i64, Vec<String>, Bound<'py, PyBytes>, u32);
 /// Needs as Python has them.
 pub fn needs_of(py: Python<'_>, needs: Vec<Need>) -> Vec<PyNeed<'_>> {
     needs.into_iter().map(|need| (need.from, need.to, need.metrics, PyBytes::new(py, &need.ids), need.window)).collect()
+}
+
+/// Chunks of the tables.
+#[pyclass(frozen, module = "nexus._native")]
+pub struct ChunkRows {
+    pub inner: Arc<CoreRows>,
+}
+
+#[pymethods]
+impl ChunkRows {
+    #[new]
+    fn new(py: Python<'_>, rows: &[u8]) -> PyResult<Self> {
+        Ok(Self { inner: Arc::new(detached(py, || CoreRows::read(rows))?) })
+    }
+
+    /// Bytes it takes, at most.
+    #[getter]
+    fn weight(&self) -> usize {
+        self.inner.weight()
+    }
 }
 
 /// Series that somebody sees.
@@ -173,9 +193,12 @@ impl Reading {
         Ok(needs_of(py, needs))
     }
 
-    /// Take in rows that were fetched.
-    fn feed(&self, py: Python<'_>, rows: &[u8]) -> PyResult<()> {
-        self.with(py, |inner| inner.view.feed(rows, 0))
+    /// Take in chunks that were fetched.
+    fn feed(&self, py: Python<'_>, rows: &ChunkRows) -> PyResult<()> {
+        self.with(py, |inner| {
+            inner.view.feed(rows.inner.clone(), 0);
+            Ok::<_, Infallible>(())
+        })
     }
 
     /// The next piece; None at the end.
@@ -214,10 +237,10 @@ impl Run {
         Ok(needs_of(py, needs))
     }
 
-    /// Take in rows that were fetched.
+    /// Take in chunks that were fetched.
     #[pyo3(signature = (rows, window=0))]
-    fn feed(&self, py: Python<'_>, rows: &[u8], window: u32) -> PyResult<()> {
-        detached(py, || self.inner.view.feed(rows, window))
+    fn feed(&self, rows: &ChunkRows, window: u32) {
+        self.inner.view.feed(rows.inner.clone(), window);
     }
 
     /// What to fetch beyond that.
@@ -237,7 +260,7 @@ impl Run {
         &self,
         py: Python<'py>,
         timeout_ms: u64,
-    ) -> PyResult<(Bound<'py, PyBytes>, Vec<String>, Vec<String>, (u64, u64, u64, u64))> {
+    ) -> PyResult<(Bound<'py, PyBytes>, Vec<String>, Vec<String>, (u64, u64, u64, u64, u64))> {
         let control = Control::with_deadline(Instant::now() + Duration::from_millis(timeout_ms));
         {
             let mut current = self.control.lock().map_err(|_| PyRuntimeError::new_err("an earlier call failed"))?;
@@ -248,7 +271,7 @@ impl Run {
         }
         let answer = detached(py, || self.inner.run(&control))?;
         let view = &self.inner.view;
-        let stats = (view.num_series() as u64, answer.samples, answer.peak, view.decoded_bytes());
+        let stats = (view.num_series() as u64, answer.samples, answer.read, answer.peak, view.decoded_bytes());
         Ok((PyBytes::new(py, &answer.data), answer.warnings, answer.infos, stats))
     }
 

@@ -5,6 +5,7 @@ use super::{
     windows,
 };
 use nexus_promql::rolled::{ALL, Rolled};
+use nexus_series::starts::StartTimes;
 use std::sync::Arc;
 
 /// What is left of a chunk outside of `from ..= to`, and its first time, last time and number of samples; None: nothing.
@@ -18,7 +19,7 @@ pub fn without(
     let sequence = ValuesHeader::read(values)?.sequence;
     let (mut timestamps, mut floats) = (Vec::new(), Vec::new());
     decode_times(times, &mut timestamps, scratch)?;
-    let decoded = decode_values(values, &mut floats, scratch)?;
+    let (decoded, runs) = decode_values(values, &mut floats, scratch)?;
     let stays = |time: i64| time < from || time > to;
     let kept: Vec<i64> = timestamps.iter().copied().filter(|&time| stays(time)).collect();
     let (Some(&first), Some(&last)) = (kept.first(), kept.last()) else { return Ok(None) };
@@ -26,11 +27,15 @@ pub fn without(
     if count != timestamps.len() {
         return Err(Damaged("it has another number of values than of times"));
     }
+    let mut starts = StartTimes::default();
+    runs.read(&timestamps, 0..count, &mut starts, 0);
+    let starts: StartTimes =
+        (0..count).filter(|&index| stays(timestamps[index])).map(|index| starts.at(index)).collect();
     let chunk = match decoded {
         Values::Floats => {
             let values: Vec<f64> =
                 timestamps.iter().zip(&floats).filter(|(time, _)| stays(**time)).map(|(_, value)| *value).collect();
-            encode_floats(&kept, &values, sequence)
+            encode_floats(&kept, &values, &starts, sequence)
         }
         Values::Histograms(histograms) => {
             let samples: Vec<_> = timestamps
@@ -39,7 +44,7 @@ pub fn without(
                 .filter(|(time, _)| stays(**time))
                 .map(|(time, histogram)| (*time, Arc::new(histogram)))
                 .collect();
-            encode_histograms(&samples, sequence)
+            encode_histograms(&samples, &starts, sequence)
         }
     };
     Ok(Some((chunk, first, last, kept.len())))

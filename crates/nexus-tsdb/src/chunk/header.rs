@@ -1,8 +1,11 @@
 //! What stands at the front of both blobs, and their checksums.
 
+use super::starts::Runs;
 use super::{Damaged, MAX_SAMPLES, varint};
 
 const VERSION: u8 = 1;
+/// Bit of the kind: start times stand between the header and the values.
+const WITH_STARTS: u8 = 2;
 
 /// What a chunk holds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -12,12 +15,13 @@ pub enum Kind {
     /// Native histograms.
     Histograms,
     /// Windows of rollups.
-    Windows,
+    Windows = 4,
     /// Nothing: a series with histograms, of which there are no rollups.
     NoWindows,
 }
 
-/// Front of a blob of values: version and kind (a byte), checksum of what follows, count, sequence.
+/// Front of a blob of values: version and kind (a byte), checksum of what follows, count, sequence; then start times, where
+/// the kind says so.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct ValuesHeader {
     /// What it holds.
@@ -39,12 +43,16 @@ pub struct TimesHeader {
     pub last: i64,
 }
 
-pub(super) fn seal_values(kind: Kind, count: usize, sequence: u64, body: &[u8]) -> Vec<u8> {
-    let mut blob = Vec::with_capacity(body.len() + 16);
-    blob.push(VERSION << 4 | kind as u8);
+pub(super) fn seal_values(head: ValuesHeader, starts: &Runs, body: &[u8]) -> Vec<u8> {
+    let mut blob = Vec::with_capacity(body.len() + 32);
+    let with_starts = if starts.is_empty() { 0 } else { WITH_STARTS };
+    blob.push(VERSION << 4 | with_starts | head.kind as u8);
     blob.extend_from_slice(&[0; 4]);
-    varint::push(&mut blob, count as u64);
-    varint::push(&mut blob, sequence);
+    varint::push(&mut blob, head.count as u64);
+    varint::push(&mut blob, head.sequence);
+    if !starts.is_empty() {
+        starts.encode(&mut blob);
+    }
     blob.extend_from_slice(body);
     sign(&mut blob);
     blob
@@ -101,11 +109,11 @@ impl ValuesHeader {
     }
 
     fn parse<'a>(blob: &[u8], mut rest: &'a [u8]) -> Result<(Self, &'a [u8]), Damaged> {
-        let kind = match blob[0] & 15 {
+        let kind = match blob[0] & (15 & !WITH_STARTS) {
             0 => Kind::Floats,
             1 => Kind::Histograms,
-            2 => Kind::Windows,
-            3 => Kind::NoWindows,
+            4 => Kind::Windows,
+            5 => Kind::NoWindows,
             _ => return Err(Damaged("its kind is not known")),
         };
         let count = count(&mut rest)?;
@@ -135,10 +143,12 @@ impl TimesHeader {
     }
 }
 
-pub(super) fn open_values(blob: &[u8]) -> Result<(ValuesHeader, &[u8]), Damaged> {
-    let (_, rest) = front(blob)?;
+pub(super) fn open_values(blob: &[u8]) -> Result<(ValuesHeader, Runs, &[u8]), Damaged> {
+    let (kind, rest) = front(blob)?;
     checked(blob, rest)?;
-    ValuesHeader::parse(blob, rest)
+    let (head, mut body) = ValuesHeader::parse(blob, rest)?;
+    let starts = if kind & WITH_STARTS == 0 { Runs::default() } else { Runs::decode(&mut body, head.count)? };
+    Ok((head, starts, body))
 }
 
 pub(super) fn open_times(blob: &[u8]) -> Result<(TimesHeader, &[u8]), Damaged> {

@@ -11,6 +11,7 @@ pub mod histograms;
 pub mod ints;
 mod packing;
 mod pco_bytes;
+pub mod starts;
 pub mod times;
 pub(crate) mod varint;
 pub mod windows;
@@ -19,6 +20,8 @@ pub use header::sign_again;
 pub use header::{Kind, TimesHeader, ValuesHeader};
 
 use nexus_series::histogram::Histogram;
+use nexus_series::starts::StartTimes;
+use starts::Runs;
 use std::fmt;
 use std::sync::Arc;
 
@@ -47,24 +50,25 @@ pub struct Chunk {
 }
 
 /// Packs floats of ascending times. `sequence`: of two chunks with a sample of the same time, the one with the higher counts.
-pub fn encode_floats(timestamps: &[i64], values: &[f64], sequence: u64) -> Chunk {
+pub fn encode_floats(timestamps: &[i64], values: &[f64], starts: &StartTimes, sequence: u64) -> Chunk {
     debug_assert!(timestamps.len() == values.len() && values.len() <= MAX_SAMPLES && !values.is_empty());
     let mut body = Vec::with_capacity(64);
     floats::encode(values, &mut body);
-    Chunk { times: times::encode(timestamps), values: header::seal_values(Kind::Floats, values.len(), sequence, &body) }
+    let starts = Runs::of(timestamps, starts);
+    let head = ValuesHeader { kind: Kind::Floats, count: values.len(), sequence };
+    Chunk { times: times::encode(timestamps), values: header::seal_values(head, &starts, &body) }
 }
 
 /// Packs histograms of ascending times.
-pub fn encode_histograms(samples: &[(i64, Arc<Histogram>)], sequence: u64) -> Chunk {
+pub fn encode_histograms(samples: &[(i64, Arc<Histogram>)], starts: &StartTimes, sequence: u64) -> Chunk {
     debug_assert!(!samples.is_empty() && samples.len() <= MAX_SAMPLES);
     let timestamps: Vec<i64> = samples.iter().map(|(time, _)| *time).collect();
     let histograms: Vec<&Histogram> = samples.iter().map(|(_, histogram)| &**histogram).collect();
     let mut body = Vec::with_capacity(256);
     histograms::encode(&histograms, &mut body);
-    Chunk {
-        times: times::encode(&timestamps),
-        values: header::seal_values(Kind::Histograms, samples.len(), sequence, &body),
-    }
+    let starts = Runs::of(&timestamps, starts);
+    let head = ValuesHeader { kind: Kind::Histograms, count: samples.len(), sequence };
+    Chunk { times: times::encode(&timestamps), values: header::seal_values(head, &starts, &body) }
 }
 
 /// Values of a chunk.
@@ -90,15 +94,21 @@ pub fn decode_times(blob: &[u8], timestamps: &mut Vec<i64>, scratch: &mut Scratc
     times::decode(blob, timestamps, scratch)
 }
 
-/// Unpacks values, floats into `floats` (emptied first).
-pub fn decode_values(blob: &[u8], floats: &mut Vec<f64>, scratch: &mut Scratch) -> Result<Values, Damaged> {
-    let (head, body) = header::open_values(blob)?;
+/// Unpacks values, floats into `floats` (emptied first), and what is said of start times.
+pub fn decode_values(blob: &[u8], floats: &mut Vec<f64>, scratch: &mut Scratch) -> Result<(Values, Runs), Damaged> {
     floats.clear();
-    match head.kind {
+    append_values(blob, floats, scratch)
+}
+
+/// The same with floats at the end of `floats`; as many as the front says.
+pub fn append_values(blob: &[u8], floats: &mut Vec<f64>, scratch: &mut Scratch) -> Result<(Values, Runs), Damaged> {
+    let (head, starts, body) = header::open_values(blob)?;
+    let values = match head.kind {
         Kind::Floats => floats::decode(body, head.count, floats, scratch).map(|()| Values::Floats),
         Kind::Histograms => histograms::decode(body, head.count, scratch).map(Values::Histograms),
         Kind::Windows | Kind::NoWindows => Err(Damaged("it holds no samples")),
-    }
+    };
+    Ok((values?, starts))
 }
 
 #[cfg(test)]

@@ -64,7 +64,7 @@ fn some_values(dice: &mut Dice, count: usize) -> Vec<f64> {
         .collect()
 }
 
-fn some_times(dice: &mut Dice, count: usize) -> Vec<i64> {
+pub(crate) fn some_times(dice: &mut Dice, count: usize) -> Vec<i64> {
     let kind = dice.below(5);
     let mut time = match dice.below(4) {
         0 => -(dice.below(1 << 41) as i64),
@@ -86,6 +86,42 @@ fn some_times(dice: &mut Dice, count: usize) -> Vec<i64> {
         .collect()
 }
 
+/// Of hexadecimal digits.
+pub(crate) fn bytes(digits: &str) -> Vec<u8> {
+    (0..digits.len() / 2).map(|at| u8::from_str_radix(&digits[2 * at..2 * at + 2], 16).unwrap()).collect()
+}
+
+/// Start times as they come: none, of a process, of deltas, anything.
+fn some_starts(dice: &mut Dice, times: &[i64]) -> StartTimes {
+    let kind = dice.below(5);
+    let start = |index: usize, dice: &mut Dice| match kind {
+        0 | 1 => 0,
+        2 => 1_700_000_000_000 + index as i64 / 30,
+        3 if index > 0 => times[index - 1],
+        3 => 0,
+        _ => dice.next() as i64,
+    };
+    (0..times.len()).map(|index| start(index, dice)).collect()
+}
+
+fn read_starts(runs: &starts::Runs, times: &[i64]) -> StartTimes {
+    let mut read = StartTimes::default();
+    runs.read(times, 0..times.len(), &mut read, 0);
+    read
+}
+
+#[test]
+fn chunks_without_start_times_are_as_they_always_were() {
+    let times = bytes("10588b3098031415010b00000000010000");
+    let values = bytes("10b726713e03ceffeecc8cc9b006010100001405004065");
+    let sequence = ValuesHeader::read(&values).unwrap().sequence;
+    let chunk = encode_floats(&[10, 20, 31], &[1.0, 2.0, 3.5], &StartTimes::default(), sequence);
+    assert_eq!((&chunk.times, &chunk.values), (&times, &values));
+    let mut floats = Vec::new();
+    let (_, runs) = decode_values(&values, &mut floats, &mut Scratch::default()).unwrap();
+    assert!(runs.is_empty() && floats == [1.0, 2.0, 3.5]);
+}
+
 #[test]
 fn floats_come_back_bit_for_bit() {
     let mut dice = Dice(1);
@@ -95,9 +131,11 @@ fn floats_come_back_bit_for_bit() {
         let count = 1 + dice.below([1, 3, 40, 600][round % 4]) as usize;
         let times = some_times(&mut dice, count);
         let values = some_values(&mut dice, count);
-        let chunk = encode_floats(&times, &values, round as u64);
+        let starts = some_starts(&mut dice, &times);
+        let chunk = encode_floats(&times, &values, &starts, round as u64);
         decode_times(&chunk.times, &mut timestamps, &mut scratch).unwrap();
-        decode_values(&chunk.values, &mut floats, &mut scratch).unwrap();
+        let (_, runs) = decode_values(&chunk.values, &mut floats, &mut scratch).unwrap();
+        assert_eq!(read_starts(&runs, &times), starts, "round {round}");
         assert_eq!(timestamps, times, "round {round}");
         let bits = |values: &[f64]| values.iter().map(|value| value.to_bits()).collect::<Vec<_>>();
         assert!(bits(&floats) == bits(&values), "round {round}");
@@ -110,7 +148,7 @@ fn floats_come_back_bit_for_bit() {
 #[test]
 fn times_at_the_ends_of_what_there_is_come_back() {
     let times = [i64::MIN, -1, 0, i64::MAX];
-    let chunk = encode_floats(&times, &[1.0; 4], 0);
+    let chunk = encode_floats(&times, &[1.0; 4], &StartTimes::default(), 0);
     let mut timestamps = Vec::new();
     decode_times(&chunk.times, &mut timestamps, &mut Scratch::default()).unwrap();
     assert_eq!(timestamps, times);
@@ -153,11 +191,15 @@ fn histograms_come_back() {
                 (time, Arc::new(some_histogram(&mut dice, layout)))
             })
             .collect();
-        let chunk = encode_histograms(&samples, 9);
-        let Values::Histograms(back) = decode_values(&chunk.values, &mut Vec::new(), &mut Scratch::default()).unwrap()
+        let times: Vec<i64> = samples.iter().map(|(time, _)| *time).collect();
+        let starts = some_starts(&mut dice, &times);
+        let chunk = encode_histograms(&samples, &starts, 9);
+        let (Values::Histograms(back), runs) =
+            decode_values(&chunk.values, &mut Vec::new(), &mut Scratch::default()).unwrap()
         else {
             panic!("histograms were written")
         };
+        assert_eq!(read_starts(&runs, &times), starts, "round {round}");
         for ((_, wanted), found) in samples.iter().zip(&back) {
             assert_eq!(wanted.sum.to_bits(), found.sum.to_bits(), "round {round}");
             assert_eq!(Histogram { sum: 0.0, ..(**wanted).clone() }, Histogram { sum: 0.0, ..found.clone() });
@@ -176,9 +218,9 @@ fn damaged_chunks_are_errors() {
             let samples: Vec<_> = (0..count.min(40))
                 .map(|time| (time as i64, Arc::new(some_histogram(&mut dice, round / 50 % 12))))
                 .collect();
-            encode_histograms(&samples, 1)
+            encode_histograms(&samples, &StartTimes::default(), 1)
         } else {
-            encode_floats(&some_times(&mut dice, count), &some_values(&mut dice, count), 1)
+            encode_floats(&some_times(&mut dice, count), &some_values(&mut dice, count), &StartTimes::default(), 1)
         };
         for blob in [&mut chunk.times, &mut chunk.values] {
             let at = dice.below(blob.len() as u64) as usize;
@@ -203,8 +245,8 @@ fn damaged_chunks_are_errors() {
 #[test]
 fn equal_times_have_equal_bytes_and_regular_ones_take_none() {
     let times: Vec<i64> = (0..480).map(|index| 1_700_000_000_000 + index * 15_000).collect();
-    let one = encode_floats(&times, &[1.0; 480], 1);
-    let other = encode_floats(&times, &some_values(&mut Dice(4), 480), 2);
+    let one = encode_floats(&times, &[1.0; 480], &StartTimes::default(), 1);
+    let other = encode_floats(&times, &some_values(&mut Dice(4), 480), &StartTimes::default(), 2);
     assert_eq!(one.times, other.times);
     assert!(one.times.len() < 32, "{}", one.times.len());
     assert!(one.values.len() < 24, "{}", one.values.len());
@@ -212,10 +254,11 @@ fn equal_times_have_equal_bytes_and_regular_ones_take_none() {
 
 #[test]
 fn a_cut_leaves_the_rest() {
-    let chunk = encode_floats(&[1, 2, 3, 4], &[1.0, f64::NAN, 3.0, 4.0], 5);
+    let starts = |starts: &[i64]| starts.iter().copied().collect::<StartTimes>();
+    let chunk = encode_floats(&[1, 2, 3, 4], &[1.0, f64::NAN, 3.0, 4.0], &starts(&[0, 1, 2, 3]), 5);
     let (left, first, last, count) =
         cut::without(&chunk.times, &chunk.values, 2, 3, &mut Scratch::default()).unwrap().unwrap();
     assert_eq!((first, last, count), (1, 4, 2));
-    assert_eq!(left, encode_floats(&[1, 4], &[1.0, 4.0], 5));
+    assert_eq!(left, encode_floats(&[1, 4], &[1.0, 4.0], &starts(&[0, 3]), 5));
     assert_eq!(cut::without(&chunk.times, &chunk.values, 0, 9, &mut Scratch::default()), Ok(None));
 }

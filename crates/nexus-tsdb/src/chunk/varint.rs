@@ -24,6 +24,12 @@ pub const fn zigzag(number: i64) -> u64 {
     ((number << 1) ^ (number >> 63)) as u64
 }
 
+/// Back from `zigzag`.
+#[inline]
+pub const fn unzigzag(number: u64) -> i64 {
+    (number >> 1) as i64 ^ -((number & 1) as i64)
+}
+
 /// Takes a number off the front.
 #[inline]
 pub fn take(bytes: &mut &[u8]) -> Result<u64, Damaged> {

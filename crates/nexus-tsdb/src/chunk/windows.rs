@@ -3,7 +3,8 @@
 //! Body of the values: length of the windows (ms, varint), then for each column a byte, the number of an equal column before it
 //! or `OWN`, and with `OWN` its size (varint) and the floats. A counter has its least value in the column of the first one.
 
-use super::header::{self, Kind};
+use super::header::{self, Kind, ValuesHeader};
+use super::starts::Runs;
 use super::{Chunk, Damaged, Scratch, floats, times, varint};
 pub use nexus_promql::rolled::{ALL, COLUMNS, Rolled};
 
@@ -29,12 +30,18 @@ pub fn encode(rolled: &Rolled, length: i64, sequence: u64) -> Chunk {
             }
         }
     }
-    Chunk { times: times::encode(&rolled.ends), values: header::seal_values(Kind::Windows, count, sequence, &body) }
+    Chunk {
+        times: times::encode(&rolled.ends),
+        values: header::seal_values(ValuesHeader { kind: Kind::Windows, count, sequence }, &Runs::default(), &body),
+    }
 }
 
 /// What stands for the windows of a series that has histograms, of which there are none.
 pub fn encode_none(end: i64, sequence: u64) -> Chunk {
-    Chunk { times: times::encode(&[end]), values: header::seal_values(Kind::NoWindows, 1, sequence, &[]) }
+    Chunk {
+        times: times::encode(&[end]),
+        values: header::seal_values(ValuesHeader { kind: Kind::NoWindows, count: 1, sequence }, &Runs::default(), &[]),
+    }
 }
 
 /// Unpacks the columns that are wanted (bits) behind those that are in `into`; answers with the length and number of windows.
@@ -44,7 +51,7 @@ pub fn decode(
     into: &mut [Vec<f64>; COLUMNS],
     scratch: &mut Scratch,
 ) -> Result<(i64, usize), Damaged> {
-    let (head, mut body) = header::open_values(blob)?;
+    let (head, _, mut body) = header::open_values(blob)?;
     if head.kind != Kind::Windows {
         return Err(Damaged("it holds no windows"));
     }
@@ -70,15 +77,16 @@ pub fn decode(
 
 #[cfg(test)]
 mod tests {
-    use super::super::{Kind, ValuesHeader, decode_times, decode_values, encode_floats};
+    use super::super::{decode_times, decode_values, encode_floats};
     use super::*;
     use nexus_promql::source::Samples;
+    use nexus_series::starts::StartTimes;
 
     fn rolled() -> Rolled {
         let timestamps: Vec<i64> = (0..2000).map(|at| at * 15_000 + at % 3).collect();
         let values = timestamps.iter().map(|time| (time % 7_000) as f64 / 100.0).collect();
         let mut rolled = Rolled::default();
-        rolled.roll(&Samples { timestamps, values, histograms: Vec::new() }, 300_000);
+        rolled.roll(&Samples { timestamps, values, ..Samples::default() }, 300_000);
         rolled
     }
 
@@ -106,7 +114,7 @@ mod tests {
         for blob in [encode(&rolled(), 300_000, 7).values, encode_none(300_000, 7).values] {
             assert!(decode_values(&blob, &mut floats, &mut scratch).is_err());
         }
-        for blob in [encode_floats(&[1], &[1.0], 1).values, encode_none(300_000, 7).values] {
+        for blob in [encode_floats(&[1], &[1.0], &StartTimes::default(), 1).values, encode_none(300_000, 7).values] {
             assert!(decode(&blob, ALL, &mut columns, &mut scratch).is_err());
         }
     }

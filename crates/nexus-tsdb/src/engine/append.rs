@@ -5,8 +5,8 @@ use super::overflow::{self, Overflow};
 use super::{Engine, EngineError, TIMES, Tenant, TenantWriter, Writer};
 use crate::chunk::histograms::is_sound;
 use crate::chunk::varint::{push, push_signed};
-use crate::head::Value;
-use crate::log::record::{Parts, push_exemplar, push_float, push_histogram, push_metadata};
+use crate::head::{LateSample, Value};
+use crate::log::record::{Parts, push_exemplar, push_float, push_histogram, push_metadata, push_start};
 use crate::log::{Frame, kind};
 use nexus_series::batch::{BatchSeries, MetricBatch};
 use nexus_series::histogram::Histogram;
@@ -45,12 +45,15 @@ pub struct Appended {
     pub refusals: BTreeMap<&'static str, Refusal>,
 }
 
+/// Limits of how many series there are: when others go, what they refused may be taken, and until then totals count it.
+const COUNTED: [&str; 3] = ["series_limit", "metric_series_limit", "label_values_limit"];
+
 impl Appended {
     fn refuse(&mut self, reason: &'static str, samples: usize, message: impl FnOnce() -> String) {
         let refusal = self.refusals.entry(reason).or_insert_with(|| Refusal {
             message: message(),
             samples: 0,
-            retryable: reason.ends_with("_limit"),
+            retryable: COUNTED.contains(&reason),
         });
         refusal.samples += samples;
     }
@@ -62,13 +65,17 @@ struct Taken {
     position: usize,
 }
 
-/// Histograms of a series that are taken.
+/// Histograms of a series that are taken, each with its time and start time.
 fn sound<'a>(
     batch: &'a MetricBatch,
     series: &BatchSeries,
     times: &'a RangeInclusive<i64>,
-) -> impl Iterator<Item = &'a (i64, Histogram)> {
-    batch.histograms[series.histograms.clone()].iter().filter(|(time, one)| times.contains(time) && is_sound(one))
+) -> impl Iterator<Item = (i64, i64, &'a Histogram)> {
+    let all = series.histograms.clone().map(|at| {
+        let (time, one) = &batch.histograms[at];
+        (*time, batch.histogram_starts.at(at), one)
+    });
+    all.filter(|(time, _, one)| times.contains(time) && is_sound(one))
 }
 
 /// Shift of the windows of a series, ms: the same for all series of a target, so that their chunks have the same times, and
@@ -116,6 +123,8 @@ impl Engine {
             overflow: Overflow::default(),
             number_before: 0,
             time_before: 0,
+            start_before: 0,
+            started: !(batch.starts.is_empty() && batch.histogram_starts.is_empty()),
             defined: Vec::new(),
         };
         for (position, known) in known.into_iter().enumerate() {
@@ -123,14 +132,14 @@ impl Engine {
         }
         let sums = work.overflow_series();
         work.extras();
-        let Work { answer, parts, taken, defined, times, .. } = work;
+        let Work { answer, parts, taken, defined, times, started, .. } = work;
         if parts.is_empty() {
             return Ok(answer);
         }
         let mut frame = Frame::new();
         parts.write(&tenant.name, now_s, &mut frame.bytes);
         let log = writer.log()?;
-        let sequence = log.append(kind::SAMPLES, &mut frame)?;
+        let sequence = log.append(if started { kind::SAMPLES_STARTED } else { kind::SAMPLES }, &mut frame)?;
         for &number in &defined {
             tenant.index.series(number).head().logged = true;
         }
@@ -194,14 +203,14 @@ impl Engine {
             for at in described.floats.clone() {
                 let time = batch.timestamps[at];
                 if times.contains(&time) {
-                    closes |= head.push(time, batch.values[at], sequence, now_s, shape);
+                    closes |= head.push((time, batch.starts.at(at)), batch.values[at], sequence, now_s, shape);
                     series.activity.note(time);
                 }
             }
-            for (time, histogram) in sound(batch, described, times) {
+            for (time, start, histogram) in sound(batch, described, times) {
                 let value = Value::Histogram(Arc::new(histogram.clone()));
-                closes |= head.push_late(*time, value, sequence, now_s, shape);
-                series.activity.note(*time);
+                closes |= head.push_late(LateSample { time, start, value }, sequence, now_s, shape);
+                series.activity.note(time);
             }
             grown += head.bytes() as i64 - before;
             if closes {
@@ -214,7 +223,7 @@ impl Engine {
             let before = head.bytes() as i64;
             let mut closes = false;
             for (&time, &value) in samples {
-                closes |= head.push(time, value, sequence, now_s, shape);
+                closes |= head.push((time, 0), value, sequence, now_s, shape);
                 series.activity.note(time);
             }
             grown += head.bytes() as i64 - before;
@@ -241,6 +250,9 @@ struct Work<'a> {
     overflow: Overflow,
     number_before: i64,
     time_before: i64,
+    start_before: i64,
+    /// Does anything of the batch have a start time?
+    started: bool,
     defined: Vec<u32>,
 }
 
@@ -275,12 +287,18 @@ impl Work<'_> {
             let out = &mut self.parts.groups.1;
             for at in series.floats.clone() {
                 if self.times.contains(&batch.timestamps[at]) {
+                    if self.started {
+                        push_start(out, batch.starts.at(at), &mut self.start_before);
+                    }
                     push_float(out, batch.timestamps[at], &mut self.time_before, batch.values[at]);
                 }
             }
             push(out, histograms as u64);
-            for (time, histogram) in sound(batch, series, &self.times) {
-                push_histogram(out, *time, histogram);
+            for (time, start, histogram) in sound(batch, series, &self.times) {
+                if self.started {
+                    push_start(out, start, &mut self.start_before);
+                }
+                push_histogram(out, time, histogram);
             }
         }
     }
@@ -316,7 +334,7 @@ impl Work<'_> {
         let tenant = self.own.tenant.clone();
         let now_ms = self.now_ms;
         if let Err((reason, message)) = self.engine.admit(&mut self.own.guard, &tenant, &labels, self.limits, now_ms) {
-            if matches!(reason, "series_limit" | "metric_series_limit" | "label_values_limit") {
+            if COUNTED.contains(&reason) {
                 let floats = series.floats.clone().map(|at| (self.batch.timestamps[at], self.batch.values[at]));
                 self.overflow.add(&labels, floats.filter(|(time, _)| self.times.contains(time)));
             }
@@ -385,6 +403,9 @@ impl Work<'_> {
             self.group(number, sums.len());
             let out = &mut self.parts.groups.1;
             for (time, sum) in &sums {
+                if self.started {
+                    push_start(out, 0, &mut self.start_before);
+                }
                 push_float(out, *time, &mut self.time_before, *sum);
             }
             push(out, 0);

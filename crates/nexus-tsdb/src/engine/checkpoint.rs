@@ -5,9 +5,11 @@
 
 use super::{Engine, EngineError, Tenant};
 use crate::chunk::varint::{push, push_signed};
+use crate::head::open::Open;
 use crate::head::{Body, LateSample, Piece, SeriesHead, Value};
-use crate::log::record::{push_bytes, push_exemplar, push_histogram, push_metadata};
+use crate::log::record::{WITH_STARTS, push_bytes, push_exemplar, push_histogram, push_metadata};
 use crate::log::{Checkpoint, Frame, kind};
+use nexus_series::starts::StartTimes;
 use std::sync::Arc;
 
 /// Series written under one lock.
@@ -75,9 +77,7 @@ fn head_state(head: &SeriesHead, pieces: &[&Arc<Piece>], out: &mut Vec<u8>) {
     push(out, head.sequence());
     push(out, u64::from(head.opened()));
     push_signed(out, head.last().unwrap_or(i64::MIN));
-    let (bytes, count) = head.open.parts();
-    push(out, count as u64);
-    push_bytes(out, bytes);
+    push_open(&head.open, out);
     let late = head.late().map_or(&[][..], |late| late.samples());
     push_late(late, out);
     push(out, pieces.len() as u64);
@@ -87,39 +87,53 @@ fn head_state(head: &SeriesHead, pieces: &[&Arc<Piece>], out: &mut Vec<u8>) {
         match &piece.body {
             Body::Floats(open) => {
                 out.push(0);
-                let (bytes, count) = open.parts();
-                push(out, count as u64);
-                push_bytes(out, bytes);
+                push_open(open, out);
             }
-            Body::LateFloats(samples) => {
+            Body::LateFloats(samples, starts) => {
                 out.push(1);
-                let samples: Vec<LateSample> =
-                    samples.iter().map(|&(time, value)| (time, Value::Float(value))).collect();
-                push_late(&samples, out);
+                push_late(&listed(samples, starts, |value| Value::Float(*value)), out);
             }
-            Body::Histograms(samples) => {
+            Body::Histograms(samples, starts) => {
                 out.push(2);
-                let samples: Vec<LateSample> =
-                    samples.iter().map(|(time, one)| (*time, Value::Histogram(one.clone()))).collect();
-                push_late(&samples, out);
+                push_late(&listed(samples, starts, |one| Value::Histogram(one.clone())), out);
             }
         }
     }
 }
 
+/// Number of samples, with a bit of its own where start times follow the stream.
+fn push_open(open: &Open, out: &mut Vec<u8>) {
+    let (bytes, count) = open.parts();
+    push(out, count as u64 | if open.starts().is_some() { WITH_STARTS } else { 0 });
+    push_bytes(out, bytes);
+    if let Some(starts) = open.starts() {
+        starts.encode(out);
+    }
+}
+
+fn listed<V>(samples: &[(i64, V)], starts: &StartTimes, value: impl Fn(&V) -> Value) -> Vec<LateSample> {
+    let one = |(index, (time, one)): (usize, &(i64, V))| LateSample {
+        time: *time,
+        start: starts.at(index),
+        value: value(one),
+    };
+    samples.iter().enumerate().map(one).collect()
+}
+
+/// Kind (0 float, 1 histogram, with 2 a start time follows), sample.
 fn push_late(samples: &[LateSample], out: &mut Vec<u8>) {
     push(out, samples.len() as u64);
-    for (time, value) in samples {
+    for LateSample { time, start, value } in samples {
+        out.push(u8::from(matches!(value, Value::Histogram(_))) | if *start == 0 { 0 } else { 2 });
+        if *start != 0 {
+            push_signed(out, *start);
+        }
         match value {
             Value::Float(value) => {
-                out.push(0);
                 push_signed(out, *time);
                 out.extend_from_slice(&value.to_bits().to_le_bytes());
             }
-            Value::Histogram(histogram) => {
-                out.push(1);
-                push_histogram(out, *time, histogram);
-            }
+            Value::Histogram(histogram) => push_histogram(out, *time, histogram),
         }
     }
 }

@@ -27,13 +27,15 @@ impl Engine {
             before = number;
         }
         writer.log()?.append(kind::ERASE, &mut frame)?;
+        let mut gone = Vec::new();
         for &number in numbers {
             self.change_head(tenant, number, |head| head.erase(from, to));
             let activity = &tenant.index.series(number).activity;
             if activity.first() >= from && activity.last() <= to {
-                tenant.index.forget(number);
+                gone.push(number);
             }
         }
+        tenant.index.forget(&gone);
         let mut extras = tenant.extras.lock().expect("no panic while locked");
         extras.drop_exemplars(|one| {
             (from..=to).contains(&one.exemplar.timestamp) && numbers.binary_search(&one.series).is_ok()

@@ -6,6 +6,7 @@
 pub mod append;
 mod checkpoint;
 mod erase;
+mod expire;
 mod extras;
 mod guard;
 mod overflow;

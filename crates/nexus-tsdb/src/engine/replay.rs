@@ -1,13 +1,15 @@
 //! Reading a checkpoint and the log after it into an engine, in the order it was written.
 
 use super::{Batch, Engine, EngineError, Tenant};
+use crate::chunk::starts::Runs;
 use crate::chunk::varint::{take, take_bytes, take_count, take_signed};
-use crate::chunk::{Damaged, Scratch};
+use crate::chunk::{Damaged, MAX_SAMPLES, Scratch};
 use crate::engine::extras::SeriesExemplar;
 use crate::head::open::Open;
 use crate::head::{Body, LateSample, Piece, Value};
 use crate::log::record::{
-    Sink, read_front, read_parts, take_exemplar, take_histogram, take_metadata, take_number, take_str, take_text,
+    Sink, WITH_STARTS, read_front, read_parts, take_exemplar, take_histogram, take_metadata, take_number, take_str,
+    take_text,
 };
 use crate::log::{self, Found, kind};
 use foldhash::fast::RandomState;
@@ -15,6 +17,7 @@ use hashbrown::HashMap;
 use nexus_series::batch::{Exemplar, Metadata};
 use nexus_series::histogram::Histogram;
 use nexus_series::labels::unpack;
+use nexus_series::starts::StartTimes;
 use std::io;
 use std::sync::Arc;
 
@@ -118,7 +121,8 @@ impl Replay<'_> {
                 self.numbers.clear();
                 self.covered.clear();
             }
-            kind::SAMPLES => self.samples(sequence, &mut body)?,
+            kind::SAMPLES => self.samples(sequence, false, &mut body)?,
+            kind::SAMPLES_STARTED => self.samples(sequence, true, &mut body)?,
             kind::BATCH => self.batch(sequence, &mut body)?,
             kind::STORED => {
                 let batch = take(&mut body)?;
@@ -146,7 +150,7 @@ impl Replay<'_> {
         self.covered.get(tenant).and_then(|series| series.get(&number)).is_some_and(|&covered| sequence <= covered)
     }
 
-    fn samples(&mut self, sequence: u64, body: &mut &[u8]) -> Result<(), Damaged> {
+    fn samples(&mut self, sequence: u64, started: bool, body: &mut &[u8]) -> Result<(), Damaged> {
         let (name, now_s) = read_front(body)?;
         let tenant = self.engine.make_tenant(name);
         let name = name.to_owned();
@@ -162,7 +166,7 @@ impl Replay<'_> {
             samples: 0,
             extras_covered,
         };
-        read_parts(body, &mut self.scratch, &mut filling)?;
+        read_parts(body, started, &mut self.scratch, &mut filling)?;
         self.samples += filling.samples;
         Ok(())
     }
@@ -261,19 +265,23 @@ impl Replay<'_> {
             let (sequence, batch) = (take(body)?, take(body)?);
             let piece = match take_bytes(body, 1)?[0] {
                 0 => Body::Floats(take_open(body)?),
-                1 => {
-                    let floats = self.late(body)?.into_iter().filter_map(|(time, value)| match value {
-                        Value::Float(value) => Some((time, value)),
+                kind @ (1 | 2) => {
+                    let late = self.late(body)?;
+                    let starts: StartTimes = late.iter().map(|one| one.start).collect();
+                    let floats = late.iter().map(|one| match &one.value {
+                        Value::Float(value) => Some((one.time, *value)),
                         Value::Histogram(_) => None,
                     });
-                    Body::LateFloats(floats.collect())
-                }
-                2 => {
-                    let histograms = self.late(body)?.into_iter().filter_map(|(time, value)| match value {
-                        Value::Histogram(one) => Some((time, one)),
+                    let histograms = late.iter().map(|one| match &one.value {
+                        Value::Histogram(histogram) => Some((one.time, histogram.clone())),
                         Value::Float(_) => None,
                     });
-                    Body::Histograms(histograms.collect())
+                    let body = if kind == 1 {
+                        floats.collect::<Option<_>>().map(|floats| Body::LateFloats(floats, starts))
+                    } else {
+                        histograms.collect::<Option<_>>().map(|histograms| Body::Histograms(histograms, starts))
+                    };
+                    body.ok_or(Damaged("a list has samples of another kind than it says"))?
                 }
                 _ => return Err(Damaged("a kind of samples that is not known")),
             };
@@ -293,8 +301,8 @@ impl Replay<'_> {
             series.activity.note(open.first());
             series.activity.note(open.last());
         }
-        for (time, _) in &late {
-            series.activity.note(*time);
+        for one in &late {
+            series.activity.note(one.time);
         }
         self.engine.change_head(tenant, number, |head| {
             for piece in pieces {
@@ -312,13 +320,15 @@ impl Replay<'_> {
         let count = take_count(body, body.len())?;
         (0..count)
             .map(|_| {
-                if take_bytes(body, 1)?[0] == 0 {
+                let kind = take_bytes(body, 1)?[0];
+                let start = if kind & 2 == 0 { 0 } else { take_signed(body)? };
+                if kind & 1 == 0 {
                     let time = take_signed(body)?;
                     let bits = take_bytes(body, 8)?.try_into().expect("eight bytes");
-                    Ok((time, Value::Float(f64::from_bits(u64::from_le_bytes(bits)))))
+                    Ok(LateSample { time, start, value: Value::Float(f64::from_bits(u64::from_le_bytes(bits))) })
                 } else {
                     let (time, histogram) = take_histogram(body, &mut self.scratch)?;
-                    Ok((time, Value::Histogram(Arc::new(histogram))))
+                    Ok(LateSample { time, start, value: Value::Histogram(Arc::new(histogram)) })
                 }
             })
             .collect()
@@ -343,8 +353,15 @@ impl Replay<'_> {
 }
 
 fn take_open(body: &mut &[u8]) -> Result<Open, Damaged> {
-    let count = take_count(body, crate::chunk::MAX_SAMPLES)?;
-    Ok(Open::from_parts(take_text(body)?, count))
+    let count = take(body)?;
+    let started = count & WITH_STARTS != 0;
+    let count = usize::try_from(count & !WITH_STARTS).unwrap_or(usize::MAX);
+    if count > MAX_SAMPLES {
+        return Err(Damaged("it has more samples than there can be"));
+    }
+    let bytes = take_text(body)?;
+    let starts = if started { Runs::decode(body, count)? } else { Runs::default() };
+    Ok(Open::from_parts(bytes, count, &starts))
 }
 
 fn add(engine: &Engine, tenant: &Tenant, packed: &[u8]) -> u32 {
@@ -379,22 +396,22 @@ impl Sink for Filling<'_> {
         self.numbers.insert(logged, number);
     }
 
-    fn float(&mut self, logged: u32, time: i64, value: f64) {
+    fn float(&mut self, logged: u32, (time, start): (i64, i64), value: f64) {
         let Some(number) = self.series(logged) else { return };
         self.samples += 1;
         self.tenant.index.series(number).activity.note(time);
         let shape = self.engine.options.shape;
-        self.engine.change_head(self.tenant, number, |head| head.push(time, value, self.sequence, self.now_s, shape));
+        self.engine
+            .change_head(self.tenant, number, |head| head.push((time, start), value, self.sequence, self.now_s, shape));
     }
 
-    fn histogram(&mut self, logged: u32, time: i64, histogram: Histogram) {
+    fn histogram(&mut self, logged: u32, (time, start): (i64, i64), histogram: Histogram) {
         let Some(number) = self.series(logged) else { return };
         self.samples += 1;
         self.tenant.index.series(number).activity.note(time);
         let shape = self.engine.options.shape;
-        let value = Value::Histogram(Arc::new(histogram));
-        self.engine
-            .change_head(self.tenant, number, |head| head.push_late(time, value, self.sequence, self.now_s, shape));
+        let sample = LateSample { time, start, value: Value::Histogram(Arc::new(histogram)) };
+        self.engine.change_head(self.tenant, number, |head| head.push_late(sample, self.sequence, self.now_s, shape));
     }
 
     fn exemplar(&mut self, logged: u32, exemplar: Exemplar) {

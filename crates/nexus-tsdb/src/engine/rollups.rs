@@ -9,7 +9,7 @@ use super::retention::{Kept, expires};
 use super::{Engine, EngineError, Retention, Tenant, rows};
 use crate::chunk::{Damaged, windows};
 use crate::index::DAY_MS;
-use crate::view::View;
+use crate::view::{ChunkRows, View};
 use nexus_promql::rolled::Rolled;
 use nexus_promql::source::{Samples, SourceFault};
 use nexus_series::labels::SeriesId;
@@ -165,6 +165,7 @@ impl Rollup {
     /// Takes in rows of chunks that have not expired by what is written into them. By the policy they may have: it waits for
     /// rollups. Where it says so and nothing was fed, what the head has came late, and is not all.
     pub fn feed(&self, rows: &[u8]) -> Result<(), Damaged> {
-        self.view.feed(rows, 0)
+        self.view.feed(Arc::new(ChunkRows::read(rows)?), 0);
+        Ok(())
     }
 }

@@ -53,7 +53,7 @@ impl Engine {
         let tenants = self.tenants.read().expect("no panic while locked");
         let log = writer.log.as_ref();
         Stats {
-            series: tenants.values().map(|tenant| u64::from(tenant.index.len())).sum(),
+            series: tenants.values().map(|tenant| u64::from(tenant.index.known())).sum(),
             active_series: writer.tenants.values().map(|own| own.guard.active() as u64).sum(),
             head_bytes: self.head_bytes.load(Ordering::Relaxed).max(0) as u64,
             index_bytes: self.index_bytes.load(Ordering::Relaxed),

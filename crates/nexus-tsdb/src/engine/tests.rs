@@ -3,7 +3,7 @@ use crate::answers::Selection;
 use crate::chunk::tests::{Dice, some_histogram};
 use crate::engine::rows::{take_array, take_number, take_string};
 use crate::head::Value;
-use crate::view::View;
+use crate::view::{ChunkRows, View};
 use nexus_promql::source::{Samples, Source};
 use nexus_series::batch::{BatchSeries, Exemplar, Metadata, MetricBatch, MetricKind};
 use nexus_series::labels::pack;
@@ -65,6 +65,25 @@ impl Building {
             position: batch.series.len(),
         });
         self
+    }
+
+    /// Start times of the samples of the last series.
+    fn starts(&mut self, samples: &[(i64, Value)], starts: &[i64]) {
+        let batch = &mut self.0;
+        let series = batch.series.last().unwrap();
+        let (mut float, mut histogram) = (series.floats.start, series.histograms.start);
+        for ((_, value), &start) in samples.iter().zip(starts) {
+            match value {
+                Value::Float(_) => {
+                    batch.starts.set(float, start);
+                    float += 1;
+                }
+                Value::Histogram(_) => {
+                    batch.histogram_starts.set(histogram, start);
+                    histogram += 1;
+                }
+            }
+        }
     }
 
     fn floats(&mut self, labels: &[(&str, &str)], samples: &[(i64, f64)]) -> &mut Self {
@@ -144,10 +163,10 @@ impl Tables {
 /// Everything that is there: by labels and time.
 type Contents = BTreeMap<(String, i64), String>;
 
-fn shown(value: &Value) -> String {
+fn shown(value: &Value, start: i64) -> String {
     match value {
-        Value::Float(value) => format!("{:x}", value.to_bits()),
-        Value::Histogram(one) => format!("{one:?}"),
+        Value::Float(value) => format!("{:x} from {start}", value.to_bits()),
+        Value::Histogram(one) => format!("{one:?} from {start}"),
     }
 }
 
@@ -156,7 +175,7 @@ fn read_all(engine: &Arc<Engine>, tables: Option<&Tables>) -> Contents {
     if let Some(tables) = tables
         && !view.needs().is_empty()
     {
-        view.feed(&tables.rows, 0).unwrap();
+        view.feed(Arc::new(ChunkRows::read(&tables.rows).unwrap()), 0);
     }
     contents(&view)
 }
@@ -168,11 +187,12 @@ fn contents(view: &View) -> Contents {
         let name: Vec<&str> = labels.iter().map(|(_, value)| view.symbols().text(*value)).collect();
         view.read(0, number, i64::MIN, i64::MAX, &mut samples).unwrap();
         assert!(samples.timestamps.windows(2).all(|pair| pair[0] < pair[1]));
-        for (time, value) in samples.timestamps.iter().zip(&samples.values) {
-            all.insert((name.join(","), *time), shown(&Value::Float(*value)));
+        for (at, (time, value)) in samples.timestamps.iter().zip(&samples.values).enumerate() {
+            all.insert((name.join(","), *time), shown(&Value::Float(*value), samples.starts.at(at)));
         }
-        for (time, one) in &samples.histograms {
-            assert!(all.insert((name.join(","), *time), shown(&Value::Histogram(one.clone()))).is_none());
+        for (at, (time, one)) in samples.histograms.iter().enumerate() {
+            let text = shown(&Value::Histogram(one.clone()), samples.histogram_starts.at(at));
+            assert!(all.insert((name.join(","), *time), text).is_none());
         }
     }
     all
@@ -185,6 +205,8 @@ fn some_batch(dice: &mut Dice, clock: &mut i64, wanted: &mut Contents) -> Metric
     for _ in 0..=dice.below(6) {
         let (name, host) = (format!("m{}", dice.below(3)), format!("h{}", dice.below(5)));
         let mut samples: Vec<(i64, Value)> = Vec::new();
+        let mut starts: Vec<i64> = Vec::new();
+        let started = dice.below(2) == 0;
         for _ in 0..=dice.below(4) {
             let time = match dice.below(8) {
                 0 => *clock - 15_000 * dice.below(4000) as i64,
@@ -200,10 +222,18 @@ fn some_batch(dice: &mut Dice, clock: &mut i64, wanted: &mut Contents) -> Metric
                 1 => Value::Float(f64::from_bits(dice.next())),
                 _ => Value::Float(dice.below(1000) as f64),
             };
-            wanted.insert((format!("{name},{host}"), time), shown(&value));
+            let start = match dice.below(4) {
+                _ if !started => 0,
+                0 => NOW - 1_000_000,
+                1 => time - 15_000,
+                2 => dice.next() as i64,
+                _ => 0,
+            };
+            wanted.insert((format!("{name},{host}"), time), shown(&value, start));
             samples.push((time, value));
+            starts.push(start);
         }
-        building.series(&[("__name__", &name), ("host", &host)], &samples);
+        building.series(&[("__name__", &name), ("host", &host)], &samples).starts(&samples, &starts);
     }
     building.0
 }
@@ -287,6 +317,31 @@ fn differences(found: &Contents, wanted: &Contents) -> Vec<String> {
 fn heads(engine: &Engine) -> i64 {
     let Some(tenant) = engine.tenant("t") else { return 0 };
     (0..tenant.index.len()).map(|number| tenant.index.series(number).head().bytes() as i64).sum()
+}
+
+/// A folder with these files, opened: what is in it.
+fn opened(name: &str, files: &[(&str, &str)]) -> Contents {
+    let folder = Folder::new(name);
+    for (file, digits) in files {
+        fs::write(folder.0.join(file), crate::chunk::tests::bytes(digits)).unwrap();
+    }
+    read_all(&Engine::open(&folder.0, OPTIONS).unwrap(), None)
+}
+
+#[test]
+fn logs_from_before_start_times_are_read() {
+    let segment = "4e584d4c4f47303109000000ee332de301882a3a64246106002c000000cb9bfbaa02892a3a64246106000174c0e8f5d00601000b085f\
+        5f6e616d655f5f016101000180d0e1e1a0cf01020000001f0000001c89205c028a2a3a64246106000174c0e8f5d00600010001e0a4e5e1a0cf01\
+        0400000026000000d49fb0cd028b2a3a64246106000174c0e8f5d00600010001a1efe1e1a0cf01000000000000f83f000000";
+    let checkpoint = "4e584d4c4f47303153000000e54b6e040ab41acc64246106000174000b085f5f6e616d655f5f0161b0b5b0a6c6a49803c0e8\
+        f5d006b0d2f2b0d0670215001a0e839e010000000000000000f03f00c1a907020100d0f7f0b0d067000000000000f83f000d0000007b56e0dd0b\
+        b41acc64246106000174000009000000bae73d000c0000000000000000";
+    let wanted: Contents = [(0, 1.0), (1000, 1.5), (15_000, 2.0)]
+        .map(|(after, value)| (("a".to_owned(), NOW + after), shown(&Value::Float(value), 0)))
+        .into();
+    assert_eq!(opened("old-log", &[("segment-0000000000000001.log", segment)]), wanted);
+    let files = [("checkpoint-0000000000000002.log", checkpoint), ("segment-0000000000000002.log", "4e584d4c4f473031")];
+    assert_eq!(opened("old-checkpoint", &files), wanted);
 }
 
 #[test]
@@ -404,7 +459,7 @@ fn limits_refuse_series_by_name_and_keep_totals() {
     let total: f64 = all
         .iter()
         .filter(|((_, time), _)| *time == NOW)
-        .map(|(_, bits)| f64::from_bits(u64::from_str_radix(bits, 16).unwrap()))
+        .map(|(_, text)| f64::from_bits(u64::from_str_radix(text.split_once(" from ").unwrap().0, 16).unwrap()))
         .sum();
     assert_eq!(total.to_bits(), 15f64.to_bits(), "{all:?}");
     assert!(all.keys().any(|(name, _)| name == "hits,a:1,web,true"), "{all:?}");
@@ -414,7 +469,7 @@ fn limits_refuse_series_by_name_and_keep_totals() {
         .floats(&[("__name__", "hits"), ("job", "web"), ("instance", "a:1"), ("user", "u9")], &[(NOW + 15_000, 10.0)]);
     append(&engine, &building.0, &limits);
     let sum = &read_all(&engine, None)[&("hits,a:1,web,true".to_owned(), NOW + 15_000)];
-    assert_eq!(u64::from_str_radix(sum, 16), Ok(19f64.to_bits()));
+    assert_eq!(*sum, shown(&Value::Float(19.0), 0));
 
     let named = |limits: Limits, labels: &[(&str, &str)]| {
         let mut building = Building::default();
@@ -516,6 +571,64 @@ fn erased_samples_and_forgotten_tenants_stay_away() {
     building.floats(&[("__name__", "m"), ("host", "b")], &[(NOW, 7.0)]);
     append(&engine, &building.0, &Limits::default());
     assert_eq!(read_all(&engine, None).len(), 2);
+}
+
+/// Ten days for all, for ever for what has `keep`.
+fn ten_days() -> Retention {
+    let rules =
+        r#"{"t": {"days": 10, "rules": [{"matchers": [{"name": "keep", "op": "!=", "value": ""}], "days": 0}]}}"#;
+    Retention::parse(rules.as_bytes()).unwrap()
+}
+
+#[test]
+fn expired_series_leave_the_index_and_the_limits() {
+    const DAY: i64 = 86_400_000;
+    let folder = Folder::new("expire");
+    let engine = Engine::open(&folder.0, OPTIONS).unwrap();
+    engine.set_retention(ten_days());
+    let limits = Limits { series_per_metric: 40, ..Limits::default() };
+    let mut building = Building::default();
+    for number in 0..30 {
+        let keep = if number % 3 == 0 { "y" } else { "" };
+        let last = if number % 3 == 1 { NOW + 5 * DAY } else { NOW };
+        building.floats(&[("__name__", "m"), ("n", &number.to_string()), ("keep", keep)], &[(NOW, 1.0), (last, 2.0)]);
+    }
+    append(&engine, &building.0, &limits);
+    let tenant = engine.tenant("t").unwrap();
+    let mut tables = Tables::default();
+    // What is not in the tables stays, however old it is.
+    assert_eq!(engine.expire(NOW + 100 * DAY).unwrap(), 0);
+    while let Some(sealed) = engine.take_sealed(NOW, true, 1_000_000).unwrap() {
+        assert_eq!(engine.expire(NOW + 100 * DAY).unwrap(), 0);
+        tables.insert(&sealed, true);
+        sealed.done().unwrap();
+    }
+    let active = || engine.tenant_stats(&tenant).active_series;
+    assert_eq!((engine.expire(NOW + 10 * DAY).unwrap(), active()), (0, 30));
+    assert_eq!((engine.expire(NOW + 11 * DAY).unwrap(), engine.stats().series, active()), (10, 20, 0));
+    assert_eq!((engine.expire(NOW + 11 * DAY).unwrap(), engine.stats().series), (0, 20));
+    assert_eq!((engine.expire(NOW + 16 * DAY).unwrap(), engine.stats().series), (10, 10));
+    assert_eq!(tenant.index.select(&[], &Sight::default(), i64::MIN, i64::MAX).len(), 10);
+    // They come back, as new ones, now and after a restart.
+    let later = NOW + 16 * DAY;
+    let mut building = Building::default();
+    for number in 0..40 {
+        let keep = if number % 3 == 0 { "y" } else { "" };
+        building.floats(&[("__name__", "m"), ("n", &number.to_string()), ("keep", keep)], &[(later, 3.0)]);
+    }
+    let answer = engine.append("t", &building.0, &limits, later, ALL).unwrap();
+    assert_eq!((answer.samples, answer.new_series), (40, 30));
+    let before = read_all(&engine, None);
+    assert_eq!(before.len(), 40);
+    drop(engine);
+    let engine = Engine::open(&folder.0, OPTIONS).unwrap();
+    engine.set_retention(ten_days());
+    assert_eq!((read_all(&engine, None), engine.stats().series), (before, 40));
+    tables.load(&engine);
+    assert_eq!((engine.expire(later).unwrap(), engine.stats().series), (0, 40));
+    assert_eq!(engine.head_bytes.load(Ordering::Relaxed), heads(&engine));
+    engine.close().unwrap();
+    assert!(matches!(engine.expire(later), Err(EngineError::Closed)));
 }
 
 #[test]
@@ -642,7 +755,7 @@ fn writers_readers_and_sealing_at_once() {
                 let view = View::new(&engine, "t", &[(Vec::new(), i64::MIN, i64::MAX)], &Sight::default());
                 // As a query does it: the heads stay as they were, the tables are asked afterwards.
                 if !view.needs().is_empty() {
-                    view.feed(&tables.lock().unwrap().rows, 0).unwrap();
+                    view.feed(Arc::new(ChunkRows::read(&tables.lock().unwrap().rows).unwrap()), 0);
                 }
                 let now = contents(&view).len();
                 assert!(now >= before, "{now} samples are less than {before}");

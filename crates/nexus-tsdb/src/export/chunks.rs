@@ -51,8 +51,8 @@ fn chunks(samples: &Samples) -> Vec<Vec<u8>> {
             floats += count;
         } else {
             let rest = &samples.histograms[histograms..];
-            let same = |one: &&(i64, Arc<Histogram>)| one.0 < next_float && continues(&rest[0].1, &one.1);
-            let count = 1 + rest[1..].iter().take(CHUNK - 1).take_while(same).count();
+            let same = |pair: &&[(i64, Arc<Histogram>)]| pair[1].0 < next_float && continues(&pair[0].1, &pair[1].1);
+            let count = 1 + rest.windows(2).take(CHUNK - 1).take_while(same).count();
             let times: Vec<i64> = rest[..count].iter().map(|(time, _)| *time).collect();
             made.push(message(&times, FLOAT_HISTOGRAM, &float_histograms(&rest[..count])));
             histograms += count;
@@ -96,20 +96,21 @@ fn xor(times: &[i64], values: &[f64]) -> Vec<u8> {
     bits.into_bytes()
 }
 
-/// May a histogram stand in the chunk that began with another one?
-fn continues(first: &Histogram, next: &Histogram) -> bool {
-    let gauge = |one: &Histogram| one.hint == ResetHint::Gauge;
-    gauge(first) == gauge(next)
-        && next.hint != ResetHint::Reset
-        && first.schema == next.schema
-        && first.zero_threshold.to_bits() == next.zero_threshold.to_bits()
-        && first.positive_spans == next.positive_spans
-        && first.negative_spans == next.negative_spans
-        && first.custom_values == next.custom_values
+/// May a histogram stand in the chunk of the one before it? Readers take what follows in a chunk for not reset.
+fn continues(before: &Histogram, next: &Histogram) -> bool {
+    let same_kind = match next.hint {
+        ResetHint::Gauge => before.hint == ResetHint::Gauge,
+        _ => next.hint_after(before) == ResetHint::NotReset,
+    };
+    same_kind
+        && before.schema == next.schema
+        && before.zero_threshold.to_bits() == next.zero_threshold.to_bits()
+        && before.positive_spans == next.positive_spans
+        && before.negative_spans == next.negative_spans
+        && before.custom_values == next.custom_values
         // A stale marker has no buckets: alone.
-        && !nexus_series::is_stale(first.sum)
-        && !nexus_series::is_stale(next.sum)
-        && (gauge(first) || first.count <= next.count)
+        && !before.is_stale()
+        && !next.is_stale()
 }
 
 fn float_histograms(samples: &[(i64, Arc<Histogram>)]) -> Vec<u8> {

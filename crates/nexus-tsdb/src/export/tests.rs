@@ -1,7 +1,7 @@
 use super::chunks::crc32c;
 use super::{Encoding, finish, write_series};
 use nexus_promql::source::Samples;
-use nexus_series::histogram::{Histogram, Span};
+use nexus_series::histogram::{Histogram, ResetHint, Span};
 use std::sync::Arc;
 
 /// Reads what was written, bit by bit.
@@ -228,6 +228,7 @@ fn chunks_of_both_kinds_follow_each_other() {
             (25, Arc::new(histogram(6.0, &[2.0, 2.0, 1.0]))),
             (50, Arc::new(histogram(2.0, &[0.0, 1.0, 0.0]))),
         ],
+        ..Samples::default()
     };
     let mut out = Vec::new();
     write_series(Encoding::Chunks, &[("__name__", "m")], &samples, &mut out);
@@ -251,11 +252,34 @@ fn chunks_of_both_kinds_follow_each_other() {
 }
 
 #[test]
+fn no_reset_of_histograms_stands_inside_of_a_chunk() {
+    // A reader takes what follows in a chunk for not reset, so a bucket that shrank begins another one.
+    let counts = [[1.0, 1.0], [2.0, 2.0], [5.0, 1.0], [6.0, 1.0], [1.0, 0.0], [1.0, 1.0]];
+    let one =
+        |(at, buckets): (usize, &[f64; 2])| (at as i64, Arc::new(histogram(1.0 + buckets[0] + buckets[1], buckets)));
+    let counters = Samples { histograms: counts.iter().enumerate().map(one).collect(), ..Samples::default() };
+    let shape = |samples: &Samples| {
+        let mut out = Vec::new();
+        write_series(Encoding::Chunks, &[("__name__", "m")], samples, &mut out);
+        chunks(&out).iter().map(|chunk| (chunk.0, chunk.1)).collect::<Vec<_>>()
+    };
+    assert_eq!(shape(&counters), [(0, 1), (2, 3), (4, 5)]);
+    let mut gauges = counters.clone();
+    for (_, one) in &mut gauges.histograms {
+        Arc::make_mut(one).hint = ResetHint::Gauge;
+    }
+    assert_eq!(shape(&gauges), [(0, 5)]);
+    Arc::make_mut(&mut gauges.histograms[3].1).hint = ResetHint::Unknown;
+    assert_eq!(shape(&gauges), [(0, 2), (3, 3), (4, 5)]);
+}
+
+#[test]
 fn samples_are_messages() {
     let samples = Samples {
         timestamps: vec![0, 1000],
         values: vec![0.0, -2.5],
         histograms: vec![(5, Arc::new(histogram(3.0, &[1.0, 1.0])))],
+        ..Samples::default()
     };
     let mut out = Vec::new();
     write_series(Encoding::Samples, &[("__name__", "m"), ("job", "a")], &samples, &mut out);
@@ -272,7 +296,7 @@ fn samples_are_messages() {
 
 #[test]
 fn text_is_openmetrics() {
-    let samples = Samples { timestamps: vec![1500, -1], values: vec![f64::INFINITY, 0.1], histograms: Vec::new() };
+    let samples = Samples { timestamps: vec![1500, -1], values: vec![f64::INFINITY, 0.1], ..Samples::default() };
     let mut out = Vec::new();
     write_series(Encoding::Text, &[("__name__", "m:x"), ("a", "q\"\\\n"), ("b.c", "2")], &samples, &mut out);
     write_series(Encoding::Text, &[("__name__", "n.o")], &samples, &mut out);

@@ -3,6 +3,7 @@
 
 use super::Body;
 use nexus_series::histogram::Histogram;
+use nexus_series::starts::StartTimes;
 use std::sync::Arc;
 
 /// A value of either kind.
@@ -14,8 +15,16 @@ pub enum Value {
     Histogram(Arc<Histogram>),
 }
 
-/// Time (ms) and value.
-pub type LateSample = (i64, Value);
+/// A sample that is kept in a list.
+#[derive(Clone, Debug, PartialEq)]
+pub struct LateSample {
+    /// Time, ms.
+    pub time: i64,
+    /// Start time, ms; 0: not said.
+    pub start: i64,
+    /// Value.
+    pub value: Value,
+}
 
 /// Most bucket counts and the like in an open list.
 const MOST_WEIGHT: usize = 1 << 18;
@@ -38,9 +47,9 @@ fn weight(value: &Value) -> usize {
 /// Sorted by time, each time once.
 fn in_order(mut samples: Vec<LateSample>) -> Vec<LateSample> {
     // Stable, so that the last one of a time stays the last one.
-    samples.sort_by_key(|(time, _)| *time);
+    samples.sort_by_key(|one| one.time);
     samples.reverse();
-    samples.dedup_by_key(|(time, _)| *time);
+    samples.dedup_by_key(|one| one.time);
     samples.reverse();
     samples
 }
@@ -67,12 +76,12 @@ impl Late {
     }
 
     /// Adds a sample.
-    pub fn push(&mut self, time: i64, value: Value) {
-        if self.samples.is_empty() || time < self.first {
-            self.first = time;
+    pub fn push(&mut self, sample: LateSample) {
+        if self.samples.is_empty() || sample.time < self.first {
+            self.first = sample.time;
         }
-        self.weight += weight(&value);
-        self.samples.push((time, value));
+        self.weight += weight(&sample.value);
+        self.samples.push(sample);
     }
 
     /// In the order they came.
@@ -82,24 +91,31 @@ impl Late {
 
     /// Those of `from ..= to`, in order.
     pub fn read(&self, from: i64, to: i64) -> Vec<LateSample> {
-        in_order(self.samples.iter().filter(|(time, _)| (from..=to).contains(time)).cloned().collect())
+        in_order(self.samples.iter().filter(|one| (from..=to).contains(&one.time)).cloned().collect())
     }
 
     /// Closes it: floats and histograms apart.
     pub fn into_bodies(self) -> Vec<Body> {
         let (mut floats, mut histograms) = (Vec::new(), Vec::new());
-        for (time, value) in in_order(self.samples) {
+        let (mut starts, mut histogram_starts) = (StartTimes::default(), StartTimes::default());
+        for LateSample { time, start, value } in in_order(self.samples) {
             match value {
-                Value::Float(value) => floats.push((time, value)),
-                Value::Histogram(histogram) => histograms.push((time, histogram)),
+                Value::Float(value) => {
+                    starts.set(floats.len(), start);
+                    floats.push((time, value));
+                }
+                Value::Histogram(histogram) => {
+                    histogram_starts.set(histograms.len(), start);
+                    histograms.push((time, histogram));
+                }
             }
         }
         let mut bodies = Vec::new();
         if !floats.is_empty() {
-            bodies.push(Body::LateFloats(floats));
+            bodies.push(Body::LateFloats(floats, starts));
         }
         if !histograms.is_empty() {
-            bodies.push(Body::Histograms(histograms));
+            bodies.push(Body::Histograms(histograms, histogram_starts));
         }
         bodies
     }
@@ -107,14 +123,14 @@ impl Late {
     /// Removes the samples of `from ..= to`; how many there were.
     pub fn erase(&mut self, from: i64, to: i64) -> usize {
         let before = self.len();
-        self.samples.retain(|(time, _)| *time < from || *time > to);
-        self.first = self.samples.iter().map(|(time, _)| *time).min().unwrap_or(0);
+        self.samples.retain(|one| one.time < from || one.time > to);
+        self.first = self.samples.iter().map(|one| one.time).min().unwrap_or(0);
         before - self.len()
     }
 
     /// Bytes on the heap.
     pub fn bytes(&self) -> usize {
-        let histograms = self.samples.iter().filter(|(_, value)| matches!(value, Value::Histogram(_))).count();
+        let histograms = self.samples.iter().filter(|one| matches!(one.value, Value::Histogram(_))).count();
         self.samples.capacity() * size_of::<LateSample>() + self.weight * 8 + histograms * size_of::<Histogram>()
     }
 }

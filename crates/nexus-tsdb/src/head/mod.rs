@@ -12,6 +12,7 @@ pub use late::{Late, LateSample, Value};
 pub use piece::{Body, Piece};
 
 use crate::index::{DAY_MS, day_of};
+use nexus_promql::source::Samples;
 use open::Open;
 use std::sync::Arc;
 
@@ -108,15 +109,19 @@ impl SeriesHead {
         end.min((day_of(first) + 1).saturating_mul(DAY_MS))
     }
 
-    /// Adds a float. Answers with whether something was closed before it. `sequence`: of the log's record.
-    pub fn push(&mut self, time: i64, value: f64, sequence: u64, now_s: u32, shape: Shape) -> bool {
+    /// Adds a float of a time and start time. Answers with whether something was closed before it. `sequence`: of the log's
+    /// record.
+    pub fn push(&mut self, (time, start): (i64, i64), value: f64, sequence: u64, now_s: u32, shape: Shape) -> bool {
         if self.last.is_some_and(|last| time <= last) {
-            let same = self.open.count() > 0 && time == self.open.last() && self.open.last_bits() == value.to_bits();
+            let same = self.open.count() > 0
+                && time == self.open.last()
+                && self.open.last_bits() == value.to_bits()
+                && self.open.last_start() == start;
             // Something late may be of that time, too, and would count over it.
             if same && self.late().is_none() {
                 return false;
             }
-            return self.push_late(time, Value::Float(value), sequence, now_s, shape);
+            return self.push_late(LateSample { time, start, value: Value::Float(value) }, sequence, now_s, shape);
         }
         let closed = if self.open.count() > 0
             && (self.open.is_full(shape.chunk_samples)
@@ -127,22 +132,23 @@ impl SeriesHead {
             false
         };
         self.begin(sequence, now_s);
-        self.open.push(time, value);
+        self.open.push(time, start, value);
         self.last = Some(time);
         closed
     }
 
     /// Adds a histogram, or any sample that is not the newest float.
-    pub fn push_late(&mut self, time: i64, value: Value, sequence: u64, now_s: u32, shape: Shape) -> bool {
+    pub fn push_late(&mut self, sample: LateSample, sequence: u64, now_s: u32, shape: Shape) -> bool {
+        let time = sample.time;
         let full = self.late().is_some_and(|late| {
             late.is_full(shape.chunk_samples)
-                || (matches!(value, Value::Histogram(_))
+                || (matches!(sample.value, Value::Histogram(_))
                     && self.last.is_some_and(|last| time > last)
                     && self.window(late.first(), shape) != self.window(time, shape))
         });
         let closed = full && self.close();
         self.begin(sequence, now_s);
-        self.rare().late.push(time, value);
+        self.rare().late.push(sample);
         self.last = Some(self.last.map_or(time, |last| last.max(time)));
         closed
     }
@@ -154,23 +160,35 @@ impl SeriesHead {
         }
     }
 
-    /// Closes what is open: it becomes pieces. Was there anything?
+    /// Closes what is open: it becomes pieces. Was there anything? Floats that came a little late, as over several connections,
+    /// go where they belong: a piece of their own would be read and put together again by every query.
     pub fn close(&mut self) -> bool {
-        let mut closed = false;
         let sequence = self.sequence << 1;
-        if self.open.count() > 0 {
-            let open = std::mem::take(&mut self.open);
-            self.rare().pieces.push(Arc::new(Piece::new(sequence, Body::Floats(open))));
-            closed = true;
-        }
-        if self.late().is_some() {
-            let late = std::mem::take(&mut self.rare().late);
-            for body in late.into_bodies() {
-                self.rare().pieces.push(Arc::new(Piece::new(sequence | 1, body)));
+        let mut open = std::mem::take(&mut self.open);
+        let late = self.rare.as_mut().map(|rare| std::mem::take(&mut rare.late)).unwrap_or_default();
+        let mut bodies = late.into_bodies();
+        if let [Body::LateFloats(floats, starts)] = &mut bodies[..]
+            && open.count() > 0
+        {
+            let begin = floats.partition_point(|(time, _)| *time < open.first());
+            if let Some(merged) = open.with_late(&floats[begin..], |late| starts.at(begin + late)) {
+                open = merged;
+                floats.truncate(begin);
+                starts.truncate(begin);
             }
-            closed = true;
+            if floats.is_empty() {
+                bodies.clear();
+            }
         }
-        closed
+        if open.count() == 0 && bodies.is_empty() {
+            return false;
+        }
+        let pieces = &mut self.rare().pieces;
+        if open.count() > 0 {
+            pieces.push(Arc::new(Piece::new(sequence, Body::Floats(open))));
+        }
+        pieces.extend(bodies.into_iter().map(|body| Arc::new(Piece::new(sequence | 1, body))));
+        true
     }
 
     /// Gives a number to the pieces that have none, and answers with them.
@@ -192,9 +210,9 @@ impl SeriesHead {
             self.last = Some(self.last.map_or(open.last(), |last| last.max(open.last())));
         }
         self.open = open;
-        for (time, value) in late {
-            self.rare().late.push(time, value);
-            self.last = Some(self.last.map_or(time, |last| last.max(time)));
+        for sample in late {
+            self.last = Some(self.last.map_or(sample.time, |last| last.max(sample.time)));
+            self.rare().late.push(sample);
         }
     }
 
@@ -216,21 +234,21 @@ impl SeriesHead {
     /// The float of a time, when it is here.
     pub fn float_at(&self, time: i64) -> Option<f64> {
         if let Some(late) = self.late()
-            && let Some((_, value)) = late.read(time, time).pop()
+            && let Some(sample) = late.read(time, time).pop()
         {
-            return if let Value::Float(value) = value { Some(value) } else { None };
+            return if let Value::Float(value) = sample.value { Some(value) } else { None };
         }
-        let (mut timestamps, mut values) = (Vec::new(), Vec::new());
-        self.open.read(time, time, &mut timestamps, &mut values);
+        let mut found = Samples::default();
+        self.open.read(time, time, &mut found);
         let mut pieces: Vec<&Arc<Piece>> = self.pieces().iter().collect();
         pieces.sort_by_key(|piece| std::cmp::Reverse(piece.sequence));
         for piece in pieces {
-            if !values.is_empty() {
+            if !found.values.is_empty() {
                 break;
             }
-            piece.read_floats(time, time, &mut timestamps, &mut values);
+            piece.read(time, time, &mut found);
         }
-        values.first().copied()
+        found.values.first().copied()
     }
 
     /// Is the row of series of a UTC day in the tables?

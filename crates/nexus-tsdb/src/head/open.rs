@@ -6,11 +6,15 @@
 //! before; 1 a signed varint, the change as integer of the scale in force; 2 the bits; 3 a scale and the integer (signed varint).
 
 use crate::chunk::floats::{exponent_of, scaled, unscaled};
+use crate::chunk::starts::Runs;
+use nexus_promql::source::Samples;
 
 /// Samples from one written out to the next.
 const EVERY: u16 = 64;
 /// A stream of more bytes is full.
 const MOST_BYTES: usize = 48 << 10;
+/// Bytes by which a sample put between others lets a stream grow, at most: its own, and what changes of the next one.
+const MOST_GROWTH: usize = 48;
 
 /// See the module text.
 #[derive(Clone, Default)]
@@ -26,6 +30,8 @@ pub struct Open {
     marks: [u16; 2],
     count: u16,
     exponent: u8,
+    /// Start times, where any is said.
+    starts: Option<Box<Runs>>,
 }
 
 impl Open {
@@ -49,9 +55,19 @@ impl Open {
         self.bits
     }
 
+    /// Start time of the last sample; 0: not said.
+    pub fn last_start(&self) -> i64 {
+        self.starts.as_ref().map_or(0, |starts| starts.last())
+    }
+
+    /// Start times; None: none is said.
+    pub fn starts(&self) -> Option<&Runs> {
+        self.starts.as_deref()
+    }
+
     /// Bytes on the heap.
     pub fn bytes(&self) -> usize {
-        self.bytes.capacity()
+        self.bytes.capacity() + self.starts.as_ref().map_or(0, |starts| size_of::<Runs>() + starts.bytes())
     }
 
     /// Must it be closed before more comes?
@@ -60,8 +76,12 @@ impl Open {
     }
 
     /// Adds a sample after the last.
-    pub fn push(&mut self, time: i64, value: f64) {
+    pub fn push(&mut self, time: i64, start: i64, value: f64) {
         let bits = value.to_bits();
+        if start != 0 || self.starts.is_some() {
+            let (index, before) = (self.count(), (self.count > 0).then_some(self.last));
+            self.starts.get_or_insert_default().push(index, time, before, start);
+        }
         if self.bytes.capacity() - self.bytes.len() < 24 {
             // A quarter more instead of twice as much: there are many of these.
             self.bytes.reserve_exact(24 + self.bytes.len() / 4);
@@ -121,26 +141,35 @@ impl Open {
         {
             let at = usize::from(mark);
             let time = self.bytes.get(at..at + 8).map(|time| i64::from_le_bytes(time.try_into().expect("eight bytes")));
-            if number > 0 && time.is_some_and(|time| time <= from) {
+            let alone = self.starts.as_ref().is_none_or(|starts| starts.stands_alone(number));
+            if number > 0 && alone && time.is_some_and(|time| time <= from) {
                 return (at, number);
             }
         }
         (0, 0)
     }
 
-    /// Adds the samples of `from ..= to` to the lists.
-    pub fn read(&self, from: i64, to: i64, timestamps: &mut Vec<i64>, values: &mut Vec<f64>) {
+    /// Adds the samples of `from ..= to`.
+    pub fn read(&self, from: i64, to: i64, into: &mut Samples) {
         if self.count == 0 || self.first > to || self.last < from {
             return;
         }
         let (at, number) = self.start(from);
+        let mut starts = self.starts.as_ref().map(|starts| (starts.reader(number), number, None));
         walk(&self.bytes[at..], number, self.count(), |time, bits| {
             if time > to {
                 return false;
             }
+            if let Some((starts, index, before)) = &mut starts {
+                let start = starts.next(*index, time, before.replace(time));
+                *index += 1;
+                if time >= from {
+                    into.starts.set(into.values.len(), start);
+                }
+            }
             if time >= from {
-                timestamps.push(time);
-                values.push(f64::from_bits(bits));
+                into.timestamps.push(time);
+                into.values.push(f64::from_bits(bits));
             }
             true
         });
@@ -152,14 +181,42 @@ impl Open {
     }
 
     /// From what was written down.
-    pub fn from_parts(bytes: &[u8], count: usize) -> Self {
+    pub fn from_parts(bytes: &[u8], count: usize, starts: &Runs) -> Self {
         let mut open = Self::default();
+        let (mut starts, mut index, mut before) = (starts.reader(0), 0, None);
         walk(bytes, 0, count, |time, bits| {
-            open.push(time, f64::from_bits(bits));
+            let start = starts.next(index, time, before.replace(time));
+            index += 1;
+            open.push(time, start, f64::from_bits(bits));
             true
         });
         open.bytes.shrink_to_fit();
         open
+    }
+
+    /// The same with late samples (ascending, each time once, none before the first one) in their places; of two of one time
+    /// the late one stays. `start` gives their start times by place. None: there would be too many for one stream.
+    pub fn with_late(&self, late: &[(i64, f64)], start: impl Fn(usize) -> i64) -> Option<Self> {
+        if self.bytes.len() + late.len() * MOST_GROWTH > usize::from(u16::MAX) {
+            return None;
+        }
+        let mut merged = Self::default();
+        merged.bytes.reserve_exact(self.bytes.len() + late.len() * 4);
+        let mut late = late.iter().enumerate().peekable();
+        let none = Runs::default();
+        let (mut starts, mut index, mut before) = (self.starts().unwrap_or(&none).reader(0), 0, None);
+        walk(&self.bytes, 0, self.count(), |time, bits| {
+            while let Some((place, &(earlier, value))) = late.next_if(|one| one.1.0 < time) {
+                merged.push(earlier, start(place), value);
+            }
+            let own = (starts.next(index, time, before.replace(time)), f64::from_bits(bits));
+            index += 1;
+            let (begun, value) = late.next_if(|one| one.1.0 == time).map_or(own, |(place, one)| (start(place), one.1));
+            merged.push(time, begun, value);
+            true
+        });
+        late.for_each(|(place, &(time, value))| merged.push(time, start(place), value));
+        Some(merged)
     }
 
     /// Removes the samples of `from ..= to`; how many there were.
@@ -167,16 +224,20 @@ impl Open {
         if self.count == 0 || self.first > to || self.last < from {
             return 0;
         }
-        let before = self.count();
+        let count = self.count();
         let mut left = Self::default();
-        walk(&self.bytes, 0, before, |time, bits| {
+        let none = Runs::default();
+        let (mut starts, mut index, mut before) = (self.starts().unwrap_or(&none).reader(0), 0, None);
+        walk(&self.bytes, 0, count, |time, bits| {
+            let start = starts.next(index, time, before.replace(time));
+            index += 1;
             if time < from || time > to {
-                left.push(time, f64::from_bits(bits));
+                left.push(time, start, f64::from_bits(bits));
             }
             true
         });
         *self = left;
-        before - self.count()
+        count - self.count()
     }
 }
 

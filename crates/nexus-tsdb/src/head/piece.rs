@@ -3,7 +3,9 @@
 use super::open::Open;
 use crate::chunk::{Chunk, encode_floats, encode_histograms};
 use crate::index::day_of;
+use nexus_promql::source::Samples;
 use nexus_series::histogram::Histogram;
+use nexus_series::starts::StartTimes;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -13,9 +15,9 @@ pub enum Body {
     /// As they were open.
     Floats(Open),
     /// Floats that came late.
-    LateFloats(Vec<(i64, f64)>),
+    LateFloats(Vec<(i64, f64)>, StartTimes),
     /// Histograms.
-    Histograms(Vec<(i64, Arc<Histogram>)>),
+    Histograms(Vec<(i64, Arc<Histogram>)>, StartTimes),
 }
 
 /// See the module text.
@@ -52,8 +54,8 @@ impl Piece {
         let bounds = |first: Option<i64>, last: Option<i64>| (first.unwrap_or(0), last.unwrap_or(0));
         let (first, last) = match &body {
             Body::Floats(open) => (open.first(), open.last()),
-            Body::LateFloats(samples) => bounds(samples.first().map(|one| one.0), samples.last().map(|one| one.0)),
-            Body::Histograms(samples) => bounds(samples.first().map(|one| one.0), samples.last().map(|one| one.0)),
+            Body::LateFloats(samples, _) => bounds(samples.first().map(|one| one.0), samples.last().map(|one| one.0)),
+            Body::Histograms(samples, _) => bounds(samples.first().map(|one| one.0), samples.last().map(|one| one.0)),
         };
         Self { sequence, body, batch: AtomicU64::new(0), stored: AtomicU64::new(0), first, last }
     }
@@ -72,8 +74,8 @@ impl Piece {
     pub fn samples(&self) -> usize {
         match &self.body {
             Body::Floats(open) => open.count(),
-            Body::LateFloats(samples) => samples.len(),
-            Body::Histograms(samples) => samples.len(),
+            Body::LateFloats(samples, _) => samples.len(),
+            Body::Histograms(samples, _) => samples.len(),
         }
     }
 
@@ -101,11 +103,11 @@ impl Piece {
     pub fn bytes(&self) -> usize {
         match &self.body {
             Body::Floats(open) => open.bytes(),
-            Body::LateFloats(samples) => samples.capacity() * 16,
-            Body::Histograms(samples) => samples
-                .iter()
-                .map(|(_, one)| 16 + size_of::<Histogram>() + crate::chunk::histograms::weight(one) * 8)
-                .sum(),
+            Body::LateFloats(samples, starts) => samples.capacity() * 16 + starts.bytes(),
+            Body::Histograms(samples, starts) => {
+                let weight = |one: &Histogram| 16 + size_of::<Histogram>() + crate::chunk::histograms::weight(one) * 8;
+                samples.iter().map(|(_, one)| weight(one)).sum::<usize>() + starts.bytes()
+            }
         }
     }
 
@@ -118,13 +120,13 @@ impl Piece {
                 open.erase(from, to);
                 (open.count() > 0).then_some(Body::Floats(open))
             }
-            Body::LateFloats(samples) => {
-                let left: Vec<_> = samples.iter().filter(|(time, _)| !out(*time)).copied().collect();
-                (!left.is_empty()).then_some(Body::LateFloats(left))
+            Body::LateFloats(samples, starts) => {
+                let left = kept(samples, starts, |time| !out(time));
+                (!left.0.is_empty()).then_some(Body::LateFloats(left.0, left.1))
             }
-            Body::Histograms(samples) => {
-                let left: Vec<_> = samples.iter().filter(|(time, _)| !out(*time)).cloned().collect();
-                (!left.is_empty()).then_some(Body::Histograms(left))
+            Body::Histograms(samples, starts) => {
+                let left = kept(samples, starts, |time| !out(time));
+                (!left.0.is_empty()).then_some(Body::Histograms(left.0, left.1))
             }
         };
         let left = body.map(|body| Self::new(self.sequence, body));
@@ -136,17 +138,27 @@ impl Piece {
         (left, count)
     }
 
-    /// Its floats, when it has such.
-    pub fn read_floats(&self, from: i64, to: i64, timestamps: &mut Vec<i64>, values: &mut Vec<f64>) {
+    /// Adds its samples of `from ..= to`.
+    pub fn read(&self, from: i64, to: i64, into: &mut Samples) {
         match &self.body {
-            Body::Floats(open) => open.read(from, to, timestamps, values),
-            Body::LateFloats(samples) => {
-                for &(time, value) in samples.iter().filter(|(time, _)| (from..=to).contains(time)) {
-                    timestamps.push(time);
-                    values.push(value);
+            Body::Floats(open) => open.read(from, to, into),
+            Body::LateFloats(samples, starts) => {
+                for (index, &(time, value)) in samples.iter().enumerate() {
+                    if (from..=to).contains(&time) {
+                        into.starts.set(into.values.len(), starts.at(index));
+                        into.timestamps.push(time);
+                        into.values.push(value);
+                    }
                 }
             }
-            Body::Histograms(_) => {}
+            Body::Histograms(samples, starts) => {
+                for (index, one) in samples.iter().enumerate() {
+                    if (from..=to).contains(&one.0) {
+                        into.histogram_starts.set(into.histograms.len(), starts.at(index));
+                        into.histograms.push(one.clone());
+                    }
+                }
+            }
         }
     }
 
@@ -158,12 +170,12 @@ impl Piece {
         }
         let mut days: Vec<i64> = match &self.body {
             Body::Floats(open) => {
-                let (mut timestamps, mut values) = (Vec::new(), Vec::new());
-                open.read(i64::MIN, i64::MAX, &mut timestamps, &mut values);
-                timestamps.into_iter().map(day_of).collect()
+                let mut samples = Samples::default();
+                open.read(i64::MIN, i64::MAX, &mut samples);
+                samples.timestamps.into_iter().map(day_of).collect()
             }
-            Body::LateFloats(samples) => samples.iter().map(|(time, _)| day_of(*time)).collect(),
-            Body::Histograms(samples) => samples.iter().map(|(time, _)| day_of(*time)).collect(),
+            Body::LateFloats(samples, _) => samples.iter().map(|(time, _)| day_of(*time)).collect(),
+            Body::Histograms(samples, _) => samples.iter().map(|(time, _)| day_of(*time)).collect(),
         };
         days.dedup();
         days
@@ -171,31 +183,41 @@ impl Piece {
 
     /// As chunks of the tables.
     pub fn chunks(&self) -> Vec<Stored> {
-        if let Body::Histograms(samples) = &self.body {
-            let days = samples.chunk_by(|one, other| day_of(one.0) == day_of(other.0));
-            return days
-                .map(|samples| {
-                    stored(
-                        samples[0].0,
-                        samples[samples.len() - 1].0,
-                        samples.len(),
-                        encode_histograms(samples, self.sequence),
-                    )
-                })
-                .collect();
-        }
-        let (mut timestamps, mut values) = (Vec::new(), Vec::new());
-        self.read_floats(i64::MIN, i64::MAX, &mut timestamps, &mut values);
-        let mut start = 0;
-        timestamps
-            .chunk_by(|one, other| day_of(*one) == day_of(*other))
-            .map(|times| {
-                let values = &values[start..start + times.len()];
-                start += times.len();
-                stored(times[0], times[times.len() - 1], times.len(), encode_floats(times, values, self.sequence))
-            })
-            .collect()
+        let mut all = Samples::default();
+        self.read(i64::MIN, i64::MAX, &mut all);
+        let Samples { timestamps, values, starts, histograms, histogram_starts } = all;
+        let mut at = 0;
+        let floats = timestamps.chunk_by(|one, other| day_of(*one) == day_of(*other)).map(|times| {
+            let within = at..at + times.len();
+            at = within.end;
+            let starts = starts.of(within.clone()).iter().copied().collect();
+            let chunk = encode_floats(times, &values[within], &starts, self.sequence);
+            stored(times[0], times[times.len() - 1], times.len(), chunk)
+        });
+        let floats: Vec<Stored> = floats.collect();
+        at = 0;
+        let histograms = histograms.chunk_by(|one, other| day_of(one.0) == day_of(other.0)).map(|samples| {
+            let starts = histogram_starts.of(at..at + samples.len()).iter().copied().collect();
+            at += samples.len();
+            let chunk = encode_histograms(samples, &starts, self.sequence);
+            stored(samples[0].0, samples[samples.len() - 1].0, samples.len(), chunk)
+        });
+        floats.into_iter().chain(histograms).collect()
     }
+}
+
+/// Samples of the times that stay, with their start times.
+fn kept<V: Clone>(
+    samples: &[(i64, V)],
+    starts: &StartTimes,
+    stays: impl Fn(i64) -> bool,
+) -> (Vec<(i64, V)>, StartTimes) {
+    let (mut left, mut left_starts) = (Vec::new(), StartTimes::default());
+    for (index, one) in samples.iter().enumerate().filter(|(_, one)| stays(one.0)) {
+        left_starts.set(left.len(), starts.at(index));
+        left.push(one.clone());
+    }
+    (left, left_starts)
 }
 
 fn stored(first: i64, last: i64, samples: usize, chunk: Chunk) -> Stored {

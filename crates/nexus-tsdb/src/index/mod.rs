@@ -1,7 +1,7 @@
 //! The series of a tenant: labels as symbols, lists of series by label, when each had samples.
 //!
-//! A series has a number, given in ascending order. Series are never moved or taken out while the process runs; a forgotten
-//! one is marked and found no more. Readers of a series take no lock.
+//! A series has a number, given in ascending order. Series are never moved while the process runs; a forgotten one is marked,
+//! leaves the lists and is found no more (its number is not given again). Readers of a series take no lock.
 
 mod activity;
 mod masking;
@@ -56,6 +56,8 @@ pub struct Index {
     series: boxcar::Vec<Series>,
     /// Series that are there in full.
     count: AtomicU32,
+    /// Of them forgotten.
+    forgotten: AtomicU32,
     by_id: RwLock<HashTable<u32>>,
     postings: RwLock<Postings>,
     name: Sym,
@@ -69,6 +71,7 @@ impl Default for Index {
             symbols,
             series: boxcar::Vec::new(),
             count: AtomicU32::new(0),
+            forgotten: AtomicU32::new(0),
             by_id: RwLock::new(HashTable::new()),
             postings: RwLock::new(Postings::default()),
             name,
@@ -100,6 +103,11 @@ impl Index {
     /// Number of series there ever were.
     pub fn len(&self) -> u32 {
         self.count.load(Ordering::Acquire)
+    }
+
+    /// Number of series that can be found.
+    pub fn known(&self) -> u32 {
+        self.len() - self.forgotten.load(Ordering::Relaxed)
     }
 
     /// Were there never any?
@@ -137,17 +145,23 @@ impl Index {
         (number, true)
     }
 
-    /// Forgets a series: it is found no more.
-    pub fn forget(&self, number: u32) {
-        let series = self.series(number);
-        if !series.gone.swap(true, Ordering::Relaxed) {
-            let mut by_id = self.by_id.write().expect("no panic while locked");
-            if let Ok(entry) = by_id.find_entry(series.id as u64, |&other| other == number) {
+    /// Forgets series (ascending numbers): they are found no more. Whoever forgets is alone, as for `add`.
+    pub fn forget(&self, numbers: &[u32]) {
+        let gone: Vec<u32> =
+            numbers.iter().copied().filter(|&number| !self.series(number).gone.swap(true, Ordering::Relaxed)).collect();
+        if gone.is_empty() {
+            return;
+        }
+        let mut by_id = self.by_id.write().expect("no panic while locked");
+        for &number in &gone {
+            if let Ok(entry) = by_id.find_entry(self.series(number).id as u64, |&other| other == number) {
                 entry.remove();
             }
-            drop(by_id);
-            self.postings.write().expect("no panic while locked").remove(number, &series.labels);
         }
+        drop(by_id);
+        let labels = gone.iter().map(|&number| &*self.series(number).labels);
+        self.postings.write().expect("no panic while locked").remove(&gone, labels);
+        self.forgotten.fetch_add(gone.len() as u32, Ordering::Relaxed);
     }
 
     /// Packed labels of a series.

@@ -1,7 +1,7 @@
 //! Series by label: for each name and value, the numbers of the series that have it, ascending.
 
 use foldhash::fast::RandomState;
-use hashbrown::HashMap;
+use hashbrown::{HashMap, HashSet};
 use nexus_series::symbols::{Label, Sym};
 
 /// Series of a label. Most labels of many values have one or few.
@@ -44,24 +44,28 @@ impl Postings {
         }
     }
 
-    /// Takes a series out.
-    pub fn remove(&mut self, number: u32, labels: &[Label]) {
-        for (name, value) in labels {
-            let Some(values) = self.names.get_mut(name) else { continue };
-            let empty = match values.get_mut(value) {
+    /// Takes series (ascending) with their labels out, going over each list they are in once.
+    pub fn remove<'a>(&mut self, gone: &[u32], labels: impl Iterator<Item = &'a [Label]>) {
+        let touched: HashSet<Label, RandomState> = labels.flatten().copied().collect();
+        for (name, value) in touched {
+            let Some(values) = self.names.get_mut(&name) else { continue };
+            let empty = match values.get_mut(&value) {
                 Some(List::Many(numbers)) => {
-                    if let Ok(at) = numbers.binary_search(&number) {
-                        numbers.remove(at);
-                    }
+                    let mut rest = gone;
+                    numbers.retain(|number| {
+                        rest = &rest[rest.partition_point(|one| one < number)..];
+                        rest.first() != Some(number)
+                    });
+                    numbers.shrink_to(numbers.len() * 2);
                     numbers.is_empty()
                 }
-                Some(List::One(only)) => *only == number,
+                Some(List::One(only)) => gone.binary_search(only).is_ok(),
                 None => false,
             };
             if empty {
-                values.remove(value);
+                values.remove(&value);
                 if values.is_empty() {
-                    self.names.remove(name);
+                    self.names.remove(&name);
                 }
             }
         }

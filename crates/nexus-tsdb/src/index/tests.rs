@@ -56,7 +56,9 @@ fn selection_is_what_asking_every_series_gives() {
 #[test]
 fn forgotten_series_are_found_no_more() {
     let index = index_of(12);
-    index.forget(4);
+    index.forget(&[4]);
+    index.forget(&[4]);
+    assert_eq!((index.len(), index.known()), (12, 11));
     let packed = index.packed(4);
     let m0 = vec![matcher("__name__", Op::Equal, "m0")];
     assert_eq!(index.select(std::slice::from_ref(&m0), &Sight::default(), 0, 2000), [0, 2, 6, 8, 10]);
@@ -64,6 +66,26 @@ fn forgotten_series_are_found_no_more() {
     assert_eq!(index.add(&packed), (12, true));
     index.series(12).activity.note(1000);
     assert_eq!(index.select(&[m0], &Sight::default(), 0, 2000), [0, 2, 6, 8, 10, 12]);
+}
+
+#[test]
+fn lists_are_the_same_as_if_the_forgotten_had_never_been() {
+    for step in 1..7 {
+        let index = index_of(200);
+        let gone: Vec<u32> = (0..200).filter(|number| number * number % 7 < step).collect();
+        index.forget(&gone);
+        let left: Vec<u32> = (0..200).filter(|number| !gone.contains(number)).collect();
+        assert_eq!(index.select(&[], &Sight::default(), 0, 2000), left);
+        let mut pairs = std::collections::BTreeSet::new();
+        for (name, value) in left.iter().flat_map(|&number| index.series(number).labels.iter()) {
+            let matching = vec![matcher(index.symbols.text(*name), Op::Equal, index.symbols.text(*value))];
+            let has = |number: &u32| index.value(*number, *name) == Some(*value);
+            let wanted: Vec<u32> = left.iter().copied().filter(has).collect();
+            assert_eq!(index.select(&[matching], &Sight::default(), 0, 2000), wanted);
+            pairs.insert((*name, *value));
+        }
+        assert_eq!(index.num_pairs(), pairs.len());
+    }
 }
 
 #[test]

@@ -24,6 +24,8 @@ pub mod kind {
     pub const RESET: u8 = 1;
     /// Definitions of series, samples, exemplars, metadata.
     pub const SAMPLES: u8 = 2;
+    /// The same, with start times.
+    pub const SAMPLES_STARTED: u8 = 3;
     /// Open samples of series become a batch.
     pub const BATCH: u8 = 4;
     /// A batch is in the tables.

@@ -2,12 +2,16 @@
 //!
 //! Samples: tenant, time of arrival (s), definitions (number, packed labels), groups (number of the series as distance, floats,
 //! histograms), exemplars, metadata. A float is a varint, (zigzag of the distance in time) << 1 | 1 and its bits, or << 1 and a
-//! signed integer.
+//! signed integer. In records with start times, each sample has one in front: 0 where none is said, else the zigzag of the
+//! distance from the last one said, and 1.
 
-use crate::chunk::varint::{push, push_signed, take, take_bytes, take_count, take_signed, zigzag};
+use crate::chunk::varint::{push, push_signed, take, take_bytes, take_count, take_signed, unzigzag, zigzag};
 use crate::chunk::{Damaged, Scratch, histograms};
 use nexus_series::batch::{Exemplar, Metadata, MetricKind};
 use nexus_series::histogram::Histogram;
+
+/// Of checkpoints: bit of the number of open samples where start times follow them.
+pub const WITH_STARTS: u64 = 1 << 16;
 
 /// Appends bytes with their length.
 pub fn push_bytes(out: &mut Vec<u8>, bytes: &[u8]) {
@@ -53,13 +57,41 @@ pub fn push_float(out: &mut Vec<u8>, time: i64, before: &mut i64, value: f64) {
 pub fn take_float(bytes: &mut &[u8], before: &mut i64) -> Result<(i64, f64), Damaged> {
     let token = take(bytes)?;
     let distance = token >> 1;
-    *before = before.wrapping_add((distance >> 1) as i64 ^ -((distance & 1) as i64));
+    *before = before.wrapping_add(unzigzag(distance));
     let value = if token & 1 == 0 {
         take_signed(bytes)? as f64
     } else {
         f64::from_bits(u64::from_le_bytes(take_bytes(bytes, 8)?.try_into().expect("eight bytes")))
     };
     Ok((*before, value))
+}
+
+/// Appends a start time; 0: not said. `before`: the last that was said.
+#[inline]
+pub fn push_start(out: &mut Vec<u8>, start: i64, before: &mut i64) {
+    if start == 0 {
+        return out.push(0);
+    }
+    // Of distances that 64 bits and the one cannot hold, the time itself is written behind the greatest number.
+    match zigzag(start.wrapping_sub(*before)).checked_add(1).filter(|&number| number != u64::MAX) {
+        Some(number) => push(out, number),
+        None => {
+            push(out, u64::MAX);
+            push_signed(out, start);
+        }
+    }
+    *before = start;
+}
+
+/// Takes a start time.
+#[inline]
+pub fn take_start(bytes: &mut &[u8], before: &mut i64) -> Result<i64, Damaged> {
+    match take(bytes)? {
+        0 => return Ok(0),
+        u64::MAX => *before = take_signed(bytes)?,
+        number => *before = before.wrapping_add(unzigzag(number - 1)),
+    }
+    Ok(*before)
 }
 
 /// Appends a histogram.
@@ -119,10 +151,10 @@ pub fn kind_of(number: u8) -> Option<MetricKind> {
 pub trait Sink {
     /// A series gets a number.
     fn define(&mut self, number: u32, packed: &[u8]);
-    /// A float.
-    fn float(&mut self, number: u32, time: i64, value: f64);
-    /// A histogram.
-    fn histogram(&mut self, number: u32, time: i64, histogram: Histogram);
+    /// A float of a time and start time.
+    fn float(&mut self, number: u32, at: (i64, i64), value: f64);
+    /// A histogram of a time and start time.
+    fn histogram(&mut self, number: u32, at: (i64, i64), histogram: Histogram);
     /// An exemplar.
     fn exemplar(&mut self, number: u32, exemplar: Exemplar);
     /// Metadata.
@@ -171,23 +203,26 @@ pub fn read_front<'a>(body: &mut &'a [u8]) -> Result<(&'a str, u32), Damaged> {
     Ok((take_str(body)?, take_number(body)?))
 }
 
-/// Reads what follows the front.
-pub fn read_parts(body: &mut &[u8], scratch: &mut Scratch, sink: &mut dyn Sink) -> Result<(), Damaged> {
+/// Reads what follows the front, of a record with start times or without.
+pub fn read_parts(body: &mut &[u8], started: bool, scratch: &mut Scratch, sink: &mut dyn Sink) -> Result<(), Damaged> {
     for _ in 0..take_count(body, body.len())? {
         let number = take_number(body)?;
         sink.define(number, take_text(body)?);
     }
-    let (mut number, mut before) = (0i64, 0i64);
+    let (mut number, mut before, mut start_before) = (0i64, 0i64, 0i64);
+    let mut start = |body: &mut &[u8]| if started { take_start(body, &mut start_before) } else { Ok(0) };
     for _ in 0..take_count(body, body.len())? {
         number = number.wrapping_add(take_signed(body)?);
         let series = u32::try_from(number).map_err(|_| Damaged("a number is too large"))?;
         for _ in 0..take_count(body, body.len())? {
+            let start = start(body)?;
             let (time, value) = take_float(body, &mut before)?;
-            sink.float(series, time, value);
+            sink.float(series, (time, start), value);
         }
         for _ in 0..take_count(body, body.len())? {
+            let start = start(body)?;
             let (time, histogram) = take_histogram(body, scratch)?;
-            sink.histogram(series, time, histogram);
+            sink.histogram(series, (time, start), histogram);
         }
     }
     for _ in 0..take_count(body, body.len())? {
@@ -225,6 +260,16 @@ mod tests {
             let (at, back) = take_float(&mut rest, &mut before).unwrap();
             assert_eq!((at, back.to_bits()), (time, value.to_bits()));
         }
+        assert!(rest.is_empty());
+    }
+
+    #[test]
+    fn start_times_come_back() {
+        let starts = [0, 5, 5, 0, i64::MIN, i64::MAX, 1_780_315_200_000, -1, 1, i64::MIN];
+        let (mut bytes, mut before) = (Vec::new(), 0);
+        starts.iter().for_each(|&start| push_start(&mut bytes, start, &mut before));
+        let (mut rest, mut before) = (&bytes[..], 0);
+        assert!(starts.iter().all(|&start| take_start(&mut rest, &mut before) == Ok(start)));
         assert!(rest.is_empty());
     }
 }

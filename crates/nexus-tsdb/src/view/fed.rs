@@ -1,123 +1,199 @@
-//! Chunks fetched from the tables, by series. The rows are kept as they came.
+//! Chunks fetched from the tables, of samples or of rollups, by series, still packed. They do not change, so that queries share them. Of equal times one
+//! copy is kept, and it is unpacked once: series of one target were sampled together.
 
-use super::View;
-use crate::chunk::{Damaged, Kind, TimesHeader, ValuesHeader};
-use crate::engine::rows::{take_array, take_number, take_string};
+use crate::chunk::{Damaged, Kind, Scratch, TimesHeader, ValuesHeader, decode_times};
+use crate::engine::rows::{take_array, take_number, take_string, take_text};
 use foldhash::fast::RandomState;
-use hashbrown::{HashMap, HashSet};
+use hashbrown::HashMap;
 use nexus_series::labels::SeriesId;
+use std::collections::BTreeMap;
+use std::ops::Range;
+use std::sync::OnceLock;
 
 /// A chunk: where its blobs are.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub struct FedChunk {
-    buffer: u32,
-    times: (usize, usize),
-    values: (usize, usize),
+    times: u32,
+    values: Range<usize>,
     /// Front of its times.
     pub head: TimesHeader,
     /// Order among chunks.
     pub sequence: u64,
+    /// What it holds.
+    pub kind: Kind,
 }
+
+/// Times of one chunk or of several.
+struct Times {
+    blob: Range<usize>,
+    chunks: u32,
+    /// Are they to be kept once they are unpacked?
+    kept: bool,
+    unpacked: OnceLock<Box<[i64]>>,
+}
+
+/// Unpacked times may take so many times the room of the packed chunks.
+const UNPACKED: usize = 2;
 
 /// See the module text.
-#[derive(Default)]
-pub struct Fed {
-    buffers: Vec<Box<[u8]>>,
-    chunks: HashMap<SeriesId, Vec<FedChunk>, RandomState>,
-    /// Windows of rollups, by their length, s.
-    rolled: HashMap<(u32, SeriesId), Vec<FedChunk>, RandomState>,
-    /// Series with histograms.
-    raw: HashSet<SeriesId, RandomState>,
+pub struct ChunkRows {
+    bytes: Box<[u8]>,
+    /// In the order of ids.
+    chunks: Vec<(SeriesId, FedChunk)>,
+    times: Vec<Times>,
+    weight: usize,
 }
 
-impl Fed {
+impl ChunkRows {
+    /// Of rows, RowBinary: series UInt128, times Array(String), values Array(String).
+    pub fn read(mut rows: &[u8]) -> Result<Self, Damaged> {
+        let mut made = Making::default();
+        made.bytes.reserve(rows.len());
+        while !rows.is_empty() {
+            made.row(&mut rows)?;
+        }
+        Ok(made.finish())
+    }
+
+    /// Of rows as they go to the tables (`SealedRows::chunks`), by tenant.
+    pub fn sealed<'a>(days: impl Iterator<Item = &'a [u8]>) -> Result<Vec<(String, Self)>, Damaged> {
+        let mut tenants: BTreeMap<&str, Making> = BTreeMap::new();
+        for mut rows in days {
+            while !rows.is_empty() {
+                let made = tenants.entry(take_text(&mut rows)?).or_default();
+                take_string(&mut rows)?;
+                let id = take_number::<16>(&mut rows)?;
+                // Day, day of expiry, first, last, number of samples.
+                take_number::<24>(&mut rows)?;
+                made.chunks(u128::from_le_bytes(id), &mut rows)?;
+            }
+        }
+        Ok(tenants.into_iter().map(|(tenant, made)| (tenant.to_owned(), made.finish())).collect())
+    }
+
+    /// Bytes it takes, at most.
+    pub fn weight(&self) -> usize {
+        self.weight
+    }
+
     /// Chunks of a series.
-    pub fn of(&self, id: SeriesId) -> &[FedChunk] {
-        self.chunks.get(&id).map_or(&[], Vec::as_slice)
-    }
-
-    /// Chunks of windows of a length (s) of a series.
-    pub fn rolled(&self, window: u32, id: SeriesId) -> &[FedChunk] {
-        self.rolled.get(&(window, id)).map_or(&[], Vec::as_slice)
-    }
-
-    /// Has a series histograms, of which there are no rollups?
-    pub fn is_raw(&self, id: SeriesId) -> bool {
-        self.raw.contains(&id)
-    }
-
-    /// Blob of times.
-    pub fn times(&self, chunk: &FedChunk) -> &[u8] {
-        &self.buffers[chunk.buffer as usize][chunk.times.0..chunk.times.1]
+    pub fn of(&self, id: SeriesId) -> impl Iterator<Item = &FedChunk> {
+        let start = self.chunks.partition_point(|(other, _)| *other < id);
+        self.chunks[start..].iter().take_while(move |(other, _)| *other == id).map(|(_, chunk)| chunk)
     }
 
     /// Blob of values.
     pub fn values(&self, chunk: &FedChunk) -> &[u8] {
-        &self.buffers[chunk.buffer as usize][chunk.values.0..chunk.values.1]
+        &self.bytes[chunk.values.clone()]
+    }
+
+    /// Times, unpacked in `buffer` where they are not kept.
+    pub fn times<'a>(
+        &'a self,
+        chunk: &FedChunk,
+        buffer: &'a mut Vec<i64>,
+        scratch: &mut Scratch,
+    ) -> Result<&'a [i64], Damaged> {
+        let times = &self.times[chunk.times as usize];
+        if let Some(known) = times.unpacked.get() {
+            return Ok(known);
+        }
+        decode_times(&self.bytes[times.blob.clone()], buffer, scratch)?;
+        Ok(if times.kept { times.unpacked.get_or_init(|| buffer.as_slice().into()) } else { buffer })
+    }
+
+    /// Bytes of a chunk's blobs.
+    pub fn size(&self, chunk: &FedChunk) -> usize {
+        self.times[chunk.times as usize].blob.len() + chunk.values.len()
     }
 }
 
-impl View {
-    /// Takes in rows, RowBinary: series UInt128, times Array(String), values Array(String). `window` is that of the rollups, s;
-    /// 0: they are samples.
-    pub fn feed(&self, rows: &[u8], window: u32) -> Result<(), Damaged> {
-        let buffer: Box<[u8]> = rows.into();
-        let wanted = self.wanted();
-        let mut fed = self.fed.write().expect("no panic while locked");
-        let number = fed.buffers.len() as u32;
-        let mut rest = &buffer[..];
-        let mut found: Vec<(SeriesId, FedChunk)> = Vec::new();
-        let mut raw = Vec::new();
-        let (mut times, mut values) = (Vec::new(), Vec::new());
-        while !rest.is_empty() {
-            let id = u128::from_le_bytes(take_number(&mut rest)?);
-            for column in [&mut times, &mut values] {
-                column.clear();
-                for _ in 0..take_array(&mut rest)? {
-                    let blob = take_string(&mut rest)?;
-                    let end = buffer.len() - rest.len();
-                    column.push((end - blob.len(), end));
-                }
-            }
-            if times.len() != values.len() {
-                return Err(Damaged("the arrays of a row are not in step"));
-            }
-            if !wanted.contains(&id) {
-                continue;
-            }
-            for (&times, &values) in times.iter().zip(&values) {
-                let head = TimesHeader::read(&buffer[times.0..times.1])?;
-                let front = ValuesHeader::read(&buffer[values.0..values.1])?;
-                if front.count != head.count {
-                    return Err(Damaged("it has another number of values than of times"));
-                }
-                match front.kind {
-                    Kind::NoWindows if window > 0 => {
-                        raw.push(id);
-                        continue;
-                    }
-                    Kind::Windows if window > 0 => {}
-                    Kind::Histograms if window == 0 => raw.push(id),
-                    Kind::Floats if window == 0 => {}
-                    _ => return Err(Damaged("it is of another table")),
-                }
-                found.push((id, FedChunk { buffer: number, times, values, head, sequence: front.sequence }));
-            }
+#[derive(Default)]
+struct Making {
+    bytes: Vec<u8>,
+    chunks: Vec<(SeriesId, FedChunk)>,
+    times: Vec<Times>,
+    /// Number of times by checksum and length.
+    known: HashMap<(u32, usize), u32, RandomState>,
+    blobs: Vec<Range<usize>>,
+}
+
+impl Making {
+    fn row(&mut self, rows: &mut &[u8]) -> Result<(), Damaged> {
+        let id = u128::from_le_bytes(take_number(rows)?);
+        self.chunks(id, rows)
+    }
+
+    /// Both arrays of a row.
+    fn chunks(&mut self, id: SeriesId, rows: &mut &[u8]) -> Result<(), Damaged> {
+        let whole = *rows;
+        self.blobs.clear();
+        let count = take_array(rows)?;
+        for _ in 0..count {
+            let blob = take_string(rows)?;
+            let end = whole.len() - rows.len();
+            self.blobs.push(end - blob.len()..end);
         }
-        for (id, chunk) in found {
-            let known = match window {
-                0 => fed.chunks.entry(id).or_default(),
-                window => fed.rolled.entry((window, id)).or_default(),
-            };
-            // The same row may have been wanted twice, or inserted twice.
-            if !known.iter().any(|other| other.sequence == chunk.sequence && other.head == chunk.head) {
-                known.push(chunk);
+        if take_array(rows)? != count {
+            return Err(Damaged("the arrays of a row are not in step"));
+        }
+        for at in 0..count {
+            let times = &whole[self.blobs[at].clone()];
+            let values = take_string(rows)?;
+            let head = TimesHeader::read(times)?;
+            let front = ValuesHeader::read(values)?;
+            if front.count != head.count {
+                return Err(Damaged("it has another number of values than of times"));
             }
+            let times = self.times(times);
+            let values = self.put(values);
+            self.chunks.push((id, FedChunk { times, values, head, sequence: front.sequence, kind: front.kind }));
         }
-        if self.rollups.is_some() {
-            fed.raw.extend(raw);
-        }
-        fed.buffers.push(buffer);
         Ok(())
+    }
+
+    fn put(&mut self, blob: &[u8]) -> Range<usize> {
+        let start = self.bytes.len();
+        self.bytes.extend_from_slice(blob);
+        start..self.bytes.len()
+    }
+
+    fn times(&mut self, blob: &[u8]) -> u32 {
+        let checksum = u32::from_le_bytes(blob[1..5].try_into().expect("four bytes"));
+        if let Some(&number) = self.known.get(&(checksum, blob.len())) {
+            let times = &mut self.times[number as usize];
+            if self.bytes[times.blob.clone()] == *blob {
+                times.chunks += 1;
+                return number;
+            }
+        }
+        let number = self.times.len() as u32;
+        let blob = self.put(blob);
+        self.known.insert((checksum, blob.len()), number);
+        self.times.push(Times { blob, chunks: 1, kept: false, unpacked: OnceLock::new() });
+        number
+    }
+
+    fn finish(mut self) -> ChunkRows {
+        // Rows mostly come so: then it costs nothing.
+        self.chunks.sort_by_key(|(id, chunk)| (*id, chunk.head.first));
+        let mut room = self.bytes.len() * UNPACKED;
+        let mut counts = vec![0; self.times.len()];
+        self.chunks.iter().for_each(|(_, chunk)| counts[chunk.times as usize] = chunk.head.count);
+        let mut unpacked = 0;
+        for (times, count) in self.times.iter_mut().zip(counts) {
+            let size = count * size_of::<i64>();
+            if times.chunks > 1 && size <= room {
+                times.kept = true;
+                room -= size;
+                unpacked += size;
+            }
+        }
+        let weight = self.bytes.len()
+            + unpacked
+            + self.chunks.len() * size_of::<(SeriesId, FedChunk)>()
+            + self.times.len() * size_of::<Times>();
+        self.chunks.shrink_to_fit();
+        ChunkRows { bytes: self.bytes.into(), chunks: self.chunks, times: self.times, weight }
     }
 }

@@ -7,26 +7,23 @@ mod read;
 mod reading;
 mod rolled;
 
+pub use fed::ChunkRows;
 pub use needs::Need;
 pub use reading::Reading;
 
 use crate::engine::{Engine, RunGuard, Tenant};
 use crate::index::Masked;
-use fed::Fed;
-use foldhash::fast::RandomState;
-use hashbrown::HashSet;
 use nexus_promql::plan::Program;
 use nexus_promql::rolled::Rolled;
 use nexus_promql::source::{Samples, SeriesLabels, Source, SourceFault, SourceNote};
 use nexus_promql::uses::uses;
 use nexus_promql::{Answer, Control, Fault};
-use nexus_series::labels::SeriesId;
 use nexus_series::matcher::Matcher;
 use nexus_series::policy::Sight;
 use nexus_series::symbols::SymbolTable;
 use rolled::Rollups;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, OnceLock, RwLock};
+use std::sync::{Arc, RwLock};
 
 /// Series of one selector.
 pub struct Selected {
@@ -41,8 +38,8 @@ pub struct View {
     tenant: Arc<Tenant>,
     masked: Option<Arc<Masked>>,
     selected: Vec<Selected>,
-    wanted: OnceLock<HashSet<SeriesId, RandomState>>,
-    fed: RwLock<Fed>,
+    /// With the windows of rollups, s; 0: samples.
+    fed: RwLock<Vec<(u32, Arc<ChunkRows>)>>,
     decoded: AtomicU64,
     rollups: Option<Rollups>,
     guard: RunGuard,
@@ -79,16 +76,19 @@ impl View {
     }
 
     fn with(guard: RunGuard, tenant: Arc<Tenant>, masked: Option<Arc<Masked>>, selected: Vec<Selected>) -> Self {
-        Self {
-            tenant,
-            masked,
-            selected,
-            wanted: OnceLock::new(),
-            fed: RwLock::default(),
-            decoded: AtomicU64::new(0),
-            rollups: None,
-            guard,
-        }
+        Self { tenant, masked, selected, fed: RwLock::default(), decoded: AtomicU64::new(0), rollups: None, guard }
+    }
+
+    /// Takes in chunks of the tables, of rollups with a window (s) or, with 0, of samples; others than those of its series are
+    /// passed over. Samples may come among rollups.
+    pub fn feed(&self, rows: Arc<ChunkRows>, window: u32) {
+        self.fed.write().expect("no panic while locked").push((window, rows));
+    }
+
+    /// Were any samples fed of a series?
+    pub fn is_fed(&self, number: u32) -> bool {
+        let id = self.tenant.index.series(number).id;
+        self.fed.read().expect("no panic while locked").iter().any(|(_, rows)| rows.of(id).next().is_some())
     }
 
     /// Series selected, all selectors together.
@@ -103,12 +103,6 @@ impl View {
 
     fn note_decoded(&self, bytes: usize) {
         self.decoded.fetch_add(bytes as u64, Ordering::Relaxed);
-    }
-
-    /// Was anything fed of a series?
-    pub fn is_fed(&self, number: u32) -> bool {
-        let id = self.tenant.index.series(number).id;
-        !self.fed.read().expect("no panic while locked").of(id).is_empty()
     }
 
     /// Labels of what a selector found.

@@ -4,7 +4,6 @@ use super::View;
 use super::rolled::Wanted;
 use foldhash::fast::RandomState;
 use hashbrown::HashSet;
-use nexus_series::labels::SeriesId;
 use nexus_series::symbols::Sym;
 
 /// Rows to fetch: those of the series, or of all series of the metrics when there are none, with `last >= from` and
@@ -31,21 +30,6 @@ const INTERVAL_MS: i64 = 15_000;
 const SAMPLE_BYTES: u64 = 2;
 
 impl View {
-    /// Ids of series that may have something in the tables.
-    pub(super) fn wanted(&self) -> &HashSet<SeriesId, RandomState> {
-        self.wanted.get_or_init(|| {
-            let index = &self.tenant.index;
-            let all = self.selected.iter().flat_map(|selected| {
-                selected
-                    .numbers
-                    .iter()
-                    .map(|&number| index.series(number))
-                    .filter(|series| series.activity.stored_within(selected.from, selected.to))
-            });
-            all.map(|series| series.id).collect()
-        })
-    }
-
     /// What to fetch; nothing when the heads have all.
     pub fn needs(&self) -> Vec<Need> {
         let index = &self.tenant.index;

@@ -2,78 +2,54 @@
 //! put together as they are; where they overlap, the one with the higher sequence counts.
 
 use super::View;
-use super::fed::{Fed, FedChunk};
-use crate::chunk::{Damaged, Scratch, Values, decode_times, decode_values, windows};
-use crate::head::{Body, Piece, Value};
-use nexus_promql::rolled::COLUMNS;
+use super::fed::{ChunkRows, FedChunk};
+use crate::chunk::{Damaged, Kind, Scratch, Values, append_values};
+use crate::head::{LateSample, Piece, Value};
 use nexus_promql::source::{Samples, SourceFault};
 use nexus_series::histogram::Histogram;
+use nexus_series::starts::StartTimes;
 use std::cell::RefCell;
 use std::sync::Arc;
 
-/// Lists of times that a thread remembers: series of one target have equal ones.
-const REMEMBERED: usize = 128;
+/// Lists of floats up to which one is merged into the other instead of sorting all samples.
+const FEW: usize = 6;
 
 #[derive(Default)]
-struct Remembered {
-    blob: Vec<u8>,
-    timestamps: Vec<i64>,
-}
-
 pub(super) struct Reader {
-    scratch: Scratch,
+    pub(super) scratch: Scratch,
     values: Vec<f64>,
-    times: Vec<Remembered>,
+    pub(super) times: Vec<i64>,
 }
 
 thread_local! {
-    pub(super) static READER: RefCell<Reader> = RefCell::new(Reader {
-        scratch: Scratch::default(),
-        values: Vec::new(),
-        times: (0..REMEMBERED).map(|_| Remembered::default()).collect(),
-    });
-}
-
-impl Reader {
-    /// Unpacked times of a blob.
-    pub(super) fn timestamps(&mut self, blob: &[u8]) -> Result<&[i64], Damaged> {
-        let slot = &mut self.times[usize::from(*blob.get(1).unwrap_or(&0)) % REMEMBERED];
-        if slot.blob != blob {
-            slot.blob.clear();
-            decode_times(blob, &mut slot.timestamps, &mut self.scratch)?;
-            slot.blob.extend_from_slice(blob);
-        }
-        Ok(&slot.timestamps)
-    }
-
-    /// Unpacks columns of windows; how many windows.
-    pub(super) fn windows(
-        &mut self,
-        blob: &[u8],
-        columns: u16,
-        into: &mut [Vec<f64>; COLUMNS],
-    ) -> Result<usize, Damaged> {
-        windows::decode(blob, columns, into, &mut self.scratch).map(|(_, count)| count)
-    }
+    pub(super) static READER: RefCell<Reader> = RefCell::default();
 }
 
 enum Part<'a> {
-    Chunk(&'a FedChunk),
+    Chunk(&'a ChunkRows, &'a FedChunk),
     Piece(Arc<Piece>),
+    Open(Samples, u64),
 }
 
 impl Part<'_> {
     fn bounds(&self) -> (i64, i64) {
         match self {
-            Self::Chunk(chunk) => (chunk.head.first, chunk.head.last),
+            Self::Chunk(_, chunk) => (chunk.head.first, chunk.head.last),
             Self::Piece(piece) => (piece.first(), piece.last()),
+            Self::Open(samples, _) => {
+                let histograms = &samples.histograms;
+                let floats = (samples.timestamps.first().copied(), samples.timestamps.last().copied());
+                let (first, last) = (histograms.first().map(|one| one.0), histograms.last().map(|one| one.0));
+                (floats.0.into_iter().chain(first).min().unwrap_or(0), floats.1.max(last).unwrap_or(0))
+            }
         }
     }
 
     fn sequence(&self) -> u64 {
         match self {
-            Self::Chunk(chunk) => chunk.sequence,
+            Self::Chunk(_, chunk) => chunk.sequence,
             Self::Piece(piece) => piece.sequence,
+            Self::Open(_, sequence) => *sequence,
         }
     }
 }
@@ -85,57 +61,97 @@ impl View {
         let fed = self.fed.read().expect("no panic while locked");
         let within = |(first, last): (i64, i64)| first <= to && last >= from;
         let mut parts: Vec<Part> = Vec::new();
-        parts.extend(fed.of(series.id).iter().map(Part::Chunk).filter(|part| within(part.bounds())));
+        for (_, rows) in fed.iter() {
+            let chunks = rows.of(series.id).filter(|chunk| matches!(chunk.kind, Kind::Floats | Kind::Histograms));
+            parts.extend(chunks.map(|chunk| Part::Chunk(rows, chunk)).filter(|part| within(part.bounds())));
+        }
         let head = series.head();
         parts.extend(head.pieces().iter().cloned().map(Part::Piece).filter(|part| within(part.bounds())));
-        let late = head.late().map(|late| late.read(from, to)).unwrap_or_default();
-        if parts.is_empty() && late.is_empty() {
-            head.open.read(from, to, &mut into.timestamps, &mut into.values);
+        if parts.is_empty() && head.late().is_none() {
+            head.open.read(from, to, into);
             return Ok(());
         }
-        let (mut open_times, mut open_values) = (Vec::new(), Vec::new());
-        head.open.read(from, to, &mut open_times, &mut open_values);
-        let sequence = head.sequence();
+        let mut open = Samples::default();
+        head.open.read(from, to, &mut open);
+        if !open.timestamps.is_empty() {
+            parts.push(Part::Open(open, head.sequence() << 1));
+        }
+        let mut late = Samples::default();
+        head.late().map(|late| late.read(from, to)).unwrap_or_default().iter().for_each(|one| put(one, &mut late));
+        if late.timestamps.len() + late.histograms.len() > 0 {
+            parts.push(Part::Open(late, head.sequence() << 1 | 1));
+        }
         drop(head);
         parts.sort_by_key(|part| (part.bounds(), part.sequence()));
-        let apart = parts.windows(2).all(|pair| pair[0].bounds().1 < pair[1].bounds().0);
-        let before_open = match (parts.last(), open_times.first()) {
-            (Some(part), Some(&first)) => part.bounds().1 < first,
-            _ => true,
-        };
+        // The same chunk may have been fetched twice, or stored twice.
+        parts.dedup_by(|one, before| match (one, before) {
+            (Part::Chunk(_, one), Part::Chunk(_, before)) => one.sequence == before.sequence && one.head == before.head,
+            _ => false,
+        });
         let read = READER.with_borrow_mut(|reader| {
-            if apart && before_open && late.is_empty() {
-                for part in &parts {
-                    self.append(&fed, part, from, to, into, reader)?;
+            let mut rest = &parts[..];
+            while !rest.is_empty() {
+                // Those that lie over each other.
+                let mut end = rest[0].bounds().1;
+                let mut count = 1;
+                while let Some(next) = rest.get(count)
+                    && next.bounds().0 <= end
+                {
+                    end = end.max(next.bounds().1);
+                    count += 1;
                 }
-                into.timestamps.extend_from_slice(&open_times);
-                into.values.extend_from_slice(&open_values);
-                return Ok(());
+                let (together, others) = rest.split_at(count);
+                if let [one] = together {
+                    self.append(one, from, to, into, reader)?;
+                } else {
+                    self.append_together(together, from, to, into, reader)?;
+                }
+                rest = others;
             }
-            let mut all: Vec<(i64, u64, Value)> = Vec::new();
-            let mut one = Samples::default();
-            for part in &parts {
-                one.clear();
-                self.append(&fed, part, from, to, &mut one, reader)?;
-                let sequence = part.sequence();
-                all.extend(
-                    one.timestamps.iter().zip(&one.values).map(|(time, value)| (*time, sequence, Value::Float(*value))),
-                );
-                let histograms = one.histograms.drain(..);
-                all.extend(histograms.map(|(time, histogram)| (time, sequence, Value::Histogram(histogram))));
-            }
-            let open = open_times.iter().zip(&open_values);
-            all.extend(open.map(|(time, value)| (*time, sequence << 1, Value::Float(*value))));
-            all.extend(late.into_iter().map(|(time, value)| (time, sequence << 1 | 1, value)));
-            merge(all, into);
             Ok(())
         });
         read.map_err(|damaged: Damaged| SourceFault(damaged.to_string()))
     }
 
+    /// Puts parts that lie over each other together.
+    fn append_together(
+        &self,
+        parts: &[Part<'_>],
+        from: i64,
+        to: i64,
+        into: &mut Samples,
+        reader: &mut Reader,
+    ) -> Result<(), Damaged> {
+        let mut every = Vec::with_capacity(parts.len());
+        for part in parts {
+            let mut samples = Samples::default();
+            self.append(part, from, to, &mut samples, reader)?;
+            every.push((part.sequence(), samples));
+        }
+        if every.len() <= FEW && every.iter().all(|(_, samples)| samples.histograms.is_empty()) {
+            every.sort_by_key(|(sequence, _)| *sequence);
+            let mut every = every.into_iter().map(|(_, samples)| samples);
+            let mut merged = every.next().unwrap_or_default();
+            for newer in every {
+                let mut both = Samples::default();
+                merge_two(&merged, &newer, &mut both);
+                merged = both;
+            }
+            add_starts(&merged.starts, 0..merged.values.len(), &mut into.starts, into.values.len());
+            into.timestamps.append(&mut merged.timestamps);
+            into.values.append(&mut merged.values);
+            return Ok(());
+        }
+        let mut all: Vec<(LateSample, u64)> = Vec::new();
+        for (sequence, samples) in every {
+            listed(&samples, sequence, &mut all);
+        }
+        merge(all, into);
+        Ok(())
+    }
+
     fn append(
         &self,
-        fed: &Fed,
         part: &Part<'_>,
         from: i64,
         to: i64,
@@ -143,36 +159,49 @@ impl View {
         reader: &mut Reader,
     ) -> Result<(), Damaged> {
         match part {
-            Part::Piece(piece) => {
-                piece.read_floats(from, to, &mut into.timestamps, &mut into.values);
-                if let Body::Histograms(samples) = &piece.body {
-                    let wanted = samples.iter().filter(|(time, _)| (from..=to).contains(time));
-                    into.histograms.extend(wanted.cloned());
-                }
+            Part::Open(samples, _) => {
+                let counts = (samples.values.len(), samples.histograms.len());
+                add_starts(&samples.starts, 0..counts.0, &mut into.starts, into.values.len());
+                add_starts(&samples.histogram_starts, 0..counts.1, &mut into.histogram_starts, into.histograms.len());
+                into.timestamps.extend_from_slice(&samples.timestamps);
+                into.values.extend_from_slice(&samples.values);
+                into.histograms.extend_from_slice(&samples.histograms);
             }
-            Part::Chunk(chunk) => {
-                let (times, values) = (fed.times(chunk), fed.values(chunk));
-                self.note_decoded(times.len() + values.len());
-                let Reader { scratch, values: floats, times: remembered } = reader;
-                let slot = &mut remembered[usize::from(times[1]) % REMEMBERED];
-                if slot.blob != times {
-                    slot.blob.clear();
-                    decode_times(times, &mut slot.timestamps, scratch)?;
-                    slot.blob.extend_from_slice(times);
-                }
-                let timestamps = &slot.timestamps;
-                let start = timestamps.partition_point(|time| *time < from);
-                let end = timestamps.partition_point(|time| *time <= to);
-                match decode_values(values, floats, scratch)? {
-                    Values::Floats if floats.len() == timestamps.len() => {
-                        into.timestamps.extend_from_slice(&timestamps[start..end]);
-                        into.values.extend_from_slice(&floats[start..end]);
+            Part::Piece(piece) => {
+                piece.read(from, to, into);
+            }
+            Part::Chunk(rows, chunk) => {
+                self.note_decoded(rows.size(chunk));
+                let Reader { scratch, values, times } = reader;
+                let times = rows.times(chunk, times, scratch)?;
+                // Most chunks lie within the range as a whole.
+                let whole = chunk.head.first >= from && chunk.head.last <= to;
+                let (start, end) = if whole {
+                    (0, times.len())
+                } else {
+                    (times.partition_point(|time| *time < from), times.partition_point(|time| *time <= to))
+                };
+                let blob = rows.values(chunk);
+                let (floats, runs) = if whole {
+                    append_values(blob, &mut into.values, scratch)?
+                } else {
+                    values.clear();
+                    append_values(blob, values, scratch)?
+                };
+                match floats {
+                    Values::Floats => {
+                        let at = into.timestamps.len();
+                        runs.read(times, start..end, &mut into.starts, at);
+                        into.timestamps.extend_from_slice(&times[start..end]);
+                        if !whole {
+                            into.values.extend_from_slice(&values[start..end]);
+                        }
                     }
-                    Values::Histograms(histograms) if histograms.len() == timestamps.len() => {
-                        let wanted = timestamps.iter().zip(histograms).take(end).skip(start);
+                    Values::Histograms(histograms) => {
+                        runs.read(times, start..end, &mut into.histogram_starts, into.histograms.len());
+                        let wanted = times.iter().zip(histograms).take(end).skip(start);
                         into.histograms.extend(wanted.map(|(time, one): (&i64, Histogram)| (*time, Arc::new(one))));
                     }
-                    _ => return Err(Damaged("it has another number of values than of times")),
                 }
             }
         }
@@ -180,18 +209,70 @@ impl View {
     }
 }
 
-fn merge(mut all: Vec<(i64, u64, Value)>, into: &mut Samples) {
-    all.sort_by_key(|(time, sequence, _)| (*time, *sequence));
-    for at in 0..all.len() {
-        if all.get(at + 1).is_some_and(|next| next.0 == all[at].0) {
-            continue;
+/// Floats of two lists in order; of one time those of the newer.
+fn merge_two(older: &Samples, newer: &Samples, into: &mut Samples) {
+    let (a, b) = (&older.timestamps[..], &newer.timestamps[..]);
+    into.timestamps.reserve(a.len() + b.len());
+    into.values.reserve(a.len() + b.len());
+    let mut copy = |samples: &Samples, range: std::ops::Range<usize>| {
+        add_starts(&samples.starts, range.clone(), &mut into.starts, into.values.len());
+        into.timestamps.extend_from_slice(&samples.timestamps[range.clone()]);
+        into.values.extend_from_slice(&samples.values[range]);
+    };
+    // Samples of one list mostly follow each other: they are copied in runs.
+    let run = |times: &[i64], limit: i64| times.iter().take_while(|time| **time < limit).count();
+    let (mut i, mut j) = (0, 0);
+    while i < a.len() && j < b.len() {
+        let count = run(&a[i..], b[j]);
+        copy(older, i..i + count);
+        i += count;
+        // Of one time: the newer one goes in its place.
+        i += usize::from(a.get(i) == Some(&b[j]));
+        let count = a.get(i).map_or(b.len() - j, |&limit| run(&b[j..], limit));
+        copy(newer, j..j + count);
+        j += count;
+    }
+    copy(older, i..a.len());
+    copy(newer, j..b.len());
+}
+
+/// Samples one by one, with the sequence they have.
+fn listed(samples: &Samples, sequence: u64, all: &mut Vec<(LateSample, u64)>) {
+    let floats = samples.timestamps.iter().zip(&samples.values).enumerate();
+    all.extend(floats.map(|(index, (&time, &value))| {
+        (LateSample { time, start: samples.starts.at(index), value: Value::Float(value) }, sequence)
+    }));
+    all.extend(samples.histograms.iter().enumerate().map(|(index, (time, one))| {
+        let start = samples.histogram_starts.at(index);
+        (LateSample { time: *time, start, value: Value::Histogram(one.clone()) }, sequence)
+    }));
+}
+
+/// Adds start times of samples, of which the first is `at` in `into`.
+fn add_starts(starts: &StartTimes, within: std::ops::Range<usize>, into: &mut StartTimes, at: usize) {
+    starts.of(within).iter().enumerate().for_each(|(index, &start)| into.set(at + index, start));
+}
+
+/// Adds one sample.
+fn put(sample: &LateSample, into: &mut Samples) {
+    match &sample.value {
+        Value::Float(value) => {
+            into.starts.set(into.values.len(), sample.start);
+            into.timestamps.push(sample.time);
+            into.values.push(*value);
         }
-        match &all[at] {
-            (time, _, Value::Float(value)) => {
-                into.timestamps.push(*time);
-                into.values.push(*value);
-            }
-            (time, _, Value::Histogram(histogram)) => into.histograms.push((*time, histogram.clone())),
+        Value::Histogram(histogram) => {
+            into.histogram_starts.set(into.histograms.len(), sample.start);
+            into.histograms.push((sample.time, histogram.clone()));
+        }
+    }
+}
+
+fn merge(mut all: Vec<(LateSample, u64)>, into: &mut Samples) {
+    all.sort_by_key(|(one, sequence)| (one.time, *sequence));
+    for (at, (one, _)) in all.iter().enumerate() {
+        if all.get(at + 1).is_none_or(|next| next.0.time != one.time) {
+            put(one, into);
         }
     }
 }

@@ -5,16 +5,18 @@
 //! no rollups yet, and those of which the head has samples, are read as samples and become windows here: the answer does not
 //! depend on what was made when.
 
+use super::fed::{ChunkRows, FedChunk};
 use super::needs::Need;
-use super::read::READER;
+use super::read::{READER, Reader};
 use super::{Selected, View};
-use crate::chunk::Damaged;
+use crate::chunk::{Damaged, Kind, windows};
 use crate::engine::{Engine, RolledDays, Tenant, WINDOWS};
 use crate::head::{Body, Piece, SeriesHead, Value};
 use crate::index::{DAY_MS, day_of};
 use nexus_promql::rolled::{COLUMNS, Rolled};
 use nexus_promql::source::{Samples, SourceFault, SourceNote};
 use nexus_promql::uses::Use;
+use nexus_series::labels::SeriesId;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
@@ -215,12 +217,11 @@ impl View {
     /// What is still to be fetched when everything of `needs` was fed: samples of series that turn out to have histograms.
     pub fn more_needs(&self) -> Vec<Need> {
         let Some(rollups) = &self.rollups else { return Vec::new() };
-        let fed = self.fed.read().expect("no panic while locked");
         let mut needs = Vec::new();
         for (selector, selected) in self.selected.iter().enumerate() {
             let series = selected.numbers.iter().enumerate();
             let raw = series.filter(|&(at, &number)| {
-                rollups.tier(selector, at).is_some() && fed.is_raw(self.tenant.index.series(number).id)
+                rollups.tier(selector, at).is_some() && self.is_raw(self.tenant.index.series(number).id)
             });
             let numbers: Vec<u32> = raw.map(|(_, &number)| number).collect();
             if !numbers.is_empty() {
@@ -230,10 +231,16 @@ impl View {
         needs
     }
 
+    /// Has a series histograms, of which there are no rollups?
+    fn is_raw(&self, id: SeriesId) -> bool {
+        let fed = self.fed.read().expect("no panic while locked");
+        fed.iter().any(|(_, rows)| rows.of(id).any(|chunk| matches!(chunk.kind, Kind::Histograms | Kind::NoWindows)))
+    }
+
     fn tier(&self, selector: usize, series: usize) -> Option<Tier> {
         let tier = self.rollups.as_ref()?.tier(selector, series)?;
         let id = self.tenant.index.series(self.selected[selector].numbers[series]).id;
-        (!self.fed.read().expect("no panic while locked").is_raw(id)).then_some(tier)
+        (!self.is_raw(id)).then_some(tier)
     }
 
     /// As `Source::rolled`.
@@ -293,28 +300,25 @@ impl View {
     ) -> Result<(), Damaged> {
         let fed = self.fed.read().expect("no panic while locked");
         // Of a day that was made again, what was made last counts.
-        let mut days = BTreeMap::new();
-        for chunk in fed.rolled(window, self.tenant.index.series(number).id) {
-            if chunk.head.last > from && chunk.head.first <= to {
-                let best = days.entry(day_of(chunk.head.last - 1)).or_insert(chunk);
-                if best.sequence < chunk.sequence {
-                    *best = chunk;
+        let mut days: BTreeMap<i64, (&ChunkRows, &FedChunk)> = BTreeMap::new();
+        let id = self.tenant.index.series(number).id;
+        for (_, rows) in fed.iter().filter(|(own, _)| *own == window) {
+            let windows = rows.of(id).filter(|chunk| chunk.kind == Kind::Windows);
+            for chunk in windows.filter(|chunk| chunk.head.last > from && chunk.head.first <= to) {
+                let best = days.entry(day_of(chunk.head.last - 1)).or_insert((rows, chunk));
+                if best.1.sequence < chunk.sequence {
+                    *best = (rows, chunk);
                 }
             }
         }
         let mut one = Rolled::default();
-        for chunk in days.into_values() {
-            let (times, values) = (fed.times(chunk), fed.values(chunk));
-            self.note_decoded(times.len() + values.len());
+        for (rows, chunk) in days.into_values() {
+            self.note_decoded(rows.size(chunk));
             one.clear();
             READER.with_borrow_mut(|reader| {
-                one.ends.extend_from_slice(reader.timestamps(times)?);
-                let count = reader.windows(values, columns, &mut one.columns)?;
-                if count == one.ends.len() {
-                    Ok(())
-                } else {
-                    Err(Damaged("it has another number of values than of times"))
-                }
+                let Reader { scratch, times, .. } = reader;
+                one.ends.extend_from_slice(rows.times(chunk, times, scratch)?);
+                windows::decode(rows.values(chunk), columns, &mut one.columns, scratch)
             })?;
             let begin = one.ends.partition_point(|&end| end <= from);
             let end = one.ends.partition_point(|&end| end <= to);

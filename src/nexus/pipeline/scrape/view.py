@@ -65,7 +65,12 @@ class ScrapeView:
         if found is None:
             return None
         return [
-            {"rule": rule_document(rule), "output": dict(shown) if kept else {}, "keep": kept}
+            {
+                # Prometheus shows these defaults.
+                "rule": {"separator": ";", "regex": "(.*)", **rule_document(rule)},
+                "output": dict(shown) if kept else {},
+                "keep": kept,
+            }
             for rule, shown, kept in found.trace(labels.items())
         ]
 

@@ -69,6 +69,7 @@ ACTIONS: Final = (
     "login.succeeded",
     "logs.exported",
     "metrics.deleted",
+    "metrics.exported",
     "targets.reloaded",
     "pipelines.changed",
     "query.cancelled",

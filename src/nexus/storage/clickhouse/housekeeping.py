@@ -57,14 +57,16 @@ class Housekeeper:
         paused: Callable[[], AbstractContextManager[None]],
         changed: Callable[[], None],
         follow_metrics: Callable[[Connection], None],
+        expire_series: Callable[[], object],
     ) -> None:
-        """`follow_metrics` takes over the wanted retention of metrics."""
+        """`follow_metrics` takes over the wanted retention of metrics, `expire_series` forgets what it leaves nothing of."""
         self._engine = engine
         self._ledger = ledger
         self._retention = retention
         self._paused = paused
         self._changed = changed
         self._follow_metrics = follow_metrics
+        self._expire_series = expire_series
         self._stop = threading.Event()
         self._thread: threading.Thread | None = None
         self.statistics = HousekeepingStatistics()
@@ -139,6 +141,7 @@ class Housekeeper:
             self._changed()
         for table in METRIC_TABLES_BY_DAY:
             self.statistics.dropped_partitions += len(drop_expired(connection, table))
+        self._expire_series()
 
     def _purge_tokens(self, _: Connection) -> None:
         self.statistics.purged_tokens += self._ledger.purge()

@@ -79,6 +79,8 @@ class MetricOptions:
 
     head_bytes: int = 0
     """Memory of open samples of all tenants; 0 is an eighth of the machine's, 128 MiB to 2 GiB."""
+    cache_bytes: int = 128 * MIB
+    """Memory of chunks that queries read lately."""
     log_bytes: int = 16 * GIB
     """The log that makes them durable at most."""
     chunk_seconds: float = 7200.0

@@ -123,6 +123,7 @@ class ClickHouseStore:
             self._writer.paused,
             self._reader.changed,
             self.series.follow_retention,
+            self.series.expire_series,
         )
         self._maintenance = Maintenance(engine)
         self._pool.start()

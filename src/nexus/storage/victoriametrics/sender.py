@@ -2,7 +2,8 @@
 
 `send` returns when VictoriaMetrics has the body, or when the body is in the queue on disk. While something waits in the
 queue everything goes through it, so that order is kept; bodies are sent again until they are taken, which changes nothing
-when one was taken before, because VictoriaMetrics keeps one sample per series and time.
+when one was taken before, if VictoriaMetrics keeps one sample per series and time (`-dedup.minScrapeInterval=1ms`; without
+it the sample is there twice).
 """
 
 from __future__ import annotations

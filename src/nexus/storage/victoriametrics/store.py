@@ -44,6 +44,7 @@ NAMES_AT_A_TIME: Final = 10_000
 """Names of metrics that a search of the catalog looks through."""
 ERASE_SECONDS: Final = 60.0
 SERIES_OF_A_BODY: Final = 10_000
+_PLAIN_NAME: Final = re.compile(r"[A-Za-z_:][A-Za-z0-9_:]*", re.ASCII)
 FIGURES_WINDOW: Final = 86_400
 """Seconds at the end of a range in which series of the catalog are counted."""
 
@@ -118,12 +119,11 @@ class VictoriaMetricsStore:
                     arguments.append(("max_lookback", _seconds(plan.lookback)))
                 found = await self._client.ask("query_range" if plan.step else "query", arguments, within=within)
             case ListSeries(scan, limit):
-                found = await self._client.ask("series", [*_scan(scan), *_limit(limit), *sight], within=within)
+                return await self._listed("series", scan, limit, sight, within)
             case ListLabelNames(scan, limit):
-                found = await self._client.ask("labels", [*_scan(scan), *_limit(limit), *sight], within=within)
+                return await self._listed("labels", scan, limit, sight, within)
             case ListLabelValues(label, scan, limit):
-                arguments = [*_scan(scan), *_limit(limit), *sight]
-                found = await self._client.ask(f"label/{_path(label)}/values", arguments, within=within)
+                return await self._listed(f"label/{_path(label)}/values", scan, limit, sight, within)
             case ListExemplars():
                 return SeriesAnswer(b"[]", infos=["VictoriaMetrics keeps no exemplars."])
             case ListMetadata(metric, limit, per_metric):
@@ -137,11 +137,23 @@ class VictoriaMetricsStore:
             case Cardinality(scan, limit, focus):
                 arguments = [*_scan(scan), ("topN", str(limit)), *([("focusLabel", focus)] if focus else []), *sight]
                 found = await self._client.ask("status/tsdb", arguments, within=within)
+                return SeriesAnswer(_cardinality(found, scan))
             case MetricCatalog():
                 return await self._catalog(plan, sight, within)
             case _:
                 raise TypeError(f"{type(plan).__name__} is no question to a metric store")
         return _of(found)
+
+    async def _listed(self, path: str, scan: SeriesScan, limit: int, sight: Arguments, within: float) -> SeriesAnswer:
+        """A list; of one that is longer than the limit, as many as VictoriaMetrics comes upon first."""
+        # One more, to know whether there are more.
+        arguments = [*_scan(scan), *_limit(limit + 1 if limit else 0), *sight]
+        answer = _of(await self._client.ask(path, arguments, within=within))
+        if limit:
+            elements = msgspec.json.decode(answer.data, type=list[msgspec.Raw])
+            if len(elements) > limit:
+                answer.data, answer.limited = msgspec.json.encode(elements[:limit]), True
+        return answer
 
     async def _metadata_seen(self, plan: ListMetadata, sight: Arguments, within: float) -> SeriesAnswer:
         names = await self._client.ask("label/__name__/values", sight, within=within)
@@ -273,8 +285,45 @@ class _Vector(msgspec.Struct):
 
 class _Exported(msgspec.Struct):
     metric: dict[str, str]
-    values: list[float | None]
+    values: list[float | str | None]
     timestamps: list[int]
+
+
+class _Counted(msgspec.Struct):
+    name: str
+    value: int
+
+
+class _Tsdb(msgspec.Struct, rename="camel"):
+    total_series: int = 0
+    total_label_value_pairs: int = 0
+    series_count_by_metric_name: list[_Counted] = []
+    series_count_by_label_value_pair: list[_Counted] = []
+    label_value_count_by_label_name: list[_Counted] = []
+    series_count_by_focus_label_value: list[_Counted] = []
+
+
+def _cardinality(envelope: Envelope, scan: SeriesScan) -> bytes:
+    """`/status/tsdb` in Prometheus' shape: VictoriaMetrics has totals instead of what is in memory."""
+    found = msgspec.json.decode(envelope.data, type=_Tsdb)
+    start, end = _bounded(scan)
+    head = {
+        "numSeries": found.total_series,
+        "numLabelPairs": found.total_label_value_pairs,
+        "chunkCount": 0,
+        "minTime": start,
+        "maxTime": end,
+    }
+    shown = {
+        "headStats": head,
+        "seriesCountByMetricName": found.series_count_by_metric_name,
+        "labelValueCountByLabelName": found.label_value_count_by_label_name,
+        "memoryInBytesByLabelName": [],
+        "seriesCountByLabelValuePair": found.series_count_by_label_value_pair,
+    }
+    if found.series_count_by_focus_label_value:
+        shown["seriesCountByFocusLabelValue"] = found.series_count_by_focus_label_value
+    return msgspec.json.encode(shown)
 
 
 def _of(envelope: Envelope) -> SeriesAnswer:
@@ -307,7 +356,7 @@ def _selector(matchers: Sequence[LabelMatcher]) -> str:
 
 
 def _label(name: str) -> str:
-    return name if re.fullmatch(r"[A-Za-z_][A-Za-z0-9_]*", name) else json.dumps(name, ensure_ascii=False)
+    return name if re.fullmatch(r"[A-Za-z_][A-Za-z0-9_]*", name, re.ASCII) else json.dumps(name, ensure_ascii=False)
 
 
 def _limit(limit: int) -> list[tuple[str, str]]:
@@ -338,12 +387,22 @@ def _exposed(line: bytes) -> bytes:
         return b""
     series = msgspec.json.decode(line, type=_Exported)
     name = series.metric.pop("__name__", "")
-    labels = ",".join(f"{_label(key)}={_quoted(value)}" for key, value in sorted(series.metric.items()))
+    labels = [f"{_label(key)}={_quoted(value)}" for key, value in sorted(series.metric.items())]
+    if name and not _PLAIN_NAME.fullmatch(name):
+        labels.insert(0, _quoted(name))
+        name = ""
+    front = f"{name}{{{','.join(labels)}}}"
     written = [
-        f"{name}{{{labels}}} {'NaN' if value is None else value!r} {_seconds(at)}\n"
-        for value, at in zip(series.values, series.timestamps, strict=True)
+        f"{front} {_number(value)} {_seconds(at)}\n" for value, at in zip(series.values, series.timestamps, strict=True)
     ]
     return "".join(written).encode()
+
+
+def _number(value: float | str | None) -> str:
+    """A value as OpenMetrics has it: what JSON has no numbers for comes as null or as a text."""
+    if isinstance(value, float):
+        return repr(value)
+    return {None: "NaN", "Infinity": "+Inf", "-Infinity": "-Inf"}.get(value, "NaN")
 
 
 def _quoted(value: str) -> str:

@@ -2,6 +2,7 @@
 
 use nexus_series::histogram::{Histogram, Span};
 use nexus_tsdb::chunk::windows::{self, Rolled};
+use nexus_series::starts::StartTimes;
 use nexus_tsdb::chunk::{Chunk, encode_floats, encode_histograms};
 use std::sync::Arc;
 
@@ -18,11 +19,11 @@ pub fn small() -> Vec<Vec<u8>> {
         |at| (at * at % 97) as f64 / 100.0,
         |at| (at as f64).sqrt(),
         |at| if at % 40 == 0 { f64::NAN } else { 4096.0 * (at % 9) as f64 },
-        |at| f64::from_bits(at as u64 * 0x9e37_79b9_7f4a_7c15),
+        |at| f64::from_bits((at as u64).wrapping_mul(0x9e37_79b9_7f4a_7c15)),
     ];
     let mut all: Vec<Vec<u8>> = families
         .iter()
-        .flat_map(|family| both(&encode_floats(&times, &(0..100).map(family).collect::<Vec<_>>(), 5)))
+        .flat_map(|family| both(&encode_floats(&times, &(0..100).map(family).collect::<Vec<_>>(), &StartTimes::default(), 5)))
         .collect();
     let histograms: Vec<_> = times
         .iter()
@@ -37,7 +38,7 @@ pub fn small() -> Vec<Vec<u8>> {
             (time, Arc::new(histogram))
         })
         .collect();
-    all.extend(both(&encode_histograms(&histograms, 6)));
+    all.extend(both(&encode_histograms(&histograms, &StartTimes::default(), 6)));
     let mut rolled = Rolled { ends: times.iter().map(|time| time - time % 300_000).collect(), ..Rolled::default() };
     rolled.ends.dedup();
     for (number, column) in rolled.columns.iter_mut().enumerate() {
@@ -53,5 +54,5 @@ pub fn heavy() -> Vec<Vec<u8>> {
     let times: Vec<i64> = (0..1 << 14).map(|at| at * 15_000).collect();
     let values: Vec<f64> = times.iter().map(|time| (*time as f64).sin()).collect();
     let claims = [&[1, 0x10, 0, 0, 0, 0, 0xff, 0x7f], &[0xff; 64][..]].concat();
-    both(&encode_floats(&times, &values, 1)).into_iter().chain([claims]).collect()
+    both(&encode_floats(&times, &values, &StartTimes::default(), 1)).into_iter().chain([claims]).collect()
 }

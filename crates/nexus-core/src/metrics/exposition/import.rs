@@ -1,5 +1,6 @@
 //! Bodies of exposition formats as batches, with nothing remembered: imports and pushes.
 
+use super::origins::{Origins, Role};
 use super::protobuf::{self, Point, SeenExemplar, Taking};
 use super::series::{Labels, parse_series};
 use super::text::{self, Dialect, Known};
@@ -7,6 +8,7 @@ use super::{Fault, Format, Said, help_text, numbers};
 use crate::decode::{DecodeError, Rejections};
 use crate::limits::{MAX_INPUT_BYTES, MAX_RECORDS};
 use hashbrown::HashMap;
+use memchr::memmem;
 use nexus_series::batch::{BatchSeries, Exemplar, Metadata, MetricBatch, MetricKind};
 use nexus_series::histogram::Histogram;
 use nexus_series::labels::pack;
@@ -49,7 +51,10 @@ pub fn decode(body: &[u8], format: Format, options: &Options) -> Result<Imported
         known: HashMap::default(),
         families: HashMap::default(),
         kind: MetricKind::Unknown,
-        current: 0..0,
+        current: (0..0, None),
+        family: String::new(),
+        // Nobody says when something began in a body without the word.
+        origins: (format == Format::OpenMetrics && memmem::find(body, b"_created").is_some()).then(Origins::default),
         last: Vec::new(),
         quotes: format == Format::OpenMetrics,
     };
@@ -71,6 +76,9 @@ pub fn decode(body: &[u8], format: Format, options: &Options) -> Result<Imported
             () => return Err(DecodeError(fault.to_string())),
         }
     }
+    if let Some(origins) = &sink.origins {
+        origins.settle(&mut sink.batch);
+    }
     Ok(Imported { batch: sink.batch, rejections: sink.rejections })
 }
 
@@ -78,11 +86,15 @@ struct Import<'o, 'b> {
     options: &'o Options,
     batch: MetricBatch,
     rejections: Rejections,
-    /// Labels in the batch, by the text of the series.
-    known: HashMap<Cow<'b, [u8]>, Range<usize>, foldhash::fast::RandomState>,
+    /// Labels in the batch and role, by the text of the series.
+    known: HashMap<Cow<'b, [u8]>, (Range<usize>, Option<Role>), foldhash::fast::RandomState>,
     families: HashMap<String, usize, foldhash::fast::RandomState>,
     kind: MetricKind,
-    current: Range<usize>,
+    current: (Range<usize>, Option<Role>),
+    /// Name of the family whose kind was said last.
+    family: String,
+    /// When metrics began, where the body says it.
+    origins: Option<Origins>,
     /// The text of the last series: dumps have its samples one after the other.
     last: Vec<u8>,
     quotes: bool,
@@ -131,7 +143,7 @@ impl Import<'_, '_> {
         if timestamp.is_some() && self.options.refuse_timestamps {
             return Err("samples that are pushed have no timestamps".into());
         }
-        let labels = self.current.clone();
+        let labels = self.current.0.clone();
         let floats = self.batch.values.len();
         let joins = self.batch.series.last().is_some_and(|last| {
             last.labels == labels
@@ -145,6 +157,11 @@ impl Import<'_, '_> {
         self.batch.timestamps.push(timestamp.unwrap_or(self.options.now_ms));
         self.batch.values.push(value);
         self.batch.series.last_mut().expect("there is one").floats.end = floats + 1;
+        match (&mut self.origins, self.current.1) {
+            (Some(origins), Some(Role::Counts(origin))) => origins.counts(&self.batch, origin),
+            (Some(origins), Some(Role::Created(origin))) => origins.created(origin, value),
+            _ => {}
+        }
         Ok(())
     }
 
@@ -164,6 +181,7 @@ impl Import<'_, '_> {
     fn say(&mut self, name: &str, said: Said<'_>) {
         if let Said::Kind(kind) = said {
             self.kind = kind;
+            name.clone_into(&mut self.family);
         }
         let metadata = &mut self.batch.metadata;
         let place = *self.families.entry_ref(name).or_insert_with(|| {
@@ -189,7 +207,7 @@ impl Import<'_, '_> {
         let mut labels: Labels<'_> = point.labels.iter().map(|&(name, value)| (name.into(), value.into())).collect();
         labels.extend(point.extra.map(|(name, value)| (name.into(), value.into())));
         labels.push((nexus_series::NAME.into(), format!("{}{}", point.name, point.suffix).into()));
-        self.current = self.labels(&mut labels)?;
+        self.current = (self.labels(&mut labels)?, None);
         Ok(())
     }
 }
@@ -218,7 +236,9 @@ impl text::Sink for Import<'_, '_> {
             self.current = range.clone();
         } else {
             let mut labels = parse_series(raw, !self.quotes)?;
-            self.current = self.labels(&mut labels)?;
+            let range = self.labels(&mut labels)?;
+            let role = self.origins.as_mut().and_then(|origins| origins.role(&self.family, self.kind, &labels));
+            self.current = (range, role);
             self.known.insert(Cow::Owned(raw.to_vec()), self.current.clone());
         }
         self.last.extend_from_slice(raw);
@@ -252,6 +272,7 @@ impl protobuf::Sink for Import<'_, '_> {
     fn float(&mut self, point: Point<'_>, value: f64, exemplar: Option<&SeenExemplar<'_>>) -> Result<(), String> {
         self.point(point)?;
         self.push_float(point.timestamp, value)?;
+        self.batch.say_start(point.start);
         if let Some(seen) = exemplar {
             self.push_exemplar(pack(seen.labels.iter().copied()), seen.timestamp, seen.value);
         }
@@ -265,10 +286,11 @@ impl protobuf::Sink for Import<'_, '_> {
         exemplars: &[SeenExemplar<'_>],
     ) -> Result<(), String> {
         self.point(point)?;
-        let labels = self.current.clone();
+        let labels = self.current.0.clone();
         self.series_of(labels)?;
         let time = point.timestamp.unwrap_or(self.options.now_ms);
         self.batch.histograms.push((time, histogram));
+        self.batch.say_histogram_start(point.start);
         let end = self.batch.histograms.len();
         self.batch.series.last_mut().expect("there is one").histograms = end - 1..end;
         for seen in exemplars {
@@ -343,6 +365,27 @@ mod tests {
         ] {
             assert_eq!(decode(body, Format::OpenMetrics, &options()).unwrap_err().0, message);
         }
+    }
+
+    #[test]
+    fn created_lines_say_when_counting_began() {
+        let body =
+            b"# TYPE a counter\na_total{b=\"c\"} 1\na_created{b=\"c\"} 1.25\na_total{b=\"d\"} 2\n# TYPE h histogram\n\
+            h_bucket{le=\"1\",x=\"y\"} 2\nh_bucket{le=\"+Inf\",x=\"y\"} 2\nh_created{x=\"y\"} 2\nh_sum{x=\"y\"} 3\n\
+            # TYPE g gauge\ng 1\ng_created 5\n# EOF\n";
+        let imported = decode(body, Format::OpenMetrics, &options()).unwrap();
+        let batch = &imported.batch;
+        let starts: Vec<_> = (0..batch.values.len()).map(|at| batch.starts.at(at)).collect();
+        assert_eq!(starts, [1250, 0, 0, 2000, 2000, 0, 2000, 0, 0]);
+        // They stay series of their own, as without them.
+        assert!(lines(&imported).contains(&"__name__=a_created,b=c 1.25@7".to_owned()));
+        assert!(
+            decode(b"# TYPE a counter\na_total 1\n# EOF\n", Format::OpenMetrics, &options())
+                .unwrap()
+                .batch
+                .starts
+                .is_empty()
+        );
     }
 
     #[test]

@@ -8,6 +8,7 @@
 
 pub mod import;
 pub mod numbers;
+pub mod origins;
 pub mod protobuf;
 pub mod series;
 pub mod text;

@@ -1,6 +1,4 @@
-//! Delimited `io.prometheus.client.MetricFamily` messages, with native histograms.
-//!
-//! `created_timestamp` is read over, as Prometheus does unless it is told otherwise.
+//! Delimited `io.prometheus.client.MetricFamily` messages, with native histograms and start times.
 
 use super::{Fault, Said, numbers};
 use crate::otlp::wire::{FIXED64, LEN, Reader, VARINT, WireError, tag};
@@ -46,6 +44,8 @@ pub struct Point<'a> {
     pub extra: Option<(&'a str, &'a str)>,
     /// Time in ms.
     pub timestamp: Option<i64>,
+    /// When what it counts began, ms; 0: not said.
+    pub start: i64,
 }
 
 /// Takes what the messages hold.
@@ -183,8 +183,14 @@ fn metric(
             return Err("the label \"__name__\" is there twice".into());
         }
     }
-    let point =
-        Point { name, suffix: "", labels: &labels, extra: None, timestamp: timestamp.filter(|&time| time != 0) };
+    let point = Point {
+        name,
+        suffix: "",
+        labels: &labels,
+        extra: None,
+        timestamp: timestamp.filter(|&time| time != 0),
+        start: 0,
+    };
     match value {
         Some((4, inner)) => summary(point, inner, sink),
         Some((7, inner)) => {
@@ -194,25 +200,27 @@ fn metric(
             }
             emit(point, found, taking, sink)
         }
-        Some((_, inner)) => number(point, inner, sink),
+        Some((field, inner)) => number(point, inner, field == 3, sink),
         None => Err("a metric has no value".into()),
     }
 }
 
-fn number(point: Point<'_>, mut reader: Reader<'_>, sink: &mut impl Sink) -> Result<(), String> {
-    let (mut value, mut seen) = (0.0, None);
+fn number(point: Point<'_>, mut reader: Reader<'_>, counter: bool, sink: &mut impl Sink) -> Result<(), String> {
+    let (mut value, mut seen, mut start) = (0.0, None, 0);
     while let Some(field) = reader.tag().map_err(wrong)? {
         match field {
             0x09 => value = double(&mut reader)?,
             0x12 => seen = Some(exemplar(reader.message().map_err(wrong)?)?),
+            0x1a if counter => start = time(reader.message().map_err(wrong)?)?,
             _ => reader.skip(field).map_err(wrong)?,
         }
     }
-    sink.float(point, value, seen.as_ref())
+    sink.float(Point { start, ..point }, value, seen.as_ref())
 }
 
 fn summary(point: Point<'_>, mut reader: Reader<'_>, sink: &mut impl Sink) -> Result<(), String> {
-    let (mut count, mut sum) = (0.0, 0.0);
+    let (mut count, mut sum, mut start) = (0.0, 0.0, 0);
+    let mut quantiles = Vec::new();
     while let Some(field) = reader.tag().map_err(wrong)? {
         match field {
             0x08 => count = reader.varint().map_err(wrong)? as f64,
@@ -227,14 +235,32 @@ fn summary(point: Point<'_>, mut reader: Reader<'_>, sink: &mut impl Sink) -> Re
                         _ => inner.skip(field).map_err(wrong)?,
                     }
                 }
-                let quantile = numbers::canonical(quantile);
-                sink.float(Point { extra: Some(("quantile", &quantile)), ..point }, value, None)?;
+                quantiles.push((quantile, value));
             }
+            0x22 => start = time(reader.message().map_err(wrong)?)?,
             _ => reader.skip(field).map_err(wrong)?,
         }
     }
+    let point = Point { start, ..point };
+    for (quantile, value) in quantiles {
+        let quantile = numbers::canonical(quantile);
+        sink.float(Point { extra: Some(("quantile", &quantile)), ..point }, value, None)?;
+    }
     sink.float(Point { suffix: "_count", ..point }, count, None)?;
     sink.float(Point { suffix: "_sum", ..point }, sum, None)
+}
+
+/// A `google.protobuf.Timestamp` in ms.
+fn time(mut reader: Reader<'_>) -> Result<i64, String> {
+    let (mut seconds, mut nanos) = (0_i64, 0_i64);
+    while let Some(field) = reader.tag().map_err(wrong)? {
+        match field {
+            0x08 => seconds = reader.varint().map_err(wrong)? as i64,
+            0x10 => nanos = reader.varint().map_err(wrong)? as i64,
+            _ => reader.skip(field).map_err(wrong)?,
+        }
+    }
+    Ok(seconds.saturating_mul(1000).saturating_add(nanos / 1_000_000))
 }
 
 fn exemplar(mut reader: Reader<'_>) -> Result<SeenExemplar<'_>, String> {
@@ -243,18 +269,7 @@ fn exemplar(mut reader: Reader<'_>) -> Result<SeenExemplar<'_>, String> {
         match field {
             0x0a => found.labels.push(label(reader.message().map_err(wrong)?)?),
             0x11 => found.value = double(&mut reader)?,
-            0x1a => {
-                let mut inner = reader.message().map_err(wrong)?;
-                let (mut seconds, mut nanos) = (0_i64, 0_i64);
-                while let Some(field) = inner.tag().map_err(wrong)? {
-                    match field {
-                        0x08 => seconds = inner.varint().map_err(wrong)? as i64,
-                        0x10 => nanos = inner.varint().map_err(wrong)? as i64,
-                        _ => inner.skip(field).map_err(wrong)?,
-                    }
-                }
-                found.timestamp = Some(seconds.saturating_mul(1000).saturating_add(nanos / 1_000_000));
-            }
+            0x1a => found.timestamp = Some(time(reader.message().map_err(wrong)?)?),
             _ => reader.skip(field).map_err(wrong)?,
         }
     }
@@ -269,6 +284,7 @@ struct Found<'a> {
     native: Histogram,
     is_native: bool,
     exemplars: Vec<SeenExemplar<'a>>,
+    start: i64,
 }
 
 fn histogram(mut reader: Reader<'_>) -> Result<Found<'_>, String> {
@@ -279,6 +295,7 @@ fn histogram(mut reader: Reader<'_>) -> Result<Found<'_>, String> {
         native: Histogram::default(),
         is_native: false,
         exemplars: Vec::new(),
+        start: 0,
     };
     let (mut deltas, mut counts) = ([Vec::new(), Vec::new()], [Vec::new(), Vec::new()]);
     while let Some(field) = reader.tag().map_err(wrong)? {
@@ -303,6 +320,7 @@ fn histogram(mut reader: Reader<'_>) -> Result<Found<'_>, String> {
             0x62 => native.positive_spans.push(span(reader.message().map_err(wrong)?)?),
             0x68 | 0x6a => packed_deltas(field & 7, &mut reader, &mut deltas[1])?,
             0x71 | 0x72 => packed_doubles(field & 7, &mut reader, &mut counts[1])?,
+            0x7a => found.start = time(reader.message().map_err(wrong)?)?,
             0x82 => found.exemplars.push(exemplar(reader.message().map_err(wrong)?)?),
             _ => reader.skip(field).map_err(wrong)?,
         }
@@ -419,7 +437,8 @@ fn check(native: &mut Histogram) -> Result<(), String> {
 }
 
 fn emit(point: Point<'_>, found: Found<'_>, taking: Taking, sink: &mut impl Sink) -> Result<(), String> {
-    let Found { count, sum, mut buckets, native, is_native, exemplars } = found;
+    let Found { count, sum, mut buckets, native, is_native, exemplars, start } = found;
+    let point = Point { start, ..point };
     let mut classic = true;
     if is_native && taking.native {
         let of_buckets: Vec<SeenExemplar<'_>>;

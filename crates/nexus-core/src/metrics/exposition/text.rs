@@ -42,47 +42,62 @@ pub trait Sink {
     }
 }
 
+/// Numbers of lines, counted when they are asked for: quoted values may have newlines, also in lines that a sink knows.
+struct Lines<'a> {
+    body: &'a [u8],
+    counted: usize,
+    line: usize,
+}
+
+impl Lines<'_> {
+    /// The line (from 1 on) of a place, which is not before that of the last call.
+    fn at(&mut self, place: usize) -> usize {
+        self.line += memchr::memchr_iter(b'\n', &self.body[self.counted..place]).count();
+        self.counted = place;
+        self.line
+    }
+}
+
 /// Read a body. Stops at the first fault that the sink does not skip.
 pub fn read(body: &[u8], dialect: Dialect, sink: &mut impl Sink) -> Result<(), Fault> {
     let mut rest = body;
-    let mut line = 0;
+    let mut lines = Lines { body, counted: 0, line: 1 };
     let mut ended = false;
     while !rest.is_empty() {
-        line += 1;
+        let place = body.len() - rest.len();
         if ended {
-            return Err(Fault { line, message: "there is more after # EOF".into() });
+            return Err(Fault { line: lines.at(place), message: "there is more after # EOF".into() });
         }
         match one(rest, dialect, sink, &mut ended) {
-            Ok((read, newlines)) => {
-                rest = &rest[read..];
-                line += newlines;
-            }
+            Ok(read) => rest = &rest[read..],
             Err(message) => {
-                sink.skip(Fault { line, message })?;
+                sink.skip(Fault { line: lines.at(place), message })?;
                 rest = &rest[memchr(b'\n', rest).map_or(rest.len(), |at| at + 1)..];
             }
         }
     }
     if dialect == Dialect::OpenMetrics && !ended {
-        return Err(Fault { line: line + 1, message: "the text does not end with # EOF".into() });
+        let unfinished = usize::from(body.last().is_some_and(|last| *last != b'\n'));
+        let line = lines.at(body.len()) + unfinished;
+        return Err(Fault { line, message: "the text does not end with # EOF".into() });
     }
     Ok(())
 }
 
-/// One line: bytes read with its newline, and newlines within it (in quoted values).
+/// One line (which may have newlines in quoted values): bytes read with its newline.
 #[inline]
-fn one(rest: &[u8], dialect: Dialect, sink: &mut impl Sink, ended: &mut bool) -> Result<(usize, usize), String> {
-    let (series, newlines) = match sink.known(rest) {
-        Some(Known::Series(length)) => (length, 0),
-        Some(Known::Comment(length)) => return Ok(((length + 1).min(rest.len()), 0)),
+fn one(rest: &[u8], dialect: Dialect, sink: &mut impl Sink, ended: &mut bool) -> Result<usize, String> {
+    let series = match sink.known(rest) {
+        Some(Known::Series(length)) => length,
+        Some(Known::Comment(length)) => return Ok((length + 1).min(rest.len())),
         None => match rest[0] {
-            b'#' => return comment(rest, dialect, sink, ended).map(|read| (read, 0)),
-            b'\n' if dialect == Dialect::Text => return Ok((1, 0)),
+            b'#' => return comment(rest, dialect, sink, ended),
+            b'\n' if dialect == Dialect::Text => return Ok(1),
             b' ' | b'\t' if dialect == Dialect::Text => return indented(rest, sink),
             _ => {
                 let end = end_of_series(rest, dialect == Dialect::Text)?;
                 sink.series(&rest[..end])?;
-                (end, memchr::memchr_iter(b'\n', &rest[..end]).count())
+                end
             }
         },
     };
@@ -92,17 +107,17 @@ fn one(rest: &[u8], dialect: Dialect, sink: &mut impl Sink, ended: &mut bool) ->
         Dialect::Text => text_sample(&after[..end], sink)?,
         Dialect::OpenMetrics => open_metrics_sample(&after[..end], sink)?,
     }
-    Ok(((series + end + 1).min(rest.len()), newlines))
+    Ok((series + end + 1).min(rest.len()))
 }
 
 /// A line of the text format that begins with blanks.
 #[cold]
-fn indented(rest: &[u8], sink: &mut impl Sink) -> Result<(usize, usize), String> {
+fn indented(rest: &[u8], sink: &mut impl Sink) -> Result<usize, String> {
     let blanks = rest.iter().position(|byte| !matches!(byte, b' ' | b'\t')).unwrap_or(rest.len());
     if blanks == rest.len() {
-        return Ok((blanks, 0));
+        return Ok(blanks);
     }
-    one(&rest[blanks..], Dialect::Text, sink, &mut false).map(|(read, newlines)| (blanks + read, newlines))
+    one(&rest[blanks..], Dialect::Text, sink, &mut false).map(|read| blanks + read)
 }
 
 fn quoted(text: &[u8]) -> String {

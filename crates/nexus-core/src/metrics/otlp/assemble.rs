@@ -41,6 +41,8 @@ pub struct Assembler<'a> {
     scope_labels: Attributes,
     times: Option<(i64, i64)>,
     name: String,
+    /// When what the point counts began, ms; 0: not said.
+    start: i64,
     fault: Option<String>,
     /// Labels of the point, in order, each name once.
     labels: Vec<(String, String)>,
@@ -63,6 +65,7 @@ impl<'a> Assembler<'a> {
             scope_labels: Vec::new(),
             times: None,
             name: String::new(),
+            start: 0,
             fault: None,
             labels: Vec::new(),
         }
@@ -214,6 +217,7 @@ impl<'a> Assembler<'a> {
         }
         self.labels(point)?;
         let stale = point.flags & NO_VALUE != 0;
+        self.start = if stale || metric.kind == Kind::Gauge { 0 } else { (point.start / 1_000_000) as i64 };
         let delta = metric.temporality == DELTA && !stale;
         match metric.kind {
             Kind::Gauge | Kind::Sum => self.number(metric, point, time, stale, delta)?,
@@ -255,7 +259,7 @@ impl<'a> Assembler<'a> {
             value
         };
         self.begin("", None);
-        self.builder.float(time, value);
+        self.builder.float_from(self.start, time, value);
         for exemplar in &point.exemplars {
             self.exemplar(exemplar);
         }
@@ -298,11 +302,11 @@ impl<'a> Assembler<'a> {
         let count: u64 = counts.iter().fold(0, |sum, count| sum.saturating_add(*count));
         if let Some(sum) = sum {
             self.begin("_sum", None);
-            self.builder.float(time, value(sum));
+            self.builder.float_from(self.start, time, value(sum));
             self.builder.end();
         }
         self.begin("_count", None);
-        self.builder.float(time, value(count as f64));
+        self.builder.float_from(self.start, time, value(count as f64));
         self.builder.end();
         let mut running = 0_u64;
         let mut exemplars: Vec<&RawExemplar> = point.exemplars.iter().collect();
@@ -317,7 +321,7 @@ impl<'a> Assembler<'a> {
             }
             let le = if bound == f64::INFINITY { "+Inf".to_owned() } else { bound.to_string() };
             self.begin("_bucket", Some(("le", &le)));
-            self.builder.float(time, value(running as f64));
+            self.builder.float_from(self.start, time, value(running as f64));
             while let Some(exemplar) = exemplars.next_if(|exemplar| exemplar.value <= bound || bound == f64::INFINITY) {
                 self.exemplar(exemplar);
             }
@@ -371,7 +375,7 @@ impl<'a> Assembler<'a> {
         // Totals of deltas were checked one by one, and rounding must not undo them.
         let histogram = accept(histogram, false).map_err(|fault| fault.to_string())?;
         self.begin("", None);
-        self.builder.histogram(time, histogram);
+        self.builder.histogram_from(self.start, time, histogram);
         for exemplar in &point.exemplars {
             self.exemplar(exemplar);
         }
@@ -382,26 +386,31 @@ impl<'a> Assembler<'a> {
     fn summary(&mut self, point: &Point, time: i64, stale: bool) {
         let value = |value: f64| if stale { f64::from_bits(STALE_NAN) } else { value };
         self.begin("_sum", None);
-        self.builder.float(time, value(point.sum.unwrap_or(0.0)));
+        self.builder.float_from(self.start, time, value(point.sum.unwrap_or(0.0)));
         self.builder.end();
         self.begin("_count", None);
-        self.builder.float(time, value(point.count as f64));
+        self.builder.float_from(self.start, time, value(point.count as f64));
         self.builder.end();
         for (quantile, found) in &point.quantiles {
             self.begin("", Some(("quantile", &quantile.to_string())));
-            self.builder.float(time, value(*found));
+            self.builder.float_from(self.start, time, value(*found));
             self.builder.end();
         }
     }
 
-    /// The total of the point's stream once its delta is added.
-    fn added(&self, point: &Point, delta: Total) -> Result<Total, Refused> {
+    /// The total of the point's stream once its delta is added; it began when the stream did.
+    fn added(&mut self, point: &Point, delta: Total) -> Result<Total, Refused> {
         let mut packed = Vec::new();
         push_label(&mut packed, "", self.tenant);
         push_label(&mut packed, NAME, &self.name);
         self.labels.iter().for_each(|(name, value)| push_label(&mut packed, name, value));
         let time = if point.time == 0 { self.now_ns } else { point.time };
-        self.deltas.add(series_id(&packed), time, delta, self.now_ns).map_err(|fault| fault.to_string())
+        let (total, start) = self
+            .deltas
+            .add(series_id(&packed), (point.start, time), delta, self.now_ns)
+            .map_err(|fault| fault.to_string())?;
+        self.start = (start / 1_000_000) as i64;
+        Ok(total)
     }
 
     fn begin(&mut self, suffix: &str, extra: Option<(&str, &str)>) {

@@ -50,6 +50,8 @@ impl std::fmt::Display for DeltaFault {
 
 struct Stream {
     total: Total,
+    /// When its first delta began, ns; 0: not said.
+    start: u64,
     time: u64,
     seen: u64,
 }
@@ -79,8 +81,9 @@ impl Deltas {
         (streams.by_id.len(), streams.bytes)
     }
 
-    /// Add a delta that ended at `time`; the total then. `now` (ns) is the clock that forgets.
-    pub fn add(&self, id: u128, time: u64, delta: Total, now: u64) -> Result<Total, DeltaFault> {
+    /// Add a delta that began at `start` (0: not said) and ended at `time`; the total then, and when it began. `now` (ns) is the
+    /// clock that forgets.
+    pub fn add(&self, id: u128, (start, time): (u64, u64), delta: Total, now: u64) -> Result<(Total, u64), DeltaFault> {
         let mut streams = self.streams.lock().expect("no panic while locked");
         if now.saturating_sub(streams.swept) > IDLE_NS / 4 {
             streams.sweep(now, IDLE_NS);
@@ -88,17 +91,19 @@ impl Deltas {
         if let Some(stream) = streams.by_id.get_mut(&id) {
             stream.seen = now;
             if time == stream.time {
-                return Ok(stream.total.clone());
+                return Ok((stream.total.clone(), stream.start));
             }
             if time < stream.time {
                 return Err(DeltaFault::Late);
             }
             let before = size(&stream.total);
             stream.time = time;
-            add(&mut stream.total, delta);
-            let (after, total) = (size(&stream.total), stream.total.clone());
+            if !add(&mut stream.total, delta) {
+                stream.start = start;
+            }
+            let (after, answer) = (size(&stream.total), (stream.total.clone(), stream.start));
             streams.bytes = streams.bytes + after - before;
-            return Ok(total);
+            return Ok(answer);
         }
         let needed = size(&delta);
         if streams.bytes + needed > self.limit {
@@ -108,8 +113,8 @@ impl Deltas {
             }
         }
         streams.bytes += needed;
-        streams.by_id.insert(id, Stream { total: delta.clone(), time, seen: now });
-        Ok(delta)
+        streams.by_id.insert(id, Stream { total: delta.clone(), start, time, seen: now });
+        Ok((delta, start))
     }
 }
 
@@ -136,10 +141,13 @@ fn size(total: &Total) -> usize {
         }
 }
 
-/// Deltas of another shape than the total begin a new one.
-fn add(total: &mut Total, delta: Total) {
+/// Adds a delta; false: it is of another shape than the total, and begins a new one.
+fn add(total: &mut Total, delta: Total) -> bool {
     match (total, delta) {
-        (Total::Number(total), Total::Number(delta)) => *total += delta,
+        (Total::Number(total), Total::Number(delta)) => {
+            *total += delta;
+            true
+        }
         (Total::Classic(bounds, counts, sum), Total::Classic(delta_bounds, delta_counts, delta_sum))
             if *bounds == delta_bounds && counts.len() == delta_counts.len() =>
         {
@@ -147,17 +155,21 @@ fn add(total: &mut Total, delta: Total) {
                 *count = count.saturating_add(delta);
             }
             *sum += delta_sum;
+            true
         }
         (Total::Native(total), Total::Native(delta)) => add_native(total, delta),
-        (total, delta) => *total = delta,
+        (total, delta) => {
+            *total = delta;
+            false
+        }
     }
 }
 
-fn add_native(total: &mut Histogram, mut delta: Histogram) {
+fn add_native(total: &mut Histogram, mut delta: Histogram) -> bool {
     if delta.zero_threshold.to_bits() != total.zero_threshold.to_bits() {
         // A wider zero bucket would have to take in others: begin again, which is a reset.
         *total = delta;
-        return;
+        return false;
     }
     loop {
         let schema = total.schema.min(delta.schema);
@@ -176,6 +188,7 @@ fn add_native(total: &mut Histogram, mut delta: Histogram) {
     total.zero_count += delta.zero_count;
     total.count += delta.count;
     total.sum += delta.sum;
+    true
 }
 
 type Side = (Vec<nexus_series::histogram::Span>, Vec<f64>);
@@ -199,7 +212,7 @@ mod tests {
     const MINUTE: u64 = 60_000_000_000;
 
     fn number(deltas: &Deltas, id: u128, time: u64, delta: f64, now: u64) -> Result<f64, DeltaFault> {
-        deltas.add(id, time, Total::Number(delta), now).map(|total| match total {
+        deltas.add(id, (0, time), Total::Number(delta), now).map(|(total, _)| match total {
             Total::Number(total) => total,
             other => panic!("{other:?}"),
         })
@@ -214,6 +227,16 @@ mod tests {
         assert_eq!(number(&deltas, 1, 15, 2.0, 0), Err(DeltaFault::Late));
         assert_eq!(number(&deltas, 2, 20, 1.0, 0), Ok(1.0));
         assert_eq!(number(&deltas, 1, 30, 1.0, 0), Ok(8.0));
+    }
+
+    #[test]
+    fn a_total_began_with_its_first_delta() {
+        let deltas = Deltas::new(1 << 20);
+        let start = |at, delta| deltas.add(1, at, delta, 0).unwrap().1;
+        assert_eq!(start((5, 10), Total::Number(1.0)), 5);
+        assert_eq!(start((10, 20), Total::Number(1.0)), 5);
+        // Another shape is another total.
+        assert_eq!(start((20, 30), Total::Classic(vec![1.0], vec![1, 1], 2.0)), 20);
     }
 
     #[test]
@@ -245,18 +268,20 @@ mod tests {
     fn histograms_add_up_by_bucket() {
         let deltas = Deltas::new(1 << 20);
         let classic = |counts: &[u64], sum| Total::Classic(vec![1.0, 2.0], counts.to_vec(), sum);
-        deltas.add(1, 1, classic(&[1, 0, 2], 9.0), 0).unwrap();
-        assert_eq!(deltas.add(1, 2, classic(&[0, 3, 1], 1.0), 0).unwrap(), classic(&[1, 3, 3], 10.0));
+        deltas.add(1, (0, 1), classic(&[1, 0, 2], 9.0), 0).unwrap();
+        assert_eq!(deltas.add(1, (0, 2), classic(&[0, 3, 1], 1.0), 0).unwrap().0, classic(&[1, 3, 3], 10.0));
         let other = Total::Classic(vec![5.0], vec![1, 1], 1.0);
-        assert_eq!(deltas.add(1, 3, other.clone(), 0).unwrap(), other);
+        assert_eq!(deltas.add(1, (0, 3), other.clone(), 0).unwrap().0, other);
 
         let native = |schema, buckets: &[(i64, f64)]| {
             let (positive_spans, positive) = sparse(buckets.iter().copied());
             let count = positive.iter().sum();
             Histogram { schema, positive_spans, positive, count, sum: 1.0, ..Histogram::default() }
         };
-        deltas.add(2, 1, Total::Native(native(1, &[(1, 1.0), (2, 1.0), (9, 4.0)])), 0).unwrap();
-        let Total::Native(sum) = deltas.add(2, 2, Total::Native(native(0, &[(1, 2.0), (7, 1.0)])), 0).unwrap() else {
+        deltas.add(2, (0, 1), Total::Native(native(1, &[(1, 1.0), (2, 1.0), (9, 4.0)])), 0).unwrap();
+        let (Total::Native(sum), _) =
+            deltas.add(2, (0, 2), Total::Native(native(0, &[(1, 2.0), (7, 1.0)])), 0).unwrap()
+        else {
             panic!("a native histogram");
         };
         assert_eq!((sum.schema, sum.count, sum.sum), (0, 9.0, 2.0));

@@ -1,6 +1,8 @@
 //! The tables behind a cache: lines by their text, series by their labels, families by name. All of them are bounded by
 //! the size of the last bodies.
 
+use crate::metrics::exposition::origins::{Origin, Origins, Role};
+use crate::metrics::exposition::series::Labels;
 use foldhash::fast::FixedState;
 use hashbrown::{HashMap, HashTable};
 use nexus_series::batch::{Exemplar, Metadata, MetricKind};
@@ -47,6 +49,8 @@ pub enum Part {
 pub enum Meaning {
     /// A series.
     Series(u32),
+    /// A series that says when a metric began, and whether it is a series besides.
+    Created(Origin, Option<u32>),
     /// A series that relabelling drops.
     Dropped,
     /// A part of a classic histogram that is converted, and the series that it is besides.
@@ -88,6 +92,8 @@ pub struct Slot {
     pub last: (i64, u64),
     /// Of the last exemplar.
     pub exemplar: u64,
+    /// The metric it is of, where that may say when it began.
+    pub origin: Option<Origin>,
     /// Was it there after the last scrape?
     pub alive: bool,
     marked: u64,
@@ -134,6 +140,8 @@ pub struct Memory {
     by_name: HashMap<String, u32, foldhash::fast::RandomState>,
     pub groups: Vec<Group>,
     by_key: HashMap<Vec<u8>, u32, foldhash::fast::RandomState>,
+    /// Metrics that may say when they began.
+    pub origins: Origins,
     /// Number of the scrape.
     pub scrape: u64,
     seen_lines: usize,
@@ -146,9 +154,10 @@ impl Memory {
         self.scrape += 1;
         self.next = 0;
         self.seen_lines = 0;
-        if self.groups.len() > self.lines.len() + 100 {
+        if self.groups.len().max(self.origins.len()) > self.lines.len() + 100 {
             self.forget_groups();
         }
+        self.origins.begin();
     }
 
     // ------------------------------------------------------------------------------------------------------- lines
@@ -211,6 +220,8 @@ impl Memory {
         self.forget_lines();
         self.groups.clear();
         self.by_key.clear();
+        self.origins.forget();
+        self.slots.iter_mut().for_each(|slot| slot.origin = None);
     }
 
     // ------------------------------------------------------------------------------------------------------ series
@@ -224,9 +235,31 @@ impl Memory {
         }
         let labels = put(&mut self.labels, packed);
         let place = self.slots.len() as u32;
-        self.slots.push(Slot { id, labels, seen: 0, tracked: 0, last: (0, 0), exemplar: 0, alive: false, marked: 0 });
+        self.slots.push(Slot {
+            id,
+            labels,
+            seen: 0,
+            tracked: 0,
+            last: (0, 0),
+            exemplar: 0,
+            origin: None,
+            alive: false,
+            marked: 0,
+        });
         self.by_id.insert_unique(id as u64, place, |&place| self.slots[place as usize].id as u64);
         (place, true)
+    }
+
+    /// The same, of a metric that may say when it began.
+    pub fn slot_of(&mut self, packed: &[u8], origin: Option<Origin>) -> u32 {
+        let (place, _) = self.slot(packed);
+        self.slots[place as usize].origin = origin;
+        place
+    }
+
+    /// What a series of a family is to its metric.
+    pub fn role(&mut self, family: u32, kind: MetricKind, labels: &Labels<'_>) -> Option<Role> {
+        self.origins.role(&self.families[family as usize].metadata.name, kind, labels)
     }
 
     /// A series by its number.
@@ -382,7 +415,7 @@ impl Memory {
         for slot in slots.into_iter().filter(|slot| slot.alive || slot.marked == scrape) {
             let piece = put(&mut self.labels, slot.labels.of(&labels));
             let place = self.slots.len() as u32;
-            self.slots.push(Slot { labels: piece, ..slot });
+            self.slots.push(Slot { labels: piece, origin: None, ..slot });
             self.by_id.insert_unique(slot.id as u64, place, |&place| self.slots[place as usize].id as u64);
         }
     }
@@ -409,6 +442,7 @@ impl Memory {
             + self.labels.capacity()
             + self.lines.capacity() * size_of::<Line>()
             + self.slots.capacity() * size_of::<Slot>()
+            + self.origins.num_bytes()
             + self
                 .families
                 .iter()

@@ -3,6 +3,7 @@
 use super::labels::Finisher;
 use super::memory::{MAX_COMMENT, Meaning, Memory, Part};
 use super::{AHEAD_MS, Answer, Options, Outcome, buckets, push_float_of};
+use crate::metrics::exposition::origins::Role;
 use crate::metrics::exposition::protobuf::{self, Point, SeenExemplar, custom};
 use crate::metrics::exposition::series::{Labels, parse_series};
 use crate::metrics::exposition::text::{self, Known};
@@ -66,7 +67,8 @@ impl<'a> Reading<'a> {
         }
     }
 
-    pub fn outcome(self) -> Outcome {
+    pub fn outcome(mut self) -> Outcome {
+        self.memory.origins.settle(&mut self.outcome.batch);
         self.outcome
     }
 
@@ -77,25 +79,33 @@ impl<'a> Reading<'a> {
     /// What a series means that was not seen before. `None`: beyond the limit, not to be remembered.
     fn meaning_of(&mut self, labels: Labels<'_>) -> Result<Option<Meaning>, String> {
         let convert = self.options.taking.convert && !self.over();
+        let role = match self.family {
+            Some(family) if self.open_metrics => self.memory.role(family, self.kind, &labels),
+            _ => None,
+        };
+        let origin = if let Some(Role::Counts(origin)) = role { Some(origin) } else { None };
         let part = match self.kind {
             MetricKind::Histogram | MetricKind::GaugeHistogram if convert => self.part_of(&labels),
             _ => None,
         };
         if let Some((part, key, whole)) = part {
             let group = self.memory.group(key);
-            let slot = self.finisher.finish(whole)?.map(|packed| self.memory.slot(&packed).0);
+            let slot = self.finisher.finish(whole)?.map(|packed| self.memory.slot_of(&packed, origin));
             self.memory.groups[group as usize].slot = slot;
             let own = if self.options.taking.classic { self.finisher.finish(labels)? } else { None };
-            let slot = own.map(|packed| self.memory.slot(&packed).0);
+            let slot = own.map(|packed| self.memory.slot_of(&packed, origin));
             return Ok(Some(Meaning::Classic { group, part, slot }));
         }
-        let Some(packed) = self.finisher.finish(labels)? else {
-            return Ok(Some(Meaning::Dropped));
-        };
-        if self.over() {
+        let packed = self.finisher.finish(labels)?;
+        if packed.is_some() && self.over() {
             return Ok(None);
         }
-        Ok(Some(Meaning::Series(self.memory.slot(&packed).0)))
+        let slot = packed.map(|packed| self.memory.slot_of(&packed, origin));
+        Ok(Some(match (role, slot) {
+            (Some(Role::Created(origin)), slot) => Meaning::Created(origin, slot),
+            (_, Some(slot)) => Meaning::Series(slot),
+            (_, None) => Meaning::Dropped,
+        }))
     }
 
     /// The part of the current family's classic histogram that a series is, the histogram's key, and its labels.
@@ -160,6 +170,9 @@ impl<'a> Reading<'a> {
             let start = batch.labels.len();
             batch.labels.extend_from_slice(self.memory.labels_of(slot));
             push_float_of(batch, start, time, value);
+            if let Some(origin) = self.memory.slot_at(slot).origin {
+                self.memory.origins.counts(batch, origin);
+            }
         }
     }
 
@@ -180,6 +193,9 @@ impl<'a> Reading<'a> {
                 exemplars: exemplars..exemplars,
                 position,
             });
+            if let Some(origin) = self.memory.slot_at(slot).origin {
+                self.memory.origins.counts_histogram(batch, origin);
+            }
         }
         Ok(())
     }
@@ -209,6 +225,14 @@ impl<'a> Reading<'a> {
             Current::Of(Meaning::Series(slot)) => {
                 self.outcome.scraped += 1;
                 self.push(slot, own, value);
+            }
+            Current::Of(Meaning::Created(origin, slot)) => {
+                self.outcome.scraped += 1;
+                self.memory.origins.created(origin, value);
+                self.pushed = None;
+                if let Some(slot) = slot {
+                    self.push(slot, own, value);
+                }
             }
             Current::Of(Meaning::Dropped | Meaning::Comment { .. }) => {
                 self.outcome.scraped += 1;
@@ -416,6 +440,9 @@ impl protobuf::Sink for Reading<'_> {
     fn float(&mut self, point: Point<'_>, value: f64, exemplar: Option<&SeenExemplar<'_>>) -> Result<(), String> {
         self.point(point)?;
         self.take(point.timestamp, value);
+        if self.pushed.is_some() {
+            self.outcome.batch.say_start(point.start);
+        }
         if let Some(seen) = exemplar {
             self.push_exemplar(pack(seen.labels.iter().copied()), seen.timestamp, seen.value);
         }
@@ -437,6 +464,9 @@ impl protobuf::Sink for Reading<'_> {
                     histogram.hint = ResetHint::Gauge;
                 }
                 self.push_histogram(slot, point.timestamp, histogram)?;
+                if self.pushed.is_some() {
+                    self.outcome.batch.say_histogram_start(point.start);
+                }
             }
             Current::Over => self.outcome.kept += 1,
             Current::Of(_) => {}

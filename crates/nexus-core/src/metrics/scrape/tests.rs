@@ -78,6 +78,16 @@ fn markers_that_were_not_stored_come_again() {
 }
 
 #[test]
+fn a_fault_is_told_with_its_line_also_behind_lines_that_are_known() {
+    // The quoted value has newlines: it is one line of the format, and three of the text.
+    let mut cache = cache(Options::default());
+    let body = "a{b=\"1\n2\n3\"} 1\nup 1\nbroken{ 2\n";
+    for at in 1..4 {
+        assert_eq!(scrape(&mut cache, body, at).error, "line 5: the labels have no closing brace");
+    }
+}
+
+#[test]
 fn a_line_that_cannot_be_read_fails_the_scrape() {
     let mut cache = cache(Options::default());
     scrape(&mut cache, "a 1\n", 1000);

@@ -137,7 +137,11 @@ def statistics(spent: SeriesStatistics, seconds: float) -> bytes:
                 "execQueueTime": 0,
                 "execTotalTime": round(seconds, 9),
             },
-            "samples": {"totalQueryableSamples": spent.samples, "peakSamples": spent.peak_samples},
+            "samples": {
+                "totalQueryableSamples": spent.samples,
+                "samplesRead": spent.samples_read,
+                "peakSamples": spent.peak_samples,
+            },
             "seriesFetched": str(spent.series),
         }
     )

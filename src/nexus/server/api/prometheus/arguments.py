@@ -93,7 +93,7 @@ class Arguments:
         if not text:
             return 0
         if not re.fullmatch(r"[+-]?\d{1,18}", text, re.ASCII):
-            raise invalid("limit", f"cannot parse {quote(text[:40])} to a valid limit")
+            raise invalid("limit", f"strconv.Atoi: parsing {quote(text[:40])}: invalid syntax")
         if int(text) < 0:
             raise invalid("limit", "limit must be non-negative")
         return int(text)

@@ -17,9 +17,10 @@ from starlette.responses import Response
 from nexus.errors import LimitExceeded, NexusError
 from nexus.pipeline.http import retry_headers
 from nexus.query.promql import ast
+from nexus.query.promql.lower import LOOKBACK
 from nexus.query.promql.printer import label, print_query
 from nexus.server.api.prometheus.arguments import Arguments, selector
-from nexus.server.api.prometheus.asking import answered, program
+from nexus.server.api.prometheus.asking import answered, passed_on, program
 from nexus.server.call import Call
 
 MEDIA: Final = "text/plain; version=0.0.4; charset=utf-8"
@@ -51,7 +52,7 @@ class _Line:
 async def federate(call: Call) -> Response:
     """The last sample of every series that a selector finds."""
     arguments = Arguments.of(call)
-    arguments.matchers(required=True)
+    arguments.matchers()
     found: dict[tuple[tuple[str, str], ...], _Line] = {}
     for text in arguments.all("match[]"):
         vector = ast.Vector(matchers=selector(text, "match[]"))
@@ -61,17 +62,23 @@ async def federate(call: Call) -> Response:
                 found[key] = _Line(sample.metric, sample.value[1], int(sample.value[0] * 1000))
         if len(found) > MAX_SERIES:
             raise LimitExceeded(f"more than {MAX_SERIES} series match.", hint="Federate fewer series: name them in match[].")
-        times = ast.Call(
-            "label_replace",
-            (ast.Call("timestamp", (vector,)), *map(ast.String, (_KEPT, "$1", _NAME, "(.*)"))),
-        )
-        for sample in await _asked(call, times, arguments.now):
-            named = {**sample.metric, _NAME: sample.metric.get(_KEPT, "")}
+        for sample in await _times(call, vector, arguments.now):
+            named = {**sample.metric, _NAME: sample.metric.get(_KEPT, sample.metric.get(_NAME, ""))}
             named.pop(_KEPT, None)
             line = found.get(tuple(sorted((name, value) for name, value in named.items() if value)))
             if line is not None and sample.value is not None:
                 line.time = round(float(sample.value[1]) * 1000)
     return Response(exposition(found.values()), media_type=MEDIA)
+
+
+async def _times(call: Call, vector: ast.Vector, at: int) -> list[_Sample]:
+    """Times of the last samples as values, the names of their metrics in `_KEPT` or where they were."""
+    if call.services.metrics.dialect(call.tenant) == "metricsql":
+        text = f"tlast_over_time({print_query(vector)}[{LOOKBACK // 1000}s]) keep_metric_names"
+        return _DECODER.decode((await answered(call, passed_on(text, at, at))).data).result
+    times = ast.Call("timestamp", (vector,))
+    named = ast.Call("label_replace", (times, *map(ast.String, (_KEPT, "$1", _NAME, "(.*)"))))
+    return await _asked(call, named, at)
 
 
 async def _asked(call: Call, tree: ast.Expr, at: int) -> list[_Sample]:

@@ -135,25 +135,35 @@ async def walreplay(call: Call) -> Response:
 
 
 async def features(call: Call) -> Response:
-    """What is on."""
+    """What is on, in the categories of Prometheus; what is not named here is not there."""
     admin = call.services.config().metrics.admin_api
     return success(
         {
             "api": {
                 "admin": admin, "exclude_alerts": True, "label_values_match": True, "lifecycle": False,
-                "openapi": True, "otlp_write_receiver": True, "query_stats": True, "query_warnings": True,
-                "remote_read": True, "remote_write_receiver": True, "search": True,
+                "openapi_3.1": True, "openapi_3.2": False, "otlp_write_receiver": True, "query_stats": True,
+                "query_warnings": True, "remote_write_receiver": True, "search": True, "search_fuzz_alg_jarowinkler": True,
+                "search_fuzz_alg_subsequence": True, "time_range_labels": True, "time_range_series": True,
             },
+            "otlp_receiver": {"delta_conversion": True, "native_delta_ingestion": False},
+            "prometheus": {"agent_mode": False, "auto_reload_config": False, "server_mode": True},
             "promql": {
                 "anchored": True, "at_modifier": True, "bool": True, "by": True, "delayed_name_removal": True,
                 "duration_expr": True, "fill": True, "fill_left": True, "fill_right": True, "group_left": True,
                 "group_right": True, "ignoring": True, "negative_offset": True, "offset": True, "on": True,
                 "per_query_lookback_delta": True, "per_step_stats": False, "smoothed": True, "subqueries": True,
-                "without": True,
+                "type_and_unit_labels": False, "without": True,
             },
-            "promql_functions": dict.fromkeys((*FUNCTIONS, *sorted(AGGREGATIONS)), True),
-            "promql_operators": dict.fromkeys(_OPERATORS, True),
-            "rules": {"ruler_config_api": False},
+            "promql_functions": dict.fromkeys(FUNCTIONS, True),
+            "promql_operators": dict.fromkeys(sorted((*_OPERATORS, *AGGREGATIONS)), True),
+            "rules": {
+                "concurrent_rule_eval": False, "keep_firing_for": False, "query_offset": False, "ruler_config_api": False,
+            },
+            "scrape": {"extra_scrape_metrics": True, "start_timestamp_zero_ingestion": False, "type_and_unit_labels": False},
+            "service_discovery_providers": dict.fromkeys(
+                ("consul", "dns", "ec2", "file", "http", "kubernetes", "static"), True
+            ),
+            "tsdb": {"exemplar_storage": True, "isolation": True, "native_histograms": True},
         }
     )  # fmt: skip
 
@@ -181,7 +191,8 @@ def _metrics(name: str, kind: str, points: list[Point]) -> list[dict[str, Any]]:
     found: dict[tuple[tuple[str, str], ...], dict[str, Any]] = {}
     for point in points:
         labels = tuple((key, value) for key, value in point.labels.items() if kind != "histogram" or key != "le")
-        metric = found.setdefault(labels, {"label": [{"name": key, "value": value} for key, value in labels]})
+        shown = [{"name": key, "value": value} for key, value in labels]
+        metric = found.setdefault(labels, {"label": shown} if shown else {})
         if kind != "histogram":
             metric[kind] = {"value": _json_number(point.value)}
             continue

@@ -17,7 +17,6 @@ from nexus.server.api.prometheus.arguments import Arguments, selector
 from nexus.server.call import Call
 
 _MAX_LABELS: Final = 64 << 10
-_STATES: Final = ("", "any", "active", "dropped")
 
 
 class Scraping(Protocol):
@@ -60,17 +59,16 @@ async def targets(call: Call) -> Response:
     """Targets, active and dropped."""
     arguments = Arguments.of(call)
     state, pool = arguments.text("state").lower(), arguments.text("scrapePool")
-    if state not in _STATES:
-        state = ""
     active: list[dict[str, Any]] = []
     dropped: list[dict[str, Any]] = []
-    counts: dict[str, int] = {}
+    # As Prometheus does: null unless dropped targets are asked for, and nothing at all for a state that is none.
+    counts: dict[str, int] | None = {} if state in ("", "any", "dropped") else None
     if (scraping := call.services.scraping) is not None:
-        if state != "dropped":
+        if state in ("", "any", "active"):
             active = _of_pool(scraping.active(call.tenant), pool)
-        if state != "active":
+        if counts is not None:
             dropped = _of_pool(scraping.dropped(call.tenant), pool)
-        counts = scraping.dropped_counts(call.tenant)
+            counts = scraping.dropped_counts(call.tenant)
     return success({"activeTargets": active, "droppedTargets": dropped, "droppedTargetCounts": counts})
 
 

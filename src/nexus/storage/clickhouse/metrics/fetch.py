@@ -11,6 +11,8 @@ from nexus.storage.clickhouse.literals import quote
 from nexus.storage.clickhouse.metrics.tables import CHUNKS, EXEMPLARS, ROLLUPS
 
 DAY_MS: Final = 86_400_000
+ROUND_MS: Final = 7_200_000
+"""Of times in statements: a range that moves with the clock shall not be another statement each time."""
 LAST_DAY: Final = 65_535
 """The largest `Date`."""
 
@@ -72,6 +74,14 @@ def pieces(want: Wanted, size: int) -> Iterator[Wanted]:
         start, end = max(begin * DAY_MS, want.start), min((begin + step) * DAY_MS - 1, want.end)
         for part in range(parts):
             yield replace(want, start=start, end=end, part=(part, parts))
+
+
+def rounded(want: Wanted) -> Wanted:
+    """The same need with a little more time at both ends, within its days."""
+    first, last = want.days
+    start = max(want.start // ROUND_MS * ROUND_MS, first * DAY_MS)
+    end = min((want.end // ROUND_MS + 1) * ROUND_MS, (last + 1) * DAY_MS) - 1
+    return replace(want, start=min(start, want.start), end=max(end, want.end))
 
 
 def chunks_sql(want: Wanted) -> str:

@@ -10,7 +10,7 @@ from __future__ import annotations
 import logging
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Final
@@ -48,15 +48,15 @@ class Flusher:
         connect: Connect,
         engine: _native.MetricsEngine,
         disk: DiskGuard,
-        changed: Callable[[], None],
+        grown: Callable[[Iterable[tuple[str, _native.ChunkRows]]], None],
         touched: Callable[[str, list[int]], None],
         look_seconds: float = LOOK_SECONDS,
         clock: Callable[[], float] = time.time,
     ) -> None:
-        """`changed` is called when rows were stored, before the head lets go of them, and so is `touched`, with each tenant
-        and the UTC days whose rollups are not right any more."""
+        """`grown` is called with the chunks that were stored, by tenant, before the head lets go of them, and `touched` with
+        each tenant and the UTC days whose rollups are not right any more."""
+        self._grown = grown
         self._touched = touched
-        self._changed = changed
         self._connect = connect
         self._engine = engine
         self._disk = disk
@@ -139,7 +139,7 @@ class Flusher:
                         if error.no_space:
                             self._disk.report_full(error.message)
                     raise
-                self._changed()
+                self._grown(sealed.recent())
                 for tenant, days in sealed.touched:
                     self._touched(tenant, days)
                 sealed.done()

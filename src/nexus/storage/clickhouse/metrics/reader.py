@@ -29,7 +29,7 @@ from nexus.query.plan import (
 )
 from nexus.storage.clickhouse.metrics import fetch
 from nexus.storage.clickhouse.metrics.asking import encode_matchers, encode_sight
-from nexus.storage.clickhouse.metrics.row_cache import RowCache
+from nexus.storage.clickhouse.metrics.chunk_cache import ChunkCache
 from nexus.storage.clickhouse.metrics.tables import FORMAT
 from nexus.storage.clickhouse.queries import QueryPool, Session
 from nexus.storage.metric_api import Estimate, SeriesAnswer, SeriesStatistics
@@ -42,7 +42,7 @@ NARROW: Final = "Narrow the time range, name the metric, or add a matcher."
 class MetricReader:
     """See the module text."""
 
-    def __init__(self, pool: QueryPool, engine: _native.MetricsEngine, cache: RowCache) -> None:
+    def __init__(self, pool: QueryPool, engine: _native.MetricsEngine, cache: ChunkCache[_native.ChunkRows]) -> None:
         self._pool = pool
         self._engine = engine
         self._cache = cache
@@ -155,18 +155,21 @@ class MetricReader:
         for tier, rows in self._chunks(session, query, run.more_needs(), run.estimate()[2]):
             run.feed(rows, tier)
         left = query.limits.seconds - (time.monotonic() - began)
-        data, warnings, infos, (series, samples, peak, read) = _evaluated(query, run, max(int(left * 1000), 1))
-        session.spend(max(read - session.bytes_read, 0))
+        data, warnings, infos, spent = _evaluated(query, run, max(int(left * 1000), 1))
+        series, samples, read, peak, decoded = spent
+        session.spend(max(decoded - session.bytes_read, 0))
         _check("samples", samples, query.limits.scan_rows, query)
-        statistics = SeriesStatistics(series=series, samples=samples, peak_samples=peak, bytes_read=session.bytes_read)
+        statistics = SeriesStatistics(
+            series=series, samples=samples, samples_read=read, peak_samples=peak, bytes_read=session.bytes_read
+        )
         return SeriesAnswer(data, warnings, infos, statistics=statistics)
 
     def _chunks(
         self, session: Session, query: Scoped, needs: Iterable[fetch.Need], bytes_at_most: int
-    ) -> Iterator[tuple[int, bytes]]:
-        """Rows with chunks, in pieces, each with the windows of rollups (0: samples). `bytes_at_most` may be far too much:
-        where it matters, the tables are asked. Raises `LimitExceeded` before the first one when the query reads more samples
-        than it may, and when it reads more bytes."""
+    ) -> Iterator[tuple[int, _native.ChunkRows]]:
+        """Chunks, in pieces, each with the windows of rollups (0: samples). `bytes_at_most` may be far too much: where it
+        matters, the tables are asked. Raises `LimitExceeded` before the first one when the query reads more samples than it
+        may, and when it reads more bytes."""
         limits = query.limits
         wants = fetch.wanted(query.tenant, needs)
         sizes = [bytes_at_most] * len(wants)
@@ -177,17 +180,21 @@ class MetricReader:
         read = 0
         for want, size in zip(wants, sizes, strict=True):
             for piece in fetch.pieces(want, size):
-                statement = fetch.chunks_sql(piece)
-                if rows := self._cache.get(statement, partial(session.query, statement, FORMAT)):
-                    read += len(rows)
+                statement = fetch.chunks_sql(fetch.rounded(piece))
+                for rows in self._cache.get(query.tenant, statement, partial(_read, session, statement)):
+                    read += rows.weight
                     _check("bytes", read, limits.scan_bytes, query)
                     _check("bytes", read, limits.memory_bytes, query)
                     yield piece.tier, rows
 
 
+def _read(session: Session, statement: str) -> _native.ChunkRows:
+    return _native.ChunkRows(session.query(statement, FORMAT))
+
+
 def _evaluated(
     query: Scoped, run: _native.Run, timeout_ms: int
-) -> tuple[bytes, list[str], list[str], tuple[int, int, int, int]]:
+) -> tuple[bytes, list[str], list[str], tuple[int, int, int, int, int]]:
     try:
         return run.run(timeout_ms)
     except _native.MetricQueryTimeout:

@@ -19,6 +19,7 @@ from nexus.storage.clickhouse.ingest_db import IngestDatabase
 from nexus.storage.clickhouse.maintenance import Maintenance
 from nexus.storage.clickhouse.metrics import loading, retention
 from nexus.storage.clickhouse.metrics.asking import encode_matchers, encode_sight
+from nexus.storage.clickhouse.metrics.chunk_cache import ChunkCache
 from nexus.storage.clickhouse.metrics.erase import Erasures
 from nexus.storage.clickhouse.metrics.flush import Flusher
 from nexus.storage.clickhouse.metrics.policies import WantedPolicies
@@ -26,7 +27,6 @@ from nexus.storage.clickhouse.metrics.reader import MetricReader
 from nexus.storage.clickhouse.metrics.retention import MetricRetention
 from nexus.storage.clickhouse.metrics.rolled_days import RolledDays
 from nexus.storage.clickhouse.metrics.rollups import RollupMaker
-from nexus.storage.clickhouse.metrics.row_cache import RowCache
 from nexus.storage.clickhouse.metrics.writer import MetricWriter, SeriesLimits
 from nexus.storage.clickhouse.options import MetricOptions
 from nexus.storage.clickhouse.queries import Connect, QueryPool
@@ -74,13 +74,13 @@ class EmbeddedMetricStore:
                 database, self._engine, retention_days or (lambda: options.retention_days), policies, days
             )
             self._retention.start()
-            cache = RowCache()
+            cache: ChunkCache[_native.ChunkRows] = ChunkCache(options.cache_bytes)
 
             def touched(tenant: str, changed: Iterable[int] | None) -> None:
                 if days.touched(tenant, changed):
                     self._rollups.wake()
 
-            self._flusher = Flusher(engine, self._engine, disk, cache.changed, touched, options.flush_seconds)
+            self._flusher = Flusher(engine, self._engine, disk, cache.grown, touched, options.flush_seconds)
             self._rollups = RollupMaker(
                 engine,
                 self._engine,
@@ -101,6 +101,7 @@ class EmbeddedMetricStore:
         except BaseException:
             self._engine.close()
             raise
+        self._cache = cache
         self._maintenance = Maintenance(engine)
         self._reader = MetricReader(pool, self._engine, cache)
         self._writer = MetricWriter(
@@ -191,9 +192,18 @@ class EmbeddedMetricStore:
     def follow_retention(self, connection: Connection) -> None:
         """Take over policies that have changed. From time to time, and after a change. Raises `EngineError`."""
         before = self._retention.policies()
-        self._retention.follow(connection, self._flusher.paused)
+        changed = self._retention.follow(connection, self._flusher.paused)
         if self._retention.policies() is not before:
             self._rollups.wake()
+        if changed:
+            self.expire_series()
+
+    def expire_series(self) -> int:
+        """Forget series of which everything has expired; how many. From time to time; blocks."""
+        gone = self._engine.expire(time.time_ns() // 10**6)
+        if gone:
+            log.info("%d series of metrics have expired", gone)
+        return gone
 
     async def retention_changed(self) -> None:
         """Take over policies that have changed, now. Raises `StorageError`."""
@@ -239,6 +249,9 @@ class EmbeddedMetricStore:
             "metric_log_bytes": ("Size of the log of samples that are not in the tables yet.", native["log_bytes"]),
             "metric_log_segments": ("Files of that log.", native["log_segments"]),
             "metric_waiting_batches": ("Batches of sealed samples that are not in the tables yet.", native["batches"]),
+            "metric_cache_bytes": ("Memory of chunks that queries read lately.", self._cache.bytes),
+            "metric_cache_hits": ("Readings of chunks that were known.", self._cache.statistics.hits),
+            "metric_cache_misses": ("Readings of chunks that had to be fetched.", self._cache.statistics.misses),
             "metric_replayed_samples": ("Samples read from the log at the start.", native["replayed_samples"]),
         }
 
