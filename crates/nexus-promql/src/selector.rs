@@ -122,7 +122,9 @@ impl Leaf {
                     let sliding = &mut scratch.sliding;
                     let seen = sliding::run(*function, &windows, timestamps, values, starts, sliding, &mut row.floats);
                     if sliding.overlapping {
-                        self.annotate(evaluator, row, |annotator| annotator.overlapping_starts());
+                        let metric = evaluator.names.metric(&row.labels);
+                        let (notes, position) = (&evaluator.notes, self.position);
+                        Annotator { notes, position, metric }.overlapping_starts();
                     }
                     (seen, sliding.read)
                 } else {
@@ -190,12 +192,6 @@ impl Leaf {
             scratch.read += samples;
         }
         Ok(())
-    }
-
-    /// Lets something be noted of a series.
-    fn annotate(&self, evaluator: &Evaluator, row: &Row, note: impl Fn(&Annotator)) {
-        let metric = evaluator.names.metric(&row.labels);
-        note(&Annotator { notes: &evaluator.notes, position: self.position, metric });
     }
 
     /// Reads all samples that the steps need; without stale markers where windows are asked for.

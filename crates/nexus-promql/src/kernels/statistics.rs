@@ -146,7 +146,9 @@ impl Spread {
 /// Population variance.
 pub fn variance(values: &[f64]) -> f64 {
     let mut spread = Spread::default();
-    values.iter().for_each(|&value| spread.add(value));
+    for &value in values {
+        spread.add(value);
+    }
     spread.variance()
 }
 

@@ -60,13 +60,13 @@ fn first_float(head: &SeriesHead, event: u64) -> Option<i64> {
     let mut first = if head.open.count() > 0 { head.open.first() } else { i64::MAX };
     let stored = |piece: &&Arc<Piece>| (1..=event).contains(&piece.stored());
     for piece in head.pieces().iter().filter(|piece| !stored(piece)) {
-        if matches!(piece.body, Body::Histograms(_)) {
+        if matches!(piece.body, Body::Histograms(..)) {
             return None;
         }
         first = first.min(piece.first());
     }
     if let Some(late) = head.late() {
-        if late.samples().iter().any(|(_, value)| matches!(value, Value::Histogram(_))) {
+        if late.samples().iter().any(|sample| matches!(sample.value, Value::Histogram(_))) {
             return None;
         }
         first = first.min(late.first());
