@@ -537,6 +537,10 @@ class Sealed:
     def metadata(self) -> tuple[int, bytes]:
         """(rows, RowBinary): tenant String, metric String, kind UInt8, unit String, help String, seen Int64 (ms)."""
 
+    @property
+    def touched(self) -> list[tuple[str, list[int]]]:
+        """(tenant, UTC days whose rollups would be others with these samples)."""
+
     def recent(self) -> list[tuple[str, ChunkRows]]:
         """The chunks by tenant, as queries take them."""
 
@@ -577,10 +581,10 @@ class Selection:
         """`/query_exemplars` of the selection's time range, from what is in memory and rows of the table as
         `Sealed.exemplars` has them, without day and expires_on. Raises DecodeError."""
 
-    def needs(self) -> list[tuple[int, int, list[str], bytes]]:
+    def needs(self) -> list[tuple[int, int, list[str], bytes, int]]:
         """As `Run.needs`, for `read`."""
 
-    def exemplar_needs(self) -> list[tuple[int, int, list[str], bytes]]:
+    def exemplar_needs(self) -> list[tuple[int, int, list[str], bytes, int]]:
         """As `needs`, for exemplars: they leave memory before samples do."""
 
     def series_ids(self) -> bytes:
@@ -601,7 +605,7 @@ class Reading:
     def estimate(self) -> tuple[int, int, int]:
         """As `Run.estimate`."""
 
-    def needs(self) -> list[tuple[int, int, list[str], bytes]]:
+    def needs(self) -> list[tuple[int, int, list[str], bytes, int]]:
         """As `Run.needs`."""
 
     def feed(self, rows: ChunkRows) -> None:
@@ -615,13 +619,17 @@ class Reading:
 class Run:
     """A query under way. `needs`, `feed` each answer, `run`. Ending it, in any way, lets go of what it reads."""
 
-    def needs(self) -> list[tuple[int, int, list[str], bytes]]:
-        """What to fetch from the table of chunks: (from ms, to ms, names of metrics, ids of series of 16 bytes each; no
-        ids: all series of the metrics). A row is wanted when `last >= from and first <= to`. [] when the head has it all."""
+    def needs(self) -> list[tuple[int, int, list[str], bytes, int]]:
+        """What to fetch from the table of chunks or of rollups: (from ms, to ms, names of metrics, ids of series of 16 bytes
+        each; no ids: all series of the metrics; windows of the rollups in s, 0 for chunks). A row is wanted when
+        `last >= from and first <= to`. [] when the head has it all."""
 
-    def feed(self, rows: ChunkRows) -> None:
-        """Chunks of the series, and others, which are passed over; a chunk that comes twice counts once. One whose contents
-        are damaged is found when it is read (`MetricQueryError`)."""
+    def more_needs(self) -> list[tuple[int, int, list[str], bytes, int]]:
+        """What is to be fetched beyond that when all of `needs` was fed: chunks of series without rollups."""
+
+    def feed(self, rows: ChunkRows, window: int = 0) -> None:
+        """Chunks of the series, of samples or of rollups with a window in s, and others, which are passed over; a chunk that
+        comes twice counts once. One whose contents are damaged is found when it is read (`MetricQueryError`)."""
 
     def estimate(self) -> tuple[int, int, int]:
         """(series, samples, bytes) to read, at most, before anything is fed."""
@@ -681,8 +689,16 @@ class MetricsEngine:
         """fsync of what was appended. Raises OSError."""
 
     def set_retention(self, rules: bytes) -> None:
-        """JSON `{tenant: {"days": 30, "rules": [{"matchers": [{"name", "op", "value"}], "days": 7}]}}`, the first rule
-        that matches counts; 0 days: for ever (day 65535). Tenant "*" is for those not named. Raises ValueError."""
+        """JSON `{tenant: {"days": 30, "rollups": [[300, 90]], "rules": [{"matchers": [{"name", "op", "value"}], "days": 7,
+        "rollups": []}]}}`, the first rule that matches counts; 0 days: for ever (day 65535); `rollups` are windows in s
+        (300, 3600) with their days. Tenant "*" is for those not named. Raises ValueError."""
+
+    def set_rolled_days(self, tenant: str, window: int, fresh: list[int], stale: list[int]) -> None:
+        """Which UTC days of a tenant have rollups of a window (s): made of all that is stored, or to be made anew."""
+
+    def rollup(self, tenant: str, day: int, today: int, first: int, most: int) -> Rollup | None:
+        """Begin a part of the rollups of a UTC day: the next `most` series that have any, from number `first` on. None:
+        there are no more. Raises ValueError when closed."""
 
     def expire(self, now_ms: int) -> int:
         """Forget series whose last sample is older than they are kept; how many. Those with samples that are not in the
@@ -725,6 +741,28 @@ class MetricsEngine:
 
     def close(self) -> None:
         """Write out and close the log. Later calls raise ValueError. May be repeated."""
+
+@final
+class Rollup:
+    """Some series of a day on their way to rollups: `needs`, `feed` each answer, `rows`."""
+
+    @property
+    def next(self) -> int:
+        """`first` of the next part."""
+
+    def needs(self) -> list[tuple[int, int, list[str], bytes, int]]:
+        """As `Run.needs`."""
+
+    def feed(self, rows: bytes) -> None:
+        """RowBinary of chunks, as `ChunkRows` takes them. Raises DecodeError."""
+
+    def rows(self) -> tuple[int, bytes]:
+        """(rows, RowBinary): tenant String, metric String, series UInt128, day Date, expires_on Date, tier UInt32 (s), built
+        UInt64, first Int64 (last ms of the first window), last Int64, samples UInt32 (windows), times Array(String), values
+        Array(String). Raises ValueError for damaged chunks."""
+
+def cut_rollups(rows: bytes, from_ms: int, to_ms: int) -> bytes:
+    """Rows as `Rollup.rows` has them, without the windows that reach into `[from_ms, to_ms]`."""
 
 def cut_chunks(rows: bytes, from_ms: int, to_ms: int) -> bytes:
     """Rows as `Sealed.chunks` has them, without the samples in `[from_ms, to_ms]`; rows without any are left out."""

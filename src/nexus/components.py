@@ -283,15 +283,16 @@ def retention_policies(metadata: MetadataStore) -> dict[str, RetentionPolicy]:
 
 def metric_policies(metadata: MetadataStore) -> dict[str, MetricPolicy]:
     """The retention of metrics that tenants have of their own."""
-    from nexus.query.metric_retention import parse_policy
+    from nexus.query.metric_retention import StoredPolicy, load_policy, lower_rules
     from nexus.storage.clickhouse.metrics.policies import MetricPolicy
     from nexus.storage.metadata.api import METRIC_RETENTION
 
     found = {}
     for name, text in metadata.list_settings(METRIC_RETENTION).items():
-        rules, days = parse_policy(text) if text else ((), None)
-        if rules or days is not None:
-            found[name.removeprefix(METRIC_RETENTION)] = MetricPolicy(rules, days)
+        stored = load_policy(text)
+        if stored != StoredPolicy():
+            policy = MetricPolicy(lower_rules(stored.rules), stored.days, stored.rollups)
+            found[name.removeprefix(METRIC_RETENTION)] = policy
     return found
 
 

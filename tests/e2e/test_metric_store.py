@@ -9,6 +9,7 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlencode
 
 import pytest
 from tests.e2e.conftest import Launch
@@ -159,7 +160,7 @@ def test_retention_by_selector_changes_what_is_stored(launch: Launch) -> None:
         nexus, "retention/metrics", {"rules": [{"selector": '{job="long"}', "days": 90}], "days": 10}, tenant=tenant
     )
     assert answer.status == 200, answer.body
-    assert answer.json["days"] == 10 and answer.json["rules"] == [{"selector": '{job="long"}', "days": 90}]
+    assert answer.json["days"] == 10 and answer.json["rules"] == [{"selector": '{job="long"}', "days": 90, "rollups": []}]
 
     def followed() -> bool:
         return not nexus.get(f"{API}/retention/metrics", tenant=tenant).json["applying"]
@@ -178,6 +179,48 @@ def test_retention_by_selector_changes_what_is_stored(launch: Launch) -> None:
     wait_for("the expired day to go", left)
     bad = put(nexus, "retention/metrics", {"rules": [{"selector": "{job=", "days": 1}]}, tenant=tenant)
     assert bad.status == 400 and b"rule 1" in bad.body
+
+
+def test_rollups_answer_for_what_has_expired(launch: Launch) -> None:
+    """A rule by the API; windows are made of what is stored, then samples go, then queries are answered by windows alone."""
+    nexus = launch(NEXUS_RETENTION_METRICS="100d")
+    tenant, midnight = "rolled", NOW // DAY * DAY - 20 * DAY
+    for job in ("a", "b"):
+        samples = [(midnight + at * 60_000, float(at)) for at in range(1, 1440)]
+        assert write(nexus, [({"__name__": "m_total", "job": job}, samples)], tenant=tenant).status == 204
+    assert nexus.stop() == 0
+    nexus.start()
+    times = {"start": midnight / 1000 + 3600, "end": midnight / 1000 + 86_400, "step": 3600}
+
+    def ranged(text: str) -> Any:
+        answer = nexus.get(f"/api/v1/query_range?{urlencode({'query': text, **times})}", tenant=tenant)
+        assert answer.status == 200, answer.body
+        return answer.json
+
+    queries = ("max_over_time(m_total[1h])", "sum(rate(m_total[2h]))", "m_total offset 1h", "avg_over_time(m_total[4h])")
+    before = {text: ranged(text) for text in queries}
+    wanted = {"days": 10, "rollups": [{"window": "5m", "days": 90}, {"window": "1h", "days": 400}]}
+    answer = put(nexus, "retention/metrics", wanted, tenant=tenant)
+    assert answer.status == 200 and answer.json["rollups"] == wanted["rollups"], answer.body
+    wait_for("rollups", lambda: not nexus.get(f"{API}/retention/metrics", tenant=tenant).json["applying"])
+    assert "nexus_store_metric_rollup_days 1" in nexus.get("/metrics").body.decode()
+    assert nexus.stop() == 0
+    nexus.start()
+    wait_for("samples to go", lambda: ranged("stddev_over_time(m_total[1h])")["data"]["result"] == [])
+    for text, raw in before.items():
+        rolled = ranged(text)
+        assert rolled["data"] == raw["data"] and "warnings" not in rolled, text
+        assert any("answered from 1h rollups (1 of 1 days): exact" in info for info in rolled["infos"]), rolled["infos"]
+    (warning,) = ranged("stddev_over_time(m_total[1h])")["warnings"]
+    assert "only rollups of 5m and 1h, which cannot answer stddev_over_time(): the answer lacks them" in warning
+    for bad, word in (
+        ({"rollups": [{"window": "7m", "days": 9}]}, b"5m"),
+        ({"days": 30, "rollups": [{"window": "5m", "days": 9}]}, b"less than the samples"),
+        ({"days": 1, "rollups": [{"window": "5m", "days": 0}, {"window": "1h", "days": 9}]}, b"less than the rollups of 5m"),
+        ({"days": 1, "rollups": [{"window": "5m", "days": 9}] * 2}, b"twice"),
+    ):
+        answer = put(nexus, "retention/metrics", bad, tenant=tenant)
+        assert answer.status == 400 and word in answer.body, answer.body
 
 
 def test_it_starts_quickly_with_many_series(launch: Launch) -> None:

@@ -54,6 +54,13 @@ pub fn evaluate(program: &Program, source: &dyn Source, control: &Control) -> Re
     let value = merge::finish(&evaluator, value, instant)?;
     control.check()?;
     let data = encode::encode(&evaluator, &value, grid, instant);
+    for note in source.notes() {
+        if note.warning {
+            evaluator.notes.warn(note.position, note.text);
+        } else {
+            evaluator.notes.info(note.position, note.text);
+        }
+    }
     let (warnings, infos) = evaluator.notes.texts(&program.text);
     let (samples, read, peak) = evaluator.budget.totals();
     Ok(Answer { data, warnings, infos, samples, peak, read })

@@ -20,9 +20,11 @@ pub mod matching;
 pub mod merge;
 pub mod plan;
 pub mod ranking;
+pub mod rolled;
 pub mod selector;
 pub mod source;
 pub mod stream;
+pub mod uses;
 pub mod value;
 pub mod window;
 

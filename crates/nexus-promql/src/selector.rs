@@ -6,6 +6,7 @@ use crate::evaluate::Evaluator;
 use crate::histogram;
 use crate::kernels::{self, counters, extended, sliding};
 use crate::plan::{Extension, Shift};
+use crate::rolled::{self, Rolled};
 use crate::source::{Samples, SeriesLabels};
 use crate::value::{Cell, Grid, NOTHING, Points, Row, SharedHistogram};
 use crate::window::{Annotator, RangeFunction, Window};
@@ -68,6 +69,7 @@ pub struct Scratch {
     /// Of them, those that were read for it.
     pub read: usize,
     samples: Samples,
+    rolled: Rolled,
     sliding: sliding::Scratch,
 }
 
@@ -100,6 +102,11 @@ impl Leaf {
         row.labels = Arc::clone(labels);
         row.drop_name = drop_name;
         row.histograms.clear();
+        if let Origin::Selector(selector) = self.origin
+            && let Some(length) = evaluator.source.rolled(selector, index)
+        {
+            return self.fill_rolled(evaluator, (selector, index), length, scratch, row);
+        }
         let lookback = evaluator.program.lookback;
         let range = match &self.reading {
             Reading::Range { range, .. } => *range,
@@ -139,6 +146,47 @@ impl Leaf {
             Reading::Time | Reading::Start => self.times(lookback, &scratch.samples, row),
         }
         if !matches!(self.reading, Reading::Range { .. }) {
+            let samples = row.num_samples();
+            scratch.seen += samples;
+            scratch.read += samples;
+        }
+        Ok(())
+    }
+
+    /// The same from windows of a length instead of samples: times and lengths are multiples of it.
+    fn fill_rolled(
+        &self,
+        evaluator: &Evaluator,
+        (selector, index): (usize, usize),
+        length: i64,
+        scratch: &mut Scratch,
+        row: &mut Row,
+    ) -> Result<(), Fault> {
+        let lookback = evaluator.program.lookback;
+        let (range, columns) = match &self.reading {
+            Reading::Range { function, range, .. } => (*range, rolled::columns_of(*function).unwrap_or(rolled::ALL)),
+            Reading::Value | Reading::Time | Reading::Start => (lookback, rolled::INSTANT),
+        };
+        let from = (self.reference(0) - range).div_euclid(length) * length;
+        let times = (from, self.reference(self.grid.count - 1));
+        evaluator
+            .source
+            .read_rolled(selector, index, columns, times, &mut scratch.rolled)
+            .map_err(|fault| Fault::Execution(format!("expanding series: {}", fault.0)))?;
+        if let Reading::Range { function, range, parameters, .. } = &self.reading {
+            row.drop_name |= !matches!(function, RangeFunction::First | RangeFunction::Last);
+            let windows = sliding::Windows { grid: self.grid, range: *range, shift: self.shift, parameters };
+            let Scratch { rolled, sliding, seen, read, .. } = scratch;
+            *read += rolled.ends.len();
+            *seen += rolled::run(*function, &windows, rolled, sliding, &mut row.floats);
+        } else {
+            let what = match self.reading {
+                Reading::Time => rolled::What::Time,
+                Reading::Start => rolled::What::Start,
+                _ => rolled::What::Value,
+            };
+            rolled::values(&scratch.rolled, self.grid, self.shift, lookback, what, &mut row.floats);
+            row.drop_name |= what != rolled::What::Value;
             let samples = row.num_samples();
             scratch.seen += samples;
             scratch.read += samples;

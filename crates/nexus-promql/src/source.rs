@@ -1,5 +1,7 @@
 //! Where the evaluator gets series from. The store implements it; tests have one in memory.
 
+use crate::annotations::Position;
+use crate::rolled::Rolled;
 use nexus_series::histogram::Histogram;
 use nexus_series::starts::StartTimes;
 use nexus_series::symbols::{Label, SymbolTable};
@@ -49,4 +51,38 @@ pub trait Source: Sync {
 
     /// Puts the samples of a series (its number in `series`) with `from <= time <= to` into `into`, which is cleared first.
     fn read(&self, selector: usize, series: usize, from: i64, to: i64, into: &mut Samples) -> Result<(), SourceFault>;
+
+    /// The length of windows (ms) that are to be read instead of a series' samples: one that the selector's use allows.
+    fn rolled(&self, _selector: usize, _series: usize) -> Option<i64> {
+        None
+    }
+
+    /// Puts the columns (bits) of a series' windows with `from < end <= to` into `into`, which is cleared first. Only where
+    /// `rolled` names a length; `from` and `to` are multiples of it.
+    fn read_rolled(
+        &self,
+        _selector: usize,
+        _series: usize,
+        _columns: u16,
+        (_from, _to): (i64, i64),
+        _into: &mut Rolled,
+    ) -> Result<(), SourceFault> {
+        Err(SourceFault("there are no rollups".into()))
+    }
+
+    /// What is to be known about where the samples came from.
+    fn notes(&self) -> Vec<SourceNote> {
+        Vec::new()
+    }
+}
+
+/// A sentence about a selector.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SourceNote {
+    /// Place of the selector.
+    pub position: Position,
+    /// A warning: something is not in the answer. Else it is an info.
+    pub warning: bool,
+    /// The sentence.
+    pub text: String,
 }

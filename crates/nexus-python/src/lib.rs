@@ -42,7 +42,9 @@ mod _native {
     #[pymodule_export]
     use crate::metrics::chart::metric_chart;
     #[pymodule_export]
-    use crate::metrics::engine::{Appended, HeadFull, LogFull, MetricLimits, MetricsEngine, Sealed, cut_chunks};
+    use crate::metrics::engine::{
+        Appended, HeadFull, LogFull, MetricLimits, MetricsEngine, Rollup, Sealed, cut_chunks, cut_rollups,
+    };
     #[pymodule_export]
     use crate::metrics::exposition::decode_exposition;
     #[pymodule_export]

@@ -16,4 +16,8 @@ SELECT series, times, values FROM nexus.metric_chunks WHERE tenant = 'it\'s' AND
 
 SELECT series, times, values FROM nexus.metric_chunks WHERE tenant = 'it\'s' AND day BETWEEN toDate(20001) AND toDate(20001) AND metric IN ('up', 'a\'b') AND ascii(substring(series, 1, 1)) % 3 = 2 AND last >= 1728086400000 AND first <= 1728086400007;
 
+SELECT series, times, values FROM nexus.metric_rollups WHERE tenant = 't' AND day BETWEEN toDate(0) AND toDate(0) AND tier = 3600 AND metric IN ('up') AND last >= 0 AND first <= 86399999;
+
+SELECT sum(samples) FROM nexus.metric_rollups WHERE tenant = 't' AND day BETWEEN toDate(0) AND toDate(0) AND tier = 300 AND metric IN ('up') AND last >= 0 AND first <= 86399999;
+
 SELECT tenant, metric, series, time, value, labels FROM nexus.metric_exemplars WHERE tenant = 'it\'s' AND day BETWEEN toDate(20000) AND toDate(20001) AND metric IN ('up', 'a\'b') AND time BETWEEN 1728000000005 AND 1728086400007;

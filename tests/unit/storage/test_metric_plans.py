@@ -16,10 +16,12 @@ from nexus.storage.clickhouse.metrics.policies import (
     decode,
     encode,
     longest,
+    longest_of,
     policy_of,
 )
 
 DAY = fetch.DAY_MS
+ROLLUPS = ((300, 90), (3600, 0))
 JOB = (LabelMatcher("job", "=", "api"),)
 
 
@@ -39,15 +41,15 @@ def test_pieces_cover_a_need_once(size: int, start: int, end: int) -> None:
 
 def test_needs_without_time_are_left_out() -> None:
     """Also those before 1970, of which nothing is stored."""
-    needs = [(5, 4, ["a"], b""), (-10, -1, ["a"], b""), (-10, 5, ["a"], b"x" * 16)]
-    assert fetch.wanted("t", needs) == [fetch.Wanted("t", -10, 5, ("a",), b"x" * 16)]
+    needs = [(5, 4, ["a"], b"", 0), (-10, -1, ["a"], b"", 0), (-10, 5, ["a"], b"x" * 16, 300)]
+    assert fetch.wanted("t", needs) == [fetch.Wanted("t", -10, 5, ("a",), b"x" * 16, 300)]
     assert fetch.wanted("t", needs)[0].days == (0, 0)
     assert fetch.Wanted("t", 0, 1 << 62, (), b"").days == (0, fetch.LAST_DAY)
 
 
 def test_policies_are_remembered_as_they_are() -> None:
     """What was encoded comes back, and equal policies are equal texts."""
-    wanted = {"shop": MetricPolicy(((JOB, 400), ((), 7)), None), "like": MetricPolicy((), 30)}
+    wanted = {"shop": MetricPolicy(((JOB, 400, ((300, 500),)), ((), 7, ())), None, ROLLUPS), "like": MetricPolicy((), 30)}
     applied = completed(wanted, 30)
     assert set(applied) == {EVERYBODY, "shop"}
     assert policy_of(applied, "shop").days == 30 and policy_of(applied, "other") == MetricPolicy((), 30)
@@ -60,8 +62,8 @@ def test_policies_are_remembered_as_they_are() -> None:
     [
         (MetricPolicy((), 30), 30),
         (MetricPolicy((), 0), 0),
-        (MetricPolicy(((JOB, 400),), 30), 400),
-        (MetricPolicy(((JOB, 0),), 30), 0),
+        (MetricPolicy(((JOB, 400, ()),), 30, ROLLUPS), 400),
+        (MetricPolicy(((JOB, 0, ()),), 30), 0),
     ],
 )
 def test_the_longest_time_of_a_tenant(policy: MetricPolicy, days: int) -> None:
@@ -76,3 +78,20 @@ def test_only_what_differs_is_changed() -> None:
     assert changed(before, completed({"a": MetricPolicy((), 5)}, 30)) == ["b"]
     assert changed(before, completed({"a": MetricPolicy((), 5), "b": MetricPolicy((), 9)}, 31)) == [EVERYBODY]
     assert changed(before, completed({"a": MetricPolicy((), 5), "c": MetricPolicy((), 1)}, 30)) == ["b", "c"]
+
+
+def test_policies_of_before_there_were_rollups_are_read() -> None:
+    """What is remembered of an earlier version."""
+    text = (
+        '{"*":{"days":30,"rules":[]},"t":{"days":7,"rules":[{"matchers":[{"name":"job","op":"=","value":"api"}],"days":9}]}}'
+    )
+    assert decode(text) == {EVERYBODY: MetricPolicy((), 30), "t": MetricPolicy(((JOB, 9, ()),), 7)}
+
+
+def test_what_decides_of_which_series_there_are_rollups() -> None:
+    """Days do not."""
+    policy = MetricPolicy(((JOB, 400, ()),), 30, ROLLUPS)
+    assert policy.tiers == (300, 3600) and MetricPolicy(((JOB, 1, ((300, 2),)),)).tiers == (300,)
+    assert policy.shape == MetricPolicy(((JOB, 4, ()),), 3, ((300, 1), (3600, 2))).shape
+    assert policy.shape != MetricPolicy(((JOB, 400, ROLLUPS),), 30, ROLLUPS).shape
+    assert longest_of((30, ROLLUPS)) == 0 and longest_of((30, ROLLUPS[:1])) == 90 and longest_of((0, ())) == 0

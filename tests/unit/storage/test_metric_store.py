@@ -235,7 +235,7 @@ async def test_retention_follows_what_is_wanted(open_store: OpenStore) -> None:
         )
 
     assert kept("t") == kept("u") == [[101], [101]]
-    wanted["t"] = MetricPolicy((((LabelMatcher("job", "=", "long"),), 200), ((), 60)), 7)
+    wanted["t"] = MetricPolicy((((LabelMatcher("job", "=", "long"),), 200, ()), ((), 60, ())), 7)
     await store.series.retention_changed()
     await _followed(store)
     assert kept("t") == [[61], [201]] and kept("u") == [[101], [101]]

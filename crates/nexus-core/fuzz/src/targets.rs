@@ -36,7 +36,8 @@ use nexus_core::template::mask_template;
 use nexus_series::labels::{pack, unpack};
 use nexus_series::starts::StartTimes;
 use nexus_tsdb::chunk;
-use nexus_tsdb::engine::tables::cut_chunks;
+use nexus_tsdb::chunk::windows::{ALL, COLUMNS};
+use nexus_tsdb::engine::tables::{cut_chunks, cut_rollups};
 use std::sync::{Arc, OnceLock};
 
 const NOW: i64 = 1_700_000_000_000_000_000;
@@ -826,6 +827,11 @@ fn metric_chunks(input: &[u8]) -> Check {
         runs.read(&times, 0..count, &mut again, 0);
         assert!((0..count).all(|at| starts.at(at) == again.at(at)), "start times are what they were");
     }
+    let mut columns = <[Vec<f64>; COLUMNS]>::default();
+    if let Ok((length, count)) = chunk::windows::decode(&blob, ALL, &mut columns, &mut scratch) {
+        assert!(length > 0 && count <= chunk::MAX_SAMPLES && columns.iter().all(|column| column.len() == count));
+    }
     drop(cut_chunks(&input[input.len().min(1)..], 10, 20));
+    drop(cut_rollups(&input[input.len().min(1)..], 10, 20));
     None
 }

@@ -38,7 +38,7 @@ impl Windows<'_> {
 
     /// Calls `each(step, from, to)` for every window that has samples, as numbers of samples.
     #[inline]
-    fn each(&self, times: &[i64], mut each: impl FnMut(usize, usize, usize)) {
+    pub(crate) fn each(&self, times: &[i64], mut each: impl FnMut(usize, usize, usize)) {
         let (mut from, mut to) = (0, 0);
         for step in 0..self.grid.count {
             let end = self.end(step);

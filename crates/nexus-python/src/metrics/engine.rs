@@ -1,16 +1,17 @@
 //! The metric engine for Python: appending, sealing, loading, erasing. Queries are in `query`.
 
 use super::batch::MetricBatch;
-use super::query::{ChunkRows, Run, Selection};
+use super::query::{ChunkRows, PyNeed, Run, Selection, needs_of};
 use crate::error::{IntoPyErr, detached};
 use nexus_series::policy::{Sight, SightSpec};
 use nexus_tsdb::answers::Selection as CoreSelection;
 use nexus_tsdb::chunk::Damaged;
 use nexus_tsdb::engine::{
-    self, DayRows, Engine, EngineError, Limits, Options, Retention, Sealed as CoreSealed, SealedRows,
+    self, DayRows, Engine, EngineError, Limits, Options, Retention, RolledDays, Rollup as CoreRollup,
+    Sealed as CoreSealed, SealedRows,
 };
 use nexus_tsdb::head::Shape;
-use nexus_tsdb::index::parse_sets;
+use nexus_tsdb::index::{day_of, parse_sets};
 use nexus_tsdb::view::{ChunkRows as CoreRows, Run as CoreRun};
 use pyo3::exceptions::{PyOSError, PyRuntimeError, PyValueError};
 use pyo3::prelude::*;
@@ -198,6 +199,13 @@ impl Sealed {
         (self.rows.metadata.0, PyBytes::new(py, &self.rows.metadata.1))
     }
 
+    /// Days whose windows have other samples now, by tenant.
+    #[getter]
+    fn touched(&self) -> Vec<(String, Vec<i64>)> {
+        let all = self.rows.touched.iter();
+        all.map(|(tenant, days)| (tenant.clone(), days.iter().copied().collect())).collect()
+    }
+
     /// All rows are stored.
     fn done(&self, py: Python<'_>) -> PyResult<()> {
         match self.take()? {
@@ -288,9 +296,7 @@ impl MetricsEngine {
 
     /// Series of the table, at start.
     fn load_series(&self, py: Python<'_>, rows: &[u8]) -> PyResult<usize> {
-        let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH);
-        let now_ms = now.map_or(0, |now| now.as_millis() as i64);
-        detached(py, || self.inner.load_series(rows, now_ms))
+        detached(py, || self.inner.load_series(rows, now_ms()))
     }
 
     /// Metadata of the table, at start.
@@ -319,8 +325,38 @@ impl MetricsEngine {
     fn query(&self, py: Python<'_>, tenant: &str, program: &[u8], sight: &[u8]) -> PyResult<Run> {
         detached(py, || {
             let sight = self::sight(sight)?;
-            CoreRun::new(&self.inner, tenant, program, &sight).map(Run::new).map_err(Wrong)
+            CoreRun::new(&self.inner, tenant, program, &sight, today()).map(Run::new).map_err(Wrong)
         })
+    }
+
+    /// Days with rollups.
+    fn set_rolled_days(
+        &self,
+        py: Python<'_>,
+        tenant: &str,
+        window: u32,
+        fresh: Vec<i64>,
+        stale: Vec<i64>,
+    ) -> PyResult<()> {
+        let days = RolledDays { fresh: fresh.into_iter().collect(), stale: stale.into_iter().collect() };
+        detached(py, || {
+            self.inner.set_rolled_days(tenant, window, days);
+            Ok::<_, EngineError>(())
+        })
+    }
+
+    /// Begin a part of the rollups of a day.
+    fn rollup(
+        &self,
+        py: Python<'_>,
+        tenant: &str,
+        day: i64,
+        today: i64,
+        first: u32,
+        most: usize,
+    ) -> PyResult<Option<Rollup>> {
+        let inner = detached(py, || self.inner.rollup(tenant, day, today, first, most))?;
+        Ok(inner.map(|inner| Rollup { inner }))
     }
 
     /// Metadata of the families that somebody sees.
@@ -409,6 +445,55 @@ impl MetricsEngine {
     fn close(&self, py: Python<'_>) -> PyResult<()> {
         detached(py, || self.inner.close())
     }
+}
+
+fn now_ms() -> i64 {
+    let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH);
+    now.map_or(0, |now| now.as_millis() as i64)
+}
+
+/// UTC day of the clock.
+fn today() -> i64 {
+    day_of(now_ms())
+}
+
+/// Some series of a day on their way to rollups.
+#[pyclass(frozen, module = "nexus._native")]
+pub struct Rollup {
+    inner: CoreRollup,
+}
+
+#[pymethods]
+impl Rollup {
+    /// Number of the series to go on with.
+    #[getter]
+    fn next(&self) -> u32 {
+        self.inner.next
+    }
+
+    /// What to fetch.
+    fn needs<'py>(&self, py: Python<'py>) -> PyResult<Vec<PyNeed<'py>>> {
+        let needs = detached(py, || Ok::<_, EngineError>(self.inner.view.needs()))?;
+        Ok(needs_of(py, needs))
+    }
+
+    /// Take in rows that were fetched.
+    fn feed(&self, py: Python<'_>, rows: &[u8]) -> PyResult<()> {
+        detached(py, || self.inner.feed(rows))
+    }
+
+    /// Number of rows, and the rows.
+    fn rows<'py>(&self, py: Python<'py>) -> PyResult<(usize, Bound<'py, PyBytes>)> {
+        let (count, rows) = detached(py, || self.inner.rows().map_err(|fault| Wrong(fault.0)))?;
+        Ok((count, PyBytes::new(py, &rows)))
+    }
+}
+
+/// Rows of rollups without the windows that reach into a range.
+#[pyfunction]
+pub fn cut_rollups<'py>(py: Python<'py>, rows: &[u8], from_ms: i64, to_ms: i64) -> PyResult<Bound<'py, PyBytes>> {
+    let cut = detached(py, || engine::tables::cut_rollups(rows, from_ms, to_ms))?;
+    Ok(PyBytes::new(py, &cut))
 }
 
 /// Rows of chunks without the samples of a range.

@@ -30,12 +30,12 @@ impl IntoPyErr for Fault {
     }
 }
 
-/// Times, names of metrics, ids.
-pub type PyNeed<'py> = (i64, i64, Vec<String>, Bound<'py, PyBytes>);
+/// Times, names of metrics, ids, window of rollups.
+pub type PyNeed<'py> = (i64, i64, Vec<String>, Bound<'py, PyBytes>, u32);
 
 /// Needs as Python has them.
 pub fn needs_of(py: Python<'_>, needs: Vec<Need>) -> Vec<PyNeed<'_>> {
-    needs.into_iter().map(|need| (need.from, need.to, need.metrics, PyBytes::new(py, &need.ids))).collect()
+    needs.into_iter().map(|need| (need.from, need.to, need.metrics, PyBytes::new(py, &need.ids), need.window)).collect()
 }
 
 /// Chunks of the tables.
@@ -207,7 +207,7 @@ impl Reading {
     /// Take in chunks that were fetched.
     fn feed(&self, py: Python<'_>, rows: &ChunkRows) -> PyResult<()> {
         self.with(py, |inner| {
-            inner.view.feed(rows.inner.clone());
+            inner.view.feed(rows.inner.clone(), 0);
             Ok::<_, Infallible>(())
         })
     }
@@ -249,8 +249,15 @@ impl Run {
     }
 
     /// Take in chunks that were fetched.
-    fn feed(&self, rows: &ChunkRows) {
-        self.inner.view.feed(rows.inner.clone());
+    #[pyo3(signature = (rows, window=0))]
+    fn feed(&self, rows: &ChunkRows, window: u32) {
+        self.inner.view.feed(rows.inner.clone(), window);
+    }
+
+    /// What to fetch beyond that.
+    fn more_needs<'py>(&self, py: Python<'py>) -> PyResult<Vec<PyNeed<'py>>> {
+        let needs = detached(py, || Ok::<_, Infallible>(self.inner.view.more_needs()))?;
+        Ok(needs_of(py, needs))
     }
 
     /// (series, samples, bytes) to read.

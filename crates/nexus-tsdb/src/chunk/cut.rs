@@ -1,8 +1,10 @@
 //! Chunks without the samples of a range of time: what an erasure leaves.
 
 use super::{
-    Chunk, Damaged, Scratch, Values, ValuesHeader, decode_times, decode_values, encode_floats, encode_histograms,
+    Chunk, Damaged, Kind, Scratch, Values, ValuesHeader, decode_times, decode_values, encode_floats, encode_histograms,
+    windows,
 };
+use nexus_promql::rolled::{ALL, Rolled};
 use nexus_series::starts::StartTimes;
 use std::sync::Arc;
 
@@ -46,4 +48,35 @@ pub fn without(
         }
     };
     Ok(Some((chunk, first, last, kept.len())))
+}
+
+/// The same of windows: those that reach into `from ..= to` go as a whole. Times are those of the last ms of windows.
+pub fn without_windows(
+    times: &[u8],
+    values: &[u8],
+    from: i64,
+    to: i64,
+    scratch: &mut Scratch,
+) -> Result<Option<(Chunk, i64, i64, usize)>, Damaged> {
+    let head = ValuesHeader::read(values)?;
+    let mut rolled = Rolled::default();
+    decode_times(times, &mut rolled.ends, scratch)?;
+    if head.kind == Kind::NoWindows {
+        let (first, last) = (rolled.ends[0], rolled.ends[rolled.ends.len() - 1]);
+        return Ok(Some((Chunk { times: times.into(), values: values.into() }, first - 1, last - 1, 0)));
+    }
+    let (length, count) = windows::decode(values, ALL, &mut rolled.columns, scratch)?;
+    if count != rolled.ends.len() {
+        return Err(Damaged("it has another number of values than of times"));
+    }
+    let stays: Vec<bool> = rolled.ends.iter().map(|&end| end < from || end - length >= to).collect();
+    let mut each = stays.iter();
+    rolled.ends.retain(|_| each.next() == Some(&true));
+    for column in &mut rolled.columns {
+        let mut each = stays.iter();
+        column.retain(|_| each.next() == Some(&true));
+    }
+    let (Some(&first), Some(&last)) = (rolled.ends.first(), rolled.ends.last()) else { return Ok(None) };
+    let count = rolled.ends.len();
+    Ok(Some((windows::encode(&rolled, length, head.sequence), first - 1, last - 1, count)))
 }

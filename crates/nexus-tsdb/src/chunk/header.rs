@@ -14,6 +14,10 @@ pub enum Kind {
     Floats,
     /// Native histograms.
     Histograms,
+    /// Windows of rollups.
+    Windows = 4,
+    /// Nothing: a series with histograms, of which there are no rollups.
+    NoWindows,
 }
 
 /// Front of a blob of values: version and kind (a byte), checksum of what follows, count, sequence; then start times, where
@@ -108,6 +112,8 @@ impl ValuesHeader {
         let kind = match blob[0] & (15 & !WITH_STARTS) {
             0 => Kind::Floats,
             1 => Kind::Histograms,
+            4 => Kind::Windows,
+            5 => Kind::NoWindows,
             _ => return Err(Damaged("its kind is not known")),
         };
         let count = count(&mut rest)?;

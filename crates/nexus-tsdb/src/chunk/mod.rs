@@ -14,6 +14,7 @@ mod pco_bytes;
 pub mod starts;
 pub mod times;
 pub(crate) mod varint;
+pub mod windows;
 
 pub use header::sign_again;
 pub use header::{Kind, TimesHeader, ValuesHeader};
@@ -105,6 +106,7 @@ pub fn append_values(blob: &[u8], floats: &mut Vec<f64>, scratch: &mut Scratch) 
     let values = match head.kind {
         Kind::Floats => floats::decode(body, head.count, floats, scratch).map(|()| Values::Floats),
         Kind::Histograms => histograms::decode(body, head.count, scratch).map(Values::Histograms),
+        Kind::Windows | Kind::NoWindows => Err(Damaged("it holds no samples")),
     };
     Ok((values?, starts))
 }

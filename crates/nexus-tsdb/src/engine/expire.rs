@@ -59,7 +59,7 @@ impl Engine {
             let head = series.head();
             let idle = head.nothing_open() && head.pieces().is_empty();
             drop(head);
-            idle && expires(day_of(last), retention.days(&tenant.name, &tenant.index, *number)) <= today
+            idle && expires(day_of(last), retention.of(&tenant.name, &tenant.index, *number).longest()) <= today
         };
         let gone: Vec<u32> = numbers.filter(is_over).collect();
         let overflow = tenant.index.symbols.get(OVERFLOW);

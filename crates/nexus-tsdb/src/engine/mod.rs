@@ -12,6 +12,7 @@ mod guard;
 mod overflow;
 mod replay;
 mod retention;
+pub mod rollups;
 pub(crate) mod rows;
 mod sealing;
 mod stats;
@@ -19,7 +20,8 @@ pub mod tables;
 
 pub use append::{Appended, Refusal};
 pub use guard::Limits;
-pub use retention::Retention;
+pub use retention::{Kept, Retention, WINDOWS};
+pub use rollups::{RolledDays, Rollup};
 pub use sealing::{DayRows, Sealed, SealedRows};
 pub use stats::{Stats, TenantStats};
 
@@ -101,6 +103,8 @@ pub struct Engine {
     tenants: RwLock<BTreeMap<String, Arc<Tenant>>>,
     writer: Mutex<Writer>,
     retention: RwLock<Retention>,
+    /// By tenant and window, s.
+    rolled_days: RwLock<BTreeMap<String, BTreeMap<u32, Arc<RolledDays>>>>,
     head_bytes: AtomicI64,
     index_bytes: AtomicU64,
     runs: Mutex<Runs>,
@@ -167,6 +171,7 @@ impl Engine {
                 checkpoint_bytes: 0,
             }),
             retention: RwLock::default(),
+            rolled_days: RwLock::default(),
             head_bytes: AtomicI64::new(0),
             index_bytes: AtomicU64::new(0),
             runs: Mutex::default(),
@@ -305,6 +310,13 @@ impl Writer {
 pub struct RunGuard {
     engine: Arc<Engine>,
     event: u64,
+}
+
+impl RunGuard {
+    /// Number of batches that were stored when it began.
+    pub fn event(&self) -> u64 {
+        self.event
+    }
 }
 
 impl Drop for RunGuard {

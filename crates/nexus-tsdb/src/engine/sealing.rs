@@ -5,10 +5,13 @@ use super::retention::expires;
 use super::{Batch, Engine, EngineError, Tenant, rows};
 use crate::head::{Piece, SeriesHead};
 use crate::log::{Frame, kind, record};
-use crate::{chunk::varint, index::day_of};
+use crate::{
+    chunk::varint,
+    index::{DAY_MS, day_of},
+};
 use nexus_series::batch::Metadata;
 use rayon::prelude::*;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
@@ -37,6 +40,8 @@ pub struct SealedRows {
     pub exemplars: Vec<DayRows>,
     /// Number of metadata, and their rows.
     pub metadata: (usize, Vec<u8>),
+    /// UTC days whose windows have other samples now, by tenant. A sample at midnight belongs to the window before it.
+    pub touched: BTreeMap<String, BTreeSet<i64>>,
 }
 
 /// Metadata of a tenant that are not in the tables, and when they were said.
@@ -272,15 +277,21 @@ impl Sealed {
         let retention = self.engine.retention.read().expect("no panic while locked");
         for one in &out {
             let tenant = &tenants[one.tenant];
-            let kept = retention.days(&tenant.name, &tenant.index, one.number);
+            let kept = retention.of(&tenant.name, &tenant.index, one.number);
             for (day, chunks) in &one.days {
+                let touched = rows.touched.entry(tenant.name.clone()).or_default();
+                touched.insert(*day);
+                if chunks.first == day.saturating_mul(DAY_MS) {
+                    // Of the last window of the day before.
+                    touched.insert(*day - 1);
+                }
                 rows.samples += chunks.samples;
                 let (count, bytes) = days.entry(*day).or_default();
                 *count += 1;
-                chunk_row(tenant, one.number, *day, expires(*day, kept), chunks, bytes);
+                chunk_row(tenant, one.number, *day, expires(*day, kept.days), chunks, bytes);
                 if chunks.new {
                     rows.series.0 += 1;
-                    series_row(tenant, one.number, *day, expires(*day, kept), &mut rows.series.1);
+                    series_row(tenant, one.number, *day, expires(*day, kept.longest()), &mut rows.series.1);
                 }
             }
         }
@@ -341,8 +352,8 @@ impl Sealed {
                 rows::string(bytes, tenant.index.symbols.text(series.metric).as_bytes());
                 bytes.extend_from_slice(&series.id.to_le_bytes());
                 rows::date(bytes, day);
-                let kept = retention.days(&tenant.name, &tenant.index, one.series);
-                bytes.extend_from_slice(&expires(day, kept).to_le_bytes());
+                let kept = retention.of(&tenant.name, &tenant.index, one.series);
+                bytes.extend_from_slice(&expires(day, kept.days).to_le_bytes());
                 bytes.extend_from_slice(&one.exemplar.timestamp.to_le_bytes());
                 bytes.extend_from_slice(&one.exemplar.value.to_bits().to_le_bytes());
                 rows::string(bytes, &one.exemplar.labels);

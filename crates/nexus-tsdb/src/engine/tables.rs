@@ -2,7 +2,7 @@
 
 use super::rows::{array, string, take_array, take_number, take_string, take_text};
 use super::{Engine, EngineError};
-use crate::chunk::{Damaged, Scratch, cut};
+use crate::chunk::{Chunk, Damaged, Scratch, cut};
 use crate::index::DAY_MS;
 use crate::log::record::kind_of;
 use nexus_series::batch::Metadata;
@@ -69,20 +69,38 @@ fn take_metadata<'a>(rows: &mut &'a [u8]) -> Result<(&'a str, Metadata, i64), Da
     Ok((tenant, Metadata { name, kind, help, unit }, i64::from_le_bytes(take_number(rows)?)))
 }
 
+type Without = fn(&[u8], &[u8], i64, i64, &mut Scratch) -> Result<Option<(Chunk, i64, i64, usize)>, Damaged>;
+
 /// Rows as `SealedRows::chunks` has them, without the samples of `from ..= to`; rows without any are left out.
-pub fn cut_chunks(mut rows: &[u8], from: i64, to: i64) -> Result<Vec<u8>, EngineError> {
+pub fn cut_chunks(rows: &[u8], from: i64, to: i64) -> Result<Vec<u8>, EngineError> {
+    // Series, day and day of expiry.
+    cut_rows::<20>(rows, from, to, cut::without)
+}
+
+/// Rows as `Rollup::rows` has them, without the windows that reach into `from ..= to`.
+pub fn cut_rollups(rows: &[u8], from: i64, to: i64) -> Result<Vec<u8>, EngineError> {
+    // Series, day, day of expiry, length and when they were made.
+    cut_rows::<32>(rows, from, to, cut::without_windows)
+}
+
+fn cut_rows<const N: usize>(mut rows: &[u8], from: i64, to: i64, without: Without) -> Result<Vec<u8>, EngineError> {
     let (mut out, mut scratch) = (Vec::with_capacity(rows.len()), Scratch::default());
     while !rows.is_empty() {
-        cut_row(&mut rows, from, to, &mut out, &mut scratch).map_err(bad)?;
+        cut_row::<N>(&mut rows, (from, to), without, &mut out, &mut scratch).map_err(bad)?;
     }
     Ok(out)
 }
 
-fn cut_row(rows: &mut &[u8], from: i64, to: i64, out: &mut Vec<u8>, scratch: &mut Scratch) -> Result<(), Damaged> {
+fn cut_row<const N: usize>(
+    rows: &mut &[u8],
+    (from, to): (i64, i64),
+    without: Without,
+    out: &mut Vec<u8>,
+    scratch: &mut Scratch,
+) -> Result<(), Damaged> {
     let tenant = take_string(rows)?;
     let metric = take_string(rows)?;
-    // Series, day and day of expiry.
-    let middle = take_number::<20>(rows)?;
+    let middle = take_number::<N>(rows)?;
     // First, last and number of samples, which are counted anew.
     take_number::<20>(rows)?;
     let mut columns: [Vec<&[u8]>; 2] = Default::default();
@@ -98,7 +116,7 @@ fn cut_row(rows: &mut &[u8], from: i64, to: i64, out: &mut Vec<u8>, scratch: &mu
     let (mut first, mut last, mut samples) = (i64::MAX, i64::MIN, 0);
     let mut left = Vec::new();
     for (times, values) in times.iter().zip(&values) {
-        if let Some((chunk, begins, ends, count)) = cut::without(times, values, from, to, scratch)? {
+        if let Some((chunk, begins, ends, count)) = without(times, values, from, to, scratch)? {
             (first, last, samples) = (first.min(begins), last.max(ends), samples + count);
             left.push(chunk);
         }

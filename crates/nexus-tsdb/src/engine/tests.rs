@@ -176,7 +176,7 @@ fn read_all(engine: &Arc<Engine>, tables: Option<&Tables>) -> Contents {
     if let Some(tables) = tables
         && !view.needs().is_empty()
     {
-        view.feed(Arc::new(ChunkRows::read(&tables.rows).unwrap()));
+        view.feed(Arc::new(ChunkRows::read(&tables.rows).unwrap()), 0);
     }
     contents(&view)
 }
@@ -826,7 +826,7 @@ fn writers_readers_and_sealing_at_once() {
                 let view = View::new(&engine, "t", &[(Vec::new(), i64::MIN, i64::MAX)], &Sight::default());
                 // As a query does it: the heads stay as they were, the tables are asked afterwards.
                 if !view.needs().is_empty() {
-                    view.feed(Arc::new(ChunkRows::read(&tables.lock().unwrap().rows).unwrap()));
+                    view.feed(Arc::new(ChunkRows::read(&tables.lock().unwrap().rows).unwrap()), 0);
                 }
                 let now = contents(&view).len();
                 assert!(now >= before, "{now} samples are less than {before}");

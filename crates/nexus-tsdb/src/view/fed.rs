@@ -1,7 +1,7 @@
-//! Chunks fetched from the tables, by series, still packed. They do not change, so that queries share them. Of equal times one
+//! Chunks fetched from the tables, of samples or of rollups, by series, still packed. They do not change, so that queries share them. Of equal times one
 //! copy is kept, and it is unpacked once: series of one target were sampled together.
 
-use crate::chunk::{Damaged, Scratch, TimesHeader, ValuesHeader, decode_times};
+use crate::chunk::{Damaged, Kind, Scratch, TimesHeader, ValuesHeader, decode_times};
 use crate::engine::rows::{take_array, take_number, take_string, take_text};
 use foldhash::fast::RandomState;
 use hashbrown::HashMap;
@@ -19,6 +19,8 @@ pub struct FedChunk {
     pub head: TimesHeader,
     /// Order among chunks.
     pub sequence: u64,
+    /// What it holds.
+    pub kind: Kind,
 }
 
 /// Times of one chunk or of several.
@@ -145,7 +147,7 @@ impl Making {
             }
             let times = self.times(times);
             let values = self.put(values);
-            self.chunks.push((id, FedChunk { times, values, head, sequence: front.sequence }));
+            self.chunks.push((id, FedChunk { times, values, head, sequence: front.sequence, kind: front.kind }));
         }
         Ok(())
     }

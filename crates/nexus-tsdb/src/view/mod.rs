@@ -5,6 +5,7 @@ mod fed;
 mod needs;
 mod read;
 mod reading;
+mod rolled;
 
 pub use fed::ChunkRows;
 pub use needs::Need;
@@ -13,12 +14,15 @@ pub use reading::Reading;
 use crate::engine::{Engine, RunGuard, Tenant};
 use crate::index::{Index, Masked};
 use nexus_promql::plan::Program;
-use nexus_promql::source::{Samples, SeriesLabels, Source, SourceFault};
+use nexus_promql::rolled::Rolled;
+use nexus_promql::source::{Samples, SeriesLabels, Source, SourceFault, SourceNote};
+use nexus_promql::uses::uses;
 use nexus_promql::{Answer, Control, Fault};
 use nexus_series::matcher::Matcher;
 use nexus_series::policy::Sight;
 use nexus_series::symbols::SymbolTable;
 use rayon::prelude::*;
+use rolled::Rollups;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, RwLock};
 
@@ -91,9 +95,11 @@ pub struct View {
     tenant: Arc<Tenant>,
     masked: Option<Arc<Masked>>,
     selected: Vec<Selected>,
-    fed: RwLock<Vec<Arc<ChunkRows>>>,
+    /// With the windows of rollups, s; 0: samples.
+    fed: RwLock<Vec<(u32, Arc<ChunkRows>)>>,
     decoded: AtomicU64,
-    _guard: RunGuard,
+    rollups: Option<Rollups>,
+    guard: RunGuard,
 }
 
 impl View {
@@ -126,12 +132,19 @@ impl View {
     }
 
     fn with(guard: RunGuard, tenant: Arc<Tenant>, masked: Option<Arc<Masked>>, selected: Vec<Selected>) -> Self {
-        Self { tenant, masked, selected, fed: RwLock::default(), decoded: AtomicU64::new(0), _guard: guard }
+        Self { tenant, masked, selected, fed: RwLock::default(), decoded: AtomicU64::new(0), rollups: None, guard }
     }
 
-    /// Takes in chunks of the tables; others than those of its series are passed over.
-    pub fn feed(&self, rows: Arc<ChunkRows>) {
-        self.fed.write().expect("no panic while locked").push(rows);
+    /// Takes in chunks of the tables, of rollups with a window (s) or, with 0, of samples; others than those of its series are
+    /// passed over. Samples may come among rollups.
+    pub fn feed(&self, rows: Arc<ChunkRows>, window: u32) {
+        self.fed.write().expect("no panic while locked").push((window, rows));
+    }
+
+    /// Were any samples fed of a series?
+    pub fn is_fed(&self, number: u32) -> bool {
+        let id = self.tenant.index.series(number).id;
+        self.fed.read().expect("no panic while locked").iter().any(|(_, rows)| rows.of(id).next().is_some())
     }
 
     /// Series selected, all selectors together.
@@ -142,6 +155,10 @@ impl View {
     /// Bytes of chunks that were unpacked.
     pub fn decoded_bytes(&self) -> u64 {
         self.decoded.load(Ordering::Relaxed)
+    }
+
+    fn note_decoded(&self, bytes: usize) {
+        self.decoded.fetch_add(bytes as u64, Ordering::Relaxed);
     }
 
     /// Labels of what a selector found.
@@ -184,6 +201,25 @@ impl Source for View {
     fn read(&self, selector: usize, series: usize, from: i64, to: i64, into: &mut Samples) -> Result<(), SourceFault> {
         self.read_selected(selector, series, from, to, into)
     }
+
+    fn rolled(&self, selector: usize, series: usize) -> Option<i64> {
+        self.rolled_length(selector, series)
+    }
+
+    fn read_rolled(
+        &self,
+        selector: usize,
+        series: usize,
+        columns: u16,
+        times: (i64, i64),
+        into: &mut Rolled,
+    ) -> Result<(), SourceFault> {
+        self.read_windows(selector, series, columns, times, into)
+    }
+
+    fn notes(&self) -> Vec<SourceNote> {
+        self.rolled_notes()
+    }
 }
 
 /// A program and what it reads.
@@ -194,15 +230,18 @@ pub struct Run {
 }
 
 impl Run {
-    /// Begins a query: JSON of a program and of a sight. The error is a sentence.
-    pub fn new(engine: &Arc<Engine>, tenant: &str, program: &[u8], sight: &Sight) -> Result<Self, String> {
+    /// Begins a query on a UTC day: JSON of a program and of a sight. The error is a sentence.
+    pub fn new(engine: &Arc<Engine>, tenant: &str, program: &[u8], sight: &Sight, today: i64) -> Result<Self, String> {
         let program: Program = serde_json::from_slice(program).map_err(|error| error.to_string())?;
         let sets = program.selectors.iter().map(|selector| {
             let matchers = selector.matchers.iter().map(Matcher::new).collect::<Result<Vec<_>, _>>()?;
             Ok((matchers, selector.from, selector.to))
         });
         let sets = sets.collect::<Result<Vec<_>, String>>()?;
-        Ok(Self { view: View::new(engine, tenant, &sets, sight), program })
+        let mut view = View::new(engine, tenant, &sets, sight);
+        view.rollups =
+            Rollups::choose(engine, &view.tenant, &view.selected, || uses(&program), (view.guard.event(), today));
+        Ok(Self { view, program })
     }
 
     /// Evaluates it.

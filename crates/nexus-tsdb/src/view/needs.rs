@@ -1,6 +1,7 @@
 //! What a query needs of the tables, and what that may cost.
 
 use super::View;
+use super::rolled::Wanted;
 use foldhash::fast::RandomState;
 use hashbrown::HashSet;
 use nexus_series::symbols::Sym;
@@ -9,6 +10,8 @@ use nexus_series::symbols::Sym;
 /// `first <= to`.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Need {
+    /// Length of the windows of rollups, s; 0: samples.
+    pub window: u32,
     /// Earliest time, ms.
     pub from: i64,
     /// Latest time, ms.
@@ -27,30 +30,34 @@ const SAMPLE_BYTES: u64 = 2;
 impl View {
     /// What to fetch; nothing when the heads have all.
     pub fn needs(&self) -> Vec<Need> {
-        let stored = self.selected.iter().filter(|selected| !selected.stored.is_empty());
-        let mut windows: Vec<(i64, i64, Vec<u32>)> =
-            stored.map(|selected| (selected.from, selected.to, selected.stored.clone())).collect();
+        let mut windows: Vec<Wanted> = Vec::new();
+        for (selector, selected) in self.selected.iter().enumerate() {
+            let numbers = self.rolled_needs(selector, &mut windows);
+            if !numbers.is_empty() {
+                windows.push((0, selected.from, selected.to, numbers));
+            }
+        }
         windows.sort();
-        let mut merged: Vec<(i64, i64, Vec<u32>)> = Vec::new();
-        for (from, to, numbers) in windows {
+        let mut merged: Vec<Wanted> = Vec::new();
+        for (window, from, to, numbers) in windows {
             match merged.last_mut() {
-                Some((_, end, all)) if from <= *end => {
+                Some((same, _, end, all)) if *same == window && from <= *end => {
                     *end = to.max(*end);
                     all.extend(numbers);
                 }
-                _ => merged.push((from, to, numbers)),
+                _ => merged.push((window, from, to, numbers)),
             }
         }
-        merged.into_iter().map(|(from, to, numbers)| self.need(from, to, numbers)).collect()
+        merged.into_iter().map(|(window, from, to, numbers)| self.need(window, from, to, numbers)).collect()
     }
 
     /// Where exemplars may be: they leave memory before samples do.
     pub fn exemplar_needs(&self) -> Vec<Need> {
         let chosen = self.selected.iter().filter(|selected| !selected.numbers.is_empty());
-        chosen.map(|selected| self.need(selected.from, selected.to, selected.numbers.clone())).collect()
+        chosen.map(|selected| self.need(0, selected.from, selected.to, selected.numbers.clone())).collect()
     }
 
-    fn need(&self, from: i64, to: i64, mut numbers: Vec<u32>) -> Need {
+    pub(super) fn need(&self, window: u32, from: i64, to: i64, mut numbers: Vec<u32>) -> Need {
         let index = &self.tenant.index;
         numbers.sort_unstable();
         numbers.dedup();
@@ -65,7 +72,7 @@ impl View {
         }
         let mut metrics: Vec<String> = metrics.iter().map(|metric| index.symbols.text(*metric).to_owned()).collect();
         metrics.sort_unstable();
-        Need { from, to, metrics, ids }
+        Need { window, from, to, metrics, ids }
     }
 
     /// (series, samples, bytes) to read, nearly.

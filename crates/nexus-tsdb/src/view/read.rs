@@ -3,27 +3,26 @@
 
 use super::View;
 use super::fed::{ChunkRows, FedChunk};
-use crate::chunk::{Damaged, Scratch, Values, append_values};
+use crate::chunk::{Damaged, Kind, Scratch, Values, append_values};
 use crate::head::{LateSample, Piece, Value};
 use nexus_promql::source::{Samples, SourceFault};
 use nexus_series::histogram::Histogram;
 use nexus_series::starts::StartTimes;
 use std::cell::RefCell;
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
 
 /// Lists of floats up to which one is merged into the other instead of sorting all samples.
 const FEW: usize = 6;
 
 #[derive(Default)]
-struct Reader {
-    scratch: Scratch,
+pub(super) struct Reader {
+    pub(super) scratch: Scratch,
     values: Vec<f64>,
-    times: Vec<i64>,
+    pub(super) times: Vec<i64>,
 }
 
 thread_local! {
-    static READER: RefCell<Reader> = RefCell::default();
+    pub(super) static READER: RefCell<Reader> = RefCell::default();
 }
 
 enum Part<'a> {
@@ -62,9 +61,9 @@ impl View {
         let fed = self.fed.read().expect("no panic while locked");
         let within = |(first, last): (i64, i64)| first <= to && last >= from;
         let mut parts: Vec<Part> = Vec::new();
-        for rows in fed.iter() {
-            let chunks = rows.of(series.id).map(|chunk| Part::Chunk(rows, chunk));
-            parts.extend(chunks.filter(|part| within(part.bounds())));
+        for (_, rows) in fed.iter() {
+            let chunks = rows.of(series.id).filter(|chunk| matches!(chunk.kind, Kind::Floats | Kind::Histograms));
+            parts.extend(chunks.map(|chunk| Part::Chunk(rows, chunk)).filter(|part| within(part.bounds())));
         }
         let head = series.head();
         parts.extend(head.pieces().iter().cloned().map(Part::Piece).filter(|part| within(part.bounds())));
@@ -172,7 +171,7 @@ impl View {
                 piece.read(from, to, into);
             }
             Part::Chunk(rows, chunk) => {
-                self.decoded.fetch_add(rows.size(chunk) as u64, Ordering::Relaxed);
+                self.note_decoded(rows.size(chunk));
                 let Reader { scratch, values, times } = reader;
                 let times = rows.times(chunk, times, scratch)?;
                 // Most chunks lie within the range as a whole.

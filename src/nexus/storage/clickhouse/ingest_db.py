@@ -1,5 +1,5 @@
 """`ingest.sqlite`: what the writer has to remember besides the records: tokens (`tokens`), attribute keys
-(`seen_keys`), days with records that have no skeleton (`plain_days`).
+(`seen_keys`), days with records that have no skeleton (`plain_days`), days with rollups of metrics (`metric_rollups`).
 
 SQLite in WAL mode: a killed process loses nothing that was committed; a power cut loses at most the newest
 transactions, or none with `fsync`. One connection writes, under a lock; another one reads and never waits for it.
@@ -32,6 +32,10 @@ CREATE TABLE IF NOT EXISTS missing (
 CREATE INDEX IF NOT EXISTS missing_commit ON missing (commit_id);
 CREATE TABLE IF NOT EXISTS seen_keys (key TEXT NOT NULL, type TEXT NOT NULL, PRIMARY KEY (key, type)) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS plain_days (day INTEGER PRIMARY KEY);
+CREATE TABLE IF NOT EXISTS metric_rollups (
+    tenant TEXT NOT NULL, tier INTEGER NOT NULL, day INTEGER NOT NULL, stale INTEGER NOT NULL,
+    PRIMARY KEY (tenant, tier, day)
+) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS state (name TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
 """
 

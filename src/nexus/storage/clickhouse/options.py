@@ -91,6 +91,8 @@ class MetricOptions:
     """How often to look whether something is due to be stored."""
     retention_days: int = 30
     """How long samples are kept; 0 is for ever."""
+    settle_seconds: float = 10_800.0
+    """How long after its end the rollups of a day are made."""
 
     @property
     def head_limit(self) -> int:

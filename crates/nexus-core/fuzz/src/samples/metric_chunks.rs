@@ -1,6 +1,7 @@
 //! Chunks of the tables of metrics, each with a byte in front that chooses the checksum.
 
 use nexus_series::histogram::{Histogram, Span};
+use nexus_tsdb::chunk::windows::{self, Rolled};
 use nexus_series::starts::StartTimes;
 use nexus_tsdb::chunk::{Chunk, encode_floats, encode_histograms};
 use std::sync::Arc;
@@ -51,6 +52,13 @@ pub fn small() -> Vec<Vec<u8>> {
     let starts: StartTimes = (0..times.len()).map(start).collect();
     all.extend(both(&encode_floats(&times, &vec![1.0; times.len()], &starts, 7)));
     all.extend(both(&encode_histograms(&histograms, &starts, 8)));
+    let mut rolled = Rolled { ends: times.iter().map(|time| time - time % 300_000).collect(), ..Rolled::default() };
+    rolled.ends.dedup();
+    for (number, column) in rolled.columns.iter_mut().enumerate() {
+        column.extend(rolled.ends.iter().map(|end| (end % 7 * (number as i64 % 4)) as f64));
+    }
+    all.extend(both(&windows::encode(&rolled, 300_000, 7)));
+    all.extend(both(&windows::encode_none(300_000, 7)));
     all
 }
 

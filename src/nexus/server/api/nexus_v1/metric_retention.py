@@ -1,4 +1,4 @@
-"""How long samples of a tenant's series are kept: selectors with days, for new samples and for stored ones."""
+"""How long samples of a tenant's series and their rollups are kept: selectors with days, for new and for stored ones."""
 
 from __future__ import annotations
 
@@ -7,7 +7,15 @@ import asyncio
 from starlette.responses import Response
 
 from nexus.errors import StorageError
-from nexus.query.metric_retention import dump_policy, load_policy, lower_rules
+from nexus.query.metric_retention import (
+    Rollups,
+    StoredPolicy,
+    check_rollups,
+    dump_policy,
+    load_policy,
+    lower_rules,
+    named,
+)
 from nexus.security.permissions import Permission
 from nexus.server.api.nexus_v1.schema import lifecycle as schema
 from nexus.server.call import Call
@@ -25,12 +33,12 @@ async def put_metric_retention(call: Call) -> Response:
     """Replace the policy. It holds for every sample that comes from now on; stored ones follow in the background."""
     call.check_sees_all("how long metrics are kept")
     wanted: schema.MetricRetentionRequest = call.payload
-    rules = [(rule.selector, rule.days) for rule in wanted.rules]
-    lower_rules(rules)
     services = call.services
+    stored = _stored(wanted, services.config().retention.metrics.days)
+    lower_rules(stored.rules)
     await services.tenants.ensure(call.tenant)
     before = await asyncio.to_thread(services.metadata.get_setting, METRIC_RETENTION + call.tenant)
-    after = dump_policy(rules, wanted.days)
+    after = dump_policy(stored)
     await asyncio.to_thread(services.metadata.put_setting, METRIC_RETENTION + call.tenant, after)
     await services.audit.record(
         call.actor, call.tenant, "metric_retention.changed", call.tenant, before=before or "", after=after
@@ -44,15 +52,34 @@ async def put_metric_retention(call: Call) -> Response:
 
 async def _answer(call: Call) -> schema.MetricRetentionAnswer:
     services = call.services
-    rules, days = load_policy(await asyncio.to_thread(services.metadata.get_setting, METRIC_RETENTION + call.tenant))
+    stored = load_policy(await asyncio.to_thread(services.metadata.get_setting, METRIC_RETENTION + call.tenant))
     progress = await services.metric_lifecycle.retention_progress(call.tenant)
     return schema.MetricRetentionAnswer(
-        rules=[schema.MetricRetentionRule(selector, kept) for selector, kept in rules],
-        days=days,
+        rules=[schema.MetricRetentionRule(selector, days, _shown(rollups)) for selector, days, rollups in stored.rules],
+        days=stored.days,
+        rollups=_shown(stored.rollups),
         default_days=services.config().retention.metrics.days,
         applying=not progress.done,
         parts_left=progress.parts_left,
     )
+
+
+def _stored(wanted: schema.MetricRetentionRequest, default_days: int) -> StoredPolicy:
+    """Raises `InvalidRequest` for rollups that make no sense."""
+
+    def rollups(days: int, listed: list[schema.MetricRollup], where: str) -> Rollups:
+        return check_rollups(days, [(one.window, one.days) for one in listed], where)
+
+    rules = tuple(
+        (rule.selector, rule.days, rollups(rule.days, rule.rollups, f"rule {number}: "))
+        for number, rule in enumerate(wanted.rules, 1)
+    )
+    days = default_days if wanted.days is None else wanted.days
+    return StoredPolicy(rules, wanted.days, rollups(days, wanted.rollups, ""))
+
+
+def _shown(rollups: Rollups) -> list[schema.MetricRollup]:
+    return [schema.MetricRollup(window, days) for window, days in named(rollups)]
 
 
 ROUTES = (

@@ -1,6 +1,7 @@
 """Removing samples of metrics for good: from the head and its log by native code, from the tables by mutations.
 
-Rows that hold samples before or after the erased time are read and cut first. The cut rows lie in a file until they are
+Rows that hold samples before or after the erased time are read and cut first; windows of rollups that reach into it go as a
+whole, and are made anew where their samples are still there. The cut rows lie in a file until they are
 inserted, right after the mutation that removes the old ones was issued: a mutation leaves rows alone that came after it.
 A kill at any moment leaves the file, and the next start goes on with it; rows that are stored twice are read once.
 """
@@ -10,7 +11,7 @@ from __future__ import annotations
 import json
 import logging
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any, Final
@@ -23,7 +24,7 @@ from nexus.storage.clickhouse.connection import Connection, quote
 from nexus.storage.clickhouse.datadir import sync_directory, write_synced
 from nexus.storage.clickhouse.metrics import fetch
 from nexus.storage.clickhouse.metrics.flush import insert_rows
-from nexus.storage.clickhouse.metrics.tables import CHUNKS, COLUMNS, EXEMPLARS, FORMAT, SERIES, TABLES
+from nexus.storage.clickhouse.metrics.tables import CHUNKS, COLUMNS, EXEMPLARS, FORMAT, ROLLUPS, SERIES, TABLES
 
 log = logging.getLogger(__name__)
 
@@ -33,6 +34,7 @@ STAGE: Final = "erasure.rows"
 WAIT_SECONDS: Final = 600.0
 _LOOK_SECONDS: Final = 0.05
 _ROUNDS: Final = 5
+_ERASED: Final = (CHUNKS, ROLLUPS, EXEMPLARS, SERIES)
 
 Paused = Callable[[], AbstractContextManager[None]]
 
@@ -40,8 +42,17 @@ Paused = Callable[[], AbstractContextManager[None]]
 class Erasures:
     """See the module text. Blocks; one at a time, on the maintenance thread."""
 
-    def __init__(self, engine: _native.MetricsEngine, folder: Path, paused: Paused, changed: Callable[[], None]) -> None:
-        """`folder` is the directory of the log; `changed` is called when rows are gone."""
+    def __init__(
+        self,
+        engine: _native.MetricsEngine,
+        folder: Path,
+        paused: Paused,
+        changed: Callable[[], None],
+        touched: Callable[[str, Iterable[int] | None], object],
+    ) -> None:
+        """`folder` is the directory of the log; `changed` is called when rows are gone; `touched` is told of which days of a
+        tenant (None: of all)."""
+        self._touched = touched
         self._changed = changed
         self._engine = engine
         self._stage = folder / STAGE
@@ -75,15 +86,31 @@ class Erasures:
                 FORMAT,
             ).data
             cut = _native.cut_chunks(rows, first, last) if rows else b""
+            # Rows of rollups name the last ms of their first and last window; a window begins behind the one before.
+            length = "toInt64(tier) * 1000"
+            begins, ends = fetch.day_of(first - 1), fetch.day_of(last)
+            rolled = (
+                f"{condition} AND day BETWEEN toDate({begins}) AND toDate({ends}) "
+                f"AND last + 1 >= {first} AND first + 2 - {length} <= {last}"
+            )
+            rows = connection.query(
+                f"SELECT {COLUMNS[ROLLUPS]} FROM nexus.{ROLLUPS} WHERE {rolled} "
+                f"AND NOT (first + 1 >= {first} AND last + 2 - {length} <= {last})",
+                FORMAT,
+            ).data
+            cut_rollups = _native.cut_rollups(rows, first, last) if rows else b""
             told = {
                 "id": id,
+                "chunks": len(cut),
                 CHUNKS: touched,
+                ROLLUPS: rolled,
                 EXEMPLARS: f"{condition} AND {days} AND time BETWEEN {first} AND {last}",
                 SERIES: f"tenant = {quote(tenant)} AND series IN ({fetch.id_set(gone)})" if gone else "",
             }
-            write_synced(self._stage, json.dumps(told).encode() + b"\n" + cut)
-            self._replace(connection, told, cut)
-        conditions = {table: told[table] for table in (CHUNKS, EXEMPLARS, SERIES) if told[table]}
+            self._touched(tenant, range(begins, ends + 1))
+            write_synced(self._stage, json.dumps(told).encode() + b"\n" + cut + cut_rollups)
+            self._replace(connection, told, cut + cut_rollups)
+        conditions = {table: str(told[table]) for table in _ERASED if told[table]}
         _finish(connection, id, conditions)
         self._changed()
         return number
@@ -95,6 +122,7 @@ class Erasures:
         for round in range(_ROUNDS):
             with self._paused():
                 self._engine.forget_tenant(tenant)
+                self._touched(tenant, None)
                 # At first a mutation is issued even when nothing is there: replaced parts may still lie on disk.
                 if round and not any(_count(connection, table, condition) for table in TABLES):
                     return
@@ -106,11 +134,14 @@ class Erasures:
         raise StorageError(f"metrics of the tenant {tenant} are there after {_ROUNDS} deletions; something stores them.")
 
     def _replace(self, connection: Connection, told: dict[str, Any], rows: bytes) -> None:
-        for table in (CHUNKS, EXEMPLARS, SERIES):
-            if told[table]:
+        for table in _ERASED:
+            if told.get(table):
                 erasure.begin(connection, told["id"], told[table], table)
-        if rows:
-            insert_rows(connection, CHUNKS, None, rows)
+        # Files of before there were rollups hold chunks only.
+        chunks = told.get("chunks", len(rows))
+        for table, cut in ((CHUNKS, rows[:chunks]), (ROLLUPS, rows[chunks:])):
+            if cut:
+                insert_rows(connection, table, None, cut)
         self._stage.unlink()
         sync_directory(self._stage.parent)
 

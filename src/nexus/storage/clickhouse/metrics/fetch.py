@@ -1,4 +1,5 @@
-"""The SQL that reads chunks and exemplars of what a query needs. Pure; ids of series travel as one hexadecimal literal."""
+"""The SQL that reads chunks, rollups and exemplars of what a query needs. Pure; ids of series travel as one hexadecimal
+literal."""
 
 from __future__ import annotations
 
@@ -7,7 +8,7 @@ from dataclasses import dataclass, replace
 from typing import Final
 
 from nexus.storage.clickhouse.literals import quote
-from nexus.storage.clickhouse.metrics.tables import CHUNKS, EXEMPLARS
+from nexus.storage.clickhouse.metrics.tables import CHUNKS, EXEMPLARS, ROLLUPS
 
 DAY_MS: Final = 86_400_000
 ROUND_MS: Final = 7_200_000
@@ -28,8 +29,9 @@ SAMPLE_BYTES: Final = 2
 
 MAX_PARTS: Final = 256
 
-Need = tuple[int, int, list[str], bytes]
-"""As `nexus._native.Run.needs` has them: from and to (ms, both included), names of metrics, ids of 16 bytes each."""
+Need = tuple[int, int, list[str], bytes, int]
+"""As `nexus._native.Run.needs` has them: from and to (ms, both included), names of metrics, ids of 16 bytes each, windows of
+rollups (s; 0: samples)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,19 +43,23 @@ class Wanted:
     end: int
     metrics: tuple[str, ...]
     ids: bytes
+    tier: int = 0
+    """Rollups with windows of so many seconds; 0: samples."""
     part: tuple[int, int] = (0, 1)
     """Of so many parts by series this one."""
 
     @property
     def days(self) -> tuple[int, int]:
         """First and last UTC day, days since the epoch."""
-        return _day(self.start), _day(self.end)
+        return day_of(self.start), day_of(self.end)
 
 
 def wanted(tenant: str, needs: Iterable[Need]) -> list[Wanted]:
     """Needs of a tenant; those without any time are left out."""
     return [
-        Wanted(tenant, start, end, tuple(metrics), ids) for start, end, metrics, ids in needs if end >= start and end >= 0
+        Wanted(tenant, start, end, tuple(metrics), ids, tier)
+        for start, end, metrics, ids, tier in needs
+        if end >= start and end >= 0
     ]
 
 
@@ -79,15 +85,16 @@ def rounded(want: Wanted) -> Wanted:
 
 
 def chunks_sql(want: Wanted) -> str:
-    """Rows for `Run.feed`: series, times, values."""
+    """Rows for `Run.feed`: series, times, values (of samples or rollups)."""
     return (
-        f"SELECT series, times, values FROM nexus.{CHUNKS} {_where(want)} AND last >= {want.start} AND first <= {want.end}"
+        f"SELECT series, times, values FROM nexus.{_table(want)} {_where(want)} "
+        f"AND last >= {want.start} AND first <= {want.end}"
     )
 
 
 def samples_sql(want: Wanted) -> str:
-    """How many samples the rows for `chunks_sql` hold, those outside of the time among them."""
-    return f"SELECT sum(samples) FROM nexus.{CHUNKS} {_where(want)} AND last >= {want.start} AND first <= {want.end}"
+    """How many samples (of rollups: windows) the rows for `chunks_sql` hold, those outside of the time among them."""
+    return f"SELECT sum(samples) FROM nexus.{_table(want)} {_where(want)} AND last >= {want.start} AND first <= {want.end}"
 
 
 def exemplars_sql(want: Wanted) -> str:
@@ -98,9 +105,15 @@ def exemplars_sql(want: Wanted) -> str:
     )
 
 
+def _table(want: Wanted) -> str:
+    return ROLLUPS if want.tier else CHUNKS
+
+
 def _where(want: Wanted) -> str:
     first, last = want.days
     conditions = [f"tenant = {quote(want.tenant)}", f"day BETWEEN toDate({first}) AND toDate({last})"]
+    if want.tier:
+        conditions.append(f"tier = {want.tier}")
     if want.metrics and len(want.metrics) <= MAX_NAMES:
         conditions.append(f"metric IN ({', '.join(map(quote, want.metrics))})")
     if want.ids and len(want.ids) // 16 <= MAX_IDS:
@@ -119,5 +132,6 @@ def id_set(ids: bytes) -> str:
     return f"SELECT toFixedString(substring(unhex('{ids.hex()}'), number * 16 + 1, 16), 16) FROM numbers({number})"
 
 
-def _day(ms: int) -> int:
+def day_of(ms: int) -> int:
+    """UTC day of a time, as far as a `Date` goes."""
     return min(max(ms // DAY_MS, 0), LAST_DAY)

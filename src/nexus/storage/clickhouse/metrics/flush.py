@@ -49,11 +49,14 @@ class Flusher:
         engine: _native.MetricsEngine,
         disk: DiskGuard,
         grown: Callable[[Iterable[tuple[str, _native.ChunkRows]]], None],
+        touched: Callable[[str, list[int]], None],
         look_seconds: float = LOOK_SECONDS,
         clock: Callable[[], float] = time.time,
     ) -> None:
-        """`grown` is called with the chunks that were stored, by tenant, before the head lets go of them."""
+        """`grown` is called with the chunks that were stored, by tenant, before the head lets go of them, and `touched` with
+        each tenant and the UTC days whose rollups are not right any more."""
         self._grown = grown
+        self._touched = touched
         self._connect = connect
         self._engine = engine
         self._disk = disk
@@ -137,6 +140,8 @@ class Flusher:
                             self._disk.report_full(error.message)
                     raise
                 self._grown(sealed.recent())
+                for tenant, days in sealed.touched:
+                    self._touched(tenant, days)
                 sealed.done()
                 samples += sealed.samples
                 self.statistics.flushes += 1

@@ -98,7 +98,7 @@ class MetricReader:
 
         def begin(session: Session) -> _native.Reading:
             reader = self._select(query, scan).read(encoding)
-            for rows in self._chunks(session, query, reader.needs(), reader.estimate()[2]):
+            for _, rows in self._chunks(session, query, reader.needs(), reader.estimate()[2]):
                 reader.feed(rows)
             return reader
 
@@ -149,8 +149,11 @@ class MetricReader:
     def _run(self, session: Session, query: Scoped, plan: PromQuery, began: float) -> SeriesAnswer:
         run = self._engine.query(query.tenant, plan.program, encode_sight(query))
         session.stop_with(run.cancel)
-        for rows in self._chunks(session, query, run.needs(), run.estimate()[2]):
-            run.feed(rows)
+        for tier, rows in self._chunks(session, query, run.needs(), run.estimate()[2]):
+            run.feed(rows, tier)
+        # Series of which there are no rollups after all.
+        for tier, rows in self._chunks(session, query, run.more_needs(), run.estimate()[2]):
+            run.feed(rows, tier)
         left = query.limits.seconds - (time.monotonic() - began)
         data, warnings, infos, spent = _evaluated(query, run, max(int(left * 1000), 1))
         series, samples, read, peak, decoded = spent
@@ -163,9 +166,10 @@ class MetricReader:
 
     def _chunks(
         self, session: Session, query: Scoped, needs: Iterable[fetch.Need], bytes_at_most: int
-    ) -> Iterator[_native.ChunkRows]:
-        """Chunks, in pieces. `bytes_at_most` may be far too much: where it matters, the tables are asked. Raises
-        `LimitExceeded` before the first one when the query reads more samples than it may, and when it reads more bytes."""
+    ) -> Iterator[tuple[int, _native.ChunkRows]]:
+        """Chunks, in pieces, each with the windows of rollups (0: samples). `bytes_at_most` may be far too much: where it
+        matters, the tables are asked. Raises `LimitExceeded` before the first one when the query reads more samples than it
+        may, and when it reads more bytes."""
         limits = query.limits
         wants = fetch.wanted(query.tenant, needs)
         sizes = [bytes_at_most] * len(wants)
@@ -181,7 +185,7 @@ class MetricReader:
                     read += rows.weight
                     _check("bytes", read, limits.scan_bytes, query)
                     _check("bytes", read, limits.memory_bytes, query)
-                    yield rows
+                    yield piece.tier, rows
 
 
 def _read(session: Session, statement: str) -> _native.ChunkRows:

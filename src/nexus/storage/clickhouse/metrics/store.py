@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Iterable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Final, Literal
 
@@ -24,6 +25,8 @@ from nexus.storage.clickhouse.metrics.flush import Flusher
 from nexus.storage.clickhouse.metrics.policies import WantedPolicies
 from nexus.storage.clickhouse.metrics.reader import MetricReader
 from nexus.storage.clickhouse.metrics.retention import MetricRetention
+from nexus.storage.clickhouse.metrics.rolled_days import RolledDays
+from nexus.storage.clickhouse.metrics.rollups import RollupMaker
 from nexus.storage.clickhouse.metrics.writer import MetricWriter, SeriesLimits
 from nexus.storage.clickhouse.options import MetricOptions
 from nexus.storage.clickhouse.queries import Connect, QueryPool
@@ -65,13 +68,31 @@ class EmbeddedMetricStore:
         folder.mkdir(mode=0o700, exist_ok=True)
         self._engine = _open(folder, options)
         try:
+            days = RolledDays(database, self._engine)
+            days.start(connection)
             self._retention = MetricRetention(
-                database, self._engine, retention_days or (lambda: options.retention_days), policies
+                database, self._engine, retention_days or (lambda: options.retention_days), policies, days
             )
             self._retention.start()
             cache: ChunkCache[_native.ChunkRows] = ChunkCache(options.cache_bytes)
-            self._flusher = Flusher(engine, self._engine, disk, cache.grown, options.flush_seconds)
-            self._erasures = Erasures(self._engine, folder, self._flusher.paused, cache.changed)
+
+            def touched(tenant: str, changed: Iterable[int] | None) -> None:
+                if days.touched(tenant, changed):
+                    self._rollups.wake()
+
+            self._flusher = Flusher(engine, self._engine, disk, cache.grown, touched, options.flush_seconds)
+            self._rollups = RollupMaker(
+                engine,
+                self._engine,
+                days,
+                self._retention.policies,
+                self._flusher.paused,
+                cache.changed,
+                lambda connection: self._retention.follow(connection, self._flusher.paused),
+                options.settle_seconds,
+            )
+            self._retention.wait_for(self._rollups.waits)
+            self._erasures = Erasures(self._engine, folder, self._flusher.paused, cache.changed, touched)
             self._erasures.resume(connection)
             began = time.perf_counter()
             series = loading.load(connection, self._engine)
@@ -107,11 +128,13 @@ class EmbeddedMetricStore:
     def start(self) -> None:
         """Begin to store what is due."""
         self._flusher.start()
+        self._rollups.start()
 
     def stop(self) -> None:
         """Take nothing more and store everything. Queries go on until `close`."""
         self._maintenance.stop()
         self._writer.stop()
+        self._rollups.stop()
         self._flusher.stop()
 
     def close(self) -> None:
@@ -168,11 +191,15 @@ class EmbeddedMetricStore:
 
     def follow_retention(self, connection: Connection) -> None:
         """Take over policies that have changed. From time to time, and after a change. Raises `EngineError`."""
-        if self._retention.follow(connection, self._flusher.paused):
+        before = self._retention.policies()
+        changed = self._retention.follow(connection, self._flusher.paused)
+        if self._retention.policies() is not before:
+            self._rollups.wake()
+        if changed:
             self.expire_series()
 
     def expire_series(self) -> int:
-        """Forget series whose samples have all expired; how many. From time to time; blocks."""
+        """Forget series of which everything has expired; how many. From time to time; blocks."""
         gone = self._engine.expire(time.time_ns() // 10**6)
         if gone:
             log.info("%d series of metrics have expired", gone)
@@ -184,7 +211,12 @@ class EmbeddedMetricStore:
 
     async def retention_progress(self, tenant: str) -> Progress:
         """How far changes of retention that concern a tenant are."""
-        return await self._maintenance.run(lambda connection: retention.progress(connection, tenant))
+
+        def work(connection: Connection) -> Progress:
+            found = retention.progress(connection, tenant)
+            return replace(found, done=False) if self._retention.waiting(tenant) else found
+
+        return await self._maintenance.run(work)
 
     # ------------------------------------------------------------------------------------------------------ to look at
 
@@ -192,6 +224,7 @@ class EmbeddedMetricStore:
         """Name, help text and value of everything worth watching; names are stable."""
         if time.monotonic() - self._looked > STATS_SECONDS:
             self._stats, self._looked = self._engine.stats(), time.monotonic()
+        rolled = self._rollups.statistics
         native, flushed, appended = self._stats, self._flusher.statistics, self._writer.statistics
         return {
             "metric_samples": ("Samples of metrics stored since the start.", appended.samples),
@@ -205,6 +238,10 @@ class EmbeddedMetricStore:
             "metric_flushed_samples": ("Samples brought into the tables since the start.", flushed.samples),
             "metric_flush_failures": ("Steps that failed and were tried again.", flushed.failures),
             "metric_flush_seconds": ("Time spent bringing samples into the tables.", flushed.seconds),
+            "metric_rollup_days": ("Days of tenants whose rollups were made since the start.", rolled.days),
+            "metric_rollup_rows": ("Rows of rollups stored since the start.", rolled.rows),
+            "metric_rollup_failures": ("Attempts to make rollups that failed.", rolled.failures),
+            "metric_rollup_seconds": ("Time spent making rollups.", rolled.seconds),
             "metric_series": ("Series that are known.", native["series"]),
             "metric_active_series": ("Series with a recent sample.", native["active_series"]),
             "metric_head_bytes": ("Memory of samples that are not in the tables yet.", native["head_bytes"]),
@@ -221,6 +258,10 @@ class EmbeddedMetricStore:
     def flush(self) -> int:
         """Bring everything into the tables now; the number of samples. Raises `EngineError`."""
         return self._flusher.flush(everything=True)
+
+    def make_rollups(self) -> int:
+        """Make the rollups that are due now; the number of days. Raises `EngineError`."""
+        return self._rollups.make()
 
     def _new_id(self, what: str) -> str:
         self._erased += 1

@@ -8,20 +8,22 @@ CHUNKS: Final = "metric_chunks"
 SERIES: Final = "metric_series"
 EXEMPLARS: Final = "metric_exemplars"
 METADATA: Final = "metric_metadata"
+ROLLUPS: Final = "metric_rollups"
 
-TABLES: Final = (CHUNKS, SERIES, EXEMPLARS, METADATA)
+TABLES: Final = (CHUNKS, ROLLUPS, SERIES, EXEMPLARS, METADATA)
 """Every table that holds something of tenants."""
 
-BY_DAY: Final = (CHUNKS, EXEMPLARS)
+BY_DAY: Final = (CHUNKS, ROLLUPS, EXEMPLARS)
 """Those with a partition a day."""
 
 COLUMNS: Final = {
     CHUNKS: "tenant, metric, series, day, expires_on, first, last, samples, times, values",
+    ROLLUPS: "tenant, metric, series, day, expires_on, tier, built, first, last, samples, times, values",
     SERIES: "tenant, metric, series, labels, day, expires_on",
     EXEMPLARS: "tenant, metric, series, day, expires_on, time, value, labels",
     METADATA: "tenant, metric, kind, unit, help, seen",
 }
-"""As `nexus._native.Sealed` and `cut_chunks` have them."""
+"""As `nexus._native.Sealed`, `Rollup`, `cut_chunks` and `cut_rollups` have them."""
 
 FORMAT: Final = "RowBinary"
 

@@ -37,19 +37,30 @@ class RetentionAnswer(Struct):
     parts_left: int
 
 
+class MetricRollup(Struct, forbid_unknown_fields=True):
+    """Windows (`5m`, `1h`) that are kept of samples, for `days` days; 0 keeps them for ever."""
+
+    window: Literal["5m", "1h"]
+    days: Days
+
+
 class MetricRetentionRule(Struct, forbid_unknown_fields=True):
-    """Series that `selector` (as in PromQL: `{job="api"}`) finds are kept for `days` days; 0 keeps them for ever."""
+    """Samples of series that `selector` (as in PromQL: `{job="api"}`) finds are kept for `days` days, 0 keeps them for ever;
+    their `rollups` longer, each at least as long as the samples and as shorter windows."""
 
     selector: Annotated[str, Meta(min_length=1, max_length=16_384)]
     days: Days
+    rollups: Annotated[list[MetricRollup], Meta(max_length=2)] = []
 
 
 class MetricRetentionRequest(Struct, forbid_unknown_fields=True):
     """`PUT retention/metrics`: the whole policy of the tenant. The first rule whose selector finds a series counts, `days`
-    counts for the others; `days` None is what the configuration says. Stored samples follow in the background."""
+    and `rollups` count for the others; `days` None is what the configuration says. Stored samples follow in the background,
+    when the rollups of them are made."""
 
     rules: Annotated[list[MetricRetentionRule], Meta(max_length=50)] = []
     days: Days | None = None
+    rollups: Annotated[list[MetricRollup], Meta(max_length=2)] = []
 
 
 class MetricRetentionAnswer(Struct):
@@ -57,6 +68,7 @@ class MetricRetentionAnswer(Struct):
 
     rules: list[MetricRetentionRule]
     days: int | None
+    rollups: list[MetricRollup]
     default_days: int
     applying: bool
     parts_left: int
