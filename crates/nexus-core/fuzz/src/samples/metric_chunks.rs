@@ -1,8 +1,8 @@
 //! Chunks of the tables of metrics, each with a byte in front that chooses the checksum.
 
 use nexus_series::histogram::{Histogram, Span};
-use nexus_tsdb::chunk::windows::{self, Rolled};
 use nexus_series::starts::StartTimes;
+use nexus_tsdb::chunk::windows::{self, Rolled};
 use nexus_tsdb::chunk::{Chunk, encode_floats, encode_histograms};
 use std::sync::Arc;
 
