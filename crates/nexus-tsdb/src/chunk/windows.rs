@@ -19,16 +19,15 @@ pub fn encode(rolled: &Rolled, length: i64, sequence: u64) -> Chunk {
     let mut packed = Vec::new();
     for (number, column) in rolled.columns.iter().enumerate() {
         let equal = |other: &Vec<f64>| other.iter().zip(column).all(|(a, b)| a.to_bits() == b.to_bits());
-        match rolled.columns[..number].iter().position(equal) {
-            Some(other) => body.push(other as u8),
-            None => {
-                packed.clear();
-                floats::encode(column, &mut packed);
-                body.push(OWN);
-                varint::push(&mut body, packed.len() as u64);
-                body.extend_from_slice(&packed);
-            }
+        if let Some(other) = rolled.columns[..number].iter().position(equal) {
+            body.push(other as u8);
+            continue;
         }
+        packed.clear();
+        floats::encode(column, &mut packed);
+        body.push(OWN);
+        varint::push(&mut body, packed.len() as u64);
+        body.extend_from_slice(&packed);
     }
     Chunk {
         times: times::encode(&rolled.ends),

@@ -12,7 +12,7 @@ use super::{Selected, View};
 use crate::chunk::{Damaged, Kind, windows};
 use crate::engine::{Engine, RolledDays, Tenant, WINDOWS};
 use crate::head::{Body, Piece, SeriesHead, Value};
-use crate::index::{DAY_MS, day_of};
+use crate::index::{Activity, DAY_MS, day_of};
 use nexus_promql::rolled::{COLUMNS, Rolled};
 use nexus_promql::source::{Samples, SourceFault, SourceNote};
 use nexus_promql::uses::Use;
@@ -185,7 +185,7 @@ impl View {
             let group: Vec<&(u32, Tier)> = group.iter().filter(stored).collect();
             let activity = || group.iter().map(|(number, _)| &index.series(*number).activity);
             let (Some(begin), Some(end)) =
-                (activity().map(|one| one.first()).min(), activity().map(|one| one.last()).max())
+                (activity().map(Activity::first).min(), activity().map(Activity::last).max())
             else {
                 continue;
             };
@@ -373,7 +373,7 @@ impl View {
         let horizon = tiers.iter().map(|tier| tier.horizon).min()?;
         let index = &self.tenant.index;
         let activity = || self.selected[selector].numbers.iter().map(|&number| &index.series(number).activity);
-        let (begin, end) = (activity().map(|one| one.first()).min()?, activity().map(|one| one.last()).max()?);
+        let (begin, end) = (activity().map(Activity::first).min()?, activity().map(Activity::last).max()?);
         let (first, last) = days_of(&self.selected[selector]);
         // Of a series that was loaded, the first day is known and no more: not that it has a sample at midnight.
         let (first, last) = (first.max(day_of(begin)), last.min(day_of(end - 1)));
