@@ -208,9 +208,13 @@ mod tests {
     fn row(out: &mut Vec<u8>, id: SeriesId, chunks: &[&Chunk]) {
         out.extend_from_slice(&id.to_le_bytes());
         array(out, chunks.len());
-        chunks.iter().for_each(|chunk| string(out, &chunk.times));
+        for chunk in chunks {
+            string(out, &chunk.times);
+        }
         array(out, chunks.len());
-        chunks.iter().for_each(|chunk| string(out, &chunk.values));
+        for chunk in chunks {
+            string(out, &chunk.values);
+        }
     }
 
     fn chunks() -> (Vec<Chunk>, Vec<i64>) {
