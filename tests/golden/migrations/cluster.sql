@@ -118,3 +118,26 @@ SETTINGS storage_policy = 'nexus', index_granularity = 1024;
 
 INSERT INTO nexus.migrations (version, name) VALUES (3, 'metrics');
 
+CREATE TABLE IF NOT EXISTS nexus.metric_rollups ON CLUSTER 'nexus'
+(
+    tenant      LowCardinality(String),
+    metric      LowCardinality(String),
+    series      FixedString(16) CODEC(NONE),
+    day         Date,
+    expires_on  Date,
+    tier        UInt32,
+    built       UInt64,
+    first       Int64,
+    last        Int64,
+    samples     UInt32,
+    times       Array(String) CODEC(ZSTD(1, 24)) SETTINGS (min_compress_block_size = 8388608, max_compress_block_size = 8388608),
+    values      Array(String) CODEC(ZSTD(1))
+)
+ENGINE = ReplicatedReplacingMergeTree('/clickhouse/tables/{uuid}/{shard}', '{replica}', built)
+PARTITION BY day
+ORDER BY (tenant, tier, metric, series)
+TTL expires_on DELETE
+SETTINGS storage_policy = 'nexus', index_granularity = 256, ttl_only_drop_parts = 0;
+
+INSERT INTO nexus.migrations (version, name) VALUES (4, 'metric_rollups');
+
