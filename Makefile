@@ -61,7 +61,7 @@ lint: $(STAMPS)/dev $(STAMPS)/native $(STAMPS)/ui-deps ## types, style and impor
 test: lint test-fast test-rust test-ui test-e2e ## lint, then every test
 
 test-fast: $(STAMPS)/dev $(STAMPS)/native
-	$(PY) -m pytest -n 2 --dist loadfile tests/unit tests/golden
+	$(PY) -m pytest -n 2 --dist loadfile tests/unit tests/golden tests/conformance
 
 test-rust:
 	cargo test --workspace --release --quiet
