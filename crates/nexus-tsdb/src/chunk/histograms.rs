@@ -10,7 +10,7 @@ use nexus_series::histogram::{Histogram, ResetHint, Span};
 /// Most buckets of a histogram that is read, positive and negative together.
 pub const MAX_BUCKETS: usize = 1 << 16;
 /// Most bucket counts, spans and bounds of a chunk.
-pub const MAX_COUNTS: usize = 1 << 22;
+pub const MAX_COUNTS: usize = 1 << 20;
 
 #[derive(Clone, PartialEq)]
 struct Layout {
