@@ -1,6 +1,7 @@
 //! Times as people write them, to nanoseconds since the Unix epoch, exactly (no floating point on the way).
 
 use crate::batch::DAY_NS;
+use nexus_series::calendar::{day_of_date, days_of_month};
 
 /// Why a text is no time that can be stored.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -168,7 +169,7 @@ fn machine_form(text: &[u8]) -> Option<i64> {
         }
         _ => return None,
     };
-    let seconds = days_from_civil(year, month, day) * 86_400 + hour * 3600 + minute * 60 + second;
+    let seconds = day_of_date(year, month, day) * 86_400 + hour * 3600 + minute * 60 + second;
     Some(seconds * 1_000_000_000 + fraction)
 }
 
@@ -205,7 +206,7 @@ fn read_civil(text: &[u8]) -> Option<Civil> {
     if !(1..=12).contains(&month) || day < 1 || day > days_of_month(year, month) {
         return None;
     }
-    let days = days_from_civil(year, month, day);
+    let days = day_of_date(year, month, day);
     let Some((separator, time)) = text.get(10..)?.split_first() else {
         return Some(Civil { days, second_of_day: 0, fraction: 0, offset: 0 });
     };
@@ -252,25 +253,6 @@ fn offset(text: &[u8]) -> Option<i64> {
         _ => return None,
     };
     (hours <= 23 && minutes <= 59).then_some(sign * (hours * 3600 + minutes * 60))
-}
-
-/// Days of a month, from 1.
-pub(crate) fn days_of_month(year: i64, month: i64) -> i64 {
-    match month {
-        2 if year % 4 == 0 && (year % 100 != 0 || year % 400 == 0) => 29,
-        2 => 28,
-        4 | 6 | 9 | 11 => 30,
-        _ => 31,
-    }
-}
-
-/// Days since 1970-01-01 in the proleptic Gregorian calendar.
-pub(crate) fn days_from_civil(year: i64, month: i64, day: i64) -> i64 {
-    let year = if month <= 2 { year - 1 } else { year };
-    let era = year.div_euclid(400);
-    let year_of_era = year.rem_euclid(400);
-    let day_of_year = (153 * ((month + 9) % 12) + 2) / 5 + day - 1;
-    era * 146_097 + year_of_era * 365 + year_of_era / 4 - year_of_era / 100 + day_of_year - 719_468
 }
 
 #[cfg(test)]

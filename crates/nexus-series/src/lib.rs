@@ -7,6 +7,7 @@
 #![allow(clippy::float_cmp)]
 
 pub mod batch;
+pub mod calendar;
 pub mod histogram;
 pub mod labels;
 pub mod matcher;

@@ -1,5 +1,7 @@
 //! Times in Go's layouts (`2006-01-02T15:04:05Z07:00`), written and read.
 
+use nexus_series::calendar::{date_of, day_of_date};
+
 const MONTHS: [&str; 12] = [
     "January",
     "February",
@@ -46,28 +48,8 @@ struct Civil {
 
 fn civil(seconds: i64) -> Civil {
     let days = seconds.div_euclid(86_400);
-    let z = days + 719_468;
-    let era = z.div_euclid(146_097);
-    let doe = z.rem_euclid(146_097);
-    let yoe = (doe - doe / 1460 + doe / 36_524 - doe / 146_096) / 365;
-    let doy = doe - (365 * yoe + yoe / 4 - yoe / 100);
-    let mp = (5 * doy + 2) / 153;
-    let month = if mp < 10 { mp + 3 } else { mp - 9 };
-    Civil {
-        year: yoe + era * 400 + i64::from(month <= 2),
-        month,
-        day: doy - (153 * mp + 2) / 5 + 1,
-        seconds: seconds.rem_euclid(86_400),
-        weekday: (days + 4).rem_euclid(7),
-    }
-}
-
-fn days_from_civil(year: i64, month: i64, day: i64) -> i64 {
-    let year = year - i64::from(month <= 2);
-    let era = year.div_euclid(400);
-    let yoe = year.rem_euclid(400);
-    let doy = (153 * (if month > 2 { month - 3 } else { month + 9 }) + 2) / 5 + day - 1;
-    era * 146_097 + yoe * 365 + yoe / 4 - yoe / 100 + doy - 719_468
+    let (year, month, day) = date_of(days);
+    Civil { year, month, day, seconds: seconds.rem_euclid(86_400), weekday: (days + 4).rem_euclid(7) }
 }
 
 /// Write a time (ns since the epoch) in a zone (seconds east of UTC).
@@ -104,7 +86,7 @@ pub(crate) fn format(ns: i64, offset: i64, layout: &str) -> String {
             "02" => format!("{:02}", at.day),
             "_2" => format!("{:2}", at.day),
             "2" => at.day.to_string(),
-            "002" => format!("{:03}", days_from_civil(at.year, at.month, at.day) - days_from_civil(at.year, 1, 1) + 1),
+            "002" => format!("{:03}", day_of_date(at.year, at.month, at.day) - day_of_date(at.year, 1, 1) + 1),
             "15" => format!("{hour:02}"),
             "03" => format!("{twelve:02}"),
             "3" => twelve.to_string(),
@@ -248,7 +230,7 @@ pub(crate) fn parse(layout: &str, text: &str, zone: i64) -> Option<(i64, i64)> {
         return None;
     }
     let seconds =
-        days_from_civil(year, month, 1).checked_add(day - 1)?.checked_mul(86_400)? + hour * 3600 + minute * 60 + second;
+        day_of_date(year, month, 1).checked_add(day - 1)?.checked_mul(86_400)? + hour * 3600 + minute * 60 + second;
     Some(((seconds - offset).checked_mul(1_000_000_000)?.checked_add(fraction)?, offset))
 }
 

@@ -4,7 +4,8 @@ use crate::process::field::{Field, Source, Value};
 use crate::process::rows::Rows;
 use crate::process::spec::{Options, SpecError};
 use crate::process::{Change, Context, Processor, State};
-use crate::time::{self, days_from_civil, days_of_month};
+use crate::time;
+use nexus_series::calendar::{date_of, day_of_date, days_of_month};
 
 const DAY_SECONDS: i64 = 86_400;
 
@@ -232,7 +233,7 @@ fn parsed(parts: &[Part], text: &[u8], offset: i64, now_ns: i64) -> Option<i64> 
         if !(1..=12).contains(&month) || day < 1 || day > days_of_month(year, month) {
             return None;
         }
-        Some(days_from_civil(year, month, day) * DAY_SECONDS + hour * 3600 + civil.minute * 60 + civil.second)
+        Some(day_of_date(year, month, day) * DAY_SECONDS + hour * 3600 + civil.minute * 60 + civil.second)
     };
     let seconds = match (civil.year, civil.month, civil.day) {
         (Some(year), month, day) => at(year, month.unwrap_or(1), day.unwrap_or(1))?,
@@ -366,15 +367,7 @@ fn zone_offset(text: &[u8]) -> Option<(i64, &[u8])> {
 
 /// The year of a number of seconds since the epoch.
 fn year_of(seconds: i64) -> i64 {
-    let days = seconds.div_euclid(DAY_SECONDS);
-    let mut year = 1970 + days * 400 / 146_097;
-    while days_from_civil(year + 1, 1, 1) <= days {
-        year += 1;
-    }
-    while days_from_civil(year, 1, 1) > days {
-        year -= 1;
-    }
-    year
+    date_of(seconds.div_euclid(DAY_SECONDS)).0
 }
 
 #[cfg(test)]

@@ -5,6 +5,7 @@ use super::predicate::{Column, Comparison, Op};
 use crate::batch::{DAY_NS, LogBatch};
 use crate::json::writer::write_int;
 use crate::severity;
+use nexus_series::calendar::date_of;
 use std::io::Write;
 
 /// Where a column's values are numbered: rows with one number have one value.
@@ -174,7 +175,7 @@ fn write_id(out: &mut Vec<u8>, id: &[u8]) {
 /// A time in UTC as the engine prints it: `2026-01-31 12:00:00.000000000`.
 fn write_time(out: &mut Vec<u8>, ns: i64) {
     let (days, rest) = (ns.div_euclid(DAY_NS), ns.rem_euclid(DAY_NS));
-    let (year, month, day) = civil(days);
+    let (year, month, day) = date_of(days);
     let (seconds, nanos) = (rest / 1_000_000_000, rest % 1_000_000_000);
     let _ = write!(
         out,
@@ -183,19 +184,6 @@ fn write_time(out: &mut Vec<u8>, ns: i64) {
         seconds / 60 % 60,
         seconds % 60
     );
-}
-
-/// Year, month and day of a day since the epoch. Source: <https://howardhinnant.github.io/date_algorithms.html>.
-fn civil(days: i64) -> (i64, i64, i64) {
-    let shifted = days + 719_468;
-    let era = shifted.div_euclid(146_097);
-    let of_era = shifted.rem_euclid(146_097);
-    let year_of_era = (of_era - of_era / 1460 + of_era / 36_524 - of_era / 146_096) / 365;
-    let of_year = of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
-    let month = (5 * of_year + 2) / 153;
-    let day = of_year - (153 * month + 2) / 5 + 1;
-    let month = if month < 10 { month + 3 } else { month - 9 };
-    (year_of_era + era * 400 + i64::from(month <= 2), month, day)
 }
 
 #[cfg(test)]

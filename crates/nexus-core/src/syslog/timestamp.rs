@@ -1,6 +1,7 @@
 //! Times of syslog messages: those that leave out the year or the zone, and how these are made up for.
 
-use crate::time::{self, days_from_civil, days_of_month};
+use crate::time;
+use nexus_series::calendar::{date_of, day_of_date, days_of_month};
 
 const SECOND_NS: i64 = 1_000_000_000;
 const DAY_SECONDS: i64 = 86_400;
@@ -195,7 +196,7 @@ fn bsd<'a>(text: &'a [u8], context: Context<'_>) -> Option<(i64, &'a [u8])> {
     let of_day = hour * 3600 + minute * 60 + second;
     let ns = match year {
         Some(year) if day <= days_of_month(year, month) => {
-            localised(days_from_civil(year, month, day) * DAY_SECONDS + of_day, fraction, context)?
+            localised(day_of_date(year, month, day) * DAY_SECONDS + of_day, fraction, context)?
         }
         Some(_) => return None,
         None => without_year(month, day, of_day, fraction, context)?,
@@ -206,21 +207,12 @@ fn bsd<'a>(text: &'a [u8], context: Context<'_>) -> Option<(i64, &'a [u8])> {
 /// The latest year in which the time exists and is not ahead of now by more than [`AHEAD_SECONDS`].
 fn without_year(month: i64, day: i64, of_day: i64, fraction: i64, context: Context<'_>) -> Option<i64> {
     let now = context.now_ns.div_euclid(SECOND_NS);
-    let this_year = year_of(context.zone.to_local(now).div_euclid(DAY_SECONDS));
+    let (this_year, ..) = date_of(context.zone.to_local(now).div_euclid(DAY_SECONDS));
     (this_year - YEARS_BACK..=this_year + 1).rev().filter(|&year| day <= days_of_month(year, month)).find_map(|year| {
-        let local = days_from_civil(year, month, day) * DAY_SECONDS + of_day;
+        let local = day_of_date(year, month, day) * DAY_SECONDS + of_day;
         let ns = localised(local, fraction, context)?;
         (ns / SECOND_NS <= now + AHEAD_SECONDS).then_some(ns)
     })
-}
-
-/// The year of a day since 1970-01-01.
-fn year_of(day: i64) -> i64 {
-    let mut year = 1970 + day.div_euclid(366);
-    while days_from_civil(year + 1, 1, 1) <= day {
-        year += 1;
-    }
-    year
 }
 
 #[cfg(test)]
@@ -298,14 +290,6 @@ mod tests {
             ("2026-07-10T12:00:00Z h", "2026-07-10T12:00:00Z"),
         ] {
             assert_eq!(read(text, "2026-11-01T00:00:00Z", &zone), Some((at(expected), "h".to_owned())), "{text}");
-        }
-    }
-
-    #[test]
-    fn years_of_days() {
-        for year in 1970..2262 {
-            assert_eq!(year_of(days_from_civil(year, 1, 1)), year);
-            assert_eq!(year_of(days_from_civil(year, 12, 31)), year);
         }
     }
 }

@@ -2,6 +2,7 @@
 
 use super::Call;
 use crate::value::{NOTHING, Row, Value, is_nothing};
+use nexus_series::calendar::{date_of, days_of_month};
 use std::f64::consts::{LN_2, LN_10, PI};
 
 /// A function on floats one by one.
@@ -158,40 +159,25 @@ fn seconds(value: f64) -> i128 {
 
 /// A day of the Gregorian calendar, UTC.
 struct Date {
-    year: i128,
-    month: i128,
-    day: i128,
+    year: i64,
+    month: i64,
+    day: i64,
 }
 
 impl Date {
-    /// Of seconds since 1970. Years are counted from March, so that the leap day is the last one.
+    /// Of seconds since 1970.
     fn of(time: i128) -> Self {
-        let days = time.div_euclid(86400) + 719_468;
-        let era = days.div_euclid(146_097);
-        let of_era = days.rem_euclid(146_097);
-        let year_of_era = (of_era - of_era / 1460 + of_era / 36524 - of_era / 146_096) / 365;
-        let of_year = of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
-        let shifted = (5 * of_year + 2) / 153;
-        let day = of_year - (153 * shifted + 2) / 5 + 1;
-        let month = if shifted < 10 { shifted + 3 } else { shifted - 9 };
-        Self { year: year_of_era + era * 400 + i128::from(month <= 2), month, day }
+        let (year, month, day) = date_of(time.div_euclid(86_400) as i64);
+        Self { year, month, day }
     }
 
-    fn leap(&self) -> bool {
-        self.year % 4 == 0 && (self.year % 100 != 0 || self.year % 400 == 0)
+    fn days_in_month(&self) -> i64 {
+        days_of_month(self.year, self.month)
     }
 
-    fn days_in_month(&self) -> i128 {
-        match self.month {
-            2 => 28 + i128::from(self.leap()),
-            4 | 6 | 9 | 11 => 30,
-            _ => 31,
-        }
-    }
-
-    fn day_of_year(&self) -> i128 {
-        const BEFORE: [i128; 12] = [0, 31, 59, 90, 120, 151, 181, 212, 243, 273, 304, 334];
-        BEFORE[self.month as usize - 1] + self.day + i128::from(self.leap() && self.month > 2)
+    fn day_of_year(&self) -> i64 {
+        const BEFORE: [i64; 12] = [0, 31, 59, 90, 120, 151, 181, 212, 243, 273, 304, 334];
+        BEFORE[self.month as usize - 1] + self.day + i64::from(self.month > 2 && days_of_month(self.year, 2) == 29)
     }
 }
 

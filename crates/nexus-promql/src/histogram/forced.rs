@@ -3,6 +3,7 @@
 use super::encode::general;
 use super::quantile::Lifted;
 use crate::annotations::Position;
+use nexus_series::calendar::date_of;
 use std::collections::BTreeMap;
 use std::sync::Mutex;
 
@@ -69,14 +70,7 @@ impl Forced {
 fn time_text(time: i64) -> String {
     let seconds = time / 1000;
     let (days, second) = (seconds.div_euclid(86_400), seconds.rem_euclid(86_400));
-    // Days from 1 March of year 0, in which leap days are the last of their cycles.
-    let shifted = days + 719_468;
-    let (era, day) = (shifted.div_euclid(146_097), shifted.rem_euclid(146_097));
-    let year = (day - day / 1460 + day / 36_524 - day / 146_096) / 365;
-    let day = day - (365 * year + year / 4 - year / 100);
-    let month = (5 * day + 2) / 153;
-    let (month, day) = ((month + 2) % 12 + 1, day - (153 * month + 2) / 5 + 1);
-    let year = era * 400 + year + i64::from(month <= 2);
+    let (year, month, day) = date_of(days);
     format!("{year:04}-{month:02}-{day:02}T{:02}:{:02}:{:02}Z", second / 3600, second / 60 % 60, second % 60)
 }
 

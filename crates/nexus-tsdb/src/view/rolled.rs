@@ -16,6 +16,7 @@ use crate::index::{Activity, DAY_MS, day_of};
 use nexus_promql::rolled::{COLUMNS, Rolled};
 use nexus_promql::source::{Samples, SourceFault, SourceNote};
 use nexus_promql::uses::Use;
+use nexus_series::calendar::date_of;
 use nexus_series::labels::SeriesId;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -399,14 +400,8 @@ const fn words(window: u32) -> &'static str {
 
 /// A day as `2026-01-31`.
 fn date(day: i64) -> String {
-    let days = day + 719_468;
-    let era = days.div_euclid(146_097);
-    let of_era = days.rem_euclid(146_097);
-    let year = (of_era - of_era / 1460 + of_era / 36_524 - of_era / 146_096) / 365;
-    let of_year = of_era - (365 * year + year / 4 - year / 100);
-    let shifted = (5 * of_year + 2) / 153;
-    let (date, month) = (of_year - (153 * shifted + 2) / 5 + 1, if shifted < 10 { shifted + 3 } else { shifted - 9 });
-    format!("{:04}-{month:02}-{date:02}", year + era * 400 + i64::from(month <= 2))
+    let (year, month, date) = date_of(day);
+    format!("{year:04}-{month:02}-{date:02}")
 }
 
 #[cfg(test)]
