@@ -14,9 +14,7 @@ import contextlib
 import http.client
 import json
 import random
-import shutil
 import sys
-import tempfile
 import threading
 import time
 from collections.abc import Callable
@@ -25,7 +23,7 @@ from pathlib import Path
 from typing import Final
 from urllib.parse import urlencode
 
-from soak_kill import API, BASE_MS, Server, SoakError, remote_write_body
+from soak_kill import API, BASE_MS, Server, SoakError, remote_write_body, run
 
 SERIES: Final = 60
 BATCH: Final = 20
@@ -241,22 +239,7 @@ def soak(rounds: int, folder: Path, *, fsync: bool, seed: int) -> int:
 def main() -> int:
     """Parse arguments, run in a temporary folder."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else "")
-    parser.add_argument("--rounds", type=int, default=50)
-    parser.add_argument("--fsync", action="store_true", help="with durability: fsync")
-    parser.add_argument("--seed", type=int, default=1)
-    arguments = parser.parse_args()
-    folder = Path(tempfile.mkdtemp(prefix="nexus-soak-"))
-    code = 1
-    try:
-        code = soak(arguments.rounds, folder, fsync=arguments.fsync, seed=arguments.seed)
-    except SoakError as error:
-        print(f"error         {error}")
-    finally:
-        if code == 0:
-            shutil.rmtree(folder, ignore_errors=True)
-        else:
-            print(f"data and log are kept in {folder}")
-    return code
+    return run(parser, 50, lambda given, folder: soak(given.rounds, folder, fsync=given.fsync, seed=given.seed))
 
 
 if __name__ == "__main__":

@@ -553,21 +553,17 @@ def _free_ports(count: int) -> list[int]:
         return [sock.getsockname()[1] for sock in sockets]
 
 
-def main() -> int:
-    """Parse arguments, run in a temporary folder."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else "")
-    parser.add_argument("--rounds", type=int, default=100)
-    parser.add_argument("--clients", type=int, default=len(RECEIVERS))
+def run(parser: argparse.ArgumentParser, rounds: int, soak: Callable[[argparse.Namespace, Path], int]) -> int:
+    """Parse the arguments, those of every loop among them, and run in a temporary folder, which is kept when it fails."""
+    parser.add_argument("--rounds", type=int, default=rounds)
     parser.add_argument("--fsync", action="store_true", help="with durability: fsync")
-    parser.add_argument("--receivers", nargs="+", choices=RECEIVERS, default=RECEIVERS, help="only these")
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--keep", action="store_true", help="keep the data directory")
     arguments = parser.parse_args()
     folder = Path(tempfile.mkdtemp(prefix="nexus-soak-"))
     code = 1
     try:
-        rounds, clients, receivers = arguments.rounds, arguments.clients, arguments.receivers
-        code = soak(rounds, clients, folder, receivers, fsync=arguments.fsync, seed=arguments.seed)
+        code = soak(arguments, folder)
     except SoakError as error:
         print(f"error         {error}")
     finally:
@@ -576,6 +572,18 @@ def main() -> int:
         else:
             print(f"data and log are kept in {folder}")
     return code
+
+
+def main() -> int:
+    """Parse arguments, run in a temporary folder."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else "")
+    parser.add_argument("--clients", type=int, default=len(RECEIVERS))
+    parser.add_argument("--receivers", nargs="+", choices=RECEIVERS, default=RECEIVERS, help="only these")
+    return run(
+        parser,
+        100,
+        lambda given, folder: soak(given.rounds, given.clients, folder, given.receivers, fsync=given.fsync, seed=given.seed),
+    )
 
 
 if __name__ == "__main__":

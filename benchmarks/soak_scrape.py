@@ -17,9 +17,7 @@ import http.client
 import http.server
 import json
 import random
-import shutil
 import sys
-import tempfile
 import threading
 import time
 from collections import defaultdict
@@ -27,7 +25,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
 
-from soak_kill import Server, SoakError
+from soak_kill import Server, SoakError, run
 
 TARGETS: Final = 6
 SERIES: Final = 100
@@ -227,22 +225,7 @@ def soak(rounds: int, folder: Path, *, fsync: bool, seed: int) -> int:
 def main() -> int:
     """Parse arguments, run in a temporary folder."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else "")
-    parser.add_argument("--rounds", type=int, default=100)
-    parser.add_argument("--fsync", action="store_true", help="with durability: fsync")
-    parser.add_argument("--seed", type=int, default=1)
-    arguments = parser.parse_args()
-    folder = Path(tempfile.mkdtemp(prefix="nexus-soak-"))
-    code = 1
-    try:
-        code = soak(arguments.rounds, folder, fsync=arguments.fsync, seed=arguments.seed)
-    except SoakError as error:
-        print(f"error         {error}")
-    finally:
-        if code == 0:
-            shutil.rmtree(folder, ignore_errors=True)
-        else:
-            print(f"data and log are kept in {folder}")
-    return code
+    return run(parser, 100, lambda given, folder: soak(given.rounds, folder, fsync=given.fsync, seed=given.seed))
 
 
 if __name__ == "__main__":

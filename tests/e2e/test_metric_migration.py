@@ -11,6 +11,7 @@ import subprocess
 import time
 import urllib.parse
 from pathlib import Path
+from typing import Any
 
 import pytest
 from tests.e2e.metric_backends import OnVictoriaMetrics
@@ -90,6 +91,10 @@ def test_out_of_the_embedded_store_and_back(nexus: NexusProcess, tenant: str, tm
         assert victorious.stop() == 0
 
 
+def _labels(series: Any) -> str:
+    return json.dumps(series["metric"], sort_keys=True)
+
+
 @pytest.mark.skipif("PROMETHEUS_BIN" not in os.environ, reason="PROMETHEUS_BIN names no Prometheus 3")
 @pytest.mark.skipif("PROMTOOL_BIN" not in os.environ, reason="PROMTOOL_BIN names no promtool")
 def test_out_of_nexus_into_a_prometheus(nexus: NexusProcess, tenant: str, tmp_path: Path) -> None:
@@ -97,15 +102,14 @@ def test_out_of_nexus_into_a_prometheus(nexus: NexusProcess, tenant: str, tmp_pa
     fill(nexus, tenant)
     file = tmp_path / "metrics.om"
     file.write_bytes(exported(nexus, tenant, "moved_total").body)
-    blocks = tmp_path / "data"
+    blocks = tmp_path / "prometheus"
     made = ["tsdb", "create-blocks-from", "openmetrics", str(file), str(blocks)]
     subprocess.run([os.environ["PROMTOOL_BIN"], *made], check=True, capture_output=True, timeout=60)
     with reader(tmp_path, f"http://127.0.0.1:{nexus.port}/none", tenant) as base:
         for query in ("moved_total[61m]", "sum(increase(moved_total[30m]))", "count(moved_total)"):
             theirs = asked(base, "query", query=query, time=END)["data"]["result"]
             ours = get(nexus, "query", tenant, query=query, time=str(END))["result"]
-            order = lambda one: json.dumps(one["metric"], sort_keys=True)  # noqa: E731
-            assert sorted(theirs, key=order) == sorted(ours, key=order) != [], query
+            assert sorted(theirs, key=_labels) == sorted(ours, key=_labels) != [], query
 
 
 def test_what_an_export_is_not(nexus: NexusProcess, tenant: str) -> None:

@@ -31,6 +31,7 @@ from prometheus_client import CollectorRegistry, Gauge, delete_from_gateway, pus
 from prometheus_client.exposition import basic_auth_handler
 from tests.e2e.metric_backends import OnVictoriaMetrics, a_tenant, left_out, on_victoriametrics, victorious
 from tests.e2e.nexus_process import TOKEN, NexusProcess, command, wait_for
+from tests.e2e.programs import Prometheus, free_port
 from tests.e2e.promql import exemplars, values, vector
 
 __all__ = ["left_out", "victorious"]
@@ -111,12 +112,10 @@ def of_histogram(nexus: NexusProcess, what: str, name: str) -> str:
 @pytest.fixture
 def sender(tmp_path: Path) -> Iterator[Callable[..., int]]:
     """Starts a Prometheus that scrapes itself and writes to Nexus; its port."""
-    running: list[subprocess.Popen[bytes]] = []
+    running: list[Prometheus] = []
 
     def start(binary: str, nexus: NexusProcess, tenant: str, *, features: str = "", **options: Any) -> int:
-        with socket.socket() as free:
-            free.bind(("127.0.0.1", 0))
-            port = free.getsockname()[1]
+        port = free_port()
         config = {
             "global": {"scrape_interval": "1s"},
             "scrape_configs": [{"job_name": "self", "static_configs": [{"targets": [f"127.0.0.1:{port}"]}]}],
@@ -132,25 +131,12 @@ def sender(tmp_path: Path) -> Iterator[Callable[..., int]]:
         }
         if "st-storage" in features:
             config["storage"] = {"tsdb": {"chunk_encoding": {"floats": "xor2"}}}
-        file = tmp_path / "prometheus.yml"
-        file.write_text(yaml.safe_dump(config))
-        with (tmp_path / "prometheus.log").open("wb") as log:
-            running.append(
-                subprocess.Popen(
-                    [
-                        binary, f"--config.file={file}", f"--storage.tsdb.path={tmp_path / 'prometheus'}",
-                        f"--web.listen-address=127.0.0.1:{port}",
-                        *([f"--enable-feature={features}"] if features else []),
-                    ],
-                    stdout=log, stderr=log,
-                )
-            )  # fmt: skip
+        running.append(Prometheus(binary, tmp_path, yaml.safe_dump(config), port=port, features=features).start())
         return port
 
     yield start
-    for process in running:
-        process.terminate()
-        process.wait(20)
+    for server in running:
+        server.stop()
 
 
 @pytest.mark.parametrize(

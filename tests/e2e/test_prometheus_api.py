@@ -9,13 +9,11 @@ from __future__ import annotations
 import json
 import math
 import os
-import socket
 import subprocess
 import time
 import urllib.error
 import urllib.request
 from collections.abc import Iterator
-from contextlib import suppress
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote, urlencode
@@ -24,7 +22,8 @@ import pytest
 from tests.e2e.conftest import Launch
 from tests.e2e.metric_backends import a_tenant, left_out, nexus, on_victoriametrics, tenant, victorious
 from tests.e2e.metric_bodies import HEADERS, get, message, varint, write, write_request
-from tests.e2e.nexus_process import API, TOKEN, Answer, NexusProcess, wait_for
+from tests.e2e.nexus_process import API, TOKEN, Answer, NexusProcess
+from tests.e2e.programs import Prometheus
 
 from nexus import _native
 
@@ -455,36 +454,17 @@ def prometheus(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     if not program:
         pytest.skip("PROMETHEUS_BIN names no Prometheus")
     folder: Path = tmp_path_factory.mktemp("prometheus")
-    (folder / "prometheus.yml").write_text("global: {}\n")
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
     features = (
-        "promql-experimental-functions,promql-duration-expr,promql-extended-range-selectors,promql-binop-fill-modifiers"
+        "promql-experimental-functions,promql-duration-expr,promql-extended-range-selectors,promql-binop-fill-modifiers,"
+        "promql-delayed-name-removal"
     )
-    process = subprocess.Popen(
-        [
-            program, f"--config.file={folder}/prometheus.yml", f"--storage.tsdb.path={folder}/data",
-            f"--web.listen-address=127.0.0.1:{port}", "--web.enable-remote-write-receiver",
-            f"--enable-feature={features},promql-delayed-name-removal",
-        ],
-        stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
-    )  # fmt: skip
-    base = f"http://127.0.0.1:{port}"
-
-    def ready() -> bool:
-        with suppress(OSError):
-            return bool(urllib.request.urlopen(f"{base}/-/ready", timeout=5).status == 200)
-        return False
-
+    server = Prometheus(program, folder, "global: {}\n", "--web.enable-remote-write-receiver", features=features).start()
     try:
-        wait_for("Prometheus to be ready", ready)
-        request = urllib.request.Request(f"{base}/api/v1/write", write_request(samples()), HEADERS, method="POST")
+        request = urllib.request.Request(f"{server.url}/api/v1/write", write_request(samples()), HEADERS, method="POST")
         assert urllib.request.urlopen(request, timeout=30).status == 204
-        yield base
+        yield server.url
     finally:
-        process.terminate()
-        process.wait(30)
+        server.stop()
 
 
 RANGE = {"start": START, "end": END, "step": 60}

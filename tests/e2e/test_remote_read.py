@@ -11,13 +11,11 @@ import http.client
 import http.server
 import json
 import os
-import socket
-import subprocess
 import threading
 import urllib.request
 from collections import Counter
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlencode
@@ -26,7 +24,8 @@ import pytest
 import yaml
 from tests.e2e.encodings import snappy
 from tests.e2e.metric_bodies import HEADERS, message, write
-from tests.e2e.nexus_process import TOKEN, NexusProcess, wait_for
+from tests.e2e.nexus_process import TOKEN, NexusProcess
+from tests.e2e.programs import Prometheus
 from tests.e2e.test_prometheus_api import END, START, close, normal, samples
 from tests.unit.scrape.test_exposition import PROTOBUF, client_model, delimited
 
@@ -149,33 +148,14 @@ def reader(folder: Path, url: str, tenant: str) -> Iterator[str]:
             }
         ]
     }
-    file = folder / "prometheus.yml"
-    file.write_text(yaml.safe_dump(config))
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    with (folder / "prometheus.log").open("wb") as log:
-        process = subprocess.Popen(
-            [
-                os.environ["PROMETHEUS_BIN"], f"--config.file={file}", f"--storage.tsdb.path={folder / 'data'}",
-                f"--web.listen-address=127.0.0.1:{port}",
-                "--enable-feature=promql-experimental-functions,promql-delayed-name-removal",
-            ],
-            stdout=log, stderr=log,
-        )  # fmt: skip
-    base = f"http://127.0.0.1:{port}"
-
-    def ready() -> bool:
-        with suppress(OSError):
-            return bool(urllib.request.urlopen(f"{base}/-/ready", timeout=5).status == 200)
-        return False
-
+    server = Prometheus(
+        os.environ["PROMETHEUS_BIN"], folder, yaml.safe_dump(config),
+        features="promql-experimental-functions,promql-delayed-name-removal",
+    ).start()  # fmt: skip
     try:
-        wait_for("Prometheus to be ready", ready)
-        yield base
+        yield server.url
     finally:
-        process.terminate()
-        process.wait(30)
+        server.stop()
 
 
 def asked(base: str, path: str, **parameters: Any) -> Any:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import subprocess
 import time
 import urllib.error
 import urllib.parse
@@ -16,6 +15,7 @@ from typing import Any
 import pytest
 from tests.e2e.conftest import Launch
 from tests.e2e.nexus_process import wait_for
+from tests.e2e.programs import Prometheus
 from tests.e2e.test_scrape import job, node_exporter, targets, write
 from tests.unit.scrape.targets_server import TargetServer
 from tests.unit.scrape.test_exposition import PROTOBUF, client_model, delimited
@@ -101,37 +101,26 @@ def messages() -> bytes:
 @pytest.fixture
 def prometheus(tmp_path: Path) -> Iterator[Any]:
     """Starts Prometheus with a configuration; gives a function that asks it."""
-    processes = []
+    servers = []
 
     def start(config: Path) -> Any:
-        import socket
-
-        with socket.socket() as sock:
-            sock.bind(("127.0.0.1", 0))
-            port = sock.getsockname()[1]
-        command = [
-            os.environ["PROMETHEUS_BIN"], f"--config.file={config}", f"--storage.tsdb.path={tmp_path / 'prometheus'}",
-            f"--web.listen-address=127.0.0.1:{port}", "--enable-feature=exemplar-storage",
-        ]  # fmt: skip
-        log = (tmp_path / "prometheus.log").open("wb")
-        processes.append(subprocess.Popen(command, stdout=log, stderr=log))
+        server = Prometheus(os.environ["PROMETHEUS_BIN"], tmp_path, config.read_text(), features="exemplar-storage")
+        servers.append(server.start())
 
         def ask(path: str) -> Any:
             if not path:
-                return f"http://127.0.0.1:{port}"
+                return server.url
             try:
-                with urllib.request.urlopen(f"http://127.0.0.1:{port}{path}", timeout=10) as answer:
+                with urllib.request.urlopen(server.url + path, timeout=10) as answer:
                     return json.load(answer)
             except urllib.error.URLError:
                 return None
 
-        wait_for("Prometheus", lambda: ask("/api/v1/status/buildinfo"))
         return ask
 
     yield start
-    for process in processes:
-        process.terminate()
-        process.wait()
+    for server in servers:
+        server.stop()
 
 
 VOLATILE = {"scrape_duration_seconds", "scrape_series_added", "scrape_body_size_bytes"}

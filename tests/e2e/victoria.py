@@ -5,15 +5,12 @@ from __future__ import annotations
 
 import os
 import shutil
-import socket
-import subprocess
-import urllib.error
 import urllib.request
 from pathlib import Path
 from typing import Self
 
 import pytest
-from tests.e2e.nexus_process import wait_for
+from tests.e2e.programs import Program, free_port
 
 DEDUPLICATED = "-dedup.minScrapeInterval=1ms"
 """Without it a sample that was sent twice is there twice."""
@@ -25,50 +22,6 @@ def binary(variable: str, name: str) -> str:
     if not found:
         pytest.skip(f"no {name}: name one in {variable}")
     return found
-
-
-def free_port() -> int:
-    """A port that was free."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
-
-
-class Program:
-    """A program with a health page, on a port of 127.0.0.1 that stays the same over restarts."""
-
-    def __init__(self, path: str, log: Path, port: int, *options: str) -> None:
-        self.port = port
-        self._log = log
-        self._command = [path, f"-httpListenAddr=127.0.0.1:{port}", *options]
-        self._process: subprocess.Popen[bytes] | None = None
-
-    def start(self) -> Self:
-        """Start it, and wait until it answers."""
-        with self._log.open("ab") as output:
-            self._process = subprocess.Popen(self._command, stdin=subprocess.DEVNULL, stdout=output, stderr=output)
-        wait_for(f"{self._command[0]} on {self.port}", self._healthy, timeout=30)
-        return self
-
-    def _healthy(self) -> bool:
-        assert self._process is not None and self._process.poll() is None, self._log.read_text()
-        try:
-            with urllib.request.urlopen(f"http://127.0.0.1:{self.port}/health", timeout=5) as answer:
-                return bool(answer.status == 200)
-        except (urllib.error.URLError, OSError):
-            return False
-
-    def stop(self) -> None:
-        """End it in order."""
-        if self._process is not None and self._process.poll() is None:
-            self._process.terminate()
-            self._process.wait(30)
-
-    def kill(self) -> None:
-        """kill -9."""
-        if self._process is not None and self._process.poll() is None:
-            self._process.kill()
-            self._process.wait(30)
 
 
 class VictoriaMetrics:

@@ -56,7 +56,7 @@ def main() -> None:
     generator = Generator(2026)
     answers: list[Any] = []
     with tempfile.TemporaryDirectory() as folder:
-        server = Prometheus.start(os.environ["PROMETHEUS_BIN"], Path(folder))
+        server = Prometheus(os.environ["PROMETHEUS_BIN"], Path(folder)).start()
         try:
             data = dataset()
             for start in range(0, len(data), PIECE):

@@ -3,17 +3,14 @@
 from __future__ import annotations
 
 import json
-import socket
-import subprocess
-import time
 import urllib.error
 import urllib.parse
 import urllib.request
-from dataclasses import dataclass
 from pathlib import Path
 
 from tests.conformance.promql.compare import Answer
 from tests.conformance.promql.wire import snappy
+from tests.e2e import programs
 
 FEATURES = (
     "promql-experimental-functions",
@@ -24,41 +21,14 @@ FEATURES = (
 )
 
 
-@dataclass
-class Prometheus:
-    """A running server."""
+class Prometheus(programs.Prometheus):
+    """A server that takes samples of a day ago, too."""
 
-    process: subprocess.Popen[bytes]
-    address: str
-
-    @classmethod
-    def start(cls, binary: str, folder: Path) -> Prometheus:
-        """Start it and wait until it is ready."""
-        config = folder / "prometheus.yml"
-        config.write_text("storage:\n  tsdb:\n    out_of_order_time_window: 1d\n")
-        with socket.socket() as probe:
-            probe.bind(("127.0.0.1", 0))
-            port = probe.getsockname()[1]
-        command = [
-            binary,
-            f"--config.file={config}",
-            f"--storage.tsdb.path={folder / 'data'}",
-            f"--web.listen-address=127.0.0.1:{port}",
-            "--web.enable-remote-write-receiver",
-            f"--enable-feature={','.join(FEATURES)}",
-            "--log.level=error",
-        ]
-        with (folder / "log").open("wb") as log:
-            server = cls(subprocess.Popen(command, stdout=log, stderr=log), f"http://127.0.0.1:{port}")
-        deadline = time.monotonic() + 60
-        while time.monotonic() < deadline and server.process.poll() is None:
-            try:
-                with urllib.request.urlopen(f"{server.address}/-/ready", timeout=5):
-                    return server
-            except OSError:
-                time.sleep(0.05)
-        server.stop()
-        raise RuntimeError(f"Prometheus does not start: {(folder / 'log').read_text()[-2000:]}")
+    def __init__(self, binary: str, folder: Path) -> None:
+        """Nothing is started yet."""
+        config = "storage:\n  tsdb:\n    out_of_order_time_window: 1d\n"
+        options = ("--web.enable-remote-write-receiver", "--log.level=error")
+        super().__init__(binary, folder, config, *options, features=",".join(FEATURES))
 
     def write(self, body: bytes) -> None:
         """Take a remote write request."""
@@ -67,7 +37,7 @@ class Prometheus:
             "Content-Type": "application/x-protobuf",
             "X-Prometheus-Remote-Write-Version": "0.1.0",
         }
-        request = urllib.request.Request(f"{self.address}/api/v1/write", snappy(body), headers)
+        request = urllib.request.Request(f"{self.url}/api/v1/write", snappy(body), headers)
         try:
             with urllib.request.urlopen(request, timeout=60):
                 pass
@@ -79,7 +49,7 @@ class Prometheus:
         values = {"query": query, "time": start / 1000}
         if step:
             values = {"query": query, "start": start / 1000, "end": end / 1000, "step": step / 1000}
-        url = f"{self.address}/api/v1/{'query_range' if step else 'query'}"
+        url = f"{self.url}/api/v1/{'query_range' if step else 'query'}"
         try:
             with urllib.request.urlopen(url, urllib.parse.urlencode(values).encode(), timeout=60) as response:
                 body = json.load(response)
@@ -90,10 +60,5 @@ class Prometheus:
 
     def version(self) -> str:
         """Of the server."""
-        with urllib.request.urlopen(f"{self.address}/api/v1/status/buildinfo", timeout=10) as response:
+        with urllib.request.urlopen(f"{self.url}/api/v1/status/buildinfo", timeout=10) as response:
             return str(json.load(response)["data"]["version"])
-
-    def stop(self) -> None:
-        """End it."""
-        self.process.terminate()
-        self.process.wait(timeout=30)

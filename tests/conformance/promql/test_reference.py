@@ -43,7 +43,7 @@ def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[NativeStack]:
 @pytest.fixture(scope="module")
 def prometheus(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Prometheus]:
     """A real Prometheus with the same series."""
-    server = Prometheus.start(BINARY, tmp_path_factory.mktemp("prometheus"))
+    server = Prometheus(BINARY, tmp_path_factory.mktemp("prometheus")).start()
     try:
         data = dataset()
         for start in range(0, len(data), record.PIECE):
