@@ -2,26 +2,23 @@
 
 from __future__ import annotations
 
-import time
-from collections.abc import AsyncIterator
 from typing import Any, Final
 
 import msgspec
 from starlette.responses import Response
 
 from nexus.errors import InvalidRequest
-from nexus.model.time import NS_PER_SECOND
 from nexus.query.fields import resolve
 from nexus.query.plan import LOG_COLUMNS, Export, Field, FieldKind
 from nexus.security.permissions import Permission
-from nexus.server.api.nexus_v1.asking import ask, close_plan
+from nexus.server.api.nexus_v1.asking import close_plan
+from nexus.server.api.nexus_v1.downloads import download
 from nexus.server.api.nexus_v1.logs import scan_of
 from nexus.server.api.nexus_v1.schema.explore import ExportRequest
 from nexus.server.call import Call
 from nexus.server.queries import checked_id
-from nexus.server.recheck import access_ended
 from nexus.server.routes import BASE, Parameter, Route
-from nexus.server.stream import NDJSON, Download
+from nexus.server.stream import NDJSON
 
 MAX_COLUMNS: Final = 200
 MEDIA: Final = {
@@ -66,21 +63,10 @@ async def _export(call: Call, wanted: ExportRequest) -> Response:
     if call.scope["method"] == "HEAD":
         return Response(media_type=MEDIA[wanted.format])
     pieces = call.services.store.export(close_plan(call, plan, query_id))
-    first = await ask(call, query_id, _first(pieces))
-    stamp = time.strftime("%Y%m%dT%H%M%SZ", time.gmtime(call.services.now_ns() // NS_PER_SECOND))
-    return Download(
-        first,
-        pieces,
-        lambda work: call.services.queries.run(call.tenant, query_id, work),
-        query_id,
-        lambda: access_ended(call, Permission.LOGS_READ),
-        name=f"logs-{call.tenant}-{stamp}.{wanted.format}",
-        media_type=MEDIA[wanted.format],
+    media_type = MEDIA[wanted.format]
+    return await download(
+        call, pieces, query_id, Permission.LOGS_READ, what="logs", ending=wanted.format, media_type=media_type
     )
-
-
-async def _first(pieces: AsyncIterator[bytes]) -> bytes | None:
-    return await anext(pieces, None)
 
 
 def columns_of(names: list[str]) -> tuple[tuple[str, Field], ...]:
