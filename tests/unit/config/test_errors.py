@@ -2,8 +2,16 @@
 
 from __future__ import annotations
 
+import importlib
+import pkgutil
+
+import nexus
 from nexus import errors
 from nexus.errors import NexusError
+
+for _module in pkgutil.walk_packages(nexus.__path__, "nexus."):
+    if not _module.name.endswith("__main__"):
+        importlib.import_module(_module.name)
 
 
 def _classes(root: type[NexusError]) -> list[type[NexusError]]:
