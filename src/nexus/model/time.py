@@ -7,6 +7,7 @@ forms relative to now. Results outside 1970-01-01 .. 2262-04-11 do not fit the s
 from __future__ import annotations
 
 import re
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from decimal import Decimal, InvalidOperation
 from typing import Final
@@ -17,6 +18,15 @@ MAX_TIME: Final = 2**63 - 1
 NS_PER_SECOND: Final = 1_000_000_000
 NS_PER_HOUR: Final = 3600 * NS_PER_SECOND
 NS_PER_DAY: Final = 24 * NS_PER_HOUR
+
+
+@dataclass(frozen=True, slots=True)
+class TimeRange:
+    """Half-open range of timestamps in ns; None is open."""
+
+    start: int | None = None
+    end: int | None = None
+
 
 _UNIT_NS: Final = {
     "ns": 1,

@@ -11,6 +11,9 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Literal
 
+from nexus.model.time import TimeRange as TimeRange
+from nexus.query.trace_plan import TracePlan
+
 # ------------------------------------------------------------------------------------------------------------- fields
 
 
@@ -167,14 +170,6 @@ Predicate = All | Word | Phrase | Compare | Wildcard | Regex | Contains | OfReso
 
 
 # --------------------------------------------------------------------------------------------------------------- plans
-
-
-@dataclass(frozen=True, slots=True)
-class TimeRange:
-    """Half-open range of record timestamps; None is open."""
-
-    start: int | None = None
-    end: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -587,6 +582,7 @@ Plan = (
     | Rows
     | Tally
     | SeriesPlan
+    | TracePlan
 )
 
 

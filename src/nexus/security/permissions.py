@@ -38,6 +38,9 @@ class Permission(StrEnum):
     METRICS_READ = "metrics:read"
     METRICS_WRITE = "metrics:write"
     METRICS_DELETE = "metrics:delete"
+    TRACES_READ = "traces:read"
+    TRACES_WRITE = "traces:write"
+    TRACES_DELETE = "traces:delete"
     TARGETS_READ = "targets:read"
     TELEMETRY_READ = "telemetry:read"
     API_READ = "api:read"
@@ -45,14 +48,14 @@ class Permission(StrEnum):
 
 
 EVERYTHING: Final = frozenset(Permission)
-WRITING: Final = frozenset({Permission.LOGS_WRITE, Permission.METRICS_WRITE})
+WRITING: Final = frozenset({Permission.LOGS_WRITE, Permission.METRICS_WRITE, Permission.TRACES_WRITE})
 """Permissions to send: to `_nexus` and to tenants that are being deleted nobody sends anything."""
-READING: Final = frozenset({Permission.LOGS_READ, Permission.SQL_READ, Permission.METRICS_READ})
+READING: Final = frozenset({Permission.LOGS_READ, Permission.SQL_READ, Permission.METRICS_READ, Permission.TRACES_READ})
 """Permissions through which records are seen: what a role's policy and masks are about."""
 ABOUT_RECORDS: Final = READING | {
     Permission.LOGS_DELETE, Permission.RETENTION_WRITE, Permission.PIPELINES_READ, Permission.PIPELINES_WRITE,
-    Permission.QUERIES_READ, Permission.TENANTS_READ, Permission.METRICS_DELETE, Permission.TARGETS_READ,
-    Permission.TELEMETRY_READ,
+    Permission.QUERIES_READ, Permission.TENANTS_READ, Permission.METRICS_DELETE, Permission.TRACES_DELETE,
+    Permission.TARGETS_READ, Permission.TELEMETRY_READ,
 }  # fmt: skip
 """Permissions that count, change or remove records: a role without any of `READING` keeps its policy and masks with
 these."""
@@ -89,6 +92,9 @@ DESCRIPTIONS: Final = {
     Permission.METRICS_READ: "Query metrics",
     Permission.METRICS_WRITE: "Send metrics",
     Permission.METRICS_DELETE: "Delete series for good",
+    Permission.TRACES_READ: "Search and open traces, see services and their map",
+    Permission.TRACES_WRITE: "Send spans",
+    Permission.TRACES_DELETE: "Delete spans for good",
     Permission.TARGETS_READ: "See what is scraped, and how",
     Permission.TELEMETRY_READ: "Read the metrics of Nexus itself",
     Permission.API_READ: "See facts about this server and the API description",
@@ -103,14 +109,14 @@ RESOURCES: Final = {
 permission itself."""
 
 _VIEWER: Final = frozenset(
-    {Permission.LOGS_READ, Permission.METRICS_READ, Permission.TARGETS_READ, Permission.SQL_READ, Permission.QUERIES_READ,
-     Permission.VIEWS_READ, Permission.PIPELINES_READ, Permission.RETENTION_READ, Permission.TENANTS_READ,
-     Permission.API_READ}
+    {Permission.LOGS_READ, Permission.METRICS_READ, Permission.TRACES_READ, Permission.TARGETS_READ, Permission.SQL_READ,
+     Permission.QUERIES_READ, Permission.VIEWS_READ, Permission.PIPELINES_READ, Permission.RETENTION_READ,
+     Permission.TENANTS_READ, Permission.API_READ}
 )  # fmt: skip
 _EDITOR: Final = _VIEWER | {Permission.VIEWS_WRITE, Permission.QUERIES_CANCEL}
 _OPERATOR: Final = _EDITOR | {
     Permission.LOGS_WRITE, Permission.LOGS_DELETE, Permission.METRICS_WRITE, Permission.METRICS_DELETE,
-    Permission.PIPELINES_WRITE, Permission.RETENTION_WRITE,
+    Permission.TRACES_WRITE, Permission.TRACES_DELETE, Permission.PIPELINES_WRITE, Permission.RETENTION_WRITE,
     Permission.KEYS_READ, Permission.KEYS_WRITE, Permission.LIMITS_READ, Permission.TELEMETRY_READ,
 }  # fmt: skip
 ROLES: Final = {
@@ -123,7 +129,8 @@ ROLES: Final = {
          Permission.LIMITS_READ, Permission.API_READ}
     ),
 }  # fmt: skip
-"""The built-in roles. Who sends only needs no role: an API key with `logs:write` or `metrics:write`."""
+"""The built-in roles. Who sends only needs no role: an API key with `logs:write`, `metrics:write` or
+`traces:write`."""
 
 ROLE_DESCRIPTIONS: Final = {
     "viewer": "Sees records, views and pipelines, and changes nothing",

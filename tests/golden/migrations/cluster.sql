@@ -141,3 +141,54 @@ SETTINGS storage_policy = 'nexus', index_granularity = 256, ttl_only_drop_parts 
 
 INSERT INTO nexus.migrations (version, name) VALUES (4, 'metric_rollups');
 
+CREATE TABLE IF NOT EXISTS nexus.spans ON CLUSTER 'nexus'
+(
+    tenant              LowCardinality(String),
+    slot                UInt32,
+    trace_id            FixedString(16) CODEC(ZSTD(1)),
+    timestamp           DateTime64(9, 'UTC') CODEC(Delta(8), ZSTD(1)),
+    duration            UInt64 CODEC(ZSTD(1)),
+    duration_class      UInt8 CODEC(ZSTD(1)),
+    span_id             FixedString(8) CODEC(LZ4),
+    parent_span_id      FixedString(8) CODEC(ZSTD(1)),
+    name                LowCardinality(String),
+    kind                UInt8,
+    status              UInt8,
+    status_message      LowCardinality(String),
+    service             LowCardinality(String),
+    trace_state         LowCardinality(String),
+    flags               UInt32,
+    resource            LowCardinality(String),
+    scope_name          LowCardinality(String),
+    scope_version       LowCardinality(String),
+    scope_attributes    LowCardinality(String),
+    attributes_string   Map(LowCardinality(String), String),
+    attributes_int      Map(LowCardinality(String), Int64),
+    attributes_float    Map(LowCardinality(String), Float64),
+    attributes_bool     Map(LowCardinality(String), Bool),
+    attributes_json     Map(LowCardinality(String), String),
+    dropped_attributes  UInt32,
+    dropped_events      UInt32,
+    dropped_links       UInt32,
+    events_timestamp    Array(DateTime64(9, 'UTC')),
+    events_name         Array(LowCardinality(String)),
+    events_attributes   Array(String),
+    links_trace_id      Array(FixedString(16)),
+    links_span_id       Array(FixedString(8)),
+    links_trace_state   Array(String),
+    links_attributes    Array(String),
+    weight              Float32,
+    commit_id           UInt64,
+    expires_on          Date,
+
+    INDEX by_time timestamp TYPE minmax GRANULARITY 1,
+    INDEX by_trace trace_id TYPE bloom_filter(0.001) GRANULARITY 1
+)
+ENGINE = ReplicatedMergeTree('/clickhouse/tables/{uuid}/{shard}', '{replica}')
+PARTITION BY toDate32(timestamp, 'UTC')
+ORDER BY (tenant, slot, trace_id, timestamp)
+TTL expires_on DELETE
+SETTINGS storage_policy = 'nexus', index_granularity = 8192, ttl_only_drop_parts = 0;
+
+INSERT INTO nexus.migrations (version, name) VALUES (5, 'spans');
+

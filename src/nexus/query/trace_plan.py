@@ -1,0 +1,296 @@
+"""What a query asks of a trace store: typed expressions over spans, and the plans made of them.
+
+TraceQL lowers into these (`query.traces.lower`), as do the search forms of Jaeger, Zipkin and the web UI; `query.policy`
+closes them like every plan. Times are integer ns since the Unix epoch, ranges half-open over the starts of spans.
+
+Expressions mean what TraceQL means by them (Grafana Tempo's documentation): a comparison with a field that the span does
+not have is false, `!=` included; `= nil` and `!= nil` ask whether it is there; texts compare with texts, booleans with
+booleans, integers and floats and durations with each other; other pairs compare as false. A regular expression matches the
+whole value.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Literal
+
+from nexus.model.time import TimeRange
+
+# --------------------------------------------------------------------------------------------------------- expressions
+
+
+class Place(StrEnum):
+    """Where a field of a span lives."""
+
+    INTRINSIC = "intrinsic"  # one of `INTRINSICS`
+    SPAN = "span"  # a span attribute
+    RESOURCE = "resource"  # a resource attribute
+    SCOPE = "instrumentation"  # an attribute of the instrumentation scope
+    EVENT = "event"  # an attribute of some event: a comparison holds when it does for one of them
+    LINK = "link"  # an attribute of some link, likewise
+    ANYWHERE = "any"  # a span attribute, else a resource attribute
+
+
+Kind = Literal["string", "int", "float", "bool", "duration", "status", "kind"]
+"""Types of values. Durations are ns; statuses and kinds are texts (`ok`, `server`) with an order of their own."""
+
+INTRINSICS: dict[str, Kind] = {
+    "name": "string",
+    "kind": "kind",
+    "status": "status",
+    "statusMessage": "string",
+    "duration": "duration",
+    "span:id": "string",
+    "span:parentID": "string",
+    "span:childCount": "int",
+    "trace:id": "string",
+    "traceDuration": "duration",
+    "rootName": "string",
+    "rootServiceName": "string",
+    "event:name": "string",
+    "event:timeSinceStart": "duration",
+    "link:traceID": "string",
+    "link:spanID": "string",
+    "instrumentation:name": "string",
+    "instrumentation:version": "string",
+    "service": "string",  # the resource's service.name
+}
+"""Intrinsic fields with their types. Ids are lower-case hex. `traceDuration`, `rootName`, `rootServiceName` and
+`span:childCount` are of the whole trace as far as it is stored."""
+
+STATUSES = ("unset", "ok", "error")
+"""By number (OpenTelemetry's `StatusCode`)."""
+KINDS = ("unspecified", "internal", "server", "client", "producer", "consumer")
+"""By number (OpenTelemetry's `SpanKind`)."""
+
+
+@dataclass(frozen=True, slots=True)
+class SpanField:
+    """A reference to one field."""
+
+    place: Place
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
+class Constant:
+    """A value. `kind` "nil" has none (value is "")."""
+
+    kind: Kind | Literal["nil"]
+    value: str | int | float | bool
+
+
+@dataclass(frozen=True, slots=True)
+class Binary:
+    """Two parts: `&&` `||` of conditions, `=` `!=` `<` `<=` `>` `>=` `=~` `!~` of values, `+` `-` `*` `/` `%` `^` of
+    numbers."""
+
+    op: str
+    left: SpanExpr
+    right: SpanExpr
+
+
+@dataclass(frozen=True, slots=True)
+class Unary:
+    """`!` of a condition, `-` of a number."""
+
+    op: Literal["!", "-"]
+    part: SpanExpr
+
+
+SpanExpr = SpanField | Constant | Binary | Unary
+
+EVERY_SPAN = Constant("bool", True)
+"""The condition that every span meets: `{}`."""
+
+
+@dataclass(frozen=True, slots=True)
+class SpanScan:
+    """Spans that meet a condition. Tenant and row policy are not part of it: see `plan.Scoped`."""
+
+    time: TimeRange = field(default_factory=TimeRange)
+    where: SpanExpr = EVERY_SPAN
+
+
+# --------------------------------------------------------------------------------------------------------------- plans
+
+
+@dataclass(frozen=True, slots=True)
+class GetTrace:
+    """All spans of a trace (16 bytes), or one of them. `hint` is when it was, if known: it is looked for there first, and
+    everywhere when it is not there."""
+
+    trace_id: bytes
+    span_id: bytes | None = None
+    hint: TimeRange = field(default_factory=TimeRange)
+
+
+@dataclass(frozen=True, slots=True)
+class Candidates:
+    """Which traces can match at all: a trace needs a span of every leaf of one of the `sets` (indexes into the leaves of the
+    query; an empty set: any trace)."""
+
+    sets: tuple[tuple[int, ...], ...]
+
+
+TraceOrder = Literal["newest", "longest", "spans", "errors"]
+
+
+@dataclass(frozen=True, slots=True)
+class FindTraces:
+    """Traces with spans that match, newest (by the start of their newest matching span) first unless told.
+
+    `leaves` are conditions on single spans. Without a `program` a trace matches with any span that meets one of them. With
+    one, native code (`crates/nexus-core/src/traces/spansets.rs`) decides over each candidate trace from which leaves each
+    span meets, from `values` (numbers, for aggregates) and `keys` (texts, for `by()`). At most `max_candidates` traces are
+    looked at, newest first; what is beyond is said in the answer.
+
+    `select` are fields to tell of each matching span, beside those that every answer has.
+    """
+
+    time: TimeRange
+    leaves: tuple[SpanExpr, ...] = (EVERY_SPAN,)
+    program: bytes = b""
+    candidates: Candidates = Candidates(((),))
+    values: tuple[SpanExpr, ...] = ()
+    keys: tuple[SpanExpr, ...] = ()
+    select: tuple[SpanField, ...] = ()
+    limit: int = 20
+    spans_per_trace: int = 3
+    order: TraceOrder = "newest"
+    max_candidates: int = 10_000
+
+
+@dataclass(frozen=True, slots=True)
+class SearchSpans:
+    """Matching spans, whole, newest first (`longest`: by duration): for the lists of Jaeger and Zipkin, and for exports."""
+
+    scan: SpanScan
+    limit: int = 1_000
+    order: Literal["newest", "longest"] = "newest"
+
+
+@dataclass(frozen=True, slots=True)
+class TagNames:
+    """Names of fields that matching spans have, by place; of one place only when it is named. Names of intrinsics are not
+    asked of the store."""
+
+    scan: SpanScan
+    place: Place | None = None
+    limit: int = 1_000
+
+
+@dataclass(frozen=True, slots=True)
+class TagValues:
+    """Values of a field in matching spans, most frequent first, each with its type and (weighted) number of spans."""
+
+    scan: SpanScan
+    field: SpanField
+    limit: int = 1_000
+
+
+@dataclass(frozen=True, slots=True)
+class SpanFacets:
+    """Top values of several fields in one pass with their number of spans; no fields means the store's choice."""
+
+    scan: SpanScan
+    fields: tuple[SpanField, ...] = ()
+    limit: int = 10
+
+
+@dataclass(frozen=True, slots=True)
+class SpanHeatmap:
+    """Spans by time (buckets of `step` ns aligned to the epoch) and duration class, errors apart:
+    rows of (bucket begin ns, duration class, spans, errors), weighted."""
+
+    scan: SpanScan
+    step: int
+
+
+@dataclass(frozen=True, slots=True)
+class SpanProfile:
+    """Values of every field that two selections of spans carry, at once, each with its number of spans on both sides:
+    as `plan.Profile` for records. One span in `shares` of a side is looked at."""
+
+    selection: SpanScan
+    baseline: SpanScan
+    shares: tuple[int, int] = (1, 1)
+    values: int = 50
+
+
+MetricFunction = Literal[
+    "rate", "count_over_time", "min_over_time", "max_over_time", "avg_over_time", "sum_over_time", "quantile_over_time",
+    "histogram_over_time",
+]  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class SpanSeries:
+    """TraceQL metrics: a function over matching spans in steps, one series for each combination of `by`.
+
+    Values lie at `start + n * step` (n from 0, up to and including `end`) and are over the spans that started in
+    `(t - step, t]`; `instant` is one value over the whole range `(start, end]`, at its end. `of` is the number it is about
+    (none for `rate` and `count_over_time`), `quantiles` those of `quantile_over_time`. Histograms have buckets of powers of
+    two (label `__bucket`, in seconds for durations). Spans count by their weight. `exemplars` asks for that many spans,
+    spread over series and time.
+
+    With a `program` (see `FindTraces`) only spans of the spansets that it leaves count; then `leaves` say what it is about.
+    """
+
+    scan: SpanScan
+    function: MetricFunction
+    start: int
+    end: int
+    step: int
+    of: SpanExpr | None = None
+    by: tuple[SpanField, ...] = ()
+    quantiles: tuple[float, ...] = ()
+    instant: bool = False
+    series_limit: int = 1_000
+    exemplars: int = 0
+    leaves: tuple[SpanExpr, ...] = ()
+    program: bytes = b""
+    candidates: Candidates = Candidates(((),))
+
+
+@dataclass(frozen=True, slots=True)
+class CriticalPaths:
+    """Traces of an operation for the sum of their critical paths: spans (id, parent, service, name, start, duration) of the
+    traces whose matching spans fall in a range of duration quantiles, at most `traces` of them, chosen without bias."""
+
+    scan: SpanScan
+    quantiles: tuple[float, float] = (0.0, 1.0)
+    traces: int = 500
+
+
+@dataclass(frozen=True, slots=True)
+class SpanErrors:
+    """Failed spans grouped by service, operation, type (`exception.type`, `error.type`, else the status code of HTTP or
+    gRPC) and masked message: count, first and last time, one trace of each."""
+
+    scan: SpanScan
+    limit: int = 100
+
+
+@dataclass(frozen=True, slots=True)
+class SpanCount:
+    """Number of matching spans, and of their traces."""
+
+    scan: SpanScan
+
+
+TracePlan = (
+    GetTrace
+    | FindTraces
+    | SearchSpans
+    | TagNames
+    | TagValues
+    | SpanFacets
+    | SpanHeatmap
+    | SpanProfile
+    | SpanSeries
+    | CriticalPaths
+    | SpanErrors
+    | SpanCount
+)
