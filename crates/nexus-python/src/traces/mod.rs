@@ -1,0 +1,5 @@
+//! Traces for Python.
+
+pub mod batch;
+pub mod decode;
+pub mod encode;
