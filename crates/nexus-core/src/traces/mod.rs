@@ -3,14 +3,25 @@
 mod batch;
 mod builder;
 pub mod duration;
+mod jaeger;
+mod jaeger_protobuf;
+mod jaeger_thrift;
 mod links;
 pub mod native;
+mod otlp_json;
 mod otlp_protobuf;
+mod tagged;
 #[cfg(test)]
 mod tests;
+mod thrift;
 pub mod weight;
+mod zipkin;
 
 pub use batch::{SpanBatch, concat};
 pub use builder::SpanBatchBuilder;
+pub use jaeger_protobuf::decode_jaeger_protobuf;
+pub use jaeger_thrift::{decode_jaeger_binary, decode_jaeger_compact};
 pub use links::{Events, Links};
+pub use otlp_json::decode_traces_json;
 pub use otlp_protobuf::decode_traces_protobuf;
+pub use zipkin::decode_zipkin_json;
