@@ -1,0 +1,1 @@
+//! Spans as their clients want to see them.
