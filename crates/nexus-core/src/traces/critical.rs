@@ -231,7 +231,8 @@ mod tests {
 
     #[test]
     fn children_are_seen_within_their_parents() {
-        let nodes = [node(1, 0, 100, 100), node(2, 1, 150, 500), node(3, 2, 300, 10), node(4, 1, 90, 20), node(5, 1, 20, 30)];
+        let nodes =
+            [node(1, 0, 100, 100), node(2, 1, 150, 500), node(3, 2, 300, 10), node(4, 1, 90, 20), node(5, 1, 20, 30)];
         assert_eq!(path(&nodes), [(4, 100, 110), (1, 110, 150), (2, 150, 200)]);
     }
 
@@ -245,7 +246,8 @@ mod tests {
 
     #[test]
     fn depth_costs_no_stack() {
-        let nodes: Vec<Node> = (0..200_000_u64).map(|depth| node(depth + 1, depth, depth as i64, 500_000 - 2 * depth)).collect();
+        let nodes: Vec<Node> =
+            (0..200_000_u64).map(|depth| node(depth + 1, depth, depth as i64, 500_000 - 2 * depth)).collect();
         let found = path(&nodes);
         assert_eq!(found.iter().map(|(_, from, to)| to - from).sum::<i64>(), 500_000);
     }
@@ -266,7 +268,11 @@ mod tests {
             for (id, from, to) in &found {
                 assert_eq!((*from, from < to), (at, true), "{nodes:?}");
                 at = *to;
-                assert!(nodes.iter().any(|node| u64::from_be_bytes(node.id) == *id && node.start <= *from && node.end() >= *to));
+                assert!(
+                    nodes
+                        .iter()
+                        .any(|node| u64::from_be_bytes(node.id) == *id && node.start <= *from && node.end() >= *to)
+                );
             }
             assert_eq!(at, 100);
             assert_eq!(found, slow_path(&nodes), "{nodes:?}");
@@ -289,9 +295,10 @@ mod tests {
             loop {
                 children.retain(|child| child.1 <= until);
                 let place = |id: u64| nodes.iter().position(|node| u64::from_be_bytes(node.id) == id).unwrap();
-                let last = children.iter().copied().max_by_key(|child| {
-                    (child.1, child.2, child.3, std::cmp::Reverse(place(child.4)))
-                });
+                let last = children
+                    .iter()
+                    .copied()
+                    .max_by_key(|child| (child.1, child.2, child.3, std::cmp::Reverse(place(child.4))));
                 let Some((from, to, _, _, child)) = last else { break };
                 out.push((id, to, until));
                 walk(nodes, child, from, to, out);

@@ -5,6 +5,7 @@
 //!
 //! Source: <https://clickhouse.com/docs/interfaces/formats/RowBinary>.
 
+use super::tree::Node;
 use crate::columns::AttributeValue;
 use crate::render::{AttributeSource, BadRows, Rows, row_attributes};
 
@@ -91,8 +92,19 @@ impl<'a> Span<'a> {
         self.start.saturating_add_unsigned(self.duration)
     }
 
+    /// What the shape of its trace depends on.
+    pub fn node(&self) -> Node {
+        Node {
+            id: self.span_id,
+            parent: self.parent_span_id,
+            kind: self.kind,
+            start: self.start,
+            duration: self.duration,
+        }
+    }
+
     /// The attributes by key.
-    pub fn attributes(&self) -> Vec<(&'a [u8], AttributeValue<'a>)> {
+    pub(crate) fn attributes(&self) -> Vec<(&'a [u8], AttributeValue<'a>)> {
         // The row was read once already, so that this cannot fail.
         let mut found = row_attributes(&mut Rows::new(self.attributes), self.sources).unwrap_or_default();
         found.sort_by_key(|(key, _)| *key);
@@ -376,7 +388,8 @@ pub(crate) mod tests {
     #[test]
     fn rows_are_cut_into_their_parts() {
         let mut one = row(7, 3, 1_000, 50);
-        one.events = vec![(1_010, "retry".to_owned(), "{\"n\":1}".to_owned()), (1_020, "end".to_owned(), String::new())];
+        one.events =
+            vec![(1_010, "retry".to_owned(), "{\"n\":1}".to_owned()), (1_020, "end".to_owned(), String::new())];
         one.links = vec![(9, 8, "{\"a\":true}".to_owned())];
         one.strings = vec![("z".to_owned(), "1".to_owned()), ("b".to_owned(), "2".to_owned())];
         one.int = Some(-5);
@@ -388,7 +401,10 @@ pub(crate) mod tests {
         let keys: Vec<_> = spans[0].attributes().into_iter().map(|(key, _)| key).collect();
         assert_eq!(keys, [&b"b"[..], b"n", b"z"]);
         let events = spans[0].events();
-        assert_eq!((events.len(), events[1].time, events[0].name, events[0].attributes), (2, 1_020, &b"retry"[..], &b"{\"n\":1}"[..]));
+        assert_eq!(
+            (events.len(), events[1].time, events[0].name, events[0].attributes),
+            (2, 1_020, &b"retry"[..], &b"{\"n\":1}"[..])
+        );
         let links = spans[0].links();
         assert_eq!((links[0].trace_id, links[0].span_id[7], links[0].attributes), ([9; 16], 8, &b"{\"a\":true}"[..]));
         assert_eq!((spans[1].event_count, spans[1].links().len(), spans[1].attributes().len()), (0, 0, 0));

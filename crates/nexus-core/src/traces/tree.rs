@@ -187,7 +187,10 @@ pub(crate) mod tests {
         let tree = Tree::new(&nodes);
         assert_eq!(ids(&tree, &nodes), [1, 2, 5, 4, 3]);
         assert_eq!(tree.parents, [None, Some(0), Some(1), Some(1), Some(0)]);
-        assert_eq!((&tree.orphans[..], &tree.cycles[..], &tree.skewed[..], tree.duplicates), (&[][..], &[][..], &[][..], 0));
+        assert_eq!(
+            (&tree.orphans[..], &tree.cycles[..], &tree.skewed[..], tree.duplicates),
+            (&[][..], &[][..], &[][..], 0)
+        );
     }
 
     #[test]

@@ -3,7 +3,7 @@
 //! Source: opentelemetry-proto docs/specification.md "JSON Protobuf Encoding"; for Tempo's older form its API documentation.
 
 use super::super::rows::{Span, read_spans};
-use super::groups::grouped;
+use super::groups::{distinct, grouped};
 use super::text::{array, is_set, list, write_hex, write_quoted, write_text, write_unsigned};
 use super::values::{DEEPEST, Leaf, elements, members};
 use crate::otlp::base64;
@@ -27,7 +27,7 @@ const STATUSES: [&[u8]; 3] = [b"UNSET", b"OK", b"ERROR"];
 pub fn render(rows: &[u8], sources: &[AttributeSource], flavour: Flavour) -> Result<Vec<u8>, BadRows> {
     let spans = read_spans(rows, sources)?;
     let mut out = Vec::with_capacity(rows.len() * 3);
-    array(&mut out, grouped(&spans), |out, resource| {
+    array(&mut out, grouped(distinct(&spans)), |out, resource| {
         let first = resource.scopes[0].spans[0];
         out.extend_from_slice(b"{\"resource\":{");
         attributes(out, members(first.resource), false);
@@ -170,11 +170,7 @@ fn counted(out: &mut Vec<u8>, key: &str, count: u32) {
 }
 
 /// The member `attributes`, when there are some.
-fn attributes<'v>(
-    out: &mut Vec<u8>,
-    pairs: impl IntoIterator<Item = (Cow<'v, [u8]>, Leaf<'v>)>,
-    comma: bool,
-) {
+fn attributes<'v>(out: &mut Vec<u8>, pairs: impl IntoIterator<Item = (Cow<'v, [u8]>, Leaf<'v>)>, comma: bool) {
     let mut pairs = pairs.into_iter().peekable();
     if pairs.peek().is_none() {
         return;

@@ -2,20 +2,40 @@
 //!
 //! Source: opentelemetry-proto opentelemetry/proto/{trace,common,resource}/v1.
 
-use super::super::rows::{Span, read_spans};
-use super::groups::grouped;
+use super::super::rows::{Span, by_trace, read_spans};
+use super::groups::{distinct, distinct_of, grouped};
 use super::protobuf::{always_bytes, bytes, fixed32, fixed64, message, number, text, varint};
 use super::text::{is_set, mended};
 use super::values::{DEEPEST, Leaf, elements, members};
 use crate::render::{AttributeSource, BadRows};
 use std::borrow::Cow;
 
-/// Rows as a `TracesData`.
+/// How many spans lie in a message of [`render_chunks`]: those of 4 KiB fit into the 4 MiB that clients take.
+const CHUNK_SPANS: usize = 1_000;
+
+/// Rows as one `TracesData`.
 pub fn render(rows: &[u8], sources: &[AttributeSource]) -> Result<Vec<u8>, BadRows> {
-    let spans = read_spans(rows, sources)?;
     let mut out = Vec::with_capacity(rows.len());
-    for resource in grouped(&spans) {
-        message(&mut out, 1, |out| {
+    write_spans(&mut out, distinct(&read_spans(rows, sources)?));
+    Ok(out)
+}
+
+/// Rows as messages of at most a thousand spans, each of one trace.
+pub fn render_chunks(rows: &[u8], sources: &[AttributeSource]) -> Result<Vec<Vec<u8>>, BadRows> {
+    let spans = distinct_of(read_spans(rows, sources)?);
+    let chunks = by_trace(&spans).flat_map(|trace| trace.chunks(CHUNK_SPANS));
+    Ok(chunks
+        .map(|chunk| {
+            let mut out = Vec::new();
+            write_spans(&mut out, chunk.iter().collect());
+            out
+        })
+        .collect())
+}
+
+fn write_spans(out: &mut Vec<u8>, spans: Vec<&Span<'_>>) {
+    for resource in grouped(spans) {
+        message(out, 1, |out| {
             let first = resource.scopes[0].spans[0];
             message(out, 1, |out| attributes(out, 1, members(first.resource)));
             for scope in &resource.scopes {
@@ -33,7 +53,6 @@ pub fn render(rows: &[u8], sources: &[AttributeSource]) -> Result<Vec<u8>, BadRo
             }
         });
     }
-    Ok(out)
 }
 
 fn write_span(out: &mut Vec<u8>, span: &Span<'_>) {
@@ -73,11 +92,7 @@ fn write_span(out: &mut Vec<u8>, span: &Span<'_>) {
     fixed32(out, 16, span.flags);
 }
 
-fn attributes<'v>(
-    out: &mut Vec<u8>,
-    field: u32,
-    pairs: impl IntoIterator<Item = (Cow<'v, [u8]>, Leaf<'v>)>,
-) {
+fn attributes<'v>(out: &mut Vec<u8>, field: u32, pairs: impl IntoIterator<Item = (Cow<'v, [u8]>, Leaf<'v>)>) {
     for pair in pairs {
         message(out, field, |out| key_value(out, &pair, 0));
     }

@@ -32,7 +32,7 @@ pub enum Leaf<'a> {
 
 impl<'a> Leaf<'a> {
     /// The value of an attribute.
-    pub fn of(value: AttributeValue<'a>) -> Self {
+    pub(crate) fn of(value: AttributeValue<'a>) -> Self {
         match value {
             AttributeValue::String(text) => Self::Text(Cow::Borrowed(text)),
             AttributeValue::Int(value) => Self::Int(value),
