@@ -146,6 +146,12 @@ def _ns(text: str, found: re.Match[str]) -> int:
     return total
 
 
+def duration_ns(text: str) -> int | None:
+    """The ns of a duration as TraceQL writes them, or None when it is none."""
+    found = _DURATION.fullmatch(text)
+    return None if found is None else _ns(text, found)
+
+
 def _intrinsic(text: str, found: re.Match[str]) -> Token:
     name = found[0]
     if name in INTRINSICS:
