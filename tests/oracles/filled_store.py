@@ -22,8 +22,8 @@ from nexus.query.plan import Count, LogScan, Plan, Predicate, Scoped, TimeRange
 from nexus.query.policy import scope
 from nexus.storage.clickhouse.attributes import LearnedColumn
 from nexus.storage.clickhouse.catalog import Catalog, partitions_sql, read_partitions
-from nexus.storage.clickhouse.signal_tables import LOGS
 from nexus.storage.clickhouse.scan import scan_of
+from nexus.storage.clickhouse.signal_tables import LOGS
 
 RECORDS = 700
 

@@ -118,8 +118,8 @@ class TraceStore(Protocol):
         ...
 
     async def spans(self, query: Scoped) -> SpanRows:
-        """Run a `GetTrace`, `GetTraces`, `SearchSpans` or `CriticalPaths` plan (whose rows are those of its docstring). Spans
-        of one trace follow each other; one that was stored twice comes once, told by its ids and kind."""
+        """Run a `GetTrace`, `GetTraces`, `SearchSpans` or `CriticalPaths` plan (the last has rows of its own). Spans of one
+        trace follow each other; one that was stored twice comes once, told by its ids and kind."""
         ...
 
     async def find(self, query: Scoped) -> TraceHits:
