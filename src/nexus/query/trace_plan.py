@@ -206,6 +206,14 @@ class GetTrace:
     hint: TimeRange = field(default_factory=TimeRange)
 
 
+@dataclass(frozen=True, slots=True)
+class GetTraces:
+    """All spans of several traces, 1,500 at most; `hint` as for `GetTrace`, for all of them."""
+
+    trace_ids: tuple[bytes, ...]
+    hint: TimeRange = field(default_factory=TimeRange)
+
+
 TraceOrder = Literal["newest", "longest", "spans", "errors"]
 
 
@@ -327,8 +335,10 @@ class SpanSeries:
 
 @dataclass(frozen=True, slots=True)
 class CriticalPaths:
-    """Traces of an operation for the sum of their critical paths: spans (id, parent, service, name, start, duration) of the
-    traces whose matching spans fall in a range of duration quantiles, at most `traces` of them, chosen without bias."""
+    """Traces of an operation for the sum of their critical paths: all spans of the traces whose matching spans fall in a
+    range of duration quantiles, at most `traces` of them, chosen without bias. Rows in RowBinary, spans of a trace one after
+    the other: trace_id FixedString(16), span_id FixedString(8), parent_span_id FixedString(8), name String, kind UInt8,
+    timestamp Int64 (ns), duration UInt64, service String, matched UInt8 (1: the span is one of those that match)."""
 
     scan: SpanScan
     quantiles: tuple[float, float] = (0.0, 1.0)
@@ -353,6 +363,7 @@ class SpanCount:
 
 TracePlan = (
     GetTrace
+    | GetTraces
     | FindTraces
     | SearchSpans
     | TagNames
