@@ -80,6 +80,8 @@ mod _native {
         render_traces_zipkin, sum_critical_paths,
     };
     #[pymodule_export]
+    use crate::traces::spansets::{evaluate_spansets, matching_spans};
+    #[pymodule_export]
     use crate::version;
 }
 

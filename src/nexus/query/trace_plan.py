@@ -74,6 +74,16 @@ class SpanField:
     name: str
 
 
+def field_label(field: SpanField) -> str:
+    """What a field is called in answers, as Tempo does: `name`, `span.http.method`, `resource.service.name`, `.a`."""
+    match field.place:
+        case Place.INTRINSIC:
+            return "resource.service.name" if field.name == "service" else field.name
+        case Place.ANYWHERE:
+            return f".{field.name}"
+    return f"{field.place}.{field.name}"
+
+
 @dataclass(frozen=True, slots=True)
 class Constant:
     """A value. `kind` "nil" has none (value is "")."""
@@ -196,6 +206,14 @@ class GetTrace:
     hint: TimeRange = field(default_factory=TimeRange)
 
 
+@dataclass(frozen=True, slots=True)
+class GetTraces:
+    """All spans of several traces, 1,500 at most; `hint` as for `GetTrace`, for all of them."""
+
+    trace_ids: tuple[bytes, ...]
+    hint: TimeRange = field(default_factory=TimeRange)
+
+
 TraceOrder = Literal["newest", "longest", "spans", "errors"]
 
 
@@ -204,8 +222,8 @@ class FindTraces:
     """Traces with spans that match, newest (by the start of their newest matching span) first unless told.
 
     At most `max_candidates` traces are looked at, newest first; what is beyond is said in the answer. `select` are fields to
-    tell of each matching span, beside those that every answer has. `numbering` asks for `nestedSetParent`, `nestedSetLeft`
-    and `nestedSetRight` of each (there is a program then, and native code tells them).
+    tell of each matching span (by `field_label`), beside those that every answer has. `numbering` asks for
+    `nestedSetParent`, `nestedSetLeft` and `nestedSetRight` of each (there is a program then, and native code tells them).
     """
 
     time: TimeRange
@@ -296,9 +314,10 @@ class SpanSeries:
 
     Values lie at `start + n * step` (n from 0, up to and including `end`) and are over the spans that started in
     `(t - step, t]`; `instant` is one value over the whole range `(start, end]`, at its end. `of` is the number it is about
-    (none for `rate` and `count_over_time`), `quantiles` those of `quantile_over_time`. Histograms have buckets of powers of
-    two (label `__bucket`, in seconds for durations). Spans count by their weight. `exemplars` asks for that many spans,
-    spread over series and time.
+    (none for `rate` and `count_over_time`), `quantiles` those of `quantile_over_time` (label `p`, a float). Histograms have
+    buckets of powers of two (label `__bucket`, a float). Values, quantiles and buckets of durations are in seconds. Labels
+    are called as `field_label` says; a series without `by` has none. Spans count by their weight. `exemplars` asks for that
+    many spans, spread over series and time.
     """
 
     scan: SpanScan
@@ -316,8 +335,10 @@ class SpanSeries:
 
 @dataclass(frozen=True, slots=True)
 class CriticalPaths:
-    """Traces of an operation for the sum of their critical paths: spans (id, parent, service, name, start, duration) of the
-    traces whose matching spans fall in a range of duration quantiles, at most `traces` of them, chosen without bias."""
+    """Traces of an operation for the sum of their critical paths: all spans of the traces whose matching spans fall in a
+    range of duration quantiles, at most `traces` of them, chosen without bias. Rows in RowBinary, spans of a trace one after
+    the other: trace_id FixedString(16), span_id FixedString(8), parent_span_id FixedString(8), name String, kind UInt8,
+    timestamp Int64 (ns), duration UInt64, service String, matched UInt8 (1: the span is one of those that match)."""
 
     scan: SpanScan
     quantiles: tuple[float, float] = (0.0, 1.0)
@@ -342,6 +363,7 @@ class SpanCount:
 
 TracePlan = (
     GetTrace
+    | GetTraces
     | FindTraces
     | SearchSpans
     | TagNames

@@ -1,3 +1,4 @@
-//! Traces.
+//! Traces for Python.
 
 pub mod render;
+pub mod spansets;
