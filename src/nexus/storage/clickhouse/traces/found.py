@@ -15,7 +15,7 @@ from nexus.query.span_policy import shown
 from nexus.query.trace_plan import FindTraces, Place, SpanField, Spansets, key_value
 from nexus.storage.clickhouse.catalog import Catalog
 from nexus.storage.clickhouse.traces.expressions import Expressions
-from nexus.storage.clickhouse.traces.scan import REACH, either, of_these_traces, spans_of, these_spans, widened, within
+from nexus.storage.clickhouse.traces.scan import either, of_these_traces, spans_of, these_spans, widened, within
 from nexus.storage.trace_api import MatchedSpan, TraceHit
 
 NS = "toUnixTimestamp64Nano(timestamp)"
@@ -177,4 +177,4 @@ def around(some: Sequence[Candidate]) -> TimeRange:
     if not some:
         return TimeRange(0, 0)
     newest = [one.newest for one in some]
-    return TimeRange(max(min(newest) - REACH, 0), max(newest) + REACH)
+    return widened(TimeRange(min(newest), max(newest) + 1))
