@@ -74,6 +74,16 @@ class SpanField:
     name: str
 
 
+def field_label(field: SpanField) -> str:
+    """What a field is called in answers, as Tempo does: `name`, `span.http.method`, `resource.service.name`, `.a`."""
+    match field.place:
+        case Place.INTRINSIC:
+            return "resource.service.name" if field.name == "service" else field.name
+        case Place.ANYWHERE:
+            return f".{field.name}"
+    return f"{field.place}.{field.name}"
+
+
 @dataclass(frozen=True, slots=True)
 class Constant:
     """A value. `kind` "nil" has none (value is "")."""
@@ -212,8 +222,8 @@ class FindTraces:
     """Traces with spans that match, newest (by the start of their newest matching span) first unless told.
 
     At most `max_candidates` traces are looked at, newest first; what is beyond is said in the answer. `select` are fields to
-    tell of each matching span, beside those that every answer has. `numbering` asks for `nestedSetParent`, `nestedSetLeft`
-    and `nestedSetRight` of each (there is a program then, and native code tells them).
+    tell of each matching span (by `field_label`), beside those that every answer has. `numbering` asks for
+    `nestedSetParent`, `nestedSetLeft` and `nestedSetRight` of each (there is a program then, and native code tells them).
     """
 
     time: TimeRange
@@ -304,9 +314,10 @@ class SpanSeries:
 
     Values lie at `start + n * step` (n from 0, up to and including `end`) and are over the spans that started in
     `(t - step, t]`; `instant` is one value over the whole range `(start, end]`, at its end. `of` is the number it is about
-    (none for `rate` and `count_over_time`), `quantiles` those of `quantile_over_time`. Histograms have buckets of powers of
-    two (label `__bucket`, in seconds for durations). Spans count by their weight. `exemplars` asks for that many spans,
-    spread over series and time.
+    (none for `rate` and `count_over_time`), `quantiles` those of `quantile_over_time` (label `p`, a float). Histograms have
+    buckets of powers of two (label `__bucket`, a float). Values, quantiles and buckets of durations are in seconds. Labels
+    are called as `field_label` says; a series without `by` has none. Spans count by their weight. `exemplars` asks for that
+    many spans, spread over series and time.
     """
 
     scan: SpanScan

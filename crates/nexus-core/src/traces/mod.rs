@@ -1,0 +1,3 @@
+//! Traces: spans in columns, and what is asked of whole traces.
+
+pub mod spansets;

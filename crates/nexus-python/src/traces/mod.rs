@@ -1,0 +1,3 @@
+//! Traces for Python.
+
+pub mod spansets;
