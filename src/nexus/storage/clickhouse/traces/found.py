@@ -11,8 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from nexus.query.plan import Scoped, TimeRange
-from nexus.query.span_policy import shown
-from nexus.query.trace_plan import FindTraces, Place, SpanField, Spansets, key_value
+from nexus.query.trace_plan import FindTraces, SpanField, Spansets, field_label, key_value
 from nexus.storage.clickhouse.catalog import Catalog
 from nexus.storage.clickhouse.traces.expressions import Expressions
 from nexus.storage.clickhouse.traces.scan import either, of_these_traces, spans_of, these_spans, widened, within
@@ -156,7 +155,7 @@ def matched_span(row: Sequence[Any], select: Sequence[SpanField]) -> MatchedSpan
     """A span from a row of `matches` or `chosen`."""
     _, span, name, service, start, duration, *rest = row
     texts = zip(select, rest, strict=False)
-    attributes = {_told(field): key_value(text) for field, text in texts if text is not None}
+    attributes = {field_label(field): key_value(text) for field, text in texts if text is not None}
     return MatchedSpan(span, name, service, int(start), int(duration), attributes)
 
 
@@ -165,12 +164,6 @@ def hit(row: Sequence[Any]) -> TraceHit:
     trace, service, name, start, duration, spans, errors, by_service, failed = row
     services = {one: (int(count), int(failed.get(one, 0))) for one, count in sorted(by_service.items())}
     return TraceHit(trace, service, name, int(start), int(duration), int(spans), int(errors), services, [])
-
-
-def _told(field: SpanField) -> str:
-    """A selected field's name in an answer: as it was written, but attributes of spans and those of either place by their
-    key."""
-    return field.name if field.place in (Place.SPAN, Place.ANYWHERE) else shown(field)
 
 
 def around(some: Sequence[Candidate]) -> TimeRange:
