@@ -16,7 +16,7 @@ FIELDS = (
     SpanField(Place.LINK, "word"),
     *(SpanField(Place.INTRINSIC, name) for name in INTRINSICS),
 )
-REGEXES = (".*", "/cart.*", "G.T|POST", "u[0-9]+", "", "n1|n2", "ü", "[^/]+")
+REGEXES = (".*", "/cart.*", "G.T|POST", "u[0-9]+", "", "n1|n2", "ü", "[^/]+", "a.b", "(?s)a.b")
 
 
 class Maker:

@@ -1,4 +1,7 @@
 //! Traces for Python.
 
+pub mod batch;
+pub mod decode;
+pub mod encode;
 pub mod render;
 pub mod spansets;

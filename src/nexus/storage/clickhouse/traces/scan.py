@@ -121,9 +121,10 @@ def _joins(scoped: Scoped, time: TimeRange, catalog: Catalog, joined: frozenset[
 
 
 def widened(time: TimeRange) -> TimeRange:
-    """A range with `REACH` on both sides."""
-    start = None if time.start is None else max(time.start - REACH, 0)
-    return TimeRange(start, None if time.end is None else time.end + REACH)
+    """A range with `REACH` on both sides, in whole slots."""
+    size = SPANS.unit_ns
+    start = None if time.start is None else max((time.start - REACH) // size * size, 0)
+    return TimeRange(start, None if time.end is None else -(-(time.end + REACH) // size) * size)
 
 
 def within(inner: TimeRange, outer: TimeRange) -> TimeRange:
