@@ -29,6 +29,7 @@ pub mod stats;
 pub mod syslog;
 pub mod template;
 pub mod time;
+pub mod traces;
 
 /// The fingerprint of a body: its xxh3-64. Two requests with one idempotency key must agree in it.
 pub fn fingerprint(body: &[u8]) -> u64 {

@@ -1,0 +1,3 @@
+//! Spans.
+
+pub mod derive;
