@@ -323,11 +323,6 @@ impl Graph {
             due != Due::End
         });
     }
-
-    /// Are there neither edges nor spans that wait?
-    pub fn is_empty(&self) -> bool {
-        self.edges.is_empty() && self.requests.is_empty()
-    }
 }
 
 /// The name of a database by the precedence of OpenTelemetry's and Tempo's readers; None when only a database attribute

@@ -8,6 +8,7 @@
 //! Counters live as long as this process, or until nothing was counted for [`IDLE_NS`]. A series begins with a zero, so that
 //! `increase()` sees its first requests, and ends with a stale marker.
 
+pub mod batch;
 mod emit;
 pub mod graph;
 mod latency;
@@ -143,11 +144,6 @@ impl Derived {
         self.operations.emit(&mut out);
         self.graph.emit(&mut out);
         out.finish()
-    }
-
-    /// Is there nothing to say, now and later?
-    pub fn is_idle(&self) -> bool {
-        self.operations.is_empty() && self.graph.is_empty()
     }
 
     /// What was seen since the start.

@@ -118,11 +118,6 @@ impl Operations {
             due != Due::End
         });
     }
-
-    /// Are there none?
-    pub fn is_empty(&self) -> bool {
-        self.table.is_empty()
-    }
 }
 
 fn hash(hasher: &foldhash::fast::RandomState, span: &Span<'_>) -> u64 {
