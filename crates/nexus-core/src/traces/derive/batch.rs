@@ -2,7 +2,7 @@
 
 use super::{Derived, More, Span};
 use crate::columns::AttributeValue;
-use crate::traces::batch::SpanBatch;
+use crate::traces::SpanBatch;
 
 /// Count every span of a batch that arrived at `now_ns`.
 pub fn observe(derived: &mut Derived, batch: &SpanBatch, now_ns: i64) {
@@ -12,7 +12,7 @@ pub fn observe(derived: &mut Derived, batch: &SpanBatch, now_ns: i64) {
             trace_id: batch.trace_ids[row],
             span_id: batch.span_ids[row],
             parent_span_id: batch.parent_span_ids[row],
-            service: text(batch.origins.service(row)),
+            service: text(batch.origins.resources.get(batch.origins.resource_ids[row], 0)),
             name: text(batch.texts.get(batch.names[row], 0)),
             kind: batch.kinds[row],
             status: batch.statuses[row],

@@ -1,0 +1,6 @@
+//! Traces for Python.
+
+pub mod batch;
+pub mod decode;
+pub mod derive;
+pub mod encode;
