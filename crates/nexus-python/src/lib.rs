@@ -78,6 +78,8 @@ mod _native {
     #[pymodule_export]
     use crate::traces::decode::{DecodedSpans, decode_otlp_traces_protobuf};
     #[pymodule_export]
+    use crate::traces::derive::SpanDeriver;
+    #[pymodule_export]
     use crate::traces::encode::encode_native_spans;
     #[pymodule_export]
     use crate::traces::render::{

@@ -4,6 +4,7 @@
 mod batch;
 mod builder;
 pub mod critical;
+pub mod derive;
 pub mod duration;
 mod links;
 pub mod native;
