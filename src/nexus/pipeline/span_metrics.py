@@ -14,6 +14,7 @@ import logging
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, Final
 
 from nexus.errors import NexusError, TenantDeleted
@@ -62,7 +63,7 @@ class SpanMetrics:
             ("overflowed_spans", "Spans that count for the overflow operation or edge."),
         )
         for index, (name, text) in enumerate(names):
-            registry.gauge(f"nexus_span_metrics_{name}", text, read=lambda index=index: float(self._statistic(index)))
+            registry.gauge(f"nexus_span_metrics_{name}", text, read=partial(self._statistic, index))
 
     def observe(self, tenant: str, batch: Any) -> None:
         """Count the spans of a `SpanBatch` that has just been stored. The interpreter is free meanwhile."""
@@ -114,5 +115,5 @@ class SpanMetrics:
         if deriver is not None:
             self._gone = [gone + one for gone, one in zip(self._gone, deriver.statistics(), strict=True)]
 
-    def _statistic(self, index: int) -> int:
-        return self._gone[index] + sum(one.statistics()[index] for one in list(self._derivers.values()))
+    def _statistic(self, index: int) -> float:
+        return float(self._gone[index] + sum(int(one.statistics()[index]) for one in list(self._derivers.values())))
