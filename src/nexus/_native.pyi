@@ -147,7 +147,7 @@ class Filter:
         """`encoded` is what `nexus.query.encode.encode_predicate` makes. Raises ValueError."""
 
     def count(self, batch: LogBatch | SpanBatch) -> int:
-        """Number of records that match. Of spans the name is the message; what only records have is absent."""
+        """Number of records that match. Spans lack what only records have."""
 
     def matches(self, batch: LogBatch | SpanBatch) -> bytes:
         """One byte a record: 1 when it matches, else 0."""
@@ -976,6 +976,27 @@ class ScrapeCache:
     @property
     def num_bytes(self) -> int: ...
 
+def evaluate_spansets(
+    rows: bytes,
+    program: bytes,
+    *,
+    limit: int,
+    spans_per_trace: int,
+    sets_per_trace: int = 100,
+    newest_first: bool = True,
+) -> list[tuple[bytes, int, int, list[tuple[int, bytes, bytes, list[tuple[int, bytes | float | None]]]]]]:
+    """The traces of which something matches; rows and program as `query.trace_plan.Spansets` says (an empty program takes
+    every span that meets a leaf).
+
+    A trace is (id, start ns of its newest matching span, number of its spansets, spansets); a spanset is (number of its spans,
+    ids of the first `spans_per_trace` by start, 8 bytes each, parent, left and right of the nested set of each of those as
+    int32 when the program asks for it, [(index of a label, key or number)]). At most `limit` traces: those with the newest
+    match, or the first of the rows. Raises ValueError.
+    """
+
+def matching_spans(rows: bytes, program: bytes) -> bytes:
+    """Id of the trace and id of the span (24 bytes) of each span of the spansets, in order of the rows. Raises ValueError."""
+
 @final
 class SpanBatch:
     """Spans of one tenant in columns; immutable."""
@@ -1036,6 +1057,21 @@ def decode_jaeger_thrift_compact(body: bytes, *, now_ns: int) -> DecodedSpans:
 
 def decode_jaeger_protobuf(body: bytes, *, now_ns: int) -> DecodedSpans:
     """Decode a `jaeger.api_v2.PostSpansRequest`. Raises `DecodeError`."""
+
+@final
+class SpanDeriver:
+    """Request rates and the service graph of one tenant's spans, see `nexus-core/src/traces/derive`. `groups` bounds operations
+    and edges, `waiting` the spans that wait for the other side of their request, for `wait_ns`."""
+
+    def __new__(cls, groups: int, waiting: int, wait_ns: int) -> SpanDeriver: ...
+    def observe(self, spans: SpanBatch, now_ns: int) -> None:
+        """Count the spans of a batch that arrived at `now_ns`."""
+
+    def collect(self, now_ns: int) -> MetricBatch:
+        """The series that changed since the last call or are due to be said again, as samples of `now_ns`."""
+
+    def statistics(self) -> tuple[int, int, int, int, int]:
+        """(spans, edges, unpaired, hurried, overflowed) since the start."""
 
 def encode_native_spans(
     batch: SpanBatch,

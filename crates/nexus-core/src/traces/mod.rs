@@ -1,7 +1,10 @@
-//! Traces: spans in columns, the decoders that fill them, and their encoding for the store.
+//! Traces: spans in columns, the decoders that fill them, their encoding for the store, what is asked of whole traces, and
+//! what they look like to clients.
 
 mod batch;
 mod builder;
+pub mod critical;
+pub mod derive;
 pub mod duration;
 mod jaeger;
 mod jaeger_protobuf;
@@ -10,10 +13,14 @@ mod links;
 pub mod native;
 mod otlp_json;
 mod otlp_protobuf;
+pub mod render;
+pub mod rows;
+pub mod spansets;
 mod tagged;
 #[cfg(test)]
 mod tests;
 mod thrift;
+pub mod tree;
 pub mod weight;
 mod zipkin;
 
