@@ -21,16 +21,17 @@ fn rendered<T: Send>(
     detached(py, || render(rows, &sources))
 }
 
-/// `{"resourceSpans":[...]}`; of Tempo's flavour `{"batches":[...]}`, ids in base64 and enumerations by name.
+/// `{"resourceSpans":[...]}`, or under another key; `names`: ids in base64 and enumerations by name, as protobuf has them.
 #[pyfunction]
-#[pyo3(signature = (rows, sources, *, tempo=false))]
+#[pyo3(signature = (rows, sources, *, key="resourceSpans", names=false))]
 pub fn render_spans_otlp_json<'py>(
     py: Python<'py>,
     rows: &[u8],
     sources: Attributes,
-    tempo: bool,
+    key: &str,
+    names: bool,
 ) -> PyResult<Bound<'py, PyBytes>> {
-    let (key, flavour) = if tempo { ("batches", Flavour::Protobuf) } else { ("resourceSpans", Flavour::Otlp) };
+    let flavour = if names { Flavour::Protobuf } else { Flavour::Otlp };
     let list = rendered(py, rows, sources, |rows, sources| otlp_json::render(rows, sources, flavour))?;
     Ok(PyBytes::new(py, &[b"{\"", key.as_bytes(), b"\":", &list, b"}"].concat()))
 }

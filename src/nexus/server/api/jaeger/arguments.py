@@ -116,7 +116,9 @@ def json_tags(text: str, name: str) -> dict[str, str]:
         raise InvalidRequest(f"malformed '{name}' parameter, cannot unmarshal JSON: {error}") from error
     if not isinstance(tags, dict):
         raise InvalidRequest(f"malformed '{name}' parameter, expecting a JSON object")
-    return {str(key): value if isinstance(value, str) else msgspec.json.encode(value).decode() for key, value in tags.items()}
+    return {
+        str(key): value if isinstance(value, str) else msgspec.json.encode(value).decode() for key, value in tags.items()
+    }
 
 
 def search(

@@ -178,9 +178,7 @@ _QUERY: Final = (
 def routes(base: str) -> list[Route]:
     """The doors under a base."""
 
-    def route(
-        path: str, work: Callable[[Call, Asker], Awaitable[Response]], summary: str, *parameters: Parameter
-    ) -> Route:
+    def route(path: str, work: Callable[[Call, Asker], Awaitable[Response]], summary: str, *parameters: Parameter) -> Route:
         return Route(
             "GET", f"{base}/api/v3/{path}", Permission.TRACES_READ, door(work), summary, parameters=parameters,
             tag="jaeger", refuse=refuse,

@@ -6,10 +6,9 @@ is kept; errors by message and critical paths come from the spans.
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Awaitable, Callable
 from typing import Any, Final, cast
-
-import asyncio
 
 from starlette.responses import Response
 
@@ -221,9 +220,7 @@ async def operations(call: Call, asker: Asker) -> schema.OperationsAnswer:
     matcher = red.equals("service", call.parameters["name"])
     found = await red.by_kind(asker, ("span_name",), start, end, matcher)
     window = red.window(start, end)
-    spent = await asker.instant(
-        f"sum by (span_name, span_kind) (increase({red.LATENCY}_sum{{{matcher}}}[{window}s]))", end
-    )
+    spent = await asker.instant(f"sum by (span_name, span_kind) (increase({red.LATENCY}_sum{{{matcher}}}[{window}s]))", end)
     took = {(labels.get("span_name", ""), labels.get("span_kind", "")): value for labels, value in spent}
     total = sum(took.values())
     rows = [

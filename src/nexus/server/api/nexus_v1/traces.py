@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import math
 from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import replace
 from typing import Any, Final
 
 from starlette.responses import Response
@@ -27,6 +28,7 @@ from nexus.query.trace_plan import (
     SpanHeatmap,
     SpanProfile,
     SpanScan,
+    SpanSeries,
     TagNames,
     TagValues,
     field_label,
@@ -59,6 +61,7 @@ COMPARED_VALUES: Final = 50
 SHOWN_VALUES: Final = 10
 LISTED: Final = 1_000
 EVERYTHING: Final = "{}"
+_COUNTING: Final = frozenset({"rate", "count_over_time"})
 
 
 # ----------------------------------------------------------------------------------------------------------------- common
@@ -67,8 +70,8 @@ EVERYTHING: Final = "{}"
 def range_of(call: Call, start: Time | None, end: Time | None, default: int | None = None) -> TimeRange:
     """A range; without a start it begins `default` ns before its end, or is open. Raises `InvalidRequest`."""
     now = call.services.now_ns()
-    first = None if start in (None, "") else parse_time(start, now_ns=now)  # type: ignore[arg-type]
-    last = None if end in (None, "") else parse_time(end, now_ns=now)  # type: ignore[arg-type]
+    first = None if start in (None, "") else parse_time(start, now_ns=now)
+    last = None if end in (None, "") else parse_time(end, now_ns=now)
     if default is not None:
         last = now if last is None else last
         first = max(last - default, 0) if first is None else first
@@ -292,9 +295,7 @@ async def tag_values(call: Call, asker: Asker) -> schema.TagValuesAnswer:
     return schema.TagValuesAnswer([schema.TagValue(value, kind, float(spans)) for value, kind, spans in rows], _spent(asker))
 
 
-async def values_of(
-    asker: Asker, scan: SpanScan, field: SpanField, limit: int = LISTED
-) -> Sequence[Sequence[Any]]:
+async def values_of(asker: Asker, scan: SpanScan, field: SpanField, limit: int = LISTED) -> Sequence[Sequence[Any]]:
     """(value, type, spans) of a field; nothing of what is different in every span."""
     if not has_values(field):
         return []
@@ -317,9 +318,7 @@ async def compare(call: Call, asker: Asker) -> schema.TracesCompareAnswer:
         totals = [float(one) for one in seen] if all(seen) else totals
     pair = (round(totals[0]), round(totals[1]))
     chances = corrected([probability(counts, *pair) for counts in found.values()])
-    fields = [
-        _compared(name, counts, pair, chance) for (name, counts), chance in zip(found.items(), chances, strict=True)
-    ]
+    fields = [_compared(name, counts, pair, chance) for (name, counts), chance in zip(found.items(), chances, strict=True)]
     fields = [one for one in fields if one.score > 0]
     fields.sort(key=lambda one: (-one.score, one.name))
     return schema.TracesCompareAnswer(totals[0], totals[1], fields[: wanted.limit], _spent(asker))
@@ -356,22 +355,39 @@ async def metrics(call: Call, asker: Asker) -> schema.TracesMetricsAnswer:
     time = range_of(call, wanted.start, wanted.end, NS_PER_HOUR)
     start, end = time.start or 0, time.end or 0
     step = wanted.step or choose_step(start, end, METRIC_POINTS)
-    found = await metric_series(
-        asker, wanted.q, start, end, step, instant=wanted.instant, exemplars=wanted.exemplars
-    )
+    found = await metric_series(asker, wanted.q, start, end, step, instant=wanted.instant, exemplars=wanted.exemplars)
     return schema.TracesMetricsAnswer(
         str(start), str(end), str(step), list(map(_series, found.series)), found.incomplete, _spent(asker)
     )
 
 
 async def metric_series(
-    asker: Asker, text: str, start: int, end: int, step: int, *, instant: bool = False, exemplars: int = 0
+    asker: Asker,
+    text: str,
+    start: int,
+    end: int,
+    step: int,
+    *,
+    instant: bool = False,
+    exemplars: int = 0,
 ) -> SeriesSet:
-    """The series of a metrics query."""
+    """The series of a metrics query. Where nothing happened, rates and counts are 0."""
     program = lower_metrics(parse(text), text, start, end, step, instant=instant, exemplars=exemplars)
     if isinstance(program, Comparison):
         return program.answer((await asker.table(program.plan)).rows)
-    return program.answer([await asker.series(plan) for plan in program.plans])
+    return program.answer([_with_zeros(plan, await asker.series(plan)) for plan in program.plans])
+
+
+def _with_zeros(plan: SpanSeries, found: SeriesSet) -> SeriesSet:
+    """A store tells of times with spans only: at others there were none, which for counts is a number."""
+    if plan.instant or plan.function not in _COUNTING:
+        return found
+    grid = range(plan.start, plan.end + 1, plan.step)
+    series = []
+    for one in found.series:
+        known = dict(one.points)
+        series.append(replace(one, points=[(time, known.get(time, 0.0)) for time in grid]))
+    return replace(found, series=series)
 
 
 def _series(one: MetricSeries) -> schema.TraceSeries:

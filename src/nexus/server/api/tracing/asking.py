@@ -83,7 +83,9 @@ class Asker:
         found = await self._prom(text, at_ms, at_ms, 0)
         return [(one["metric"], float(one["value"][1])) for one in found]
 
-    async def matrix(self, text: str, start_ms: int, end_ms: int, step_ms: int) -> list[tuple[Labels, list[tuple[int, float]]]]:
+    async def matrix(
+        self, text: str, start_ms: int, end_ms: int, step_ms: int
+    ) -> list[tuple[Labels, list[tuple[int, float]]]]:
         """A PromQL query over a range: labels and (ms, value) of each series."""
         found = await self._prom(text, start_ms, end_ms, step_ms)
         return [
@@ -159,5 +161,3 @@ def hint(start: int | None, end: int | None) -> TimeRange:
     if start is None or end is None or start > end:
         return TimeRange()
     return TimeRange(max(start - NS_PER_HOUR, 0), min(end + NS_PER_HOUR, MAX_TIME))
-
-
