@@ -1042,6 +1042,22 @@ def decode_otlp_traces_protobuf(body: bytes, *, now_ns: int) -> DecodedSpans:
     """Decode an OTLP traces export request. `now_ns` stands in for missing times; see `nexus-core/src/traces`. A span without
     ids, or with ids of another length, is rejected. Raises `DecodeError` on a body that is no such message."""
 
+def decode_otlp_traces_json(body: bytes, *, now_ns: int) -> DecodedSpans:
+    """The same request in JSON. What Tempo answers (`batches`, ids in base64, names of enums) is read too."""
+
+def decode_zipkin_json(body: bytes, *, now_ns: int) -> DecodedSpans:
+    """Decode an array of Zipkin's spans, version 2 or 1. Raises `DecodeError` on anything else."""
+
+def decode_jaeger_thrift_binary(body: bytes, *, now_ns: int) -> DecodedSpans:
+    """Decode a `Batch` of jaeger.thrift, or a call of `emitBatch` with one. Raises `DecodeError`; Thrift has no lengths, so
+    that nothing behind a fault can be read."""
+
+def decode_jaeger_thrift_compact(body: bytes, *, now_ns: int) -> DecodedSpans:
+    """As `decode_jaeger_thrift_binary`, in the compact protocol."""
+
+def decode_jaeger_protobuf(body: bytes, *, now_ns: int) -> DecodedSpans:
+    """Decode a `jaeger.api_v2.PostSpansRequest`. Raises `DecodeError`."""
+
 def encode_native_spans(
     batch: SpanBatch,
     *,

@@ -76,7 +76,10 @@ mod _native {
     #[pymodule_export]
     use crate::traces::batch::SpanBatch;
     #[pymodule_export]
-    use crate::traces::decode::{DecodedSpans, decode_otlp_traces_protobuf};
+    use crate::traces::decode::{
+        DecodedSpans, decode_jaeger_protobuf, decode_jaeger_thrift_binary, decode_jaeger_thrift_compact,
+        decode_otlp_traces_json, decode_otlp_traces_protobuf, decode_zipkin_json,
+    };
     #[pymodule_export]
     use crate::traces::encode::encode_native_spans;
     #[pymodule_export]
