@@ -1109,6 +1109,6 @@ def sum_critical_paths(rows: bytes) -> tuple[int, list[tuple[str, str, int]]]:
     """Rows of a `CriticalPaths` plan: how many critical paths there are, and (service, operation, ns) of all of them, most
     first. Raises ValueError when rows end early."""
 
-def spans_of_file(body: bytes) -> tuple[bytes, list[tuple[str, str | None]]]:
+def spans_of_file(body: bytes, *, now_ns: int = 0) -> tuple[bytes, list[tuple[str, str | None]]]:
     """A file of spans (OTLP in JSON, or traces as Jaeger's UI saves them) as rows and sources for the functions above. Raises
     DecodeError (a ValueError) for anything else."""

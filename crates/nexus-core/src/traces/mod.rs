@@ -5,6 +5,7 @@ mod batch;
 mod builder;
 pub mod critical;
 pub mod duration;
+pub mod file;
 mod jaeger;
 mod jaeger_protobuf;
 mod jaeger_thrift;

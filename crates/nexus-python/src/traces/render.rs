@@ -4,6 +4,7 @@ use crate::encode::attribute_source;
 use crate::error::detached;
 use nexus_core::render::{AttributeSource, BadRows};
 use nexus_core::traces::critical::sum_paths;
+use nexus_core::traces::file;
 use nexus_core::traces::render::otlp_json::Flavour;
 use nexus_core::traces::render::{self, jaeger_json, jaeger_protobuf, otlp_json, otlp_protobuf, zipkin};
 use pyo3::prelude::*;
@@ -103,4 +104,16 @@ pub fn render_span<'py>(py: Python<'py>, rows: &[u8], sources: Attributes) -> Py
 pub fn sum_critical_paths(py: Python<'_>, rows: &[u8]) -> PyResult<(u64, Vec<(String, String, u64)>)> {
     let summed = detached(py, || sum_paths(rows))?;
     Ok((summed.paths, summed.rows))
+}
+
+/// A file of spans as rows and the sources of their attributes.
+#[pyfunction]
+#[pyo3(signature = (body, *, now_ns=0))]
+pub fn spans_of_file<'py>(py: Python<'py>, body: &[u8], now_ns: i64) -> PyResult<(Bound<'py, PyBytes>, Attributes)> {
+    let rows = detached(py, || file::decode_file(body, now_ns).map(|batch| file::rows_of(&batch)))?;
+    let sources = file::sources().into_iter().filter_map(|source| match source {
+        AttributeSource::Map(kind) => Some((kind.letter().to_owned(), None)),
+        AttributeSource::Column(..) => None,
+    });
+    Ok((PyBytes::new(py, &rows), sources.collect()))
 }
