@@ -1058,6 +1058,21 @@ def decode_jaeger_thrift_compact(body: bytes, *, now_ns: int) -> DecodedSpans:
 def decode_jaeger_protobuf(body: bytes, *, now_ns: int) -> DecodedSpans:
     """Decode a `jaeger.api_v2.PostSpansRequest`. Raises `DecodeError`."""
 
+@final
+class SpanDeriver:
+    """Request rates and the service graph of one tenant's spans, see `nexus-core/src/traces/derive`. `groups` bounds operations
+    and edges, `waiting` the spans that wait for the other side of their request, for `wait_ns`."""
+
+    def __new__(cls, groups: int, waiting: int, wait_ns: int) -> SpanDeriver: ...
+    def observe(self, spans: SpanBatch, now_ns: int) -> None:
+        """Count the spans of a batch that arrived at `now_ns`."""
+
+    def collect(self, now_ns: int) -> MetricBatch:
+        """The series that changed since the last call or are due to be said again, as samples of `now_ns`."""
+
+    def statistics(self) -> tuple[int, int, int, int, int]:
+        """(spans, edges, unpaired, hurried, overflowed) since the start."""
+
 def encode_native_spans(
     batch: SpanBatch,
     *,

@@ -81,6 +81,8 @@ mod _native {
         decode_otlp_traces_json, decode_otlp_traces_protobuf, decode_zipkin_json,
     };
     #[pymodule_export]
+    use crate::traces::derive::SpanDeriver;
+    #[pymodule_export]
     use crate::traces::encode::encode_native_spans;
     #[pymodule_export]
     use crate::traces::render::{

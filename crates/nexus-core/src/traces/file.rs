@@ -65,7 +65,7 @@ fn decode(body: &[u8], now_ns: i64, outermost: bool) -> Result<Decoded<SpanBatch
     }
     let found = members(body);
     let has = |name: &[u8]| found.iter().any(|(key, _)| **key == *name);
-    if has(b"resourceSpans") {
+    if has(b"resourceSpans") || has(b"batches") {
         return decode_traces_json(body, now_ns);
     }
     for (key, value) in &found {
@@ -346,7 +346,7 @@ mod tests {
         let spans = |value: &Value| value[0]["scopeSpans"][0]["spans"].clone();
         assert_eq!(spans(&found), spans(&expected["resourceSpans"]));
         assert_eq!(found[0]["resource"], expected["resourceSpans"][0]["resource"]);
-        for wrapped in [format!("{{\"result\":{OTLP}}}"), format!("{{\"trace\":{OTLP},\"metrics\":{{}}}}")] {
+        for wrapped in [format!("{{\"result\":{OTLP}}}"), format!("{{\"trace\":{OTLP},\"metrics\":{{}}}}"), OTLP.replacen("resourceSpans", "batches", 1)] {
             assert_eq!(otlp_of(wrapped.as_bytes()), found);
         }
     }

@@ -4,6 +4,7 @@
 mod batch;
 mod builder;
 pub mod critical;
+pub mod derive;
 pub mod duration;
 pub mod file;
 mod jaeger;
