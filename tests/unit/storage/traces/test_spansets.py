@@ -5,14 +5,13 @@ from __future__ import annotations
 from collections import Counter
 
 import pytest
+from tests.oracles.spans import HOUR, NOON, Span
+from tests.unit.storage.traces.conftest import Filled
 
 from nexus.query.plan import TimeRange
 from nexus.query.trace_plan import Place, SpanCount, SpanField, SpanHeatmap, SpanScan, TagValues
 from nexus.query.traces.lower import lower_scan, lower_search
 from nexus.query.traces.parser import parse
-from oracles.spans import HOUR, NOON, Span
-
-from .conftest import Filled
 
 ALL = TimeRange(NOON - 24 * HOUR, NOON + 48 * HOUR)
 
