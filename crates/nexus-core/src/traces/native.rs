@@ -79,6 +79,14 @@ fn slot_of(timestamp: i64) -> u32 {
     (timestamp / SLOT_NS) as u32
 }
 
+/// A span's id and then its parent's: in one column the parent's is found again a few rows before (ADR 0019).
+fn both(span: [u8; 8], parent: [u8; 8]) -> [u8; 16] {
+    let mut ids = [0; 16];
+    ids[..8].copy_from_slice(&span);
+    ids[8..].copy_from_slice(&parent);
+    ids
+}
+
 fn scalars(block: &mut Block, batch: &SpanBatch, options: &SpanBlockOptions<'_>, rows: &[u32]) {
     let each = || rows.iter().map(|&row| row as usize);
     let texts = &batch.texts;
@@ -94,10 +102,10 @@ fn scalars(block: &mut Block, batch: &SpanBatch, options: &SpanBlockOptions<'_>,
     block.values(each().map(|row| batch.durations[row].to_le_bytes()));
     block.column("duration_class", "UInt8");
     block.values(each().map(|row| [class_of(batch.durations[row])]));
-    block.column("span_id", "FixedString(8)");
-    block.values(each().map(|row| batch.span_ids[row]));
-    block.column("parent_span_id", "FixedString(8)");
-    block.values(each().map(|row| batch.parent_span_ids[row]));
+    block.column("ids", "FixedString(16)");
+    block.values(each().map(|row| both(batch.span_ids[row], batch.parent_span_ids[row])));
+    block.column("root", "Bool");
+    block.values(each().map(|row| [u8::from(batch.parent_span_ids[row] == [0; 8])]));
     for (name, ids) in
         [("name", &batch.names), ("status_message", &batch.status_messages), ("trace_state", &batch.trace_states)]
     {
