@@ -77,7 +77,7 @@ async def test_every_field_comes_back(open_store: OpenStore) -> None:
         assert json.loads(row["resource"]) == span.resource
         expected = {(key, letter_of(held)): value_of(held)[1] for key, held in span.attributes.items()}
         assert row["attributes"] == expected
-        assert [json.loads(one) for one in row["events_attributes"]] == [event.attributes for event in span.events]
+        assert [json.loads(one or "{}") for one in row["events_attributes"]] == [event.attributes for event in span.events]
         assert row["events_timestamp"] == [event.time for event in span.events]
         assert row["links_trace_id"] == [link.trace_id for link in span.links]
     rows = sql(
