@@ -79,14 +79,6 @@ fn slot_of(timestamp: i64) -> u32 {
     (timestamp / SLOT_NS) as u32
 }
 
-/// A span's id and then its parent's: in one column the parent's is found again a few rows before (ADR 0019).
-fn both(span: [u8; 8], parent: [u8; 8]) -> [u8; 16] {
-    let mut ids = [0; 16];
-    ids[..8].copy_from_slice(&span);
-    ids[8..].copy_from_slice(&parent);
-    ids
-}
-
 fn scalars(block: &mut Block, batch: &SpanBatch, options: &SpanBlockOptions<'_>, rows: &[u32]) {
     let each = || rows.iter().map(|&row| row as usize);
     let texts = &batch.texts;
@@ -103,7 +95,12 @@ fn scalars(block: &mut Block, batch: &SpanBatch, options: &SpanBlockOptions<'_>,
     block.column("duration_class", "UInt8");
     block.values(each().map(|row| [class_of(batch.durations[row])]));
     block.column("ids", "FixedString(16)");
-    block.values(each().map(|row| both(batch.span_ids[row], batch.parent_span_ids[row])));
+    block.values(each().map(|row| {
+        let mut ids = [0; 16];
+        ids[..8].copy_from_slice(&batch.span_ids[row]);
+        ids[8..].copy_from_slice(&batch.parent_span_ids[row]);
+        ids
+    }));
     block.column("root", "Bool");
     block.values(each().map(|row| [u8::from(batch.parent_span_ids[row] == [0; 8])]));
     for (name, ids) in
