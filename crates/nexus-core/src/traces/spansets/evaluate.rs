@@ -120,8 +120,13 @@ fn each<'a>(
     while reader.next(&mut trace)? {
         let forest = program.is_structural().then(|| Forest::new(&trace));
         marks.reset();
-        let mut run =
-            Run { trace: &trace, forest: forest.as_ref(), values: program.values, keys: program.keys, marks: &mut marks };
+        let mut run = Run {
+            trace: &trace,
+            forest: forest.as_ref(),
+            values: program.values,
+            keys: program.keys,
+            marks: &mut marks,
+        };
         let all = Set { rows: (0..trace.len() as u32).collect(), told: Vec::new() };
         let sets = run.node(&program.root, vec![all]);
         if !sets.is_empty() {
@@ -207,9 +212,7 @@ impl Run<'_, '_> {
         let rows = match op {
             SetOp::And if right.is_empty() => Vec::new(),
             SetOp::And | SetOp::Or => merged(&left, &right),
-            SetOp::Related(relation, manner) => {
-                related(relation, manner, (&left, &right), self.forest?, self.marks)
-            }
+            SetOp::Related(relation, manner) => related(relation, manner, (&left, &right), self.forest?, self.marks),
         };
         (!rows.is_empty()).then_some(Set { rows, told })
     }

@@ -112,10 +112,8 @@ fn of_right(relation: Relation, left: &[u32], right: &[u32], forest: &Forest, ma
                 .collect()
         }
         Relation::Descendant => {
-            let mut ranges: Vec<(u32, u32)> = left
-                .iter()
-                .map(|&row| (forest.first[node(row) as usize], forest.last[node(row) as usize]))
-                .collect();
+            let mut ranges: Vec<(u32, u32)> =
+                left.iter().map(|&row| (forest.first[node(row) as usize], forest.last[node(row) as usize])).collect();
             ranges.sort_unstable();
             // How far those that begin up to each reach.
             let mut reach = 0;

@@ -94,7 +94,8 @@ fn broken_traces() {
     assert_eq!(ids(spans, &set(">")), [8]);
     assert_eq!(ids(spans, &set(">>")), [8]);
     // Two spans with one id are both parents of those that name it.
-    let spans: &[Span<'_>] = &[(1, 0, 1, 1, &[], &[]), (2, 1, 2, 0, &[], &[]), (2, 1, 3, 4, &[], &[]), (3, 2, 4, 2, &[], &[])];
+    let spans: &[Span<'_>] =
+        &[(1, 0, 1, 1, &[], &[]), (2, 1, 2, 0, &[], &[]), (2, 1, 3, 4, &[], &[]), (3, 2, 4, 2, &[], &[])];
     assert_eq!(ids(spans, r#"["program",0,0,false,["set",">",["leaf",2],["leaf",1]]]"#), [3]);
     assert_eq!(ids(spans, &set(">>")), [3]);
 }
@@ -135,7 +136,8 @@ fn groups_and_aggregates() {
 fn limits_keep_the_newest_traces_and_the_first_spans() {
     let mut bytes = Vec::new();
     for trace in 1..=200 {
-        let spans: Vec<Span<'_>> = (1..=5).map(|id| (id, 0, i64::from(trace) * 10 - id as i64, 1, &[][..], &[][..])).collect();
+        let spans: Vec<Span<'_>> =
+            (1..=5).map(|id| (id, 0, i64::from(trace) * 10 - id as i64, 1, &[][..], &[][..])).collect();
         bytes.extend(rows(trace, &spans));
     }
     let limits = Limits { traces: 3, spans: 2, ..LIMITS };
@@ -151,8 +153,11 @@ fn limits_keep_the_newest_traces_and_the_first_spans() {
 fn nested_sets() {
     let text = r#"["program",0,0,true,["leaf",1]]"#;
     let found = evaluate(&rows(1, TREE), &program(text), LIMITS).unwrap();
-    let numbers: Vec<i32> =
-        found[0].sets[0].numbering.chunks_exact(4).map(|bytes| i32::from_le_bytes(*bytes.first_chunk().unwrap())).collect();
+    let numbers: Vec<i32> = found[0].sets[0]
+        .numbering
+        .chunks_exact(4)
+        .map(|bytes| i32::from_le_bytes(*bytes.first_chunk().unwrap()))
+        .collect();
     // By start: 2, 3, 4, 5, 6.
     assert_eq!(numbers, [1, 2, 7, 1, 8, 9, 2, 3, 6, 3, 4, 5, -1, 11, 12]);
 }
@@ -186,7 +191,8 @@ fn what_is_not_understood() {
 #[test]
 fn a_trace_of_200_000_spans() {
     // A chain, which is the worst that recursion could meet.
-    let spans: Vec<Span<'_>> = (1..=200_000_u64).map(|id| (id, id - 1, id as i64, 1 + 2 * (id % 2), &[][..], &[][..])).collect();
+    let spans: Vec<Span<'_>> =
+        (1..=200_000_u64).map(|id| (id, id - 1, id as i64, 1 + 2 * (id % 2), &[][..], &[][..])).collect();
     let bytes = rows(1, &spans);
     let begin = std::time::Instant::now();
     let found = evaluate(&bytes, &program(&set(">>")), LIMITS).unwrap();
