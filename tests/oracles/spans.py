@@ -294,7 +294,7 @@ def _arithmetic(op: str, a: float, b: float) -> float:
             case "/":
                 return a / b if b else math.copysign(math.inf, a) * math.copysign(1, b) if a and a == a else math.nan
             case "%":
-                return math.fmod(a, b) if b else math.nan
+                return a - math.trunc(a / b) * b if b and math.isfinite(a / b) else math.nan
         result = a**b
         return math.nan if isinstance(result, complex) else result
     except OverflowError:
@@ -308,7 +308,7 @@ def _arithmetic(op: str, a: float, b: float) -> float:
 SERVICES = ("shop", "cart", "pay", "")
 NAMES = ("GET /", "GET /cart", "charge", "SELECT items", "ünï 'q\"\\", "")
 ROUTES = ("/", "/cart", "/cart/{id}", "/x'y\\z")
-WORDS = ("a", "b", "GET", "5", "true", "x'y\"\\z", "ü", "")
+WORDS = ("a", "b", "GET", "5", "true", "x'y\"\\z", "ü", "", "a\nb")
 
 
 def random_spans(random: random.Random, traces: int, tenant: str = "acme") -> list[Span]:

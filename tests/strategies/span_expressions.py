@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import random
 
+from tests.oracles.spans import NAMES, NOON, ROUTES, SERVICES, WORDS, Span
+
 from nexus.query.trace_plan import INTRINSICS, KINDS, STATUSES, Binary, Constant, Place, SpanExpr, SpanField, Unary
-from oracles.spans import NAMES, NOON, ROUTES, SERVICES, WORDS, Span
 
 FIELDS = (
     *(SpanField(Place.SPAN, name) for name in ("http.route", "http.status", "user.id", "ratio", "word", "flag", "none")),
@@ -16,7 +17,7 @@ FIELDS = (
     SpanField(Place.LINK, "word"),
     *(SpanField(Place.INTRINSIC, name) for name in INTRINSICS),
 )
-REGEXES = (".*", "/cart.*", "G.T|POST", "u[0-9]+", "", "n1|n2", "ü", "[^/]+")
+REGEXES = (".*", "/cart.*", "G.T|POST", "u[0-9]+", "", "n1|n2", "ü", "[^/]+", "a.b", "(?s)a.b")
 
 
 class Maker:

@@ -4,6 +4,7 @@
 //! bad input gives a precise error or costs one record, and memory stays proportional to the input.
 #![forbid(unsafe_code)]
 
+pub mod attributes;
 pub mod batch;
 pub mod columns;
 pub mod concat;
@@ -20,9 +21,11 @@ pub mod logql;
 pub mod mask;
 pub mod metrics;
 pub mod native;
+pub mod origins;
 pub mod otlp;
 pub mod process;
 pub mod render;
+pub mod rows;
 pub mod select;
 pub mod severity;
 pub mod stats;

@@ -7,7 +7,7 @@
 
 use crate::columns::AttributeValue as Value;
 use crate::json::writer::{write_float, write_int, write_string};
-use crate::native::logs::AttributeType;
+use crate::native::attributes::AttributeType;
 use crate::severity;
 use std::borrow::Cow;
 use std::fmt;

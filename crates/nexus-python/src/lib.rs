@@ -74,6 +74,12 @@ mod _native {
     #[pymodule_export]
     use crate::sockets::{ForwardStream, SyslogFramer, decode_forward, decode_syslog};
     #[pymodule_export]
+    use crate::traces::batch::SpanBatch;
+    #[pymodule_export]
+    use crate::traces::decode::{DecodedSpans, decode_otlp_traces_protobuf};
+    #[pymodule_export]
+    use crate::traces::encode::encode_native_spans;
+    #[pymodule_export]
     use crate::traces::spansets::{evaluate_spansets, matching_spans};
     #[pymodule_export]
     use crate::version;

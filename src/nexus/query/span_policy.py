@@ -42,6 +42,7 @@ from nexus.query.trace_plan import (
     Spansets,
     TracePlan,
     Unary,
+    field_label,
 )
 
 COLUMNS: Final = frozenset({"timestamp", "service", "trace_id", "span_id", "scope_name", "scope_version"})
@@ -97,7 +98,7 @@ def check(plan: TracePlan, hidden: frozenset[Field]) -> None:
     for condition in conditions(plan):
         for asked in _asked(condition):
             if masked(asked, hidden):
-                name = shown(asked)
+                name = field_label(asked)
                 raise MaskedField(
                     f"the field {name} is masked for you, so no query of yours can ask for its value.",
                     hint=f"{name} != nil finds the spans that have one; an administrator can give you a role that shows it.",
@@ -121,13 +122,6 @@ def masked(field: SpanField, hidden: frozenset[Field]) -> bool:
 def masks_messages(hidden: frozenset[Field]) -> bool:
     """Are messages of statuses hidden?"""
     return _BODY in hidden
-
-
-def shown(field: SpanField) -> str:
-    """A field as people write it."""
-    if field.place is Place.INTRINSIC:
-        return field.name
-    return f".{field.name}" if field.place is Place.ANYWHERE else f"{field.place}.{field.name}"
 
 
 def conditions(plan: TracePlan) -> Iterator[SpanExpr]:

@@ -1,3 +1,17 @@
-//! Traces: spans in columns, and what is asked of whole traces.
+//! Traces: spans in columns, the decoders that fill them, their encoding for the store, and what is asked of whole traces.
 
+mod batch;
+mod builder;
+pub mod duration;
+mod links;
+pub mod native;
+mod otlp_protobuf;
 pub mod spansets;
+#[cfg(test)]
+mod tests;
+pub mod weight;
+
+pub use batch::{SpanBatch, concat};
+pub use builder::SpanBatchBuilder;
+pub use links::{Events, Links};
+pub use otlp_protobuf::decode_traces_protobuf;

@@ -1,3 +1,6 @@
 //! Traces for Python.
 
+pub mod batch;
+pub mod decode;
+pub mod encode;
 pub mod spansets;

@@ -85,7 +85,8 @@ class Expressions:
         if op in ("=~", "!~"):
             if way.kind != "string" or constant.kind != "string":
                 return "0"
-            test = f"match({way.value}, {quote(f'^(?:{constant.value})$')})"
+            # The engine's dot matches line breaks unless it is told not to.
+            test = f"match({way.value}, {quote(f'^(?-s:{constant.value})$')})"
             return _each(_both(way.asked, test if op == "=~" else f"NOT {test}"), way.each)
         if not _comparable(op, way.kind, constant.kind):
             return "0"

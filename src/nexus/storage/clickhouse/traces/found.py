@@ -11,11 +11,10 @@ from dataclasses import dataclass
 from typing import Any
 
 from nexus.query.plan import Scoped, TimeRange
-from nexus.query.span_policy import shown
-from nexus.query.trace_plan import FindTraces, Place, SpanField, Spansets, key_value
+from nexus.query.trace_plan import FindTraces, SpanField, Spansets, field_label, key_value
 from nexus.storage.clickhouse.catalog import Catalog
 from nexus.storage.clickhouse.traces.expressions import Expressions
-from nexus.storage.clickhouse.traces.scan import REACH, either, of_these_traces, spans_of, these_spans, widened, within
+from nexus.storage.clickhouse.traces.scan import either, of_these_traces, spans_of, these_spans, widened, within
 from nexus.storage.trace_api import MatchedSpan, TraceHit
 
 NS = "toUnixTimestamp64Nano(timestamp)"
@@ -156,7 +155,7 @@ def matched_span(row: Sequence[Any], select: Sequence[SpanField]) -> MatchedSpan
     """A span from a row of `matches` or `chosen`."""
     _, span, name, service, start, duration, *rest = row
     texts = zip(select, rest, strict=False)
-    attributes = {_told(field): key_value(text) for field, text in texts if text is not None}
+    attributes = {field_label(field): key_value(text) for field, text in texts if text is not None}
     return MatchedSpan(span, name, service, int(start), int(duration), attributes)
 
 
@@ -167,14 +166,8 @@ def hit(row: Sequence[Any]) -> TraceHit:
     return TraceHit(trace, service, name, int(start), int(duration), int(spans), int(errors), services, [])
 
 
-def _told(field: SpanField) -> str:
-    """A selected field's name in an answer: as it was written, but attributes of spans and those of either place by their
-    key."""
-    return field.name if field.place in (Place.SPAN, Place.ANYWHERE) else shown(field)
-
-
 def around(some: Sequence[Candidate]) -> TimeRange:
     if not some:
         return TimeRange(0, 0)
     newest = [one.newest for one in some]
-    return TimeRange(max(min(newest) - REACH, 0), max(newest) + REACH)
+    return widened(TimeRange(min(newest), max(newest) + 1))

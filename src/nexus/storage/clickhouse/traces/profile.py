@@ -37,8 +37,8 @@ def profile(scoped: Scoped, plan: SpanProfile, catalog: Catalog, extras: tuple[t
     if plan.step:
         return _by_step(plan, union)
     inner = (
-        "SELECT kind, name, substring(value, 2) AS value, sumIf(c, side = 0) AS a, sumIf(c, side = 1) AS b FROM (\n"
-        f"{union}\n)\nWHERE length(value) > 1 OR kind = ''\nGROUP BY kind, name, value"
+        "SELECT kind, name, substring(typed, 2) AS value, sumIf(c, side = 0) AS a, sumIf(c, side = 1) AS b FROM (\n"
+        f"{union}\n)\nWHERE length(typed) > 1 OR kind = ''\nGROUP BY kind, name, value"
     )
     window = "OVER (PARTITION BY kind, name"
     return (
@@ -53,8 +53,8 @@ def profile(scoped: Scoped, plan: SpanProfile, catalog: Catalog, extras: tuple[t
 
 def _by_step(plan: SpanProfile, union: str) -> str:
     inner = (
-        "SELECT i, kind, name, value, sumIf(c, side = 0) AS a, sumIf(c, side = 1) AS b FROM (\n"
-        f"{union}\n)\nWHERE value != '' AND kind != ''\nGROUP BY i, kind, name, value"
+        "SELECT i, kind, name, typed AS value, sumIf(c, side = 0) AS a, sumIf(c, side = 1) AS b FROM (\n"
+        f"{union}\n)\nWHERE typed != '' AND kind != ''\nGROUP BY i, kind, name, typed"
     )
     values = "OVER (PARTITION BY kind, name, value)"
     fields = "OVER (PARTITION BY kind, name"
@@ -76,7 +76,7 @@ def _by_step(plan: SpanProfile, union: str) -> str:
 def _side(scoped: Scoped, scan: SpanScan, extra: tuple[str, ...], side: int, step: str, catalog: Catalog) -> list[str]:
     spans = matching(scoped, scan, catalog, extra)
     inner = spans.union(f"{step} AS i, arrayJoin({_pairs(catalog)}) AS p, sum(weight) AS c", "\nGROUP BY i, p")
-    own = f"SELECT i, p.1 AS kind, p.2 AS name, p.3 AS value, c, {side} AS side FROM (\n{inner}\n)"
+    own = f"SELECT i, p.1 AS kind, p.2 AS name, p.3 AS typed, c, {side} AS side FROM (\n{inner}\n)"
     inner = spans.union(f"{step} AS i, resource, sum(weight) AS c", "\nGROUP BY i, resource")
     text = (
         "multiIf(startsWith(raw, '\"'), concat('s', JSONExtractString(concat('[', raw, ']'), 1)), "
@@ -84,7 +84,7 @@ def _side(scoped: Scoped, scan: SpanScan, extra: tuple[str, ...], side: int, ste
         "match(raw, '^-?[0-9]'), concat('f', raw), concat('s', raw))"
     )
     resource = (
-        f"SELECT i, 'resource' AS kind, p.1 AS name, {text.replace('raw', 'p.2')} AS value, c, {side} AS side FROM (\n"
+        f"SELECT i, 'resource' AS kind, p.1 AS name, {text.replace('raw', 'p.2')} AS typed, c, {side} AS side FROM (\n"
         f"SELECT i, arrayJoin(JSONExtractKeysAndValuesRaw(toString(resource))) AS p, c FROM (\n{inner}\n)\n)\n"
         "WHERE name != 'service.name'"
     )

@@ -31,7 +31,7 @@ from nexus.storage.clickhouse.learned import LearnedColumns
 from nexus.storage.clickhouse.queries import QueryPool, Session
 from nexus.storage.clickhouse.records import sources
 from nexus.storage.clickhouse.signal_tables import SPANS
-from nexus.storage.clickhouse.traces import found, rows, search, tables
+from nexus.storage.clickhouse.traces import rows, search, tables
 from nexus.storage.clickhouse.traces.found import Candidate
 from nexus.storage.clickhouse.traces.masking import known_to
 from nexus.storage.clickhouse.traces.profile import profile
@@ -221,9 +221,7 @@ class _Asking:
         some = [Candidate(bytes.fromhex(trace), int(newest)) for trace, newest in answer]
         if not some:
             return b""
-        return self._whole(
-            found.around(some), [of_these_traces(one.trace_id for one in some)], "trace_id, timestamp, span_id"
-        )
+        return self.ask(tables.path_spans(self._query, plan.scan, between, some, self.catalog, extra), rows.FORMAT)
 
     # ----------------------------------------------------------------------------------------------------------- tables
 

@@ -88,8 +88,10 @@ def _table(joins: str, text: str) -> str:
 
 
 def _masked(scoped: Scoped, catalog: Catalog, chosen: tuple[str, ...], joins: str, text: str) -> str:
-    needed = f"{text} trace_id ids span_id" if joins else text
-    return source(scoped, catalog, f"WHERE {' AND '.join(chosen)}", needed) + joins
+    choice = f"WHERE {' AND '.join(chosen)}"
+    if not joins:
+        return source(scoped, catalog, choice, text)
+    return f"{source(scoped, catalog, choice, f'{text} trace_id span_id')} AS _s{joins}"
 
 
 def _joins(scoped: Scoped, time: TimeRange, catalog: Catalog, joined: frozenset[str]) -> str:
@@ -121,9 +123,10 @@ def _joins(scoped: Scoped, time: TimeRange, catalog: Catalog, joined: frozenset[
 
 
 def widened(time: TimeRange) -> TimeRange:
-    """A range with `REACH` on both sides."""
-    start = None if time.start is None else max(time.start - REACH, 0)
-    return TimeRange(start, None if time.end is None else time.end + REACH)
+    """A range with `REACH` on both sides, in whole slots."""
+    size = SPANS.unit_ns
+    start = None if time.start is None else max((time.start - REACH) // size * size, 0)
+    return TimeRange(start, None if time.end is None else -(-(time.end + REACH) // size) * size)
 
 
 def within(inner: TimeRange, outer: TimeRange) -> TimeRange:

@@ -11,8 +11,7 @@ from collections.abc import Iterable, Sequence
 from typing import Any, Final
 
 from nexus.query.plan import Scoped, TimeRange
-from nexus.query.span_policy import shown
-from nexus.query.trace_plan import SpanScan, SpanSeries, key_value
+from nexus.query.trace_plan import SpanScan, SpanSeries, field_label, key_value
 from nexus.storage.clickhouse.catalog import Catalog
 from nexus.storage.clickhouse.traces.expressions import Expressions
 from nexus.storage.clickhouse.traces.found import NS
@@ -112,7 +111,8 @@ def read_series(plan: SpanSeries, rows: Sequence[Sequence[Any]]) -> tuple[list[M
             series = found.get(name)
             if series is None:
                 labels = {
-                    shown(field): None if key is None else key_value(key) for field, key in zip(plan.by, keys, strict=True)
+                    field_label(field): None if key is None else key_value(key)
+                    for field, key in zip(plan.by, keys, strict=True)
                 }
                 if plan.function == "histogram_over_time":
                     labels[BUCKET] = float(bucket)

@@ -46,7 +46,7 @@ class EmbeddedTraceStore:
     ) -> None:
         self._reader = TraceReader(pool, lambda: self.ingest.learned)
         self.ingest = SignalIngest(
-            engine, connection, database, maintenance, disk, SPANS, _encode, retention_days, policies,
+            engine, connection, database, maintenance, disk, SPANS, _native.encode_native_spans, retention_days, policies,
             self._reader.changed,
         )  # fmt: skip
 
@@ -131,7 +131,3 @@ class EmbeddedTraceStore:
         if not isinstance(query.plan, SpanCount):
             raise TypeError("an erasure is about the spans of a count")
         return erasure_condition(query, query.plan.scan, self.ingest.attributes())
-
-
-def _encode(batch: Any, **options: Any) -> tuple[bytes, int]:
-    return _native.encode_native_spans(batch, **options)

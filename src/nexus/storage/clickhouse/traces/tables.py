@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 from typing import Final
 
 from nexus.query.plan import Scoped
-from nexus.query.span_policy import masked, shown
+from nexus.query.span_policy import masked
 from nexus.query.trace_plan import (
     Place,
     SpanCount,
@@ -18,6 +18,7 @@ from nexus.query.trace_plan import (
     SpanScan,
     TagNames,
     TagValues,
+    field_label,
 )
 from nexus.storage.clickhouse.catalog import Catalog
 from nexus.storage.clickhouse.fields import ALL_MAPS
@@ -85,8 +86,8 @@ def facets(scoped: Scoped, plan: SpanFacets, catalog: Catalog, extra: tuple[str,
         scan = matching(scoped, plan.scan, catalog, extra, (field,))
         inner = scan.union(f"{compiled.key(field)} AS k, sum(weight) AS w", "\nGROUP BY k")
         parts.append(
-            f"SELECT {quote(shown(field))} AS f, toString(k) AS v, sum(w) AS n FROM (\n{inner}\n)\nWHERE isNotNull(k)\n"
-            f"GROUP BY v\nORDER BY n DESC, v\nLIMIT {plan.limit}"
+            f"SELECT {quote(field_label(field))} AS f, toString(k) AS v, sum(w) AS n FROM (\n{inner}\n)\n"
+            f"WHERE isNotNull(k)\nGROUP BY v\nORDER BY n DESC, v\nLIMIT {plan.limit}"
         )
     return "\nUNION ALL\n".join(f"SELECT * FROM (\n{part}\n)" for part in parts)
 
