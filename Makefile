@@ -1,7 +1,7 @@
 # Nexus. `make up` starts it, `make test` checks it, `make help` lists the rest.
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
-.PHONY: help setup up test lint fmt bench bench-logs bench-metrics soak demo wheel docs lock clean tools test-fast test-e2e test-ui test-rust
+.PHONY: help setup up test lint fmt bench bench-logs bench-metrics bench-traces soak demo wheel docs lock clean tools test-fast test-e2e test-ui test-rust
 
 PY     := .venv/bin/python
 STAMPS := .stamps
@@ -76,7 +76,7 @@ $(STAMPS)/javascript: tests/e2e/javascript/package-lock.json | tools
 test-e2e: $(STAMPS)/dev $(STAMPS)/native $(STAMPS)/ui $(STAMPS)/javascript
 	$(PY) -m pytest -n 2 --dist loadfile tests/e2e
 
-bench: bench-logs bench-metrics ## every benchmark, side by side with the rivals found
+bench: bench-logs bench-metrics bench-traces ## every benchmark, side by side with the rivals found
 
 bench-logs: setup $(STAMPS)/dev ## logs: ingest, size, queries, start, memory against VictoriaLogs
 	$(PY) benchmarks/bench_logs.py
@@ -85,9 +85,13 @@ bench-metrics: setup $(STAMPS)/dev ## metrics: remote write, size, PromQL agains
 	$(PY) benchmarks/bench_metrics.py
 	$(PY) benchmarks/bench_scrape.py
 
+bench-traces: setup $(STAMPS)/dev ## traces: ingest, size, questions against VictoriaTraces and Jaeger
+	$(PY) benchmarks/bench_traces.py
+
 soak: setup $(STAMPS)/dev $(STAMPS)/javascript ## long runs: kill -9, fuzzers, every door, every test on PostgreSQL, random PromQL, an hour of ingest
 	NEXUS_TEST_METADATA=postgresql $(PY) -m pytest -n 2 --dist loadfile tests/e2e
 	$(PY) benchmarks/soak_kill.py --rounds $${ROUNDS:-100}
+	$(PY) benchmarks/soak_traces.py --rounds $${ROUNDS:-100}
 	$(PY) benchmarks/soak_scrape.py --rounds $${ROUNDS:-100}
 	$(PY) benchmarks/soak_scrape.py --rounds $${ROUNDS:-100} --fsync
 	$(PY) benchmarks/soak_erase.py --rounds $${ROUNDS:-100}

@@ -357,7 +357,7 @@ class Operation:
                     **thread,
                 } | error
             case "R":
-                return {
+                cache: dict[str, Value] = {
                     "db.system.name": "redis",
                     "db.namespace": "0",
                     "db.operation.name": node.text,
@@ -365,7 +365,8 @@ class Operation:
                     "server.port": 6379,
                     "network.peer.address": f"10.1.0.{rnd.randrange(1, 4)}",
                     "cache.hit": rnd.random() < 0.9,
-                } | error
+                }
+                return cache | error
             case "P" | "Q":
                 return {
                     "messaging.system": "kafka",
