@@ -1,7 +1,7 @@
 """The trace stores under test behind one interface: how to start each, feed it and ask it the same questions.
 
 Each question is asked in the form that is meant for it: Nexus by its own API (lists and the screen's document of a trace),
-the rivals by the API that their users' interface calls, and Nexus by Jaeger's API once more, where whole traces are returned.
+the rivals by the API that their users' interface calls, and Nexus by Jaeger's API once more, whose lists are whole traces.
 
 Jaeger runs with its Badger storage on disk. Its storages for ClickHouse, Cassandra and Elasticsearch need servers that this
 benchmark does not start.
