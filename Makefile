@@ -43,14 +43,14 @@ up: setup ## start Nexus and print its address and first login
 	.venv/bin/nexus up
 
 fmt: $(STAMPS)/dev ## format Python, Rust and TypeScript
-	.venv/bin/ruff format src tests benchmarks scripts
-	.venv/bin/ruff check --fix-only --quiet src tests benchmarks scripts
+	.venv/bin/ruff format src tests benchmarks scripts demo
+	.venv/bin/ruff check --fix-only --quiet src tests benchmarks scripts demo
 	cargo fmt --all
 	cd ui/tools && npm install --no-package-lock --silent --no-audit --no-fund && cd .. && npm run --silent fmt
 
 lint: $(STAMPS)/dev $(STAMPS)/native $(STAMPS)/ui-deps ## types, style and import rules of all three languages
-	.venv/bin/ruff format --check --quiet src tests benchmarks scripts
-	.venv/bin/ruff check --quiet src tests benchmarks scripts
+	.venv/bin/ruff format --check --quiet src tests benchmarks scripts demo
+	.venv/bin/ruff check --quiet src tests benchmarks scripts demo
 	.venv/bin/mypy --no-error-summary
 	.venv/bin/lint-imports --no-cache
 	$(PY) scripts/generate_reference.py --check
@@ -100,7 +100,7 @@ soak: setup $(STAMPS)/dev $(STAMPS)/javascript ## long runs: kill -9, fuzzers, e
 	NEXUS_RANDOM_QUERIES=$${QUERIES:-10000} $(PY) -m pytest tests/conformance/promql/test_reference.py
 	$(PY) benchmarks/soak_memory.py --minutes $${MINUTES:-60}
 
-demo: setup $(STAMPS)/dev ## believable traffic of a small shop into a running Nexus
+demo: setup $(STAMPS)/dev ## believable traces, logs and metrics of a small shop into a running Nexus
 	$(PY) -m demo.shop
 
 wheel: $(STAMPS)/python $(STAMPS)/ui ## one wheel with the UI and the native module inside, in dist/
