@@ -146,10 +146,10 @@ class Filter:
     def __init__(self, encoded: bytes) -> None:
         """`encoded` is what `nexus.query.encode.encode_predicate` makes. Raises ValueError."""
 
-    def count(self, batch: LogBatch) -> int:
-        """Number of records that match."""
+    def count(self, batch: LogBatch | SpanBatch) -> int:
+        """Number of records that match. Of spans the name is the message; what only records have is absent."""
 
-    def matches(self, batch: LogBatch) -> bytes:
+    def matches(self, batch: LogBatch | SpanBatch) -> bytes:
         """One byte a record: 1 when it matches, else 0."""
 
     def split(self, batch: LogBatch) -> tuple[LogBatch, LogBatch]:
@@ -975,3 +975,98 @@ class ScrapeCache:
 
     @property
     def num_bytes(self) -> int: ...
+
+def evaluate_spansets(
+    rows: bytes,
+    program: bytes,
+    *,
+    limit: int,
+    spans_per_trace: int,
+    sets_per_trace: int = 100,
+    newest_first: bool = True,
+) -> list[tuple[bytes, int, int, list[tuple[int, bytes, bytes, list[tuple[int, bytes | float | None]]]]]]:
+    """The traces of which something matches; rows and program as `query.trace_plan.Spansets` says (an empty program takes
+    every span that meets a leaf).
+
+    A trace is (id, start ns of its newest matching span, number of its spansets, spansets); a spanset is (number of its spans,
+    ids of the first `spans_per_trace` by start, 8 bytes each, parent, left and right of the nested set of each of those as
+    int32 when the program asks for it, [(index of a label, key or number)]). At most `limit` traces: those with the newest
+    match, or the first of the rows. Raises ValueError.
+    """
+
+def matching_spans(rows: bytes, program: bytes) -> bytes:
+    """Id of the trace and id of the span (24 bytes) of each span of the spansets, in order of the rows. Raises ValueError."""
+
+@final
+class SpanBatch:
+    """Spans of one tenant in columns; immutable."""
+
+    @property
+    def num_rows(self) -> int: ...
+    @property
+    def num_bytes(self) -> int:
+        """Bytes held in memory."""
+
+    def __len__(self) -> int: ...
+    def days(self) -> list[tuple[int, int]]:
+        """(UTC day since the epoch, spans that began on it), by day; at most 366 days."""
+
+    def services(self) -> list[tuple[str, int, int]]:
+        """(service, spans, bytes of names, status messages, attributes, events and links), by service."""
+
+    def attribute_stats(self) -> list[tuple[str, str, int, int]]:
+        """As `LogBatch.attribute_stats`."""
+
+    @staticmethod
+    def concat(batches: list[SpanBatch]) -> SpanBatch:
+        """As `LogBatch.concat`."""
+
+    def take(self, mask: bytes) -> SpanBatch:
+        """The spans that `mask` marks: one byte a span, 0 leaves it out. Raises ValueError on another length."""
+
+@final
+class DecodedSpans:
+    """A decoded body: the accepted spans, and what was wrong with the others."""
+
+    @property
+    def batch(self) -> SpanBatch: ...
+    @property
+    def accepted(self) -> int: ...
+    @property
+    def rejected(self) -> int: ...
+    @property
+    def errors(self) -> list[tuple[int, str]]:
+        """(span number from 1, message) of the first 100 rejected spans."""
+
+def decode_otlp_traces_protobuf(body: bytes, *, now_ns: int) -> DecodedSpans:
+    """Decode an OTLP traces export request. `now_ns` stands in for missing times; see `nexus-core/src/traces`. A span without
+    ids, or with ids of another length, is rejected. Raises `DecodeError` on a body that is no such message."""
+
+@final
+class SpanDeriver:
+    """Request rates and the service graph of one tenant's spans, see `nexus-core/src/traces/derive`. `groups` bounds operations
+    and edges, `waiting` the spans that wait for the other side of their request, for `wait_ns`."""
+
+    def __new__(cls, groups: int, waiting: int, wait_ns: int) -> SpanDeriver: ...
+    def observe(self, spans: SpanBatch, now_ns: int) -> None:
+        """Count the spans of a batch that arrived at `now_ns`."""
+
+    def collect(self, now_ns: int) -> MetricBatch:
+        """The series that changed since the last call or are due to be said again, as samples of `now_ns`."""
+
+    def statistics(self) -> tuple[int, int, int, int, int]:
+        """(spans, edges, unpaired, hurried, overflowed) since the start."""
+
+def encode_native_spans(
+    batch: SpanBatch,
+    *,
+    tenant: str,
+    commit_id: int,
+    retention_days: int,
+    now_ns: int,
+    day: int | None = None,
+    promoted: list[tuple[str, str, str, str]] = ...,
+    retention: list[tuple[Filter, int]] = ...,
+) -> tuple[bytes, int]:
+    """One Native block of `nexus.spans` with all its columns, rows sorted as the table is (empty when it would have no rows),
+    and 0. Arguments and errors as those of `encode_native`."""

@@ -28,6 +28,15 @@ pub enum Fault {
         /// Nanoseconds since the epoch.
         value: u64,
     },
+    /// An id of another length.
+    Id {
+        /// Name of the id.
+        field: &'static str,
+        /// Bytes it has to have.
+        expected: usize,
+        /// Bytes it has.
+        found: usize,
+    },
     /// More than [`MAX_RECORDS`] came before it.
     TooManyRecords,
     /// JSON of another type, or outside of the range.
@@ -49,6 +58,7 @@ impl fmt::Display for Fault {
             Self::Time { field, value } => {
                 write!(f, "{field} {value} is after 2262-04-11T23:47:16.854775807Z, the last nanosecond kept")
             }
+            Self::Id { field, expected, found } => write!(f, "the {field} has {found} bytes, expected {expected}"),
             Self::TooManyRecords => {
                 write!(f, "the request has more than {MAX_RECORDS} records: send smaller batches")
             }

@@ -8,6 +8,7 @@ use super::json_input::{Input, Members, Walk, unexpected};
 use super::json_value::{Value, read_pair, read_value};
 use super::records::{Records, ResourceText, ScopeText, check_size, utf8};
 use super::text::{Object, write_scalar};
+use crate::batch::LogBatchBuilder;
 use crate::decode::{DecodeError, Decoded};
 use crate::json::reader::{JsonError, Text, Token};
 
@@ -21,7 +22,7 @@ pub fn decode_logs_json(body: &[u8], now_ns: i64) -> Result<Decoded, DecodeError
     let body = body.strip_prefix(b"\xef\xbb\xbf").unwrap_or(body);
     let mut decoder = Decoder {
         input: Input::new(body),
-        records: Records::new(now_ns),
+        records: Records::new(LogBatchBuilder::new(now_ns)),
         resource: ResourceText::default(),
         scope: ScopeText::default(),
         text: Vec::new(),
@@ -36,7 +37,7 @@ pub fn decode_logs_json(body: &[u8], now_ns: i64) -> Result<Decoded, DecodeError
 
 struct Decoder<'a> {
     input: Input<'a>,
-    records: Records,
+    records: Records<LogBatchBuilder>,
     resource: ResourceText,
     scope: ScopeText,
     text: Vec<u8>,
@@ -293,7 +294,7 @@ impl Decoder<'_> {
     }
 }
 
-fn read_attributes(input: &mut Input<'_>, records: &mut Records, buffer: &mut Vec<u8>) -> Walk<()> {
+fn read_attributes(input: &mut Input<'_>, records: &mut Records<LogBatchBuilder>, buffer: &mut Vec<u8>) -> Walk<()> {
     let mut first = true;
     if input.open_array("attributes")? {
         while input.reader.element(std::mem::take(&mut first))? {

@@ -10,6 +10,7 @@ pub(crate) mod json_input;
 pub(crate) mod json_value;
 mod logs_json;
 mod logs_protobuf;
+pub(crate) mod protobuf;
 pub(crate) mod protobuf_value;
 pub(crate) mod records;
 pub(crate) mod schema;
