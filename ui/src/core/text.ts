@@ -221,6 +221,9 @@ export const en = {
     openPanel: "Open in the panel",
     copyRecord: "Copy as JSON",
     similar: "Lines like this one",
+    trace: (spans: number | undefined): string =>
+      spans === undefined ? "Trace" : `Trace, ${plural(spans, "span", "spans")}`,
+    openTrace: "Open the trace that it was written in",
     loadingMore: "Loading more",
     endOfRows: "End of the results",
     shownOf: (matched: number, total: string): string => `${formatCount(matched)} of ${total} records`,

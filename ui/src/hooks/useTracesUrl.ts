@@ -1,6 +1,5 @@
 /** What the address holds of the pages of traces and services. Searching, opening and zooming push history; the rest replaces it. */
 import { createParser, parseAsString, useQueryStates } from "nuqs";
-import { useMemo } from "react";
 import { TRACE_ORDERS, type TraceOrder } from "../core/api/traces.ts";
 import { GROUPINGS, type Grouping } from "../core/services/graph.ts";
 import { SERVICE_ORDERS, type ServiceOrder } from "../core/services/services.ts";
@@ -162,15 +161,4 @@ export interface ServiceUrl {
 export function useServiceUrl(): [ServiceUrl, (change: Partial<ServiceUrl>) => void] {
   const [state, setState] = useQueryStates(serviceParsers);
   return [state, (change) => void setState(change)];
-}
-
-const panelParsers = { panel: parseAsString.withDefault("").withOptions(push) };
-
-/** What is open on the right; see core/url/panels.ts. */
-export function useUrlPanel(): [string, (panel: string) => void] {
-  const [state, setState] = useQueryStates(panelParsers);
-  return useMemo(
-    () => [state.panel, (panel: string) => void setState({ panel: panel === "" ? null : panel })],
-    [state.panel, setState],
-  );
 }

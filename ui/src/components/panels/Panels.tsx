@@ -29,7 +29,7 @@ function titleOf(panel: Panel): string {
   return panel.kind === "logs" ? x.logs : x.title;
 }
 
-export function Panels({ value, onChange }: Props): ReactNode {
+export default function Panels({ value, onChange }: Props): ReactNode {
   const panels = parsePanels(value);
   const top = panels.at(-1);
   const navigate = useNavigate();

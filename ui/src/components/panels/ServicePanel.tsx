@@ -63,9 +63,18 @@ export default function ServicePanel({ name, onOpen, onGo }: Props): ReactNode {
             </dd>
           </dl>
           <h3>{x.overTime}</h3>
-          <Spark points={service.spark} width={440} height={48} label={x.sparkRate} of={1} />
-          <Spark points={service.spark} width={440} height={48} label={x.sparkErrors} of={2} tone="danger" />
-          <Spark points={service.spark} width={440} height={48} label={x.sparkP95} of={3} />
+          <div className={styles.spark}>
+            <span>{x.sparkRate}</span>
+            <Spark points={service.spark} width={400} height={44} label={x.sparkRate} of={1} />
+          </div>
+          <div className={styles.spark}>
+            <span>{x.sparkErrors}</span>
+            <Spark points={service.spark} width={400} height={44} label={x.sparkErrors} of={2} tone="danger" />
+          </div>
+          <div className={styles.spark}>
+            <span>{x.sparkP95}</span>
+            <Spark points={service.spark} width={400} height={44} label={x.sparkP95} of={3} />
+          </div>
         </>
       )}
     </div>

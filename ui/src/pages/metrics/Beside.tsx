@@ -1,9 +1,10 @@
 /** The panel beside the charts: logs of the same labels and time, or an exemplar with its trace. */
-import type { ReactNode } from "react";
+import { lazy, type ReactNode, Suspense } from "react";
 import { CopyIcon } from "../../components/common/CopyButton.tsx";
 import { ErrorState, Skeleton, State } from "../../components/common/State.tsx";
 import { LogLines } from "../../components/logs/LogLines.tsx";
 import { SidePanel } from "../../components/shell/SidePanel.tsx";
+import { TraceButton } from "../../components/trace/TraceButton.tsx";
 import { logsOf } from "../../core/metrics/pivot.ts";
 import { labelsText } from "../../core/metrics/series.ts";
 import { formatUnit, unitOfMetric } from "../../core/metrics/units.ts";
@@ -11,11 +12,14 @@ import { m } from "../../core/metricsText.ts";
 import { fieldTerm } from "../../core/query/edit.ts";
 import { formatInstant } from "../../core/time/format.ts";
 import { fromMs } from "../../core/time/instant.ts";
+import { parsePanels, pushPanel } from "../../core/url/panels.ts";
 import { useLogFields } from "../../hooks/useMetrics.ts";
 import { usePermission } from "../../hooks/useSession.ts";
 import { useTime } from "../../hooks/useTime.tsx";
 import styles from "./Beside.module.css";
 import { usePinned } from "./LogsCount.tsx";
+
+const Panels = lazy(() => import("../../components/panels/Panels.tsx"));
 
 interface Exemplar {
   /** Seconds since the epoch. */
@@ -51,11 +55,25 @@ export function readPanel(text: string): Panel | null {
   }
 }
 
-export function Beside({ panel, query, onClose }: { panel: string; query: string; onClose(): void }): ReactNode {
+interface Props {
+  panel: string;
+  query: string;
+  onClose(): void;
+  onPanel(panel: string): void;
+}
+
+export function Beside({ panel, query, onClose, onPanel }: Props): ReactNode {
   const found = readPanel(panel);
+  const onTrace = (id: string): void => onPanel(pushPanel(panel, { kind: "trace", id, span: "" }));
+  if (parsePanels(panel).length > 0)
+    return (
+      <Suspense>
+        <Panels value={panel} onChange={onPanel} />
+      </Suspense>
+    );
   if (!found) return null;
   return found.kind === "exemplar" ? (
-    <ExemplarPanel exemplar={found.exemplar} onClose={onClose} />
+    <ExemplarPanel exemplar={found.exemplar} onClose={onClose} onTrace={onTrace} />
   ) : (
     <LogsPanel labels={found.labels} query={query} onClose={onClose} />
   );
@@ -102,7 +120,15 @@ function LogsPanel({
 
 const QUARTER_HOUR = 900_000_000_000n;
 
-function ExemplarPanel({ exemplar, onClose }: { exemplar: Exemplar; onClose(): void }): ReactNode {
+function ExemplarPanel({
+  exemplar,
+  onClose,
+  onTrace,
+}: {
+  exemplar: Exemplar;
+  onClose(): void;
+  onTrace(id: string): void;
+}): ReactNode {
   const { zone } = useTime();
   const at = fromMs(exemplar.t * 1000);
   const allowed = usePermission("logs:read");
@@ -128,6 +154,11 @@ function ExemplarPanel({ exemplar, onClose }: { exemplar: Exemplar; onClose(): v
             </div>
           ))}
         </dl>
+        {exemplar.id && (
+          <div>
+            <TraceButton id={exemplar.id} at={at} onOpen={() => onTrace(exemplar.id)} />
+          </div>
+        )}
         {!exemplar.id && <State title={m.noTrace} />}
         {exemplar.id && !allowed && <State title={m.noLogsRight} />}
         {exemplar.id && allowed && (

@@ -2,7 +2,7 @@
 import { type KeyboardEvent, type ReactNode, useRef } from "react";
 import { useParams } from "react-router";
 import { CursorProvider } from "../../components/charts/cursor.tsx";
-import { Panels } from "../../components/panels/Panels.tsx";
+import Panels from "../../components/panels/Panels.tsx";
 import { Jumps } from "../../components/services/Jumps.tsx";
 import { formatRate } from "../../core/format.ts";
 import { formatShare } from "../../core/logs/compare.ts";
@@ -13,7 +13,8 @@ import { x } from "../../core/tracesText.ts";
 import { type Panel, pushPanel } from "../../core/url/panels.ts";
 import { useServices } from "../../hooks/useServices.ts";
 import { useTime } from "../../hooks/useTime.tsx";
-import { SERVICE_TABS, type ServiceTab, useServiceUrl, useUrlPanel } from "../../hooks/useTracesUrl.ts";
+import { SERVICE_TABS, type ServiceTab, useServiceUrl } from "../../hooks/useTracesUrl.ts";
+import { useUrlPanel } from "../../hooks/useUrlPanel.ts";
 import tabStyles from "../logs/Tabs.module.css";
 import { Overview } from "./Overview.tsx";
 import { Dependencies, Deployments, Errors, Operations, ServiceLogs, ServiceTraces } from "./ServiceParts.tsx";

@@ -1,10 +1,11 @@
 /** One trace as a page; everything about how it is looked at is in the address. */
 import type { ReactNode } from "react";
 import { useParams } from "react-router";
-import { Panels } from "../../components/panels/Panels.tsx";
+import Panels from "../../components/panels/Panels.tsx";
 import { TraceView } from "../../components/trace/TraceView.tsx";
 import { pushPanel } from "../../core/url/panels.ts";
-import { useTraceUrl, useUrlPanel } from "../../hooks/useTracesUrl.ts";
+import { useTraceUrl } from "../../hooks/useTracesUrl.ts";
+import { useUrlPanel } from "../../hooks/useUrlPanel.ts";
 import styles from "./TracesPage.module.css";
 
 export function TracePage(): ReactNode {

@@ -11,7 +11,7 @@ import { formatCount, formatShort } from "../../core/format.ts";
 import { formatDifference, formatShare } from "../../core/logs/compare.ts";
 import { formatRange } from "../../core/time/format.ts";
 import { absolute, type Span } from "../../core/time/range.ts";
-import { fieldOf, type Value } from "../../core/traces/traceql.ts";
+import { conditions, fieldOf, type Value } from "../../core/traces/traceql.ts";
 import { x } from "../../core/tracesText.ts";
 import type { Scope } from "../../hooks/useLogs.ts";
 import { useTime } from "../../hooks/useTime.tsx";
@@ -31,13 +31,15 @@ interface Props {
 export default function TracesCompare({ sides, boxed, onClearBox }: Props): ReactNode {
   const { zone } = useTime();
   const answer = useTracesCompare(sides);
+  const { data } = answer;
+  // What the selection was made by tells nothing new.
+  const own = new Set(conditions(sides?.selection.query ?? "").map((one) => one.field));
   if (!sides)
     return (
       <State icon={<IconScale size={32} stroke={1.3} />} title={x.compareNothing}>
         {x.compareNothingHelp}
       </State>
     );
-  const { data } = answer;
   const label = (span: Span): string => formatRange(absolute(span), span, zone);
   const body = (): ReactNode => {
     if (answer.isError)
@@ -48,7 +50,7 @@ export default function TracesCompare({ sides, boxed, onClearBox }: Props): Reac
       );
     if (!data) return <Skeleton rows={12} />;
     if (data.selection === 0 || data.baseline === 0) return <State title={x.compareEmpty}>{x.compareEmptyHelp}</State>;
-    const told = data.fields.filter((field) => field.effect >= LEAST);
+    const told = data.fields.filter((field) => field.effect >= LEAST && !own.has(fieldOf(field.scope, field.name)));
     if (told.length === 0) return <State title={x.compareAlike}>{x.compareAlikeHelp}</State>;
     return (
       <>

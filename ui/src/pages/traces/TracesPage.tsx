@@ -26,7 +26,7 @@ import { CursorProvider } from "../../components/charts/cursor.tsx";
 import { IconButton } from "../../components/common/IconButton.tsx";
 import { ErrorState, NoPermission, Skeleton, State } from "../../components/common/State.tsx";
 import type { EditorHandle } from "../../components/editor/useCodeMirror.ts";
-import { Panels } from "../../components/panels/Panels.tsx";
+import Panels from "../../components/panels/Panels.tsx";
 import { TraceList } from "../../components/trace/TraceList.tsx";
 import { type EditQuery, VerbsProvider } from "../../components/trace/useVerbs.tsx";
 import { ApiError } from "../../core/api/errors.ts";
@@ -59,7 +59,8 @@ import {
   useTraceNames,
   useTraceSearch,
 } from "../../hooks/useTraces.ts";
-import { TRACES_TABS, type TracesTab, type TracesUrl, useTracesUrl, useUrlPanel } from "../../hooks/useTracesUrl.ts";
+import { TRACES_TABS, type TracesTab, type TracesUrl, useTracesUrl } from "../../hooks/useTracesUrl.ts";
+import { useUrlPanel } from "../../hooks/useUrlPanel.ts";
 import bar from "../logs/QueryBar.module.css";
 import tabStyles from "../logs/Tabs.module.css";
 import { DurationHeatmap } from "./DurationHeatmap.tsx";
