@@ -75,7 +75,6 @@ function spansOf(number) {
     let moment = at + duration * 0.04;
     for (const call of calls) {
       if (depth > 4 || random() < 0.25) continue;
-      const many = TYPES[call] === "database" && random() < 0.3 ? 6 + Math.floor(random() * 24) : 1;
       const each = (duration * (0.5 / calls.length)) / many;
       for (let turn = 0; turn < many; turn += 1) {
         if (many > 1) add(call, OPERATIONS[call][0], span, moment, each * 0.8, 3, false);
@@ -158,7 +157,7 @@ function documentOf(trace) {
   return {
     traceId: trace.id,
     start: String(trace.start),
-    duration: Math.max(...trace.spans.slice(0, 50_000).map((span) => span.at + span.duration)),
+    duration: String(Math.round(Math.max(...trace.spans.slice(0, 50_000).map((span) => span.at + span.duration)))),
     spans: trace.spans.length,
     errors: trace.spans.filter((span) => span.error).length,
     services,
@@ -177,6 +176,7 @@ function documentOf(trace) {
     cycles: [],
     skewed: trace.number % 37 === 0 ? [2] : [],
     critical: criticalOf(trace),
+    duplicates: 0,
     truncated: false,
   };
 }
@@ -190,6 +190,7 @@ function fieldOf(span, field) {
   if (field === "kind") return ["unspecified", "internal", "server", "client"][span.kind];
   if (name === "service.name") return span.service;
   if (name === "service.version") return span.version;
+  if (name === "service.namespace") return SERVICES[span.service]?.namespace;
   return span.attributes[name];
 }
 function conditionsOf(q) {
@@ -252,7 +253,7 @@ function summary({ trace, spans }) {
     rootService: trace.spans[0].service,
     rootName: trace.spans[0].name,
     start: String(trace.start),
-    duration: Math.round(trace.spans[0].duration),
+    duration: String(Math.round(trace.spans[0].duration)),
     spans: trace.spans.length,
     errors: trace.spans.filter((span) => span.error).length,
     services: [...services.values()].sort((a, b) => b.spans - a.spans),
@@ -265,7 +266,7 @@ function summary({ trace, spans }) {
           name: span.name,
           service: span.service,
           start: String(trace.start + BigInt(Math.round(span.at))),
-          duration: Math.round(span.duration),
+          duration: String(Math.round(span.duration)),
           attributes: span.attributes,
         })),
       },
@@ -303,15 +304,15 @@ const typeOf = (name) => (name === "http.status_code" ? "int" : ["status", "kind
 const quantile = (sorted, share) => sorted[Math.min(sorted.length - 1, Math.floor(sorted.length * share))] ?? 0;
 
 function series(q, body) {
-  const by = /by\s*\(\s*([\w.:]+)/.exec(q)?.[1] ?? "";
+  const by = [...(/by\s*\(([^)]*)\)/.exec(q)?.[1] ?? "").matchAll(/[\w.:]+/g)].map(([name]) => name);
   const found = matching({ ...body, q });
-  const step = body.step / 1e6;
+  const step = (body.instant ? Date.parse(body.end) - Date.parse(body.start) : body.step / 1e6) || 60_000;
   const from = Math.floor(Date.parse(body.start) / step) * step;
   const points = Math.floor((Date.parse(body.end) - from) / step) + 1;
   const groups = new Map();
   for (const { trace, spans } of found)
     for (const span of spans) {
-      const key = by ? String(fieldOf(span, by) ?? "nil") : "";
+      const key = JSON.stringify(by.map((name) => fieldOf(span, name) ?? null));
       if (!groups.has(key))
         groups.set(
           key,
@@ -329,21 +330,15 @@ function series(q, body) {
         ? durations.length
         : durations.length / (step / 1000);
   return {
-    start: from,
-    step,
-    total: groups.size,
-    series: [...groups].map(([key, buckets]) => {
-      const values = buckets.map(value);
-      return {
-        labels: by ? { [by]: key } : {},
-        values,
-        last: values.at(-1),
-        min: Math.min(...values),
-        max: Math.max(...values),
-        mean: values.reduce((sum, one) => sum + one, 0) / values.length,
-      };
-    }),
-    heatmap: null,
+    start: `${from}000000`,
+    end: `${Date.parse(body.end)}000000`,
+    step: `${step}000000`,
+    series: [...groups].map(([key, buckets]) => ({
+      labels: Object.fromEntries(JSON.parse(key).map((one, at) => [by[at], one])),
+      points: buckets.map((durations, at) => [`${from + at * step}000000`, value(durations)]),
+      exemplars: [],
+    })),
+    incomplete: "",
     statistics: statistics(1),
   };
 }
@@ -364,7 +359,7 @@ function services() {
       p99: quantile(durations, 0.99),
       apdex: 0.99 - index * 0.07,
       spark: Array.from({ length: 40 }, (_, at) => [
-        now / 1000 - (40 - at) * 90,
+        now - (40 - at) * 90_000,
         4 + random() * 3 + at / 20,
         random() * 0.04,
         0.05 + random() * 0.1,
@@ -375,7 +370,6 @@ function services() {
 }
 
 function map(url) {
-  const many = url.searchParams.get("start") === "many";
   const edges = [
     { client: "user", server: "frontend", type: "virtual_node" },
     ...Object.entries(SERVICES).flatMap(([client, { calls }]) =>
@@ -390,12 +384,10 @@ function map(url) {
   const list = new Map(services().map((one) => [one.name, one]));
   const names = [...new Set(edges.flatMap((edge) => [edge.client, edge.server]))];
   const then = url.searchParams.get("at") ? 0.6 : 1;
-  void many;
   return {
     nodes: names.map((name, index) => ({
       name,
       type: name === "user" ? "user" : (TYPES[name] ?? "service"),
-      namespace: SERVICES[name]?.namespace ?? "",
       requestRate: (list.get(name)?.requestRate ?? 0.4 + index * 0.1) * then,
       errorRate: list.get(name)?.errorRate ?? 0,
       p95: list.get(name)?.p95 ?? 0.004,
@@ -421,7 +413,7 @@ export const handlers = {
       errors: (a, b) => b.errors - a.errors,
     }[body.order];
     const traces = matching(body).map(summary).sort(order).slice(0, body.limit);
-    return { traces, incomplete: false, statistics: statistics(traces.length) };
+    return { traces, incomplete: "", statistics: statistics(traces.length) };
   },
   "POST traces/heatmap": (body) => {
     const mistake = wrong(body.q);
@@ -445,7 +437,11 @@ export const handlers = {
     const buckets = [...cells.keys()].sort();
     return {
       buckets: buckets.map(String),
-      classes: list.map((number) => ({ class: number, low: boundsOf(number)[0], high: boundsOf(number)[1] })),
+      classes: list.map((number) => ({
+        class: number,
+        low: String(Math.round(boundsOf(number)[0])),
+        high: String(Math.round(boundsOf(number)[1])),
+      })),
       counts: buckets.map((bucket) => list.map((number) => cells.get(bucket).get(number)?.[0] ?? 0)),
       errors: buckets.map((bucket) => list.map((number) => cells.get(bucket).get(number)?.[1] ?? 0)),
       statistics: statistics(1),
@@ -457,12 +453,8 @@ export const handlers = {
       facets: FACETS.map(([name, scope]) => {
         const values = tally(spans, name, scope);
         return {
-          name,
-          kind: scope,
-          type: typeOf(name),
-          records: spans.length,
-          more: values.length > 10,
-          values: values.slice(0, 10).map(([value, count]) => ({ value, count })),
+          field: scope === "intrinsic" ? name : `${scope}.${name}`,
+          values: values.slice(0, 10).map(([value, count]) => ({ value, type: typeOf(name), count })),
         };
       }),
       statistics: statistics(1),
@@ -490,9 +482,8 @@ export const handlers = {
       });
       const effect = values.reduce((sum, one) => sum + Math.abs(one.difference), 0) / 2;
       return {
-        name,
-        scope,
-        effect,
+        name: scope === "intrinsic" ? name : `${scope}.${name}`,
+        score: effect,
         significance: effect > 0.1 ? 0.0001 : 0.2,
         values: values.sort((a, b) => b.difference - a.difference).slice(0, 8),
       };
@@ -500,7 +491,7 @@ export const handlers = {
     return {
       selection: selection.length,
       baseline: baseline.length,
-      fields: fields.sort((a, b) => b.effect - a.effect),
+      fields: fields.sort((a, b) => b.score - a.score),
       statistics: statistics(1),
     };
   },
@@ -538,16 +529,21 @@ export function answer(method, path, url) {
           p99: 0.4,
         })),
       };
-    if (part[2] === "dependencies")
+    if (part[2] === "dependencies") {
+      const edges = map(url).edges;
+      const near = (edge, own) => ({
+        name: own,
+        type: TYPES[own] ?? "service",
+        connection: edge.type,
+        requestRate: edge.requestRate,
+        errorRate: edge.errorRate,
+        p95: edge.p95Server,
+      });
       return {
-        dependencies: map(url).edges.flatMap((edge) =>
-          edge.client === name
-            ? [{ ...edge, direction: "downstream" }]
-            : edge.server === name
-              ? [{ ...edge, direction: "upstream" }]
-              : [],
-        ),
+        upstream: edges.filter((edge) => edge.server === name).map((edge) => near(edge, edge.client)),
+        downstream: edges.filter((edge) => edge.client === name).map((edge) => near(edge, edge.server)),
       };
+    }
     return {
       errors: [
         {
@@ -571,7 +567,13 @@ export function answer(method, path, url) {
       ],
     };
   }
-  if (path === "traces/tags") return { tags: FACETS.map(([name, scope]) => ({ name, scope })) };
+  if (path === "traces/tags")
+    return {
+      scopes: ["resource", "span", "intrinsic"].map((scope) => ({
+        name: scope,
+        tags: FACETS.filter((facet) => facet[1] === scope).map(([name]) => name),
+      })),
+    };
   const tag = /^traces\/tags\/([^/]+)\/values$/.exec(path);
   if (tag) {
     const field = decodeURIComponent(tag[1]);
@@ -596,13 +598,15 @@ export function answer(method, path, url) {
       spanId: span.id,
       parentSpanId: trace.spans[span.parent]?.id ?? "",
       name: span.name,
-      kind: ["unspecified", "internal", "server", "client"][span.kind],
+      kind: span.kind,
       service: span.service,
       start: String(start),
-      duration: Math.round(span.duration),
-      status: span.error ? "error" : "unset",
+      duration: String(Math.round(span.duration)),
+      status: span.error ? 2 : 0,
       statusMessage: span.error ? "the bank did not answer within 3000 ms" : "",
       traceState: "",
+      flags: 1,
+      weight: 1,
       scope: { name: "shop.instrumentation", version: "1.4.2", attributes: {} },
       resource: {
         "service.name": span.service,

@@ -167,7 +167,7 @@ export const x = {
   listKeys: "Arrow keys move, Enter opens the trace beside the list.",
   shown: (count: number, more: boolean): string =>
     `${formatCount(count)}${more ? "+" : ""} ${count === 1 ? "trace" : "traces"}`,
-  incomplete: "Not every trace of the range was looked at; narrow the query or the range to be sure.",
+  incomplete: "Narrow the query or the range to be sure.",
   matched: (count: number): string => plural(count, "matching span", "matching spans"),
   moreServices: (count: number): string => `+${formatCount(count)}`,
   showMore: "Show more",

@@ -2,11 +2,11 @@
 import { keepPreviousData, type UseQueryResult, useQuery } from "@tanstack/react-query";
 import type {
   CriticalPathAnswer,
-  DependencyInfo,
+  DependenciesAnswer,
   ErrorGroup,
-  OperationInfo,
-  ServiceInfo,
+  OperationRow,
   ServiceMapAnswer,
+  ServiceRow,
 } from "../core/api/traces.ts";
 import { type Instant, toIso } from "../core/time/instant.ts";
 import type { Span } from "../core/time/range.ts";
@@ -38,7 +38,7 @@ function useServiceQuery<T>(
   }) as UseQueryResult<T>;
 }
 
-export function useServices(span: Span, enabled = true): UseQueryResult<ServiceInfo[]> {
+export function useServices(span: Span, enabled = true): UseQueryResult<ServiceRow[]> {
   const { api } = useBackend();
   return useServiceQuery(
     "list",
@@ -62,7 +62,7 @@ export function useServiceMap(span: Span, at: Instant | null, enabled = true): U
   );
 }
 
-export function useOperations(name: string, span: Span): UseQueryResult<OperationInfo[]> {
+export function useOperations(name: string, span: Span): UseQueryResult<OperationRow[]> {
   const { api } = useBackend();
   return useServiceQuery(
     "operations",
@@ -73,12 +73,12 @@ export function useOperations(name: string, span: Span): UseQueryResult<Operatio
   );
 }
 
-export function useDependencies(name: string, span: Span): UseQueryResult<DependencyInfo[]> {
+export function useDependencies(name: string, span: Span): UseQueryResult<DependenciesAnswer> {
   const { api } = useBackend();
   return useServiceQuery(
     "dependencies",
     span,
-    async (range, signal) => (await api.serviceDependencies(name, range, signal)).dependencies,
+    (range, signal) => api.serviceDependencies(name, range, signal),
     [name],
     name !== "",
   );
@@ -108,5 +108,23 @@ export function useCriticalPath(
     (range, signal) => api.criticalPath({ service, operation, quantiles, ...range }, signal),
     [service, operation, quantiles],
     service !== "",
+  );
+}
+
+/** The namespace of each service, as its spans say; asked only where it is needed. */
+export function useNamespaces(span: Span, enabled: boolean): UseQueryResult<ReadonlyMap<string, string>> {
+  const { api } = useBackend();
+  const name = "resource.service.name";
+  const namespace = "resource.service.namespace";
+  return useServiceQuery(
+    "namespaces",
+    span,
+    async (range, signal) => {
+      const q = `{ ${namespace} != nil } | rate() by (${name}, ${namespace})`;
+      const { series } = await api.traceMetrics({ q, ...range, step: 0, instant: true }, signal);
+      return new Map(series.map(({ labels }) => [String(labels[name] ?? ""), String(labels[namespace] ?? "")]));
+    },
+    [],
+    enabled,
   );
 }

@@ -3,22 +3,29 @@ import { keepPreviousData, type UseQueryResult, useQuery } from "@tanstack/react
 import { useCallback, useMemo, useRef, useSyncExternalStore } from "react";
 import { ApiError } from "../core/api/errors.ts";
 import type {
-  SpanDetail,
-  TagValue,
+  TagFacet,
   TraceDocument,
-  TraceFacets,
-  TraceHeatmapAnswer,
-  TraceMetrics,
   TraceOrder,
-  TraceSearchAnswer,
   TracesCompareAnswer,
+  TracesHeatmapAnswer,
+  TracesMetricsAnswer,
   TracesQuery,
+  TracesSearchAnswer,
 } from "../core/api/traces.ts";
 import type { CountAnswer } from "../core/api/types.ts";
 import { toIso } from "../core/time/instant.ts";
 import type { Span } from "../core/time/range.ts";
 import { FILE_ID, openedFile } from "../core/traces/file.ts";
-import { addCondition, conditions, equals, fieldOf, removeCondition } from "../core/traces/traceql.ts";
+import { addCondition, conditions, equals, removeCondition } from "../core/traces/traceql.ts";
+import {
+  type Choice,
+  choicesOf,
+  fieldsOf,
+  readSpan,
+  readSummary,
+  type SpanDetail,
+  type TraceSummary,
+} from "../core/traces/wire.ts";
 import { useBackend } from "./useApi.tsx";
 import { type Scope, tracked } from "./useLogs.ts";
 
@@ -36,21 +43,20 @@ export const FIRST_TRACES = 50;
 export const MORE_TRACES = 500;
 const SPANS_PER_TRACE = 3;
 
-export function useTraceSearch(
-  scope: Scope,
-  order: TraceOrder,
-  limit: number,
-  enabled = true,
-): UseQueryResult<TraceSearchAnswer> {
+export type Found = Omit<TracesSearchAnswer, "traces"> & { traces: TraceSummary[] };
+
+export function useTraceSearch(scope: Scope, order: TraceOrder, limit: number, enabled = true): UseQueryResult<Found> {
   const { api } = useBackend();
   return useQuery({
     queryKey: useTraceKey("search", scope, order, limit),
     enabled,
     placeholderData: keepPreviousData,
     queryFn: ({ signal }) =>
-      tracked((query_id) =>
-        api.searchTraces({ ...asked(scope), query_id, order, limit, spansPerTrace: SPANS_PER_TRACE }, signal),
-      ),
+      tracked(async (query_id) => {
+        const body = { ...asked(scope), query_id, order, limit, spansPerTrace: SPANS_PER_TRACE };
+        const answer = await api.searchTraces(body, signal);
+        return { ...answer, traces: answer.traces.map(readSummary) };
+      }),
   });
 }
 
@@ -61,7 +67,7 @@ export function useCancelTraces(): () => void {
 }
 
 /** `step` in ns. */
-export function useTraceHeatmap(scope: Scope, step: number, enabled: boolean): UseQueryResult<TraceHeatmapAnswer> {
+export function useTraceHeatmap(scope: Scope, step: number, enabled: boolean): UseQueryResult<TracesHeatmapAnswer> {
   const { api } = useBackend();
   return useQuery({
     queryKey: useTraceKey("heatmap", scope, step),
@@ -71,13 +77,14 @@ export function useTraceHeatmap(scope: Scope, step: number, enabled: boolean): U
   });
 }
 
-export function useTraceFacets(scope: Scope, enabled: boolean): UseQueryResult<TraceFacets> {
+export function useTraceFacets(scope: Scope, enabled: boolean): UseQueryResult<TagFacet[]> {
   const { api } = useBackend();
   return useQuery({
     queryKey: useTraceKey("facets", scope),
     enabled,
     placeholderData: keepPreviousData,
-    queryFn: ({ signal }) => tracked((query_id) => api.traceFacets({ ...asked(scope), query_id, limit: 10 }, signal)),
+    queryFn: ({ signal }) =>
+      tracked(async (query_id) => (await api.traceFacets({ ...asked(scope), query_id, limit: 10 }, signal)).facets),
   });
 }
 
@@ -96,7 +103,7 @@ export function useTracesCompare(
 }
 
 /** `step` in ns. */
-export function useTraceMetrics(scope: Scope, step: number, enabled: boolean): UseQueryResult<TraceMetrics> {
+export function useTraceMetrics(scope: Scope, step: number, enabled: boolean): UseQueryResult<TracesMetricsAnswer> {
   const { api } = useBackend();
   return useQuery({
     queryKey: useTraceKey("metrics", scope, step),
@@ -130,14 +137,16 @@ export function useSpan(traceId: string, spanId: string): UseQueryResult<SpanDet
     queryKey: ["trace", "span", tenant.current, traceId, spanId],
     enabled: traceId !== "" && spanId !== "",
     staleTime: 300_000,
-    queryFn: ({ signal }) => {
-      if (traceId !== FILE_ID) return api.span(traceId, spanId, signal);
+    queryFn: async ({ signal }) => {
+      if (traceId !== FILE_ID) return readSpan(await api.span(traceId, spanId, signal));
       const found = openedFile.get()?.spans.get(spanId);
       if (!found) throw new ApiError(404, { code: "not_found", message: "The file has no such span." });
       return found;
     },
   });
 }
+
+const WITHIN = 100;
 
 /** Spans of one trace that meet a TraceQL condition, asked of the server. */
 export function useSpansWithin(id: string, condition: string, span: Span): UseQueryResult<string[]> {
@@ -152,7 +161,7 @@ export function useSpansWithin(id: string, condition: string, span: Span): UseQu
           ...asked({ query: addCondition(condition, equals("trace:id", id)), span }),
           limit: 20,
           order: "newest",
-          spansPerTrace: 1000,
+          spansPerTrace: WITHIN,
         },
         signal,
       );
@@ -252,7 +261,7 @@ export function useTraceEmpty(scope: Scope, enabled: boolean): UseQueryResult<Tr
 /** Names and values for the completion of TraceQL; answers are cached for half a minute. */
 export interface TraceNames {
   fields(): Promise<string[]>;
-  values(field: string): Promise<TagValue[]>;
+  values(field: string): Promise<Choice[]>;
 }
 
 export function useTraceNames(span: Span): TraceNames {
@@ -263,33 +272,31 @@ export function useTraceNames(span: Span): TraceNames {
     const base = (): TracesQuery => asked({ query: "", span: latest.current });
     return {
       fields: async () => {
-        const { tags } = await client.fetchQuery({
+        return client.fetchQuery({
           queryKey: ["traces", "tags", tenant.current],
           staleTime: 30_000,
-          queryFn: () => api.traceTags(base()),
+          queryFn: async () => fieldsOf(await api.traceTags(base())),
         });
-        return tags.map((tag) => fieldOf(tag.scope, tag.name));
       },
       values: async (field) => {
-        const { values } = await client.fetchQuery({
+        return client.fetchQuery({
           queryKey: ["traces", "values", tenant.current, field],
           staleTime: 30_000,
-          queryFn: () => api.traceTagValues(field, base()),
+          queryFn: async () => choicesOf((await api.traceTagValues(field, base())).values),
         });
-        return values;
       },
     };
   }, [api, client, tenant]);
 }
 
 /** Values of a field for a choice: services, operations. */
-export function useTagValues(field: string, query: string, span: Span): UseQueryResult<TagValue[]> {
+export function useTagValues(field: string, query: string, span: Span): UseQueryResult<Choice[]> {
   const { api } = useBackend();
   return useQuery({
     queryKey: useTraceKey("choices", { query, span }, field),
     staleTime: 60_000,
     retry: false,
     placeholderData: keepPreviousData,
-    queryFn: async ({ signal }) => (await api.traceTagValues(field, asked({ query, span }), signal)).values,
+    queryFn: async ({ signal }) => choicesOf((await api.traceTagValues(field, asked({ query, span }), signal)).values),
   });
 }

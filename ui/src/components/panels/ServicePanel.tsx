@@ -59,7 +59,7 @@ export default function ServicePanel({ name, onOpen, onGo }: Props): ReactNode {
             ))}
             <dt title={x.apdexHelp}>{x.apdex}</dt>
             <dd>
-              {service.apdex.toFixed(2)} ({x.apdexWords[apdexWord(service.apdex)]})
+              {service.apdex === null ? "–" : `${service.apdex.toFixed(2)} (${x.apdexWords[apdexWord(service.apdex)]})`}
             </dd>
           </dl>
           <h3>{x.overTime}</h3>

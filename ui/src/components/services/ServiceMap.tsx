@@ -218,7 +218,7 @@ export function ServiceMap({ placed, focus, difference, grouped, onOpen, onFocus
               <text x={12} y={38} data-small>
                 {compared ? changeText(compared) : formatRate(node.requestRate)}
                 {node.errorRate > 0 && <tspan data-bad> · {formatShare(node.errorRate)}</tspan>}{" "}
-                {node.p95 > 0 && `· ${formatUnit(node.p95, "seconds")}`}
+                {(node.p95 ?? 0) > 0 && `· ${formatUnit(node.p95, "seconds")}`}
               </text>
             </g>
           );

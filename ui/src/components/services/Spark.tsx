@@ -22,7 +22,7 @@ function say(value: number, of: Props["of"]): string {
 }
 
 export function Spark({ points, width, height, of, label, tone = "plain" }: Props): ReactNode {
-  const values = points.map((point) => (Number.isFinite(point[of]) ? point[of] : 0));
+  const values = points.map((point) => point[of] ?? 0);
   const most = Math.max(...values, 0);
   const step = points.length > 1 ? width / (points.length - 1) : width;
   const y = (value: number): number => height - 2 - (most > 0 ? (value / most) * (height - 4) : 0);

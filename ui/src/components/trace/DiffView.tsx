@@ -128,7 +128,7 @@ function Difference({
   if (!nodes) return <Skeleton rows={12} />;
   const counts = countChanges(nodes);
   const changed = nodes.filter((node) => node.change !== "same").length;
-  const most = Math.max(trace.duration, other.duration, 1);
+  const most = Math.max(trace.duration, Number(other.duration), 1);
   return (
     <>
       <div className={styles.diffHead} data-testid="diff-summary">
@@ -136,7 +136,7 @@ function Difference({
           {x.diffLeft}: <b>{formatNs(trace.duration)}</b>, {x.spans(trace.count)}
         </span>
         <span>
-          {x.diffRight}: <b>{formatNs(other.duration)}</b>, {x.spans(other.spans)}
+          {x.diffRight}: <b>{formatNs(Number(other.duration))}</b>, {x.spans(other.spans)}
         </span>
         {(Object.keys(x.change) as Change[])
           .filter((change) => change !== "same" && (counts[change] ?? 0) > 0)

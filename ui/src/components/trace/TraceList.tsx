@@ -1,12 +1,12 @@
 /** Traces that were found: when, what, how long, which services with their spans and errors, and the spans that matched. */
 import { IconAlertTriangleFilled, IconChevronDown, IconChevronRight } from "@tabler/icons-react";
 import { type KeyboardEvent, type ReactNode, useMemo, useState } from "react";
-import type { TraceSummary } from "../../core/api/traces.ts";
 import { formatCount, formatValue } from "../../core/format.ts";
 import { looksOf } from "../../core/metrics/look.ts";
 import { formatClock, formatInstant } from "../../core/time/format.ts";
 import { fromNsText } from "../../core/time/instant.ts";
 import { formatNs } from "../../core/traces/view.ts";
+import type { TraceSummary } from "../../core/traces/wire.ts";
 import { x } from "../../core/tracesText.ts";
 import { useAction } from "../../hooks/useActions.tsx";
 import { useTime } from "../../hooks/useTime.tsx";

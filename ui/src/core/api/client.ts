@@ -371,15 +371,15 @@ export class Api {
   reloadTargets(): Promise<metrics.ReloadAnswer> {
     return this.take(this.client.POST("/api/nexus/v1/targets/reload"));
   }
-  searchTraces(body: traces.TraceSearchRequest, signal?: AbortSignal): Promise<traces.TraceSearchAnswer> {
+  searchTraces(body: traces.TraceSearchRequest, signal?: AbortSignal): Promise<traces.TracesSearchAnswer> {
     return this.post("traces/search", body, signal);
   }
   trace(id: string, hint: { start?: string; end?: string }, signal?: AbortSignal): Promise<traces.TraceDocument> {
     return this.read(`traces/${encodeURIComponent(id)}`, hint, signal);
   }
-  async span(id: string, spanId: string, signal?: AbortSignal): Promise<traces.SpanDetail> {
+  async span(id: string, spanId: string, signal?: AbortSignal): Promise<traces.WholeSpan> {
     const path = `traces/${encodeURIComponent(id)}/spans/${encodeURIComponent(spanId)}`;
-    return (await this.read<{ span: traces.SpanDetail }>(path, {}, signal)).span;
+    return (await this.read<{ span: traces.WholeSpan }>(path, {}, signal)).span;
   }
   traceOtlp(id: string, signal?: AbortSignal): Promise<object> {
     return this.read(`traces/${encodeURIComponent(id)}/otlp`, {}, signal);
@@ -387,16 +387,16 @@ export class Api {
   renderTrace(file: object, signal?: AbortSignal): Promise<traces.TraceDocument> {
     return this.post("traces/render", file, signal);
   }
-  traceHeatmap(body: traces.TracesQuery & { step: number }, signal?: AbortSignal): Promise<traces.TraceHeatmapAnswer> {
+  traceHeatmap(body: traces.TracesQuery & { step: number }, signal?: AbortSignal): Promise<traces.TracesHeatmapAnswer> {
     return this.post("traces/heatmap", body, signal);
   }
   traceFacets(
     body: traces.TracesQuery & { fields?: string[]; limit: number },
     signal?: AbortSignal,
-  ): Promise<traces.TraceFacets> {
+  ): Promise<traces.TracesFacetsAnswer> {
     return this.post("traces/facets", body, signal);
   }
-  traceTags(query: traces.TracesQuery, signal?: AbortSignal): Promise<{ tags: traces.TraceTag[] }> {
+  traceTags(query: traces.TracesQuery, signal?: AbortSignal): Promise<traces.TagsAnswer> {
     return this.read("traces/tags", query, signal);
   }
   traceTagValues(tag: string, query: traces.TracesQuery, signal?: AbortSignal): Promise<{ values: traces.TagValue[] }> {
@@ -408,10 +408,13 @@ export class Api {
   ): Promise<traces.TracesCompareAnswer> {
     return this.post("traces/compare", body, signal);
   }
-  traceMetrics(body: traces.TracesQuery & { step: number }, signal?: AbortSignal): Promise<traces.TraceMetrics> {
+  traceMetrics(
+    body: traces.TracesQuery & { step: number; instant?: boolean },
+    signal?: AbortSignal,
+  ): Promise<traces.TracesMetricsAnswer> {
     return this.post("traces/metrics", body, signal);
   }
-  services(range: { start: string; end: string }, signal?: AbortSignal): Promise<{ services: traces.ServiceInfo[] }> {
+  services(range: { start: string; end: string }, signal?: AbortSignal): Promise<traces.ServicesAnswer> {
     return this.read("services", range, signal);
   }
   serviceMap(
@@ -424,14 +427,14 @@ export class Api {
     name: string,
     range: { start: string; end: string },
     signal?: AbortSignal,
-  ): Promise<{ operations: traces.OperationInfo[] }> {
+  ): Promise<{ operations: traces.OperationRow[] }> {
     return this.read(`services/${encodeURIComponent(name)}/operations`, range, signal);
   }
   serviceDependencies(
     name: string,
     range: { start: string; end: string },
     signal?: AbortSignal,
-  ): Promise<{ dependencies: traces.DependencyInfo[] }> {
+  ): Promise<traces.DependenciesAnswer> {
     return this.read(`services/${encodeURIComponent(name)}/dependencies`, range, signal);
   }
   serviceErrors(

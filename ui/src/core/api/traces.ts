@@ -1,9 +1,8 @@
 /**
- * Shapes of traces and services. Instants are texts of ns since the epoch, durations and offsets are ns as numbers: a trace
- * longer than a hundred days would lose its last digits, nothing else.
+ * Shapes of traces and services as the server sends them. Instants and durations are texts of ns, rates are a second, latencies
+ * seconds; `core/traces/wire.ts` makes of them what the pages work with.
  */
-import type { MetricAnswer } from "./metrics.ts";
-import type { FacetsAnswer, Statistics } from "./types.ts";
+import type { Statistics } from "./types.ts";
 
 /** What a query is about: TraceQL, and the range as RFC 3339. */
 export interface TracesQuery {
@@ -22,43 +21,33 @@ export interface TraceSearchRequest extends TracesQuery {
   spansPerTrace: number;
 }
 
-export interface ServiceShare {
-  name: string;
-  spans: number;
-  errors: number;
-}
+export type Scalar = string | number | boolean;
 
-export interface MatchedSpan {
+export interface FoundSpan {
   spanId: string;
   name: string;
   service: string;
   start: string;
-  duration: number;
-  attributes: Record<string, unknown>;
+  duration: string;
+  attributes: Record<string, Scalar>;
 }
 
-export interface SpanSet {
-  matched: number;
-  attributes: Record<string, unknown>;
-  spans: MatchedSpan[];
-}
-
-export interface TraceSummary {
+export interface FoundTrace {
   traceId: string;
   rootService: string;
   rootName: string;
   start: string;
-  duration: number;
+  duration: string;
   spans: number;
   errors: number;
-  services: ServiceShare[];
-  sets: SpanSet[];
+  services: { name: string; spans: number; errors: number }[];
+  sets: { matched: number; attributes: Record<string, Scalar>; spans: FoundSpan[] }[];
 }
 
-export interface TraceSearchAnswer {
-  traces: TraceSummary[];
-  /** Not every trace of the range was looked at. */
-  incomplete: boolean;
+export interface TracesSearchAnswer {
+  traces: FoundTrace[];
+  /** A sentence when not everything was looked at. */
+  incomplete: string;
   statistics: Statistics;
 }
 
@@ -66,7 +55,7 @@ export interface TraceSearchAnswer {
 export interface TraceDocument {
   traceId: string;
   start: string;
-  duration: number;
+  duration: string;
   spans: number;
   errors: number;
   services: string[];
@@ -74,7 +63,7 @@ export interface TraceDocument {
   ids: string[];
   /** Index of the parent, -1 for roots. */
   parents: number[];
-  /** From `start` on. */
+  /** ns from `start` on. */
   starts: number[];
   durations: number[];
   service: number[];
@@ -87,91 +76,86 @@ export interface TraceDocument {
   orphans: number[];
   skewed: number[];
   cycles: number[];
-  /** (span, from, to), offsets from `start`. */
+  /** (span, from, to), ns from `start` on. */
   critical: [number, number, number][];
+  /** Spans that came twice and are left out. */
+  duplicates: number;
   truncated: boolean;
 }
 
-export interface SpanEvent {
-  time: string;
-  name: string;
-  attributes: Record<string, unknown>;
-}
-
-export interface SpanLink {
-  traceId: string;
-  spanId: string;
-  attributes: Record<string, unknown>;
-}
-
-export interface SpanDetail {
+export interface WholeSpan {
   traceId: string;
   spanId: string;
   parentSpanId: string;
   name: string;
-  kind: string;
+  kind: number;
   service: string;
   start: string;
-  duration: number;
-  status: string;
+  duration: string;
+  status: number;
   statusMessage: string;
   traceState: string;
+  flags: number;
+  /** How many spans it stands for. */
+  weight: number;
   scope: { name: string; version: string; attributes: Record<string, unknown> };
   resource: Record<string, unknown>;
   attributes: Record<string, unknown>;
-  events: SpanEvent[];
-  links: SpanLink[];
+  events: { time: string; name: string; attributes: Record<string, unknown> }[];
+  links: { traceId: string; spanId: string; traceState: string; attributes: Record<string, unknown> }[];
   dropped: { attributes: number; events: number; links: number };
 }
 
-export interface DurationClass {
-  class: number;
-  low: number;
-  high: number;
-}
-
-export interface TraceHeatmapAnswer {
+export interface TracesHeatmapAnswer {
   /** Begins of the buckets. */
   buckets: string[];
+  step: string;
   /** Rows, the shortest first. */
-  classes: DurationClass[];
+  classes: { class: number; low: string; high: string }[];
   /** By bucket, then by class. */
   counts: number[][];
   errors: number[][];
   statistics: Statistics;
 }
 
-export interface TraceTag {
-  name: string;
-  /** span, resource, intrinsic, event, link, instrumentation */
-  scope: string;
-}
-
 export interface TagValue {
-  value: string;
+  value: Scalar;
   type: string;
   count: number;
 }
 
-export type TraceFacets = FacetsAnswer;
-export type TraceMetrics = MetricAnswer;
+export interface TagFacet {
+  /** As TraceQL names it. */
+  field: string;
+  values: TagValue[];
+}
+
+export interface TracesFacetsAnswer {
+  facets: TagFacet[];
+  statistics: Statistics;
+}
+
+export interface TagsAnswer {
+  scopes: { name: string; tags: string[] }[];
+}
+
+export interface ComparedTagValue {
+  value: string;
+  type?: string;
+  selection: number;
+  baseline: number;
+  selectionShare: number;
+  baselineShare: number;
+  difference: number;
+}
 
 export interface ComparedTag {
   name: string;
-  scope: string;
   /** How far the two distributions are apart, 0 to 1. */
-  effect: number;
+  score: number;
   /** Probability of such a difference by chance, corrected for the number of attributes. */
   significance: number;
-  values: {
-    value: string;
-    type: string;
-    selection: number;
-    baseline: number;
-    selectionShare: number;
-    baselineShare: number;
-    difference: number;
-  }[];
+  values: ComparedTagValue[];
 }
 
 export interface TracesCompareAnswer {
@@ -181,21 +165,43 @@ export interface TracesCompareAnswer {
   statistics: Statistics;
 }
 
-/** Seconds since the epoch, requests a second, share of errors, 95th percentile in seconds. */
-export type SparkPoint = [number, number, number, number];
+export interface TraceSeries {
+  labels: Record<string, Scalar | null>;
+  /** (ns, value) */
+  points: [string, number | null][];
+  exemplars: { traceId: string; spanId: string; time: string; value: number | null }[];
+}
 
-export interface ServiceInfo {
+export interface TracesMetricsAnswer {
+  start: string;
+  end: string;
+  step: string;
+  series: TraceSeries[];
+  incomplete: string;
+  statistics: Statistics;
+}
+
+/** ms, requests a second, share of failures, 95th percentile in seconds. */
+export type SparkPoint = [number, number, number, number | null];
+
+export interface ServiceRow {
   name: string;
   requestRate: number;
   /** Share of requests that failed, 0 to 1. */
   errorRate: number;
   /** Seconds. */
-  p50: number;
-  p95: number;
-  p99: number;
-  apdex: number;
+  p50: number | null;
+  p95: number | null;
+  p99: number | null;
+  apdex: number | null;
   spark: SparkPoint[];
   kinds: string[];
+}
+
+export interface ServicesAnswer {
+  services: ServiceRow[];
+  /** Seconds. */
+  apdexThreshold: number;
 }
 
 export const NODE_TYPES = ["service", "database", "messaging", "external", "user"] as const;
@@ -206,9 +212,7 @@ export interface MapNode {
   type: NodeType;
   requestRate: number;
   errorRate: number;
-  p95: number;
-  /** `service.namespace`, "" when it has none. */
-  namespace?: string;
+  p95: number | null;
 }
 
 export interface MapEdge {
@@ -217,8 +221,8 @@ export interface MapEdge {
   type: string;
   requestRate: number;
   errorRate: number;
-  p95Client: number;
-  p95Server: number;
+  p95Client: number | null;
+  p95Server: number | null;
 }
 
 export interface ServiceMapAnswer {
@@ -226,18 +230,30 @@ export interface ServiceMapAnswer {
   edges: MapEdge[];
 }
 
-export interface OperationInfo {
+export interface OperationRow {
   name: string;
   kind: string;
   requestRate: number;
   errorRate: number;
-  p50: number;
-  p95: number;
-  p99: number;
+  p50: number | null;
+  p95: number | null;
+  p99: number | null;
+  /** Part in the time that all operations took. */
+  share: number;
 }
 
-export interface DependencyInfo extends MapEdge {
-  direction: "upstream" | "downstream";
+export interface Neighbour {
+  name: string;
+  type: NodeType;
+  connection: string;
+  requestRate: number;
+  errorRate: number;
+  p95: number | null;
+}
+
+export interface DependenciesAnswer {
+  upstream: Neighbour[];
+  downstream: Neighbour[];
 }
 
 export interface ErrorGroup {

@@ -61,15 +61,20 @@ function weighted(parts: readonly { weight: number; value: number }[]): number {
 }
 
 /** Quantiles of different nodes do not add up: the largest is said. */
-const worst = (values: readonly number[]): number => values.reduce((most, value) => Math.max(most, value), 0);
+const worst = (values: readonly (number | null)[]): number =>
+  values.reduce<number>((most, value) => Math.max(most, value ?? 0), 0);
 
 /** Nodes of one type or namespace as one node, the calls between them added up; calls within a group are left out. */
-export function groupMap(map: ServiceMapAnswer, by: Grouping): ServiceMapAnswer {
+export function groupMap(
+  map: ServiceMapAnswer,
+  by: Grouping,
+  namespaces: ReadonlyMap<string, string> = new Map(),
+): ServiceMapAnswer {
   if (by === "none") return map;
   const groupOf = new Map<string, string>();
   const members = new Map<string, MapNode[]>();
   for (const node of map.nodes) {
-    const name = by === "type" ? node.type : node.namespace || node.type;
+    const name = by === "type" ? node.type : namespaces.get(node.name) || node.type;
     groupOf.set(node.name, name);
     members.set(name, [...(members.get(name) ?? []), node]);
   }
@@ -81,7 +86,6 @@ export function groupMap(map: ServiceMapAnswer, by: Grouping): ServiceMapAnswer 
       requestRate: all.reduce((sum, node) => sum + node.requestRate, 0),
       errorRate: weighted(all.map((node) => ({ weight: node.requestRate, value: node.errorRate }))),
       p95: worst(all.map((node) => node.p95)),
-      namespace: by === "namespace" ? name : "",
     };
   });
   const edges = new Map<string, MapEdge[]>();

@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import type { MapEdge, MapNode, ServiceInfo, ServiceMapAnswer } from "../api/traces.ts";
+import type { MapEdge, MapNode, ServiceMapAnswer, ServiceRow } from "../api/traces.ts";
 import { around, differMaps, edgeKey, edgeWidth, errorTone, filterMap, groupMap, matrixOf } from "./graph.ts";
 import { layoutGraph, pathOf } from "./layout.ts";
 import { apdexWord, serviceQueries, sortServices, tracesOf } from "./services.ts";
@@ -10,7 +10,6 @@ const node = (name: string, rest: Partial<MapNode> = {}): MapNode => ({
   requestRate: 10,
   errorRate: 0,
   p95: 0.1,
-  namespace: "",
   ...rest,
 });
 const edge = (client: string, server: string, requestRate = 10, errorRate = 0): MapEdge => ({
@@ -26,9 +25,9 @@ const edge = (client: string, server: string, requestRate = 10, errorRate = 0): 
 const SHOP: ServiceMapAnswer = {
   nodes: [
     node("user", { type: "user" }),
-    node("web", { namespace: "front" }),
-    node("cart", { namespace: "shop" }),
-    node("pay", { namespace: "shop", requestRate: 30, errorRate: 0.1 }),
+    node("web"),
+    node("cart"),
+    node("pay", { requestRate: 30, errorRate: 0.1 }),
     node("postgres", { type: "database" }),
   ],
   edges: [
@@ -50,7 +49,15 @@ describe("the map", () => {
   });
 
   it("adds groups up", () => {
-    const groups = groupMap(SHOP, "namespace");
+    const groups = groupMap(
+      SHOP,
+      "namespace",
+      new Map([
+        ["web", "front"],
+        ["cart", "shop"],
+        ["pay", "shop"],
+      ]),
+    );
     expect(groups.nodes.find((one) => one.name === "shop")).toMatchObject({ requestRate: 40, errorRate: 0.075 });
     expect(groups.edges.find((one) => one.client === "front" && one.server === "shop")).toMatchObject({
       requestRate: 40,
@@ -120,7 +127,7 @@ describe("the layout", () => {
 });
 
 describe("services", () => {
-  const info = (name: string, requestRate: number): ServiceInfo => ({
+  const info = (name: string, requestRate: number): ServiceRow => ({
     name,
     requestRate,
     errorRate: 0,

@@ -1,23 +1,24 @@
 /** The list of services: order, words, and what a jump to their signals asks for. */
-import type { ServiceInfo } from "../api/traces.ts";
+import type { ServiceRow } from "../api/traces.ts";
 import { equals, SERVICE } from "../traces/traceql.ts";
 
 export const SERVICE_ORDERS = ["name", "requestRate", "errorRate", "p50", "p95", "p99", "apdex"] as const;
 export type ServiceOrder = (typeof SERVICE_ORDERS)[number];
 
 export function sortServices(
-  services: readonly ServiceInfo[],
+  services: readonly ServiceRow[],
   find: string,
   by: ServiceOrder,
   down: boolean,
-): ServiceInfo[] {
+): ServiceRow[] {
   const words = find.toLowerCase().split(/\s+/).filter(Boolean);
   const sign = down ? -1 : 1;
   return services
     .filter((service) => words.every((word) => service.name.toLowerCase().includes(word)))
     .sort(
       (a, b) =>
-        (by === "name" ? sign * a.name.localeCompare(b.name) : sign * (a[by] - b[by])) || a.name.localeCompare(b.name),
+        (by === "name" ? sign * a.name.localeCompare(b.name) : sign * ((a[by] ?? -1) - (b[by] ?? -1))) ||
+        a.name.localeCompare(b.name),
     );
 }
 

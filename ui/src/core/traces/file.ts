@@ -1,6 +1,7 @@
 /** Spans of a file that was opened in the browser: OTLP JSON or Jaeger JSON. The server draws it, details are read here. */
-import type { SpanDetail, SpanEvent, SpanLink, TraceDocument } from "../api/traces.ts";
+import type { TraceDocument } from "../api/traces.ts";
 import { KINDS, STATUSES } from "./model.ts";
+import type { SpanDetail, SpanEvent, SpanLink } from "./wire.ts";
 
 /** Larger files are refused before they are read. */
 export const MOST_BYTES: number = 64 * 1024 * 1024;
@@ -44,6 +45,7 @@ function otlpSpan(span: Json, resource: Record<string, unknown>, scope: Json): S
     status: STATUSES[Number(status.code ?? 0)] ?? "unset",
     statusMessage: text(status.message),
     traceState: text(span.traceState),
+    weight: 1,
     scope: { name: text(scope.name), version: text(scope.version), attributes: attributes(scope.attributes) },
     resource,
     attributes: attributes(span.attributes),
@@ -85,6 +87,7 @@ function jaegerSpan(span: Json, processes: Json): SpanDetail {
     status: tags.error === true || tags["otel.status_code"] === "ERROR" ? "error" : "unset",
     statusMessage: text(tags["otel.status_description"]),
     traceState: "",
+    weight: 1,
     scope: { name: text(tags["otel.library.name"]), version: text(tags["otel.library.version"]), attributes: {} },
     resource: { "service.name": process.serviceName, ...jaegerTags(process.tags) },
     attributes: tags,

@@ -17,7 +17,7 @@ export function plant(roots: Planted[], extra: Partial<TraceDocument> = {}): Tra
   const document: TraceDocument = {
     traceId: "0af7651916cd43dd8448eb211c80319c",
     start: "1700000000000000000",
-    duration: 0,
+    duration: "0",
     spans: 0,
     errors: 0,
     services: [],
@@ -36,6 +36,7 @@ export function plant(roots: Planted[], extra: Partial<TraceDocument> = {}): Tra
     skewed: [],
     cycles: [],
     critical: [],
+    duplicates: 0,
     truncated: false,
   };
   const indexIn = (list: string[], text: string): number => {
@@ -55,7 +56,7 @@ export function plant(roots: Planted[], extra: Partial<TraceDocument> = {}): Tra
     document.events.push(0);
     document.links.push(0);
     document.errors += span.error ? 1 : 0;
-    document.duration = Math.max(document.duration, span.at + span.for);
+    document.duration = String(Math.max(Number(document.duration), span.at + span.for));
     for (const child of [...(span.children ?? [])].sort((a, b) => a.at - b.at)) add(child, own);
   };
   for (const root of roots) add(root, -1);

@@ -1,5 +1,5 @@
 /** Spans by time and duration as cells: rows of duration classes, the shortest below; and boxes of them. */
-import type { TraceHeatmapAnswer } from "../api/traces.ts";
+import type { TracesHeatmapAnswer } from "../api/traces.ts";
 import { fromNsText, type Instant, toIso } from "../time/instant.ts";
 import type { Span } from "../time/range.ts";
 import { addCondition, conditions, durationText, removeCondition, withoutStages } from "./traceql.ts";
@@ -23,7 +23,7 @@ export interface DurationHeat {
 }
 
 /** Rows that are in no column are left out at both ends, so that what there is fills the picture. */
-export function readHeatmap(answer: TraceHeatmapAnswer, span: Span, step: bigint): DurationHeat {
+export function readHeatmap(answer: TracesHeatmapAnswer, span: Span, step: bigint): DurationHeat {
   const from = span.from - (span.from % step);
   const columns = Math.max(1, Number((span.to - from + step - 1n) / step));
   const used = answer.classes.map((_, row) => answer.counts.some((column) => (column[row] ?? 0) > 0));

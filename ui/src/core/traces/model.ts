@@ -142,7 +142,7 @@ export function readTrace(document: TraceDocument): Trace {
   return {
     id: document.traceId,
     start: fromNsText(document.start),
-    duration: document.duration,
+    duration: Number(document.duration),
     count,
     errors: document.errors,
     services,

@@ -16,7 +16,7 @@ import { equals } from "../../core/traces/traceql.ts";
 import { x } from "../../core/tracesText.ts";
 import type { Panel } from "../../core/url/panels.ts";
 import { useMapLayout } from "../../hooks/useMapLayout.ts";
-import { useServiceMap } from "../../hooks/useServices.ts";
+import { useNamespaces, useServiceMap } from "../../hooks/useServices.ts";
 import { useTime } from "../../hooks/useTime.tsx";
 import { MAP_PERIODS, type MapPeriod, type ServicesUrl } from "../../hooks/useTracesUrl.ts";
 import styles from "./ServicesPage.module.css";
@@ -49,6 +49,7 @@ export function MapView({ url, onUrl, onOpen }: Props): ReactNode {
     () => (url.vs !== "none" && current.data && before.data ? differMaps(before.data, current.data) : null),
     [url.vs, current.data, before.data],
   );
+  const namespaces = useNamespaces(span, url.group === "namespace");
   const whole = difference?.map ?? current.data ?? null;
   const busiest = useMemo(
     () =>
@@ -62,8 +63,8 @@ export function MapView({ url, onUrl, onOpen }: Props): ReactNode {
   const shown = useMemo(() => {
     if (!whole) return null;
     const filtered = filterMap(whole, { focus, hops: Number(url.hops), without: url.without as NodeType[] });
-    return groupMap(filtered, url.group);
-  }, [whole, focus, url.hops, url.without, url.group]);
+    return groupMap(filtered, url.group, namespaces.data);
+  }, [whole, focus, url.hops, url.without, url.group, namespaces.data]);
   const large = (shown?.nodes.length ?? 0) > MOST_NODES;
   const placed = useMapLayout(large ? null : shown);
   const setFocus = (name: string): void => onUrl({ focus: name, group: "none" });

@@ -69,7 +69,8 @@ export function ServicePage(): ReactNode {
                   </span>
                 ))}
                 <span title={x.apdexHelp}>
-                  {x.apdex} <b>{service.apdex.toFixed(2)}</b> {x.apdexWords[apdexWord(service.apdex)]}
+                  {x.apdex} <b>{service.apdex?.toFixed(2) ?? "–"}</b>{" "}
+                  {service.apdex !== null && x.apdexWords[apdexWord(service.apdex)]}
                 </span>
               </p>
             )}

@@ -12,7 +12,6 @@ import { TraceList } from "../../components/trace/TraceList.tsx";
 import { TRACE_ORDERS, type TraceOrder } from "../../core/api/traces.ts";
 import { formatCount, formatRate } from "../../core/format.ts";
 import { formatShare } from "../../core/logs/compare.ts";
-import { toFrame } from "../../core/metrics/series.ts";
 import { formatUnit } from "../../core/metrics/units.ts";
 import { m } from "../../core/metricsText.ts";
 import { fieldTerm } from "../../core/query/edit.ts";
@@ -24,6 +23,7 @@ import { fromMs, fromNsText, toIso } from "../../core/time/instant.ts";
 import { absolute, zoomOut } from "../../core/time/range.ts";
 import { heatStep } from "../../core/traces/heatmap.ts";
 import { equals } from "../../core/traces/traceql.ts";
+import { frameOfSeries } from "../../core/traces/wire.ts";
 import { x } from "../../core/tracesText.ts";
 import type { Panel } from "../../core/url/panels.ts";
 import { usePagePath } from "../../hooks/usePagePath.ts";
@@ -127,65 +127,65 @@ export function Operations({ name, onOpen, onPath }: Props & { onPath(operation:
 export function Dependencies({ name, onOpen }: Props): ReactNode {
   const { span } = useTime();
   const answer = useDependencies(name, span);
+  const { data } = answer;
+  if (answer.isError) return <ErrorState error={answer.error} onRetry={() => void answer.refetch()} />;
+  if (!data) return <Skeleton rows={8} />;
+  if (data.upstream.length + data.downstream.length === 0) return <State title={x.noDependencies} />;
   return (
-    <Answer answer={answer} none={x.noDependencies}>
-      {(rows) => (
-        <>
-          {(["upstream", "downstream"] as const).map((direction) => {
-            const own = rows.filter((row) => row.direction === direction);
-            if (own.length === 0) return null;
-            return (
-              <section key={direction} className={styles.section}>
-                <h3>{x[direction]}</h3>
-                <div className={styles.tableBox}>
-                  <table className={styles.plainTable} aria-label={x[direction]}>
-                    <thead>
-                      <tr>
-                        <th scope="col">{x.service}</th>
-                        <th scope="col">{x.kind}</th>
-                        <th scope="col" data-number>
-                          {x.rate}
+    <>
+      {(["upstream", "downstream"] as const).map((direction) => {
+        const own = data[direction];
+        if (own.length === 0) return null;
+        return (
+          <section key={direction} className={styles.section}>
+            <h3>{x[direction]}</h3>
+            <div className={styles.tableBox}>
+              <table className={styles.plainTable} aria-label={x[direction]}>
+                <thead>
+                  <tr>
+                    <th scope="col">{x.service}</th>
+                    <th scope="col">{x.kind}</th>
+                    <th scope="col" data-number>
+                      {x.rate}
+                    </th>
+                    <th scope="col" data-number>
+                      {x.errorRate}
+                    </th>
+                    <th scope="col" data-number>
+                      p95
+                    </th>
+                  </tr>
+                </thead>
+                <tbody>
+                  {own.map((row) => {
+                    const other = row.name;
+                    return (
+                      <tr key={`${other} ${row.connection}`}>
+                        <th scope="row">
+                          <button
+                            type="button"
+                            className={styles.link}
+                            onClick={() => onOpen({ kind: "service", name: other })}
+                          >
+                            {other}
+                          </button>
                         </th>
-                        <th scope="col" data-number>
-                          {x.errorRate}
-                        </th>
-                        <th scope="col" data-number>
-                          p95
-                        </th>
+                        <td>{x.typeOne[row.type]}</td>
+                        <td data-number>{formatRate(row.requestRate)}</td>
+                        <td data-number data-tone={errorTone(row.errorRate)}>
+                          {formatShare(row.errorRate)}
+                        </td>
+                        <td data-number>{formatUnit(row.p95, "seconds")}</td>
                       </tr>
-                    </thead>
-                    <tbody>
-                      {own.map((row) => {
-                        const other = direction === "upstream" ? row.client : row.server;
-                        return (
-                          <tr key={`${other} ${row.type}`}>
-                            <th scope="row">
-                              <button
-                                type="button"
-                                className={styles.link}
-                                onClick={() => onOpen({ kind: "service", name: other })}
-                              >
-                                {other}
-                              </button>
-                            </th>
-                            <td>{row.type}</td>
-                            <td data-number>{formatRate(row.requestRate)}</td>
-                            <td data-number data-tone={errorTone(row.errorRate)}>
-                              {formatShare(row.errorRate)}
-                            </td>
-                            <td data-number>{formatUnit(row.p95Server || row.p95Client, "seconds")}</td>
-                          </tr>
-                        );
-                      })}
-                    </tbody>
-                  </table>
-                </div>
-              </section>
-            );
-          })}
-        </>
-      )}
-    </Answer>
+                    );
+                  })}
+                </tbody>
+              </table>
+            </div>
+          </section>
+        );
+      })}
+    </>
   );
 }
 
@@ -311,10 +311,7 @@ export function Deployments({ name }: Props): ReactNode {
   const step = heatStep(span, 120);
   const query = `${tracesOf(name)} | rate() by (${VERSION})`;
   const answer = useTraceMetrics({ query, span }, Number(step), true);
-  const frame = useMemo(
-    () => (answer.data ? toFrame([{ answer: answer.data, letter: "A", query, legend: "", shift: 0 }]) : null),
-    [answer.data, query],
-  );
+  const frame = useMemo(() => (answer.data ? frameOfSeries(answer.data, query) : null), [answer.data, query]);
   const versions = useMemo(() => {
     if (!frame) return null;
     const label =

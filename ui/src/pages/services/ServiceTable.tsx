@@ -3,7 +3,7 @@ import { IconArrowDown, IconArrowUp } from "@tabler/icons-react";
 import { type KeyboardEvent, type ReactNode, useState } from "react";
 import { Link } from "react-router";
 import { Spark } from "../../components/services/Spark.tsx";
-import type { ServiceInfo } from "../../core/api/traces.ts";
+import type { ServiceRow } from "../../core/api/traces.ts";
 import { formatRate } from "../../core/format.ts";
 import { formatShare } from "../../core/logs/compare.ts";
 import { formatUnit } from "../../core/metrics/units.ts";
@@ -16,7 +16,7 @@ import type { ServicesUrl } from "../../hooks/useTracesUrl.ts";
 import styles from "./ServicesPage.module.css";
 
 interface Props {
-  services: readonly ServiceInfo[];
+  services: readonly ServiceRow[];
   url: ServicesUrl;
   stale: boolean;
   onUrl(change: Partial<ServicesUrl>): void;
@@ -121,8 +121,8 @@ export function ServiceTable({ services, url, stale, onUrl, onPanel }: Props): R
                   <Spark points={service.spark} width={72} height={22} of={3} label={x.sparkP95} />
                 </td>
                 <td data-number>{formatUnit(service.p99, "seconds")}</td>
-                <td data-number title={x.apdexWords[apdexWord(service.apdex)]}>
-                  {service.apdex.toFixed(2)}
+                <td data-number title={service.apdex === null ? undefined : x.apdexWords[apdexWord(service.apdex)]}>
+                  {service.apdex?.toFixed(2) ?? "–"}
                 </td>
               </tr>
             );

@@ -13,35 +13,21 @@ import { type KeyboardEvent, type ReactNode, useState } from "react";
 import { IconButton } from "../../components/common/IconButton.tsx";
 import { ErrorState, Skeleton } from "../../components/common/State.tsx";
 import { isQueryMistake } from "../../core/api/errors.ts";
-import type { Facet } from "../../core/api/types.ts";
+import type { TagFacet, TagValue } from "../../core/api/traces.ts";
 import { formatShort } from "../../core/format.ts";
 import { t } from "../../core/text.ts";
-import {
-  excludeBy,
-  fieldOf,
-  filterBy,
-  findCondition,
-  onlyBy,
-  removeCondition,
-  type Value,
-} from "../../core/traces/traceql.ts";
+import { excludeBy, filterBy, findCondition, onlyBy, removeCondition, type Value } from "../../core/traces/traceql.ts";
 import { x } from "../../core/tracesText.ts";
 import type { Scope } from "../../hooks/useLogs.ts";
 import { usePrefs, useSetPrefs } from "../../hooks/usePrefs.ts";
 import { useTraceFacets } from "../../hooks/useTraces.ts";
 import styles from "../logs/Facets.module.css";
 
-/** Field of a facet as the query names it; the server says the place in `kind`, or the name is whole already. */
-function facetField(facet: Facet): string {
-  const kind = facet.kind as string;
-  return kind === "" || /^(span|resource|event|link|instrumentation)\./.test(facet.name)
-    ? facet.name
-    : fieldOf(kind, facet.name);
-}
-
-function typed(facet: Facet, text: string): Value {
-  if (/^(int|float)/.test(facet.type) && text !== "" && String(Number(text)) === text) return Number(text);
-  return facet.type === "bool" && (text === "true" || text === "false") ? text === "true" : text;
+/** What TraceQL compares with: numbers and booleans are themselves. */
+function typed({ value, type }: TagValue): Value {
+  if (typeof value !== "string") return value;
+  if (/^(int|float)$/.test(type) && value !== "" && Number.isFinite(Number(value))) return Number(value);
+  return type === "bool" ? value === "true" : value;
 }
 
 interface Props {
@@ -57,7 +43,7 @@ export function TraceFacets({ scope, query, ready, onQuery }: Props): ReactNode 
   const [find, setFind] = useState("");
   const facets = useTraceFacets(scope, ready);
   const needle = find.trim().toLowerCase();
-  const shown = (facets.data?.facets ?? []).filter((facet) => facet.name.toLowerCase().includes(needle));
+  const shown = (facets.data ?? []).filter((facet) => facet.field.toLowerCase().includes(needle));
   return (
     <aside className={styles.side} aria-label={x.facets}>
       <div className={styles.head}>
@@ -83,18 +69,18 @@ export function TraceFacets({ scope, query, ready, onQuery }: Props): ReactNode 
         )}
         {facets.isSuccess && shown.length === 0 && <p className={styles.note}>{x.noAttributes}</p>}
         {shown.map((facet) => (
-          <Group key={`${facet.kind} ${facet.name}`} facet={facet} query={query} onQuery={onQuery} />
+          <Group key={facet.field} facet={facet} query={query} onQuery={onQuery} />
         ))}
       </div>
     </aside>
   );
 }
 
-function Group({ facet, query, onQuery }: { facet: Facet; query: string; onQuery(query: string): void }): ReactNode {
+function Group({ facet, query, onQuery }: { facet: TagFacet; query: string; onQuery(query: string): void }): ReactNode {
   const { closedFacets } = usePrefs();
   const setPrefs = useSetPrefs();
   const [active, setActive] = useState<string | null>(null);
-  const field = facetField(facet);
+  const { field } = facet;
   const closed = closedFacets.includes(field);
   const Chevron = closed ? IconChevronRight : IconChevronDown;
   const most = Math.max(1, ...facet.values.map((entry) => entry.count));
@@ -117,7 +103,8 @@ function Group({ facet, query, onQuery }: { facet: Facet; query: string; onQuery
       {!closed && (
         <ul className={styles.values} onMouseLeave={() => setActive(null)}>
           {facet.values.map((entry) => {
-            const value = typed(facet, entry.value);
+            const value = typed(entry);
+            const text = String(entry.value);
             const chosen = findCondition(query, field, value);
             const onKey = (event: KeyboardEvent): void => {
               if (event.key !== "f" && event.key !== "x") return;
@@ -126,24 +113,24 @@ function Group({ facet, query, onQuery }: { facet: Facet; query: string; onQuery
             };
             return (
               <li
-                key={entry.value}
+                key={text}
                 className={styles.value}
-                data-active={active === entry.value || undefined}
-                onMouseEnter={() => setActive(entry.value)}
-                onFocus={() => setActive(entry.value)}
+                data-active={active === text || undefined}
+                onMouseEnter={() => setActive(text)}
+                onFocus={() => setActive(text)}
                 onKeyDown={onKey}
               >
                 <button
                   type="button"
                   className={styles.pick}
                   aria-pressed={chosen !== undefined}
-                  title={entry.value || t.logs.empty}
+                  title={text || t.logs.empty}
                   onClick={() => onQuery(chosen ? removeCondition(query, chosen) : filterBy(query, field, value))}
                 >
-                  <span className={styles.label}>{entry.value || t.logs.empty}</span>
-                  {active !== entry.value && <span className={styles.count}>{formatShort(entry.count)}</span>}
+                  <span className={styles.label}>{text || t.logs.empty}</span>
+                  {active !== text && <span className={styles.count}>{formatShort(entry.count)}</span>}
                 </button>
-                {active === entry.value && (
+                {active === text && (
                   <span className={styles.tools}>
                     <IconButton label={x.filter} size={24} onClick={() => onQuery(filterBy(query, field, value))}>
                       <IconPlus size={14} />
@@ -160,7 +147,6 @@ function Group({ facet, query, onQuery }: { facet: Facet; query: string; onQuery
               </li>
             );
           })}
-          {facet.more && <li className={styles.note}>{t.logs.moreValues}</li>}
         </ul>
       )}
     </section>

@@ -11,7 +11,7 @@ import { formatCount, formatShort } from "../../core/format.ts";
 import { formatDifference, formatShare } from "../../core/logs/compare.ts";
 import { formatRange } from "../../core/time/format.ts";
 import { absolute, type Span } from "../../core/time/range.ts";
-import { conditions, fieldOf, type Value } from "../../core/traces/traceql.ts";
+import { conditions, type Value } from "../../core/traces/traceql.ts";
 import { x } from "../../core/tracesText.ts";
 import type { Scope } from "../../hooks/useLogs.ts";
 import { useTime } from "../../hooks/useTime.tsx";
@@ -50,14 +50,14 @@ export default function TracesCompare({ sides, boxed, onClearBox }: Props): Reac
       );
     if (!data) return <Skeleton rows={12} />;
     if (data.selection === 0 || data.baseline === 0) return <State title={x.compareEmpty}>{x.compareEmptyHelp}</State>;
-    const told = data.fields.filter((field) => field.effect >= LEAST && !own.has(fieldOf(field.scope, field.name)));
+    const told = data.fields.filter((field) => field.score >= LEAST && !own.has(field.name));
     if (told.length === 0) return <State title={x.compareAlike}>{x.compareAlikeHelp}</State>;
     return (
       <>
         <h3 className={styles.ranked}>{x.ranked}</h3>
         <ul className={styles.fields}>
           {told.map((field) => (
-            <Field key={`${field.scope} ${field.name}`} field={field} />
+            <Field key={field.name} field={field} />
           ))}
         </ul>
       </>
@@ -97,6 +97,11 @@ export default function TracesCompare({ sides, boxed, onClearBox }: Props): Reac
   );
 }
 
+/** Of servers that do not say it. */
+function guessType(text: string): string {
+  return /^-?\d+(\.\d+)?$/.test(text) ? "float" : /^(true|false)$/.test(text) ? "bool" : "string";
+}
+
 function asValue(text: string, type: string): Value {
   if (/^(int|float)$/.test(type) && text !== "" && Number.isFinite(Number(text))) return Number(text);
   return type === "bool" ? text === "true" : text;
@@ -104,16 +109,16 @@ function asValue(text: string, type: string): Value {
 
 function Field({ field }: { field: ComparedTag }): ReactNode {
   const verbs = useVerbs();
-  const name = fieldOf(field.scope, field.name);
+  const { name } = field;
   return (
     <li className={styles.field} data-testid="compared-tag">
       <div className={styles.fieldHead}>
         <b title={name}>{name}</b>
-        <span className={styles.meter} role="img" aria-label={x.effect(field.effect)} title={x.effectHelp}>
-          <span style={{ width: `${Math.round(Math.min(1, field.effect) * 100)}%` }} />
+        <span className={styles.meter} role="img" aria-label={x.effect(field.score)} title={x.effectHelp}>
+          <span style={{ width: `${Math.round(Math.min(1, field.score) * 100)}%` }} />
         </span>
         <span className={styles.score} title={x.effectHelp}>
-          {field.effect.toFixed(2)}
+          {field.score.toFixed(2)}
         </span>
         <span className={styles.score} title={x.significanceHelp}>
           {x.significance(field.significance)}
@@ -133,7 +138,7 @@ function Field({ field }: { field: ComparedTag }): ReactNode {
         <tbody>
           {field.values.map((entry) => {
             const shown = entry.value === "" ? x.missingValue : entry.value;
-            const value = asValue(entry.value, entry.type);
+            const value = asValue(entry.value, entry.type ?? guessType(entry.value));
             return (
               <tr key={entry.value}>
                 <th scope="row" title={shown}>

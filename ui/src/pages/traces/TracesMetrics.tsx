@@ -5,11 +5,11 @@ import { type ReactNode, useMemo } from "react";
 import { Chart } from "../../components/charts/Chart.tsx";
 import { ErrorState, Skeleton, State } from "../../components/common/State.tsx";
 import { isQueryMistake } from "../../core/api/errors.ts";
-import { toFrame } from "../../core/metrics/series.ts";
 import type { Unit } from "../../core/metrics/units.ts";
 import { absolute, zoomOut } from "../../core/time/range.ts";
 import { heatStep } from "../../core/traces/heatmap.ts";
 import { makesSeries, withoutStages } from "../../core/traces/traceql.ts";
+import { frameOfSeries } from "../../core/traces/wire.ts";
 import { x } from "../../core/tracesText.ts";
 import { useTime } from "../../hooks/useTime.tsx";
 import { useTraceMetrics } from "../../hooks/useTraces.ts";
@@ -28,10 +28,7 @@ export default function TracesMetrics({ query, onQuery }: { query: string; onQue
   const series = makesSeries(query);
   const step = heatStep(span, POINTS);
   const answer = useTraceMetrics({ query, span }, Number(step), series);
-  const frame = useMemo(
-    () => (answer.data ? toFrame([{ answer: answer.data, letter: "A", query, legend: "", shift: 0 }]) : null),
-    [answer.data, query],
-  );
+  const frame = useMemo(() => (answer.data ? frameOfSeries(answer.data, query) : null), [answer.data, query]);
   const base = withoutStages(query) || "{ }";
   const examples = {
     rate: `${base} | rate()`,
@@ -62,6 +59,7 @@ export default function TracesMetrics({ query, onQuery }: { query: string; onQue
   if (frame.series.length === 0) return <State title={x.noMatch}>{x.noMatchHelp}</State>;
   return (
     <div className={styles.metrics} data-testid="trace-metrics">
+      {answer.data.incomplete !== "" && <p className={styles.banner}>{answer.data.incomplete}</p>}
       <Chart
         frame={frame}
         span={span}
@@ -69,7 +67,6 @@ export default function TracesMetrics({ query, onQuery }: { query: string; onQue
         unit={unitOfTraceQuery(query)}
         label={query}
         height={320}
-        total={answer.data.total}
         stale={answer.isPlaceholderData}
         onZoom={(next) => setRange(absolute(next))}
         onZoomOut={() => setRange(zoomOut(range, span))}

@@ -159,9 +159,9 @@ export function TracesPage(): ReactNode {
     if (traces.length === 0) return <EmptyTraces scope={{ query: url.q, span }} onQuery={onQuery} />;
     return (
       <div className={styles.results} data-stale={search.isPlaceholderData || undefined}>
-        {incomplete && (
+        {incomplete !== "" && (
           <p className={styles.banner} role="status">
-            {x.incomplete}
+            {incomplete} {x.incomplete}
           </p>
         )}
         <TraceList
