@@ -75,6 +75,7 @@ function spansOf(number) {
     let moment = at + duration * 0.04;
     for (const call of calls) {
       if (depth > 4 || random() < 0.25) continue;
+      const many = TYPES[call] === "database" && random() < 0.3 ? 6 + Math.floor(random() * 24) : 1;
       const each = (duration * (0.5 / calls.length)) / many;
       for (let turn = 0; turn < many; turn += 1) {
         if (many > 1) add(call, OPERATIONS[call][0], span, moment, each * 0.8, 3, false);

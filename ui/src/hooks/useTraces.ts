@@ -120,7 +120,6 @@ export function useTraceDocument(id: string, hint?: Span): UseQueryResult<TraceD
   return useQuery({
     queryKey: ["trace", "document", tenant.current, id, id === FILE_ID ? file?.document.traceId : ""],
     enabled: id !== "",
-    retry: (failures, error) => failures < 2 && !(error instanceof ApiError && error.status === 404),
     staleTime: 60_000,
     gcTime: 300_000,
     queryFn: ({ signal }) => {

@@ -286,17 +286,6 @@ function Head({ id, trace, inPanel, view }: { id: string; trace: Trace; inPanel:
         {id === FILE_ID && <span>{x.fromFile}</span>}
       </p>
       <span className={styles.space} />
-      {view.path && shares.length > 1 && !inPanel && (
-        <span className={styles.shares} title={x.pathHelp} data-testid="path-shares">
-          {x.path}:
-          {shares.map((row) => (
-            <span key={row.service}>
-              <Swatch token={tokens[trace.services.indexOf(row.service)]} />
-              {row.service} {Math.round(row.share * 100)} %
-            </span>
-          ))}
-        </span>
-      )}
       <span className={styles.id}>
         {trace.id.slice(0, 8)}… <CopyIcon text={trace.id} label={x.copyId} />
       </span>
@@ -332,6 +321,17 @@ function Head({ id, trace, inPanel, view }: { id: string; trace: Trace; inPanel:
           </Menu.Item>
         </Menu.Dropdown>
       </Menu>
+      {view.path && shares.length > 1 && !inPanel && (
+        <span className={styles.shares} title={x.pathHelp} data-testid="path-shares">
+          {x.path}:
+          {shares.map((row) => (
+            <span key={row.service}>
+              <Swatch token={tokens[trace.services.indexOf(row.service)]} />
+              {row.service} {Math.round(row.share * 100)} %
+            </span>
+          ))}
+        </span>
+      )}
     </div>
   );
 }

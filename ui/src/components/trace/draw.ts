@@ -10,6 +10,7 @@ export const ROW = 24;
 export const LANE = 20;
 const BAR = 12;
 const TICK_WIDTH = 110;
+const LABEL_ROOM = 48;
 
 /** Offsets in ns at both edges of the window. */
 export interface Window {
@@ -60,10 +61,9 @@ export function drawGrid(
 
 /** Labels over the timeline. */
 export function tickLabels(window: Window, width: number): { at: number; label: string }[] {
-  return ticksOf(window.from, window.to, Math.max(1, Math.floor(width / TICK_WIDTH))).map((tick) => ({
-    at: ((tick - window.from) / (window.to - window.from)) * width,
-    label: formatNs(tick),
-  }));
+  return ticksOf(window.from, window.to, Math.max(1, Math.floor(width / TICK_WIDTH)))
+    .map((tick) => ({ at: ((tick - window.from) / (window.to - window.from)) * width, label: formatNs(tick) }))
+    .filter(({ at }) => at < width - LABEL_ROOM);
 }
 
 export function drawRows(context: CanvasRenderingContext2D, scene: RowsScene): void {
