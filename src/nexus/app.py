@@ -423,6 +423,7 @@ class Process:
             lifecycle=store,
             metrics=metrics,
             metric_lifecycle=store.series,
+            traces=store.traces,
             trace_lifecycle=store.traces,
             metric_pipeline=metric_pipeline,
             intake=intake,
