@@ -147,7 +147,7 @@ class Filter:
         """`encoded` is what `nexus.query.encode.encode_predicate` makes. Raises ValueError."""
 
     def count(self, batch: LogBatch | SpanBatch) -> int:
-        """Number of records that match. Of spans the name is the message; what only records have is absent."""
+        """Number of records that match. Spans lack what only records have."""
 
     def matches(self, batch: LogBatch | SpanBatch) -> bytes:
         """One byte a record: 1 when it matches, else 0."""

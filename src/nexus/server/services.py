@@ -39,7 +39,7 @@ if TYPE_CHECKING:
     from nexus.storage.api import LogLifecycle, LogStore, RunningQuery
     from nexus.storage.metadata.api import MetadataStore
     from nexus.storage.metric_api import MetricLifecycle, MetricStore
-    from nexus.storage.trace_api import TraceStore
+    from nexus.storage.trace_api import TraceLifecycle, TraceStore
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,6 +111,7 @@ class Services:
     metrics: MetricStore
     metric_lifecycle: MetricLifecycle
     traces: TraceStore
+    trace_lifecycle: TraceLifecycle
     metric_pipeline: MetricPipeline
     deletions: Deletions
     removals: Removals

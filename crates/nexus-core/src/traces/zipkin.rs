@@ -1,8 +1,7 @@
 //! Zipkin's spans in JSON, version 2 and version 1, which are told apart span by span: an array of objects.
 //!
 //! Version 1 has annotations of endpoints (`cs`, `cr`, `sr`, `ss`, ...) instead of a kind; a span of both sides becomes two.
-//! In Zipkin the two sides of a call may share an id, which OpenTelemetry cannot: the server's gets an id that follows from
-//! it, and the client's as its parent.
+//! In Zipkin the two sides of a call may share an id; they stay two spans with one id, told apart by their kind.
 
 use super::batch::SpanBatch;
 use super::tagged::{Process, TaggedSpans, kind_of, nanos};
@@ -14,7 +13,6 @@ use crate::otlp::json_input::{Input, Members, Walk, unexpected};
 use crate::otlp::records::{check_size, utf8};
 use crate::otlp::text::Scalar;
 use std::borrow::Cow;
-use xxhash_rust::xxh3::xxh3_64;
 
 /// Decode spans of Zipkin in JSON. `now_ns` stands in for missing times.
 ///
@@ -45,7 +43,6 @@ struct Span<'a> {
     timestamp: i64,
     duration: i64,
     debug: bool,
-    shared: bool,
     local: Option<Endpoint<'a>>,
     remote: Option<Endpoint<'a>>,
     annotations: Vec<Annotation<'a>>,
@@ -142,25 +139,24 @@ impl<'a> Decoder<'a> {
     fn take(&mut self, span: &Span<'a>) {
         if !span.first_version {
             let local = span.local.as_ref();
-            self.emit(span, &span.kind, local, span.remote.as_ref(), (span.timestamp, span.duration), span.shared);
+            self.emit(span, &span.kind, local, span.remote.as_ref(), (span.timestamp, span.duration));
             return;
         }
         let sides: Vec<&Side> = SIDES.iter().filter(|side| side.times(span).is_some()).collect();
         if sides.is_empty() {
             let local = span.any_endpoint();
-            self.emit(span, b"", local.as_ref(), None, (span.timestamp, span.duration), span.shared);
+            self.emit(span, b"", local.as_ref(), None, (span.timestamp, span.duration));
         }
         for (number, side) in sides.iter().enumerate() {
             let local = side.endpoint(span).or_else(|| span.any_endpoint());
             let remote = span.remote_of(side, &sides);
-            let shared = number > 0 || span.shared;
             let times = match side.times(span) {
                 // The whole span has times of its own; those of the second side are its annotations'.
                 Some(_) if number == 0 && span.timestamp != 0 => (span.timestamp, span.duration),
                 Some(times) => times,
                 None => (span.timestamp, span.duration),
             };
-            self.emit(span, side.kind, local.as_ref(), remote.as_ref(), times, shared);
+            self.emit(span, side.kind, local.as_ref(), remote.as_ref(), times);
         }
     }
 
@@ -171,13 +167,12 @@ impl<'a> Decoder<'a> {
         local: Option<&Endpoint<'_>>,
         remote: Option<&Endpoint<'_>>,
         (timestamp, duration): (i64, i64),
-        shared: bool,
     ) {
         let service = local.map_or(&b""[..], |endpoint| &endpoint.service);
         self.spans.set_process(&Process::new(service, std::iter::empty()));
         let fields = match self.spans.begin() {
             Some(fault) => Err(fault),
-            None => self.fields(span, kind, local, remote, shared).and_then(|()| self.spans.times(timestamp, duration)),
+            None => self.fields(span, kind, local, remote).and_then(|()| self.spans.times(timestamp, duration)),
         };
         self.spans.end(fields);
     }
@@ -188,20 +183,14 @@ impl<'a> Decoder<'a> {
         kind: &[u8],
         local: Option<&Endpoint<'_>>,
         remote: Option<&Endpoint<'_>>,
-        shared: bool,
     ) -> Result<(), Fault> {
         let builder = self.spans.builder();
         builder.trace_id(span.trace_id);
         builder.name(utf8(&span.name));
         builder.kind(kind_of(kind).unwrap_or(0));
         builder.flags(u32::from(span.debug));
-        if shared && span.id != [0; 8] {
-            builder.span_id(server_id(span.trace_id, span.id));
-            builder.parent_span_id(span.id);
-        } else {
-            builder.span_id(span.id);
-            builder.parent_span_id(span.parent);
-        }
+        builder.span_id(span.id);
+        builder.parent_span_id(span.parent);
         for (endpoint, names) in [
             (local, ["", "network.local.address", "network.local.port"]),
             (remote, ["peer.service", "network.peer.address", "network.peer.port"]),
@@ -228,14 +217,6 @@ impl<'a> Decoder<'a> {
         self.spans.builder().dropped(0, span.more_annotations, 0);
         Ok(())
     }
-}
-
-/// The id of the server's side of a call whose sides share one.
-fn server_id(trace_id: [u8; 16], id: [u8; 8]) -> [u8; 8] {
-    let mut both = [0; 24];
-    both[..16].copy_from_slice(&trace_id);
-    both[16..].copy_from_slice(&id);
-    xxh3_64(&both).max(1).to_be_bytes()
 }
 
 impl Side {
@@ -300,7 +281,6 @@ fn read_span<'a>(input: &mut Input<'a>) -> Walk<Span<'a>> {
             b"timestamp" => span.timestamp = micros(input, "timestamp")?,
             b"duration" => span.duration = micros(input, "duration")?,
             b"debug" => span.debug = input.bool("debug")?.unwrap_or(false),
-            b"shared" => span.shared = input.bool("shared")?.unwrap_or(false),
             b"localEndpoint" => span.local = endpoint(input, "localEndpoint")?,
             b"remoteEndpoint" => span.remote = endpoint(input, "remoteEndpoint")?,
             b"annotations" => annotations(input, &mut span)?,
