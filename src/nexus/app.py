@@ -413,7 +413,9 @@ class Process:
             pipelines = (topology, metric_pipeline, trace_pipeline)
             await asyncio.gather(*(one.settle(seconds) for one in pipelines))
 
-        removals = Removals(metadata, store, store, metrics, deletions, audit, time.time_ns, settle, forget, tenants.removed)
+        removals = Removals(
+            metadata, store, store, metrics, store.traces, deletions, audit, time.time_ns, settle, forget, tenants.removed
+        )
         budget = Budget(self._config.ingest.receiving_bytes, "bodies being received")
         queries = RunningQueries()
         process_metrics(self._registry)
@@ -454,6 +456,8 @@ class Process:
             lifecycle=store,
             metrics=metrics,
             metric_lifecycle=store.series,
+            traces=store.traces,
+            trace_lifecycle=store.traces,
             metric_pipeline=metric_pipeline,
             trace_pipeline=trace_pipeline,
             intake=intake,

@@ -10,7 +10,7 @@ from typing import Final
 import msgspec
 
 from nexus.pipeline.http import HttpReceiver
-from nexus.server.api import loki, operations, prometheus
+from nexus.server.api import jaeger, loki, operations, prometheus, tempo, zipkin
 from nexus.server.api.elasticsearch import routes as elasticsearch
 from nexus.server.api.nexus_v1 import (
     accounts,
@@ -33,11 +33,14 @@ from nexus.server.api.nexus_v1 import (
     queries,
     retention,
     roles,
+    services,
     sql,
     sso,
     targets,
     teams,
     tenants,
+    trace_retention,
+    traces,
     users,
     views,
 )
@@ -74,6 +77,7 @@ _TABLES: Final = (
     retention.ROUTES,
     metric_export.ROUTES,
     metric_retention.ROUTES,
+    trace_retention.ROUTES,
     limits.ROUTES,
     audit.ROUTES,
     users.ROUTES,
@@ -82,6 +86,11 @@ _TABLES: Final = (
     accounts.ROUTES,
     loki.ROUTES,
     prometheus.ROUTES,
+    traces.ROUTES,
+    services.ROUTES,
+    jaeger.ROUTES,
+    tempo.ROUTES,
+    zipkin.ROUTES,
     scim.ROUTES,
 )
 

@@ -83,13 +83,23 @@ def seen(scoped: Scoped, catalog: Catalog) -> tuple[str, ...]:
     return (f"tenant = {quote(scoped.tenant)}", *Conditions(catalog).conjuncts(closed(scoped.policy)))
 
 
+def readable(scoped: Scoped, catalog: Catalog, text: str) -> str:
+    """What the columns `text` of a user's SQL are read from, as `storage.clickhouse.scan.readable` has it of logs."""
+    conditions = conjunction(seen(scoped, catalog))
+    if scoped.masked:
+        return source(scoped, catalog, f"PREWHERE {conditions}", text)
+    return f"{SPANS.path} {'PREWHERE' if scoped.restricted else 'WHERE'} {conditions}"
+
+
 def _table(joins: str, text: str) -> str:
     return SPANS.path + joins
 
 
 def _masked(scoped: Scoped, catalog: Catalog, chosen: tuple[str, ...], joins: str, text: str) -> str:
-    needed = f"{text} trace_id ids span_id" if joins else text
-    return source(scoped, catalog, f"WHERE {' AND '.join(chosen)}", needed) + joins
+    choice = f"WHERE {' AND '.join(chosen)}"
+    if not joins:
+        return source(scoped, catalog, choice, text)
+    return f"{source(scoped, catalog, choice, f'{text} trace_id span_id')} AS _s{joins}"
 
 
 def _joins(scoped: Scoped, time: TimeRange, catalog: Catalog, joined: frozenset[str]) -> str:
