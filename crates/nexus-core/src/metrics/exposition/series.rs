@@ -327,9 +327,18 @@ mod tests {
     /// Each line that is none must not be searched to the end of the body.
     #[test]
     fn many_lines_without_an_end_are_looked_at_in_linear_time() {
-        for line in
-            ["a{\"", "a{", "a{\"\"", "h_{le=\"1\"\t+54", "a{\\\"", "a{b=\"\\", "a{b=\"\\\"", "{\"a\",\"", "a{b=\"1\",", "a{b=\"}"]
-        {
+        for line in [
+            "a{\"",
+            "a{",
+            "a{\"\"",
+            "h_{le=\"1\"\t+54",
+            "a{\\\"",
+            "a{b=\"\\",
+            "a{b=\"\\\"",
+            "{\"a\",\"",
+            "a{b=\"1\",",
+            "a{b=\"}",
+        ] {
             let body = format!("{line}\n").repeat(2000) + "}";
             LOOKED_AT.set(0);
             let (mut lines, mut rest) = (0, body.as_bytes());
