@@ -37,14 +37,58 @@ pub struct Replayed {
 
 type Map<K, V> = HashMap<K, V, RandomState>;
 
+/// A series that the log has a number for.
+#[derive(Clone, Copy)]
+struct Known {
+    /// Its number now.
+    number: u32,
+    /// Up to which record it is complete.
+    covered: u64,
+}
+
+/// The log's numbers of a tenant's series. Mostly there are no gaps between them.
+#[derive(Default)]
+struct Numbers {
+    dense: Vec<Option<Known>>,
+    sparse: Map<u32, Known>,
+}
+
+impl Numbers {
+    #[inline]
+    fn get(&self, logged: u32) -> Option<Known> {
+        match self.dense.get(logged as usize) {
+            Some(known) => *known,
+            None => self.sparse.get(&logged).copied(),
+        }
+    }
+
+    fn define(&mut self, logged: u32, known: Known) {
+        let at = logged as usize;
+        if at >= self.dense.len() {
+            if at > 2 * self.dense.len() + (1 << 16) || self.sparse.contains_key(&logged) {
+                self.sparse.insert(logged, known);
+                return;
+            }
+            let before = self.dense.len();
+            self.dense.resize(at + 1, None);
+            // What lay beyond its end before.
+            if !self.sparse.is_empty() {
+                for (one, kept) in self.sparse.extract_if(|one, _| (before..=at).contains(&(*one as usize))) {
+                    self.dense[one as usize] = Some(kept);
+                }
+            }
+        }
+        self.dense[at] = Some(known);
+    }
+}
+
 struct Replay<'a> {
     engine: &'a Engine,
     scratch: Scratch,
     sequence: u64,
     samples: u64,
-    /// Numbers of series in the log, by tenant: theirs now, and up to which record they are complete.
-    numbers: Map<String, Map<u32, u32>>,
-    covered: Map<String, Map<u32, u64>>,
+    /// By tenant.
+    numbers: Map<String, Numbers>,
     extras_covered: Map<String, u64>,
     /// Series of batches that are not stored.
     batches: Map<u64, Vec<(Arc<Tenant>, u32)>>,
@@ -60,7 +104,6 @@ impl Engine {
             sequence: 0,
             samples: 0,
             numbers: Map::default(),
-            covered: Map::default(),
             extras_covered: Map::default(),
             batches: Map::default(),
             waiting: Vec::new(),
@@ -128,7 +171,6 @@ impl Replay<'_> {
         match kind {
             kind::RESET => {
                 self.numbers.clear();
-                self.covered.clear();
             }
             kind::SAMPLES => self.samples(sequence, false, &mut body)?,
             kind::SAMPLES_STARTED => self.samples(sequence, true, &mut body)?,
@@ -145,7 +187,6 @@ impl Replay<'_> {
                     self.engine.forget_heads(&tenant);
                 }
                 self.numbers.remove(name);
-                self.covered.remove(name);
             }
             kind::STATE => self.state(sequence, &mut body)?,
             kind::EXTRAS => self.extras(sequence, &mut body)?,
@@ -153,10 +194,6 @@ impl Replay<'_> {
             _ => return Err(Damaged("a record of a kind that is not known")),
         }
         Ok(())
-    }
-
-    fn covered(&self, tenant: &str, number: u32, sequence: u64) -> bool {
-        self.covered.get(tenant).and_then(|series| series.get(&number)).is_some_and(|&covered| sequence <= covered)
     }
 
     fn samples(&mut self, sequence: u64, started: bool, body: &mut &[u8]) -> Result<(), Damaged> {
@@ -169,7 +206,6 @@ impl Replay<'_> {
             engine: self.engine,
             tenant: &tenant,
             numbers,
-            covered: self.covered.get(&name),
             sequence,
             now_s,
             waiting: std::mem::take(&mut self.waiting),
@@ -190,8 +226,9 @@ impl Replay<'_> {
             let mut logged = 0u32;
             for _ in 0..take_count(body, body.len())? {
                 logged = logged.wrapping_add(take_number(body)?);
-                let Some(&number) = self.numbers.get(&name).and_then(|numbers| numbers.get(&logged)) else { continue };
-                if !self.covered(&name, number, sequence) {
+                let Some(known) = self.numbers.get(&name).and_then(|numbers| numbers.get(logged)) else { continue };
+                if sequence > known.covered {
+                    let number = known.number;
                     self.engine.change_head(&tenant, number, |head| {
                         head.close(self.engine.options.shape);
                         head.number_pieces(sequence);
@@ -238,8 +275,9 @@ impl Replay<'_> {
         let mut logged = 0u32;
         for _ in 0..take_count(body, body.len())? {
             logged = logged.wrapping_add(take_number(body)?);
-            let Some(&number) = self.numbers.get(&name).and_then(|numbers| numbers.get(&logged)) else { continue };
-            if !self.covered(&name, number, sequence) {
+            let Some(known) = self.numbers.get(&name).and_then(|numbers| numbers.get(logged)) else { continue };
+            let number = known.number;
+            if sequence > known.covered {
                 self.engine.change_head(&tenant, number, |head| head.erase(from, to));
             }
             let mut extras = tenant.extras.lock().expect("no panic while locked");
@@ -257,10 +295,8 @@ impl Replay<'_> {
         let packed: Vec<&[u8]> = states.iter().map(|state| state.packed).collect();
         let added = self.engine.add_all_series(&tenant, &packed);
         let numbers = self.numbers.entry_ref(tenant.name.as_str()).or_default();
-        let covered = self.covered.entry_ref(tenant.name.as_str()).or_default();
         for (state, &number) in states.iter().zip(&added) {
-            numbers.insert(state.logged, number);
-            covered.insert(number, sequence);
+            numbers.define(state.logged, Known { number, covered: sequence });
             for batch in state.pieces.iter().map(|piece| piece.1).filter(|batch| *batch > 0) {
                 self.batches.entry(batch).or_default().push((tenant.clone(), number));
             }
@@ -438,8 +474,7 @@ fn add(engine: &Engine, tenant: &Tenant, packed: &[u8]) -> u32 {
 struct Filling<'a> {
     engine: &'a Engine,
     tenant: &'a Tenant,
-    numbers: &'a mut Map<u32, u32>,
-    covered: Option<&'a Map<u32, u64>>,
+    numbers: &'a mut Numbers,
     sequence: u64,
     now_s: u32,
     /// Samples that are not in their heads yet.
@@ -451,9 +486,8 @@ struct Filling<'a> {
 impl Filling<'_> {
     /// The series of a number, unless it holds this record already.
     fn series(&self, logged: u32) -> Option<u32> {
-        let number = *self.numbers.get(&logged)?;
-        let covered = self.covered.and_then(|series| series.get(&number));
-        covered.is_none_or(|&covered| self.sequence > covered).then_some(number)
+        let known = self.numbers.get(logged)?;
+        (self.sequence > known.covered).then_some(known.number)
     }
 
     fn wait(&mut self, logged: u32, sample: LateSample) {
@@ -490,7 +524,10 @@ impl Sink for Filling<'_> {
         for some in series.chunks(WAITING) {
             let packed: Vec<&[u8]> = some.iter().map(|(_, packed)| *packed).collect();
             let added = self.engine.add_all_series(self.tenant, &packed);
-            self.numbers.extend(some.iter().zip(added).map(|((logged, _), number)| (*logged, number)));
+            for (&(logged, _), number) in some.iter().zip(added) {
+                let before = self.numbers.get(logged).filter(|known| known.number == number);
+                self.numbers.define(logged, Known { number, covered: before.map_or(0, |known| known.covered) });
+            }
         }
     }
 
@@ -506,7 +543,7 @@ impl Sink for Filling<'_> {
         if self.extras_covered {
             return;
         }
-        if let Some(&number) = self.numbers.get(&logged) {
+        if let Some(Known { number, .. }) = self.numbers.get(logged) {
             let mut extras = self.tenant.extras.lock().expect("no panic while locked");
             extras.add_exemplar(number, exemplar, i64::from(self.now_s) * 1000);
         }

@@ -323,7 +323,7 @@ fn many_series_are_replayed_as_they_were() {
             let value = Value::Float(dice.below(1000) as f64);
             // The same time again, something late, and the series once more further down.
             let samples = [(at, value.clone()), (at, Value::Float(7.0)), (at - 20_000, value)];
-            building.series(&labels, &samples[..1 + dice.below(3) as usize]);
+            building.series(&labels, &samples[..=dice.below(3) as usize]);
             if dice.below(10) == 0 {
                 let one = Arc::new(some_histogram(&mut dice, 3));
                 building.series(&labels, &[(at + 5, Value::Histogram(one)), (at + 6, Value::Float(1.0))]);

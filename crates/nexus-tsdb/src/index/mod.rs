@@ -133,7 +133,7 @@ impl Index {
         if let Some(number) = self.lookup().find(id) {
             return (number, false);
         }
-        let labels = self.intern(packed);
+        let labels = self.intern(packed, &[]);
         let mut by_id = self.by_id.write().expect("no panic while locked");
         let number = self.push(&mut by_id, id, labels.clone());
         drop(by_id);
@@ -145,11 +145,21 @@ impl Index {
     pub fn add_all(&self, all: &[&[u8]]) -> Vec<(u32, bool)> {
         let found: Vec<(SeriesId, Found)> = {
             let lookup = self.lookup();
-            let work = |packed: &&[u8]| {
-                let id = labels::series_id(packed);
-                (id, lookup.find(id).map_or_else(|| Found::New(self.intern(packed)), Found::Known))
+            let work = |some: &[&[u8]]| {
+                let mut before: Arc<[Label]> = Arc::default();
+                let mut found = Vec::with_capacity(some.len());
+                for packed in some {
+                    let id = labels::series_id(packed);
+                    if let Some(number) = lookup.find(id) {
+                        found.push((id, Found::Known(number)));
+                        continue;
+                    }
+                    before = self.intern(packed, &before);
+                    found.push((id, Found::New(before.clone())));
+                }
+                found
             };
-            all.par_iter().with_min_len(128).map(work).collect()
+            all.par_chunks(256).flat_map_iter(work).collect()
         };
         let (mut numbers, mut new) = (Vec::with_capacity(all.len()), Vec::new());
         let mut by_id = self.by_id.write().expect("no panic while locked");
@@ -173,8 +183,16 @@ impl Index {
         numbers
     }
 
-    fn intern(&self, packed: &[u8]) -> Arc<[Label]> {
-        unpack(packed).map(|(name, value)| (self.symbols.intern(name), self.symbols.intern(value))).collect()
+    /// Labels as symbols. Those of the series before are looked at first: names, at least, are mostly the same.
+    fn intern(&self, packed: &[u8], before: &[Label]) -> Arc<[Label]> {
+        let symbol = |text: &str, likely: Option<Sym>| match likely {
+            Some(likely) if self.symbols.text(likely) == text => likely,
+            _ => self.symbols.intern(text),
+        };
+        let likely =
+            before.iter().map(|&(name, value)| (Some(name), Some(value))).chain(std::iter::repeat((None, None)));
+        let labels = unpack(packed).zip(likely);
+        labels.map(|((name, value), likely)| (symbol(name, likely.0), symbol(value, likely.1))).collect()
     }
 
     fn push(&self, by_id: &mut HashTable<u32>, id: SeriesId, labels: Arc<[Label]>) -> u32 {
