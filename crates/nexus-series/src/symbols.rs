@@ -73,8 +73,27 @@ impl SymbolTable {
         if let Some(found) = self.find(&self.numbers.read().expect("no panic while locked"), hash, text) {
             return found;
         }
+        self.insert(&mut self.numbers.write().expect("no panic while locked"), hash, text)
+    }
+
+    /// The symbols of many texts: who adds many does not hold up others at each of them.
+    pub fn intern_all(&self, texts: &[&str]) -> Vec<Sym> {
+        let hashes: Vec<u32> = texts.iter().map(|text| self.hash(text)).collect();
+        let known: Vec<Option<Sym>> = {
+            let numbers = self.numbers.read().expect("no panic while locked");
+            texts.iter().zip(&hashes).map(|(text, hash)| self.find(&numbers, *hash, text)).collect()
+        };
+        if known.iter().all(Option::is_some) {
+            return known.into_iter().flatten().collect();
+        }
         let mut numbers = self.numbers.write().expect("no panic while locked");
-        if let Some(found) = self.find(&numbers, hash, text) {
+        let all = known.into_iter().zip(texts.iter().zip(hashes));
+        all.map(|(known, (text, hash))| known.unwrap_or_else(|| self.insert(&mut numbers, hash, text))).collect()
+    }
+
+    /// Adds a text, unless it came in the meantime.
+    fn insert(&self, numbers: &mut HashTable<Entry>, hash: u32, text: &str) -> Sym {
+        if let Some(found) = self.find(numbers, hash, text) {
             return found;
         }
         let number = self.texts.push(text.into()) as u32;
@@ -107,8 +126,10 @@ mod tests {
         assert_eq!(table.get("instance"), None);
         assert_eq!(table.text(job), "job");
         assert_eq!(table.len(), 2);
+        assert_eq!(table.intern_all(&["job", "b", "", "a", "b"]), [job, Sym(2), Sym(0), Sym(3), Sym(2)]);
+        assert_eq!(table.intern_all(&["a", "job"]), [Sym(3), job]);
         let many: Vec<Sym> = (0..100_000).map(|number: u32| table.intern(&number.to_string())).collect();
-        assert_eq!(table.len(), 100_002);
+        assert_eq!(table.len(), 100_004);
         assert!(many.iter().enumerate().all(|(number, sym)| table.get(&number.to_string()) == Some(*sym)));
     }
 }

@@ -133,7 +133,7 @@ impl Index {
         if let Some(number) = self.lookup().find(id) {
             return (number, false);
         }
-        let labels = self.intern(packed, &[]);
+        let labels = self.intern(packed);
         let mut by_id = self.by_id.write().expect("no panic while locked");
         let number = self.push(&mut by_id, id, labels.clone());
         drop(by_id);
@@ -146,16 +146,14 @@ impl Index {
         let found: Vec<(SeriesId, Found)> = {
             let lookup = self.lookup();
             let work = |some: &[&[u8]]| {
-                let mut before: Arc<[Label]> = Arc::default();
+                let ids: Vec<SeriesId> = some.iter().map(|packed| labels::series_id(packed)).collect();
+                let known: Vec<Option<u32>> = ids.iter().map(|id| lookup.find(*id)).collect();
+                let new = some.iter().zip(&known).filter(|(_, known)| known.is_none()).map(|(packed, _)| *packed);
+                let mut labels = self.intern_all(new).into_iter();
                 let mut found = Vec::with_capacity(some.len());
-                for packed in some {
-                    let id = labels::series_id(packed);
-                    if let Some(number) = lookup.find(id) {
-                        found.push((id, Found::Known(number)));
-                        continue;
-                    }
-                    before = self.intern(packed, &before);
-                    found.push((id, Found::New(before.clone())));
+                for (id, known) in ids.into_iter().zip(known) {
+                    let new = || Found::New(labels.next().expect("one for each that is new"));
+                    found.push((id, known.map_or_else(new, Found::Known)));
                 }
                 found
             };
@@ -183,16 +181,29 @@ impl Index {
         numbers
     }
 
-    /// Labels as symbols. Those of the series before are looked at first: names, at least, are mostly the same.
-    fn intern(&self, packed: &[u8], before: &[Label]) -> Arc<[Label]> {
-        let symbol = |text: &str, likely: Option<Sym>| match likely {
-            Some(likely) if self.symbols.text(likely) == text => likely,
-            _ => self.symbols.intern(text),
-        };
-        let likely =
-            before.iter().map(|&(name, value)| (Some(name), Some(value))).chain(std::iter::repeat((None, None)));
-        let labels = unpack(packed).zip(likely);
-        labels.map(|((name, value), likely)| (symbol(name, likely.0), symbol(value, likely.1))).collect()
+    fn intern(&self, packed: &[u8]) -> Arc<[Label]> {
+        unpack(packed).map(|(name, value)| (self.symbols.intern(name), self.symbols.intern(value))).collect()
+    }
+
+    /// The same of many series. Texts that the series before has, too, as at least names mostly are, are looked up once.
+    fn intern_all<'a>(&self, all: impl Iterator<Item = &'a [u8]>) -> Vec<Arc<[Label]>> {
+        let (mut texts, mut before, mut series) = (Vec::<&str>::new(), Vec::<usize>::new(), Vec::new());
+        for packed in all {
+            let mut now = Vec::with_capacity(before.len());
+            for text in unpack(packed).flat_map(|(name, value)| [name, value]) {
+                let same = before.get(now.len()).copied().filter(|&place| texts[place] == text);
+                now.push(same.unwrap_or(texts.len()));
+                if same.is_none() {
+                    texts.push(text);
+                }
+            }
+            before.clone_from(&now);
+            series.push(now);
+        }
+        let symbols = self.symbols.intern_all(&texts);
+        let labels =
+            |places: Vec<usize>| places.chunks_exact(2).map(|pair| (symbols[pair[0]], symbols[pair[1]])).collect();
+        series.into_iter().map(labels).collect()
     }
 
     fn push(&self, by_id: &mut HashTable<u32>, id: SeriesId, labels: Arc<[Label]>) -> u32 {
