@@ -365,7 +365,7 @@ class Process:
             tenants.check_active,
         )
         intake = components.metric_intake(self._config, metric_pipeline)
-        deletions = Deletions(metadata, store, audit, time.time_ns)
+        deletions = Deletions(metadata, {"logs": store, "traces": store.traces}, audit, time.time_ns)
         # What remembers something of a tenant drops it when the tenant is gone.
         forget = (
             pipelines.forget,

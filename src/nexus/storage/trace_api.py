@@ -140,3 +140,7 @@ class TraceStore(Protocol):
 class TraceLifecycle(LogLifecycle, Protocol):
     """What happens to stored spans, as `LogLifecycle` says of records: an erasure is about the spans of a `SpanCount`.
     `forget_tenant` also removes every span of the tenant from disk, and proves it, before it forgets the policy."""
+
+    async def count(self, query: Scoped) -> Table:
+        """Run a `SpanCount` plan over the spans that are stored here."""
+        ...

@@ -88,6 +88,10 @@ class EmbeddedTraceStore:
         """See `storage.api.LogLifecycle`."""
         return await self.ingest.retention_progress(tenant)
 
+    async def count(self, query: Scoped) -> Table:
+        """See `storage.trace_api.TraceLifecycle`."""
+        return await self.reader.table(query)
+
     async def erase(self, id: str, query: Scoped) -> int:
         """Begin to remove the spans of a `SpanCount` plan's scan; see `storage.api.LogLifecycle`."""
         return await self.ingest.erase(id, lambda: self._condition(query))
