@@ -396,7 +396,7 @@ class Process:
             lambda tenant: Meter(limiter, Subjects(tenant=tenant)),
             tenants.check_active,
         )
-        deletions = Deletions(metadata, store, audit, time.time_ns)
+        deletions = Deletions(metadata, {"logs": store, "traces": store.traces}, audit, time.time_ns)
         # What remembers something of a tenant drops it when the tenant is gone.
         forget = (
             pipelines.forget,
@@ -413,7 +413,9 @@ class Process:
             pipelines = (topology, metric_pipeline, trace_pipeline)
             await asyncio.gather(*(one.settle(seconds) for one in pipelines))
 
-        removals = Removals(metadata, store, store, metrics, deletions, audit, time.time_ns, settle, forget, tenants.removed)
+        removals = Removals(
+            metadata, store, store, metrics, store.traces, deletions, audit, time.time_ns, settle, forget, tenants.removed
+        )
         budget = Budget(self._config.ingest.receiving_bytes, "bodies being received")
         queries = RunningQueries()
         process_metrics(self._registry)
@@ -455,6 +457,7 @@ class Process:
             metrics=metrics,
             metric_lifecycle=store.series,
             traces=store.traces,
+            trace_lifecycle=store.traces,
             metric_pipeline=metric_pipeline,
             trace_pipeline=trace_pipeline,
             intake=intake,

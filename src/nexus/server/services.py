@@ -40,7 +40,7 @@ if TYPE_CHECKING:
     from nexus.storage.api import LogLifecycle, LogStore, RunningQuery
     from nexus.storage.metadata.api import MetadataStore
     from nexus.storage.metric_api import MetricLifecycle, MetricStore
-    from nexus.storage.trace_api import TraceStore
+    from nexus.storage.trace_api import TraceLifecycle, TraceStore
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,6 +114,7 @@ class Services:
     metrics: MetricStore
     metric_lifecycle: MetricLifecycle
     traces: TraceStore
+    trace_lifecycle: TraceLifecycle
     metric_pipeline: MetricPipeline
     trace_pipeline: TracePipeline
     deletions: Deletions
