@@ -11,8 +11,9 @@ from typing import Any
 
 import pytest
 from tests.conformance.traceql.script import START, Case, Script, read, scripts, span_id, trace_id
-from tests.oracles.filled_spans import fill
+from tests.oracles.filled_spans import otlp_request
 
+from nexus import _native
 from nexus.errors import InvalidRequest
 from nexus.model.time import TimeRange
 from nexus.query.policy import scope
@@ -45,7 +46,9 @@ async def test_script(store: ClickHouseStore, path: Path) -> None:
     """Every query of a script answers as it must."""
     script = read(path, path.stem)
     assert script.cases, path
-    fill(store, script.spans)
+    decoded = _native.decode_otlp_traces_protobuf(otlp_request(script.spans), now_ns=START)
+    assert decoded.accepted == len(script.spans)
+    await store.traces.append(path.stem, decoded.batch)
     for case in script.cases:
         await run(store, path.stem, script, case)
 
