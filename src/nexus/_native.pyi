@@ -147,7 +147,7 @@ class Filter:
         """`encoded` is what `nexus.query.encode.encode_predicate` makes. Raises ValueError."""
 
     def count(self, batch: LogBatch | SpanBatch) -> int:
-        """Number of records that match. Of spans the name is the message; what only records have is absent."""
+        """Number of records that match. Spans lack what only records have."""
 
     def matches(self, batch: LogBatch | SpanBatch) -> bytes:
         """One byte a record: 1 when it matches, else 0."""
@@ -1041,6 +1041,37 @@ class DecodedSpans:
 def decode_otlp_traces_protobuf(body: bytes, *, now_ns: int) -> DecodedSpans:
     """Decode an OTLP traces export request. `now_ns` stands in for missing times; see `nexus-core/src/traces`. A span without
     ids, or with ids of another length, is rejected. Raises `DecodeError` on a body that is no such message."""
+
+def decode_otlp_traces_json(body: bytes, *, now_ns: int) -> DecodedSpans:
+    """The same request in JSON. What Tempo answers (`batches`, ids in base64, names of enums) is read too."""
+
+def decode_zipkin_json(body: bytes, *, now_ns: int) -> DecodedSpans:
+    """Decode an array of Zipkin's spans, version 2 or 1. Raises `DecodeError` on anything else."""
+
+def decode_jaeger_thrift_binary(body: bytes, *, now_ns: int) -> DecodedSpans:
+    """Decode a `Batch` of jaeger.thrift, or a call of `emitBatch` with one. Raises `DecodeError`; Thrift has no lengths, so
+    that nothing behind a fault can be read."""
+
+def decode_jaeger_thrift_compact(body: bytes, *, now_ns: int) -> DecodedSpans:
+    """As `decode_jaeger_thrift_binary`, in the compact protocol."""
+
+def decode_jaeger_protobuf(body: bytes, *, now_ns: int) -> DecodedSpans:
+    """Decode a `jaeger.api_v2.PostSpansRequest`. Raises `DecodeError`."""
+
+@final
+class SpanDeriver:
+    """Request rates and the service graph of one tenant's spans, see `nexus-core/src/traces/derive`. `groups` bounds operations
+    and edges, `waiting` the spans that wait for the other side of their request, for `wait_ns`."""
+
+    def __new__(cls, groups: int, waiting: int, wait_ns: int) -> SpanDeriver: ...
+    def observe(self, spans: SpanBatch, now_ns: int) -> None:
+        """Count the spans of a batch that arrived at `now_ns`."""
+
+    def collect(self, now_ns: int) -> MetricBatch:
+        """The series that changed since the last call or are due to be said again, as samples of `now_ns`."""
+
+    def statistics(self) -> tuple[int, int, int, int, int]:
+        """(spans, edges, unpaired, hurried, overflowed) since the start."""
 
 def encode_native_spans(
     batch: SpanBatch,

@@ -380,7 +380,9 @@ class Process:
         async def settle(seconds: float) -> None:
             await asyncio.gather(topology.settle(seconds), metric_pipeline.settle(seconds))
 
-        removals = Removals(metadata, store, store, metrics, deletions, audit, time.time_ns, settle, forget, tenants.removed)
+        removals = Removals(
+            metadata, store, store, metrics, store.traces, deletions, audit, time.time_ns, settle, forget, tenants.removed
+        )
         budget = Budget(self._config.ingest.receiving_bytes, "bodies being received")
         queries = RunningQueries()
         process_metrics(self._registry)
@@ -421,6 +423,7 @@ class Process:
             lifecycle=store,
             metrics=metrics,
             metric_lifecycle=store.series,
+            trace_lifecycle=store.traces,
             metric_pipeline=metric_pipeline,
             intake=intake,
             limiter=limiter,

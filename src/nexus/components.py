@@ -254,9 +254,9 @@ def store_options(config: Config) -> StoreOptions:
 def open_store(
     config: Config, registry: Registry, current: Callable[[], Config], metadata: Callable[[], MetadataStore]
 ) -> ClickHouseStore:
-    """The store of the data directory, of logs and metrics; `current` is the configuration in force, `metadata` is opened
-    once the data directory is ours. Raises `ConfigError`."""
-    from nexus.storage.clickhouse.store import ClickHouseStore, MetricSettings
+    """The store of the data directory, of logs, traces and metrics; `current` is the configuration in force, `metadata` is
+    opened once the data directory is ours. Raises `ConfigError`."""
+    from nexus.storage.clickhouse.store import ClickHouseStore, MetricSettings, TraceSettings
 
     store = ClickHouseStore.open(
         store_options(config),
@@ -267,6 +267,7 @@ def open_store(
             policies=lambda: metric_policies(metadata()),
             future_ms=lambda: int(current().metrics.max_future) * 1000,
         ),
+        TraceSettings(lambda: current().retention.traces.days, lambda: trace_policies(metadata())),
     )
     for name, (help_text, _) in store.metrics().items():
         registry.gauge(f"nexus_store_{name}", help_text, read=partial(_statistic, store, name))
@@ -279,6 +280,24 @@ def retention_policies(metadata: MetadataStore) -> dict[str, RetentionPolicy]:
     from nexus.storage.api import RetentionPolicy
 
     return {stored.tenant: RetentionPolicy(lower_rules(stored.rules), stored.days) for stored in metadata.list_retention()}
+
+
+def trace_policies(metadata: MetadataStore) -> dict[str, RetentionPolicy]:
+    """The retention of traces that tenants have of their own. What rules ask for that spans do not have lets no span
+    through."""
+    from nexus.query.retention import lower_rules
+    from nexus.query.span_policy import closed
+    from nexus.query.trace_retention import load_policy
+    from nexus.storage.api import RetentionPolicy
+    from nexus.storage.metadata.api import TRACE_RETENTION
+
+    found = {}
+    for name, text in metadata.list_settings(TRACE_RETENTION).items():
+        stored = load_policy(text)
+        if stored.rules or stored.days is not None:
+            rules = tuple((closed(where), days) for where, days in lower_rules(stored.rules))
+            found[name.removeprefix(TRACE_RETENTION)] = RetentionPolicy(rules, stored.days)
+    return found
 
 
 def metric_policies(metadata: MetadataStore) -> dict[str, MetricPolicy]:

@@ -89,12 +89,7 @@ def _closed(predicate: Predicate, *, denied: bool) -> Predicate:
 
 def check(plan: TracePlan, hidden: frozenset[Field]) -> None:
     """Refuse plans that ask for values of hidden fields (which are complete). Raises `MaskedField`."""
-    for field in _IDS:
-        if field in hidden:
-            raise MaskedField(
-                f"the field {field.name} is masked for you, and traces are told apart by it.",
-                hint="An administrator can give you a role that shows it.",
-            )
+    check_ids(hidden)
     for condition in conditions(plan):
         for asked in _asked(condition):
             if masked(asked, hidden):
@@ -103,6 +98,16 @@ def check(plan: TracePlan, hidden: frozenset[Field]) -> None:
                     f"the field {name} is masked for you, so no query of yours can ask for its value.",
                     hint=f"{name} != nil finds the spans that have one; an administrator can give you a role that shows it.",
                 )
+
+
+def check_ids(hidden: frozenset[Field]) -> None:
+    """Refuse those who must not see ids: traces are told apart by them. Raises `MaskedField`."""
+    for field in _IDS:
+        if field in hidden:
+            raise MaskedField(
+                f"the field {field.name} is masked for you, and traces are told apart by it.",
+                hint="An administrator can give you a role that shows it.",
+            )
 
 
 def masked(field: SpanField, hidden: frozenset[Field]) -> bool:

@@ -38,6 +38,7 @@ from nexus.server.api.nexus_v1 import (
     targets,
     teams,
     tenants,
+    trace_retention,
     users,
     views,
 )
@@ -74,6 +75,7 @@ _TABLES: Final = (
     retention.ROUTES,
     metric_export.ROUTES,
     metric_retention.ROUTES,
+    trace_retention.ROUTES,
     limits.ROUTES,
     audit.ROUTES,
     users.ROUTES,

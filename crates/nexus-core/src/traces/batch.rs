@@ -125,7 +125,7 @@ impl SpanBatch {
     }
 
     /// Bytes of a span as [`Self::services`] counts them.
-    fn row_bytes(&self, row: usize) -> usize {
+    pub(super) fn row_bytes(&self, row: usize) -> usize {
         let text = |id: u32| self.texts.get(id, 0).len();
         let events = self.events.row(row).map(|at| text(self.events.names[at]) + self.events.attributes.get(at).len());
         let links = self.links.row(row).map(|at| 24 + self.links.attributes.get(at).len());

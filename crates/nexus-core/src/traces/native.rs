@@ -94,10 +94,15 @@ fn scalars(block: &mut Block, batch: &SpanBatch, options: &SpanBlockOptions<'_>,
     block.values(each().map(|row| batch.durations[row].to_le_bytes()));
     block.column("duration_class", "UInt8");
     block.values(each().map(|row| [class_of(batch.durations[row])]));
-    block.column("span_id", "FixedString(8)");
-    block.values(each().map(|row| batch.span_ids[row]));
-    block.column("parent_span_id", "FixedString(8)");
-    block.values(each().map(|row| batch.parent_span_ids[row]));
+    block.column("ids", "FixedString(16)");
+    block.values(each().map(|row| {
+        let mut ids = [0; 16];
+        ids[..8].copy_from_slice(&batch.span_ids[row]);
+        ids[8..].copy_from_slice(&batch.parent_span_ids[row]);
+        ids
+    }));
+    block.column("root", "Bool");
+    block.values(each().map(|row| [u8::from(batch.parent_span_ids[row] == [0; 8])]));
     for (name, ids) in
         [("name", &batch.names), ("status_message", &batch.status_messages), ("trace_state", &batch.trace_states)]
     {

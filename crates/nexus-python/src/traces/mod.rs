@@ -2,5 +2,7 @@
 
 pub mod batch;
 pub mod decode;
+pub mod derive;
 pub mod encode;
+pub mod render;
 pub mod spansets;

@@ -22,7 +22,10 @@ from typing import Any, Final, Protocol
 METRIC_RETENTION: Final = "metric_retention:"
 """How the names of the settings begin that hold how long the metrics of a tenant are kept."""
 
-TENANT_SETTINGS: Final = ("pipelines:", METRIC_RETENTION)
+TRACE_RETENTION: Final = "trace_retention:"
+"""The same of traces."""
+
+TENANT_SETTINGS: Final = ("pipelines:", METRIC_RETENTION, TRACE_RETENTION)
 """How the names of settings begin that belong to a tenant; its name is the rest. They go with it."""
 
 

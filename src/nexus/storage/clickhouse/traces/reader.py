@@ -113,9 +113,13 @@ class TraceReader:
 
     async def _run(self, query: Scoped, work: Callable[[_Asking], T]) -> T:
         def run(session: Session) -> T:
-            return work(_Asking(session, query, known_to(query, self._current(session))))
+            return work(_Asking(session, query, self.known(session, query)))
 
         return await self._pool.run(query, run)
+
+    def known(self, session: Session, query: Scoped) -> Catalog:
+        """What is stored, as far as it concerns what a scoped plan sees."""
+        return known_to(query, self._current(session))
 
     def _current(self, session: Session) -> Catalog:
         # The version is read before the partitions: a commit in between makes the next query ask again.

@@ -83,6 +83,14 @@ def seen(scoped: Scoped, catalog: Catalog) -> tuple[str, ...]:
     return (f"tenant = {quote(scoped.tenant)}", *Conditions(catalog).conjuncts(closed(scoped.policy)))
 
 
+def readable(scoped: Scoped, catalog: Catalog, text: str) -> str:
+    """What the columns `text` of a user's SQL are read from, as `storage.clickhouse.scan.readable` has it of logs."""
+    conditions = conjunction(seen(scoped, catalog))
+    if scoped.masked:
+        return source(scoped, catalog, f"PREWHERE {conditions}", text)
+    return f"{SPANS.path} {'PREWHERE' if scoped.restricted else 'WHERE'} {conditions}"
+
+
 def _table(joins: str, text: str) -> str:
     return SPANS.path + joins
 

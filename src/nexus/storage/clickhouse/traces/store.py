@@ -44,10 +44,10 @@ class EmbeddedTraceStore:
         retention_days: Callable[[], int],
         policies: Policies,
     ) -> None:
-        self._reader = TraceReader(pool, lambda: self.ingest.learned)
+        self.reader = TraceReader(pool, lambda: self.ingest.learned)
         self.ingest = SignalIngest(
             engine, connection, database, maintenance, disk, SPANS, _native.encode_native_spans, retention_days, policies,
-            self._reader.changed,
+            self.reader.changed,
         )  # fmt: skip
 
     # ----------------------------------------------------------------------------------------------------- TraceStore
@@ -64,19 +64,19 @@ class EmbeddedTraceStore:
 
     async def spans(self, query: Scoped) -> SpanRows:
         """See `storage.trace_api`."""
-        return await self._reader.spans(query)
+        return await self.reader.spans(query)
 
     async def find(self, query: Scoped) -> TraceHits:
         """See `storage.trace_api`."""
-        return await self._reader.find(query)
+        return await self.reader.find(query)
 
     async def series(self, query: Scoped) -> SeriesSet:
         """See `storage.trace_api`."""
-        return await self._reader.series(query)
+        return await self.reader.series(query)
 
     async def table(self, query: Scoped) -> Table:
         """See `storage.trace_api`."""
-        return await self._reader.table(query)
+        return await self.reader.table(query)
 
     # ------------------------------------------------------------------------------------------------------ lifecycle
 
