@@ -146,10 +146,10 @@ class Filter:
     def __init__(self, encoded: bytes) -> None:
         """`encoded` is what `nexus.query.encode.encode_predicate` makes. Raises ValueError."""
 
-    def count(self, batch: LogBatch) -> int:
-        """Number of records that match."""
+    def count(self, batch: LogBatch | SpanBatch) -> int:
+        """Number of records that match. Spans lack what only records have."""
 
-    def matches(self, batch: LogBatch) -> bytes:
+    def matches(self, batch: LogBatch | SpanBatch) -> bytes:
         """One byte a record: 1 when it matches, else 0."""
 
     def split(self, batch: LogBatch) -> tuple[LogBatch, LogBatch]:
@@ -975,3 +975,155 @@ class ScrapeCache:
 
     @property
     def num_bytes(self) -> int: ...
+
+def evaluate_spansets(
+    rows: bytes,
+    program: bytes,
+    *,
+    limit: int,
+    spans_per_trace: int,
+    sets_per_trace: int = 100,
+    newest_first: bool = True,
+) -> list[tuple[bytes, int, int, list[tuple[int, bytes, bytes, list[tuple[int, bytes | float | None]]]]]]:
+    """The traces of which something matches; rows and program as `query.trace_plan.Spansets` says (an empty program takes
+    every span that meets a leaf).
+
+    A trace is (id, start ns of its newest matching span, number of its spansets, spansets); a spanset is (number of its spans,
+    ids of the first `spans_per_trace` by start, 8 bytes each, parent, left and right of the nested set of each of those as
+    int32 when the program asks for it, [(index of a label, key or number)]). At most `limit` traces: those with the newest
+    match, or the first of the rows. Raises ValueError.
+    """
+
+def matching_spans(rows: bytes, program: bytes) -> bytes:
+    """Id of the trace and id of the span (24 bytes) of each span of the spansets, in order of the rows. Raises ValueError."""
+
+@final
+class SpanBatch:
+    """Spans of one tenant in columns; immutable."""
+
+    @property
+    def num_rows(self) -> int: ...
+    @property
+    def num_bytes(self) -> int:
+        """Bytes held in memory."""
+
+    def __len__(self) -> int: ...
+    def days(self) -> list[tuple[int, int]]:
+        """(UTC day since the epoch, spans that began on it), by day; at most 366 days."""
+
+    def services(self) -> list[tuple[str, int, int]]:
+        """(service, spans, bytes of names, status messages, attributes, events and links), by service."""
+
+    def attribute_stats(self) -> list[tuple[str, str, int, int]]:
+        """As `LogBatch.attribute_stats`."""
+
+    @staticmethod
+    def concat(batches: list[SpanBatch]) -> SpanBatch:
+        """As `LogBatch.concat`."""
+
+    def take(self, mask: bytes) -> SpanBatch:
+        """The spans that `mask` marks: one byte a span, 0 leaves it out. Raises ValueError on another length."""
+
+@final
+class DecodedSpans:
+    """A decoded body: the accepted spans, and what was wrong with the others."""
+
+    @property
+    def batch(self) -> SpanBatch: ...
+    @property
+    def accepted(self) -> int: ...
+    @property
+    def rejected(self) -> int: ...
+    @property
+    def errors(self) -> list[tuple[int, str]]:
+        """(span number from 1, message) of the first 100 rejected spans."""
+
+def decode_otlp_traces_protobuf(body: bytes, *, now_ns: int) -> DecodedSpans:
+    """Decode an OTLP traces export request. `now_ns` stands in for missing times; see `nexus-core/src/traces`. A span without
+    ids, or with ids of another length, is rejected. Raises `DecodeError` on a body that is no such message."""
+
+def decode_otlp_traces_json(body: bytes, *, now_ns: int) -> DecodedSpans:
+    """The same request in JSON. What Tempo answers (`batches`, ids in base64, names of enums) is read too."""
+
+def decode_zipkin_json(body: bytes, *, now_ns: int) -> DecodedSpans:
+    """Decode an array of Zipkin's spans, version 2 or 1. Raises `DecodeError` on anything else."""
+
+def decode_jaeger_thrift_binary(body: bytes, *, now_ns: int) -> DecodedSpans:
+    """Decode a `Batch` of jaeger.thrift, or a call of `emitBatch` with one. Raises `DecodeError`; Thrift has no lengths, so
+    that nothing behind a fault can be read."""
+
+def decode_jaeger_thrift_compact(body: bytes, *, now_ns: int) -> DecodedSpans:
+    """As `decode_jaeger_thrift_binary`, in the compact protocol."""
+
+def decode_jaeger_protobuf(body: bytes, *, now_ns: int) -> DecodedSpans:
+    """Decode a `jaeger.api_v2.PostSpansRequest`. Raises `DecodeError`."""
+
+@final
+class SpanDeriver:
+    """Request rates and the service graph of one tenant's spans, see `nexus-core/src/traces/derive`. `groups` bounds operations
+    and edges, `waiting` the spans that wait for the other side of their request, for `wait_ns`."""
+
+    def __new__(cls, groups: int, waiting: int, wait_ns: int) -> SpanDeriver: ...
+    def observe(self, spans: SpanBatch, now_ns: int) -> None:
+        """Count the spans of a batch that arrived at `now_ns`."""
+
+    def collect(self, now_ns: int) -> MetricBatch:
+        """The series that changed since the last call or are due to be said again, as samples of `now_ns`."""
+
+    def statistics(self) -> tuple[int, int, int, int, int]:
+        """(spans, edges, unpaired, hurried, overflowed) since the start."""
+
+def encode_native_spans(
+    batch: SpanBatch,
+    *,
+    tenant: str,
+    commit_id: int,
+    retention_days: int,
+    now_ns: int,
+    day: int | None = None,
+    promoted: list[tuple[str, str, str, str]] = ...,
+    retention: list[tuple[Filter, int]] = ...,
+) -> tuple[bytes, int]:
+    """One Native block of `nexus.spans` with all its columns, rows sorted as the table is (empty when it would have no rows),
+    and 0. Arguments and errors as those of `encode_native`."""
+
+# Rows of whole spans (`rows`, `sources`: a `SpanRows` of the trace store), those of a trace one after the other, rendered; a
+# span that came twice is shown once. Raise ValueError when rows end early.
+
+def render_spans_otlp_json(
+    rows: bytes, sources: list[tuple[str, str | None]], *, key: str = "resourceSpans", names: bool = False
+) -> bytes:
+    """`{"resourceSpans":[...]}`, or under another key; `names`: ids in base64 and enumerations by name, as protobuf's JSON
+    has them."""
+
+def render_spans_otlp_protobuf(rows: bytes, sources: list[tuple[str, str | None]]) -> bytes:
+    """One `TracesData`."""
+
+def render_traces_otlp_protobuf(rows: bytes, sources: list[tuple[str, str | None]]) -> list[bytes]:
+    """`TracesData` messages of at most a thousand spans, each of one trace."""
+
+def render_spans_jaeger(rows: bytes, sources: list[tuple[str, str | None]]) -> bytes:
+    """A JSON array of traces as Jaeger's older API has them."""
+
+def render_spans_jaeger_protobuf(rows: bytes, sources: list[tuple[str, str | None]]) -> list[bytes]:
+    """`jaeger.api_v2.SpansResponseChunk` messages of about 1 MiB at most, each with spans of one trace."""
+
+def render_spans_zipkin(rows: bytes, sources: list[tuple[str, str | None]]) -> bytes:
+    """A JSON array of Zipkin v2 spans."""
+
+def render_traces_zipkin(rows: bytes, sources: list[tuple[str, str | None]]) -> bytes:
+    """A JSON array of arrays of Zipkin v2 spans, one a trace."""
+
+def render_trace(rows: bytes, sources: list[tuple[str, str | None]]) -> bytes | None:
+    """The web UI's document of one trace (`schema.TraceDocument`); None without rows."""
+
+def render_span(rows: bytes, sources: list[tuple[str, str | None]]) -> bytes | None:
+    """The first span with everything that is known of it (`schema.WholeSpan`); None without rows."""
+
+def sum_critical_paths(rows: bytes) -> tuple[int, list[tuple[str, str, int]]]:
+    """Rows of a `CriticalPaths` plan: how many critical paths there are, and (service, operation, ns) of all of them, most
+    first. Raises ValueError when rows end early."""
+
+def spans_of_file(body: bytes, *, now_ns: int = 0) -> tuple[bytes, list[tuple[str, str | None]]]:
+    """A file of spans (OTLP in JSON, or traces as Jaeger's UI saves them) as rows and sources for the functions above. Raises
+    DecodeError (a ValueError) for anything else."""

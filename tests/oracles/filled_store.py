@@ -21,8 +21,9 @@ from nexus.query.logs import lower, parse
 from nexus.query.plan import Count, LogScan, Plan, Predicate, Scoped, TimeRange
 from nexus.query.policy import scope
 from nexus.storage.clickhouse.attributes import LearnedColumn
-from nexus.storage.clickhouse.catalog import PARTITIONS_SQL, Catalog, read_partitions
+from nexus.storage.clickhouse.catalog import Catalog, partitions_sql, read_partitions
 from nexus.storage.clickhouse.scan import scan_of
+from nexus.storage.clickhouse.signal_tables import LOGS
 
 RECORDS = 700
 
@@ -146,7 +147,7 @@ def _literal(text: str) -> str:
 
 def _catalog(connection: Any, records: list[Record]) -> Catalog:
     partitions = read_partitions(
-        json.loads(line) for line in connection.query(PARTITIONS_SQL, "JSONCompactEachRow").bytes().splitlines()
+        json.loads(line) for line in connection.query(partitions_sql(LOGS), "JSONCompactEachRow").bytes().splitlines()
     )
     columns = tuple(LearnedColumn(key, letter, column, kind) for (key, letter), (column, kind, _) in LEARNED.items())
     seen = {(key, type_of(held)) for r in records for key, held in r.attributes.items()}

@@ -8,6 +8,7 @@ use nexus_core::batch::LogBatch;
 use nexus_core::json::fields::FieldMapping;
 use nexus_core::json::lines::decode_json_lines;
 use nexus_core::native::logs::{LogBlockOptions, encode_logs};
+use nexus_core::native::retention::Retention;
 use nexus_core::template::{Skeletons, Templater};
 use std::fmt::Write as _;
 use std::hint::black_box;
@@ -44,9 +45,7 @@ fn encode(batch: &LogBatch) -> Vec<u8> {
     let options = LogBlockOptions {
         tenant: "default",
         commit_id: 1,
-        retention_days: 30,
-        retention: &[],
-        now_ns: NOW_NS,
+        retention: Retention { days: 30, rules: &[], now_ns: NOW_NS },
         day: None,
         promoted: &[],
         skeletons: None,

@@ -1,34 +1,29 @@
 //! `LogBatch`, the columnar batch of log records, and the builder that decoders fill record by record.
 
-use crate::columns::{MapColumn, REPLACED, Strings};
+use crate::attributes::{Attributes, AttributesBuilder, KeyId};
+use crate::columns::Strings;
 use crate::dictionary::Dictionary;
-use crate::limits::{
-    DROPPED_ATTRIBUTES, MAX_ATTRIBUTES, MAX_BATCH_DAYS, MAX_BATCH_KEYS, MAX_BODY_BYTES, MAX_COLUMN_BYTES,
-    MAX_KEY_BYTES, MAX_RECORDS,
-};
+use crate::limits::MAX_BODY_BYTES;
+use crate::origins::{Origins, OriginsBuilder};
+use crate::rows::{RecordError, RowBuilder, Rows};
 use crate::severity;
 use crate::template::{Skeletons, Templater};
-use std::fmt;
 
-/// Nanoseconds of a day.
-pub const DAY_NS: i64 = 86_400_000_000_000;
 /// Nanoseconds of an hour.
 pub const HOUR_NS: i64 = 3_600_000_000_000;
 
 /// Log records in columns. Times are nanoseconds since the Unix epoch, never negative.
 ///
-/// Rows of one batch belong to one tenant. What repeats is kept once: `resource_ids`, `scope_ids` and the text ids are
-/// indices into the dictionaries beside them, attribute keys are ids of `keys`.
+/// Rows of one batch belong to one tenant. What repeats is kept once: resource, scope and text ids are indices into the
+/// dictionaries beside them, attribute keys are ids of `attributes.keys`.
 #[derive(Debug, Clone, Default)]
 pub struct LogBatch {
     /// When it happened.
     pub timestamps: Vec<i64>,
     /// When it was seen.
     pub observed_timestamps: Vec<i64>,
-    /// Ids in `resources`.
-    pub resource_ids: Vec<u32>,
-    /// Ids in `scopes`.
-    pub scope_ids: Vec<u32>,
+    /// Resources and scopes. Its usage counts the bytes of bodies, attribute keys and attribute values.
+    pub origins: Origins,
     /// OpenTelemetry severity numbers, 0 when unset.
     pub severity_numbers: Vec<u8>,
     /// Ids in `texts`.
@@ -47,30 +42,24 @@ pub struct LogBatch {
     pub template_ids: Vec<u64>,
     /// Ids in `skeletons`, derived from the bodies.
     pub skeleton_ids: Vec<u32>,
-    /// Text attributes.
-    pub strings: MapColumn<Strings>,
-    /// Integer attributes.
-    pub ints: MapColumn<Vec<i64>>,
-    /// Floating point attributes.
-    pub floats: MapColumn<Vec<f64>>,
-    /// Boolean attributes.
-    pub bools: MapColumn<Vec<bool>>,
-    /// Arrays, objects and the like, as JSON text.
-    pub jsons: MapColumn<Strings>,
-    /// (service name, resource attributes as JSON with sorted keys).
-    pub resources: Dictionary<2>,
-    /// (name, version, attributes as JSON with sorted keys).
-    pub scopes: Dictionary<3>,
+    /// Attributes.
+    pub attributes: Attributes,
     /// Severity texts and event names. Id 0 is the empty text.
     pub texts: Dictionary<1>,
-    /// Attribute keys.
-    pub keys: Dictionary<1>,
     /// Skeletons of the bodies.
     pub skeletons: Skeletons,
-    /// (day since the epoch, rows), in order of appearance.
-    pub days: Vec<(u32, u64)>,
-    /// Per resource id: rows, and bytes of their bodies, attribute keys and attribute values.
-    pub usage: Vec<(u64, u64)>,
+}
+
+impl Rows for LogBatch {
+    fn origins(&self) -> &Origins {
+        &self.origins
+    }
+    fn attributes(&self) -> &Attributes {
+        &self.attributes
+    }
+    fn timestamps(&self) -> &[i64] {
+        &self.timestamps
+    }
 }
 
 impl LogBatch {
@@ -83,8 +72,7 @@ impl LogBatch {
     pub(crate) fn reserve(&mut self, rows: usize, body_bytes: usize) {
         self.timestamps.reserve(rows);
         self.observed_timestamps.reserve(rows);
-        self.resource_ids.reserve(rows);
-        self.scope_ids.reserve(rows);
+        self.origins.reserve(rows);
         self.severity_numbers.reserve(rows);
         self.severity_texts.reserve(rows);
         self.trace_ids.reserve(rows);
@@ -99,105 +87,22 @@ impl LogBatch {
     /// Bytes held in memory by the columns.
     pub fn num_bytes(&self) -> usize {
         let per_row = 8 + 8 + 4 + 4 + 1 + 4 + 16 + 8 + 1 + 4 + 8 + 4 + 4 * 5;
-        let entries = 4
-            * (self.strings.keys.len()
-                + self.ints.keys.len()
-                + self.floats.keys.len()
-                + self.bools.keys.len()
-                + self.jsons.keys.len());
         per_row * self.num_rows()
-            + entries
             + self.bodies.num_bytes()
-            + self.strings.values.num_bytes()
-            + self.jsons.values.num_bytes()
-            + 8 * (self.ints.values.len() + self.floats.values.len())
-            + self.bools.values.len()
-            + self.resources.num_bytes()
-            + self.scopes.num_bytes()
+            + self.attributes.num_bytes()
+            + self.origins.dictionary_bytes()
             + self.texts.num_bytes()
-            + self.keys.num_bytes()
             + self.skeletons.num_bytes()
     }
 
     /// (UTC day since the epoch, rows), by day.
     pub fn days(&self) -> Vec<(u32, u64)> {
-        let mut days = self.days.clone();
-        days.sort_unstable();
-        days
+        self.origins.days()
     }
 
     /// (service, rows, bytes) by service; bytes are those of bodies, attribute keys and attribute values.
     pub fn services(&self) -> Vec<(String, u64, u64)> {
-        let mut services = std::collections::BTreeMap::<&[u8], (u64, u64)>::new();
-        for (id, &(rows, bytes)) in self.usage.iter().enumerate().filter(|(_, usage)| usage.0 > 0) {
-            let sum = services.entry(self.resources.get(id as u32, 0)).or_default();
-            sum.0 += rows;
-            sum.1 += bytes;
-        }
-        let text = |name: &[u8]| String::from_utf8_lossy(name).into_owned();
-        services.into_iter().map(|(name, (rows, bytes))| (text(name), rows, bytes)).collect()
-    }
-}
-
-/// Why a record was not taken into the batch. Displays as a sentence for the sender.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum RecordError {
-    /// The timestamp lies before 1970.
-    TimeOutOfRange(i64),
-    /// The batch already spans [`MAX_BATCH_DAYS`] days.
-    TooManyDays,
-    /// Bytes of the body.
-    BodyTooLarge(usize),
-    /// A column of the batch would exceed [`MAX_COLUMN_BYTES`].
-    BatchFull,
-    /// The batch has [`MAX_RECORDS`] already.
-    TooManyRecords,
-}
-
-impl fmt::Display for RecordError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::TimeOutOfRange(time) => {
-                write!(f, "timestamp {time} ns is outside of 1970-01-01 to 2262-04-11")
-            }
-            Self::TooManyDays => {
-                write!(f, "the batch spans more than {MAX_BATCH_DAYS} days: send older and newer records apart")
-            }
-            Self::BodyTooLarge(bytes) => write!(f, "body of {bytes} bytes is larger than {MAX_BODY_BYTES}"),
-            Self::BatchFull => write!(f, "the batch is larger than {MAX_COLUMN_BYTES} bytes: send smaller batches"),
-            Self::TooManyRecords => write!(f, "the request has more than {MAX_RECORDS} records: send smaller batches"),
-        }
-    }
-}
-
-impl std::error::Error for RecordError {}
-
-/// Attribute type of a key's entry within the record being built.
-#[derive(Debug, Clone, Copy)]
-enum Slot {
-    Text,
-    Int,
-    Float,
-    Bool,
-    Json,
-}
-
-/// What the builder knows of a key: the last record that had it, and where that entry is.
-#[derive(Debug, Clone, Copy)]
-struct KeyUse {
-    record: u32,
-    slot: Slot,
-    index: u32,
-}
-
-/// An interned attribute key, valid for the builder that gave it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct KeyId(u32);
-
-impl KeyId {
-    /// Dense index, from 0 in order of first appearance.
-    pub fn index(self) -> usize {
-        self.0 as usize
+        self.origins.services()
     }
 }
 
@@ -209,22 +114,17 @@ impl KeyId {
 #[derive(Debug)]
 pub struct LogBatchBuilder {
     batch: LogBatch,
+    origins: OriginsBuilder,
+    attributes: AttributesBuilder,
     now_ns: i64,
-    resource: u32,
-    scope: u32,
     record: Record,
-    key_uses: Vec<KeyUse>,
-    dropped_key: Option<KeyId>,
     last_text: [u32; 2],
-    last_day: usize,
-    max_attributes: usize,
     templater: Templater,
 }
 
 /// Scalars of the record being built.
 #[derive(Debug, Default)]
 struct Record {
-    ordinal: u32,
     timestamp: i64,
     observed: i64,
     severity: u8,
@@ -235,10 +135,6 @@ struct Record {
     trace_flags: u8,
     has_body: bool,
     body_bytes: usize,
-    attributes: usize,
-    dropped: i64,
-    replaced: bool,
-    bytes: u64,
 }
 
 impl LogBatchBuilder {
@@ -246,19 +142,13 @@ impl LogBatchBuilder {
     pub fn new(now_ns: i64) -> Self {
         let mut batch = LogBatch::default();
         batch.texts.intern([b""]);
-        let resource = batch.resources.intern([b"", b"{}"]);
-        let scope = batch.scopes.intern([b"", b"", b""]);
         Self {
             batch,
+            origins: OriginsBuilder::default(),
+            attributes: AttributesBuilder::new(false),
             now_ns: now_ns.max(0),
-            resource,
-            scope,
             record: Record::default(),
-            key_uses: Vec::new(),
-            dropped_key: None,
             last_text: [0; 2],
-            last_day: 0,
-            max_attributes: MAX_ATTRIBUTES,
             templater: Templater::default(),
         }
     }
@@ -267,40 +157,40 @@ impl LogBatchBuilder {
     pub fn reserve(&mut self, body_bytes: usize) {
         let rows = body_bytes / 256;
         self.batch.reserve(rows, body_bytes / 4);
-        self.batch.strings.values.reserve(4 * rows, body_bytes / 8);
+        self.origins.columns.reserve(rows);
+        self.attributes.columns.strings.values.reserve(4 * rows, body_bytes / 8);
     }
 
-    /// A builder for records that were in a batch before: they may have [`DROPPED_ATTRIBUTES`] besides the most
-    /// attributes there can be.
+    /// A builder for records that were in a batch before.
     pub(crate) fn for_envelope() -> Self {
-        Self { max_attributes: MAX_ATTRIBUTES + 1, ..Self::new(0) }
+        Self { attributes: AttributesBuilder::new(true), ..Self::new(0) }
     }
 
     /// Resource of the records that follow. `resource_json`: its attributes as a JSON object with sorted keys.
     pub fn set_resource(&mut self, service: &str, resource_json: &str) {
-        self.resource = self.batch.resources.intern([service.as_bytes(), resource_json.as_bytes()]);
+        self.origins.set_resource(service, resource_json);
     }
 
     /// Instrumentation scope of the records that follow. `attributes_json`: empty, or a JSON object with sorted keys.
     pub fn set_scope(&mut self, name: &str, version: &str, attributes_json: &str) {
-        self.scope = self.batch.scopes.intern([name.as_bytes(), version.as_bytes(), attributes_json.as_bytes()]);
+        self.origins.set_scope(name, version, attributes_json);
     }
 
     /// Id of a resource, for [`Self::use_resource`]. Both texts must be valid UTF-8.
     pub(crate) fn resource_of(&mut self, service: &[u8], resource_json: &[u8]) -> u32 {
-        self.batch.resources.intern([service, resource_json])
+        self.origins.resource_of(service, resource_json)
     }
 
     /// Resource of the records that follow, by id.
     pub(crate) fn use_resource(&mut self, id: u32) {
-        self.resource = id;
+        self.origins.use_resource(id);
     }
 
     /// Start a record; an uncommitted one is forgotten.
     pub fn begin_record(&mut self) {
-        self.abort_record();
-        let ordinal = self.record.ordinal.checked_add(1).expect("fewer records than bytes of a body");
-        self.record = Record { ordinal, timestamp: self.now_ns, observed: self.now_ns, ..Record::default() };
+        self.batch.bodies.truncate(self.batch.timestamps.len());
+        self.attributes.begin();
+        self.record = Record { timestamp: self.now_ns, observed: self.now_ns, ..Record::default() };
     }
 
     /// When it happened, ns since the epoch. Checked on commit.
@@ -381,69 +271,17 @@ impl LogBatchBuilder {
 
     /// Intern an attribute key. None, and counted as a dropped attribute, when it breaks the limits of [`crate::limits`].
     pub fn key_id(&mut self, key: &[u8]) -> Option<KeyId> {
-        if key.len() <= MAX_KEY_BYTES {
-            if self.record.attributes < self.max_attributes && self.batch.keys.len() < MAX_BATCH_KEYS {
-                return Some(self.intern_key(key));
-            }
-            if let Some(id) = self.batch.keys.find([key]) {
-                return Some(KeyId(id));
-            }
-        }
-        self.record.dropped += 1;
-        None
+        self.attributes.key_id(key)
     }
 
     /// Count an attribute that the decoder could not take.
     pub fn drop_attribute(&mut self) {
-        self.record.dropped += 1;
-    }
-
-    fn intern_key(&mut self, key: &[u8]) -> KeyId {
-        let id = self.batch.keys.intern([key]);
-        if id as usize == self.key_uses.len() {
-            self.key_uses.push(KeyUse { record: 0, slot: Slot::Text, index: 0 });
-        }
-        KeyId(id)
+        self.attributes.drop_attribute();
     }
 
     /// The bytes of an interned key.
     pub fn key(&self, id: KeyId) -> &[u8] {
-        self.batch.keys.get(id.0, 0)
-    }
-
-    /// Note the key for this record and say whether there is room for its value.
-    #[inline]
-    fn admit(&mut self, key: KeyId, slot: Slot, index: usize, bytes: usize) -> bool {
-        let known = self.key_uses[key.index()];
-        if known.record == self.record.ordinal {
-            self.record.bytes += bytes as u64;
-            self.record.bytes -= self.replace(known);
-        } else if self.record.attributes < self.max_attributes {
-            self.record.attributes += 1;
-            self.record.bytes += (self.batch.keys.get(key.0, 0).len() + bytes) as u64;
-        } else {
-            self.record.dropped += 1;
-            return false;
-        }
-        self.key_uses[key.index()] = KeyUse { record: self.record.ordinal, slot, index: index as u32 };
-        true
-    }
-
-    /// Mark an earlier value of the record as replaced; returns its bytes.
-    #[cold]
-    fn replace(&mut self, known: KeyUse) -> u64 {
-        self.record.replaced = true;
-        let index = known.index as usize;
-        let batch = &mut self.batch;
-        let (keys, bytes) = match known.slot {
-            Slot::Text => (&mut batch.strings.keys, batch.strings.values.get(index).len()),
-            Slot::Int => (&mut batch.ints.keys, 8),
-            Slot::Float => (&mut batch.floats.keys, 8),
-            Slot::Bool => (&mut batch.bools.keys, 1),
-            Slot::Json => (&mut batch.jsons.keys, batch.jsons.values.get(index).len()),
-        };
-        keys[index] = REPLACED;
-        bytes as u64
+        self.attributes.key(id)
     }
 
     /// Text attribute.
@@ -484,41 +322,31 @@ impl LogBatchBuilder {
     /// As [`Self::attr_string`] with an interned key; the value must be valid UTF-8.
     #[inline]
     pub(crate) fn add_string(&mut self, key: KeyId, value: &[u8]) {
-        if self.admit(key, Slot::Text, self.batch.strings.keys.len(), value.len()) {
-            self.batch.strings.push(key.0, value);
-        }
+        self.attributes.string(key, value);
     }
 
     /// As [`Self::attr_int`] with an interned key.
     #[inline]
     pub(crate) fn add_int(&mut self, key: KeyId, value: i64) {
-        if self.admit(key, Slot::Int, self.batch.ints.keys.len(), 8) {
-            self.batch.ints.push(key.0, value);
-        }
+        self.attributes.int(key, value);
     }
 
     /// As [`Self::attr_float`] with an interned key.
     #[inline]
     pub(crate) fn add_float(&mut self, key: KeyId, value: f64) {
-        if self.admit(key, Slot::Float, self.batch.floats.keys.len(), 8) {
-            self.batch.floats.push(key.0, value);
-        }
+        self.attributes.float(key, value);
     }
 
     /// As [`Self::attr_bool`] with an interned key.
     #[inline]
     pub(crate) fn add_bool(&mut self, key: KeyId, value: bool) {
-        if self.admit(key, Slot::Bool, self.batch.bools.keys.len(), 1) {
-            self.batch.bools.push(key.0, value);
-        }
+        self.attributes.bool(key, value);
     }
 
     /// As [`Self::attr_json`] with an interned key; the value must be valid UTF-8.
     #[inline]
     pub(crate) fn add_json(&mut self, key: KeyId, value: &[u8]) {
-        if self.admit(key, Slot::Json, self.batch.jsons.keys.len(), value.len()) {
-            self.batch.jsons.push(key.0, value);
-        }
+        self.attributes.json(key, value);
     }
 
     /// Take the record into the batch. On an error it is left out and leaves no trace.
@@ -535,54 +363,22 @@ impl LogBatchBuilder {
         }
     }
 
-    /// Index into `days` of the record's day, when the record is acceptable.
+    /// Index of the record's day, when the record is acceptable.
     fn checked_day(&mut self) -> Result<usize, RecordError> {
-        let record = &self.record;
-        if record.body_bytes > MAX_BODY_BYTES {
-            return Err(RecordError::BodyTooLarge(record.body_bytes));
+        if self.record.body_bytes > MAX_BODY_BYTES {
+            return Err(RecordError::BodyTooLarge(self.record.body_bytes));
         }
-        let batch = &mut self.batch;
-        let column =
-            batch.bodies.data().len().max(batch.strings.values.data().len()).max(batch.jsons.values.data().len());
-        if column > MAX_COLUMN_BYTES {
-            return Err(RecordError::BatchFull);
-        }
-        if batch.timestamps.len() as u64 >= MAX_RECORDS {
-            return Err(RecordError::TooManyRecords);
-        }
-        if record.timestamp < 0 {
-            return Err(RecordError::TimeOutOfRange(record.timestamp));
-        }
-        let day = (record.timestamp / DAY_NS) as u32;
-        if let Some(&(last, _)) = batch.days.get(self.last_day)
-            && last == day
-        {
-            return Ok(self.last_day);
-        }
-        self.last_day = match batch.days.iter().position(|&(known, _)| known == day) {
-            Some(index) => index,
-            None if batch.days.len() == MAX_BATCH_DAYS => return Err(RecordError::TooManyDays),
-            None => {
-                batch.days.push((day, 0));
-                batch.days.len() - 1
-            }
-        };
-        Ok(self.last_day)
+        let column = self.batch.bodies.data().len().max(self.attributes.columns.text_bytes());
+        self.origins.admit(self.record.timestamp, column)
     }
 
     fn commit_to_day(&mut self, day: usize) {
-        if self.record.dropped > 0 {
-            self.note_dropped();
+        if self.attributes.dropped() > 0 {
+            self.attributes.note_dropped();
         }
+        let attribute_bytes = self.attributes.commit();
         let record = &self.record;
         let batch = &mut self.batch;
-        if record.replaced {
-            batch.strings.compact_row();
-            batch.ints.compact_row();
-            batch.floats.compact_row();
-            batch.bools.compact_row();
-            batch.jsons.compact_row();
-        }
         if !record.has_body {
             batch.bodies.push(b"");
         }
@@ -592,65 +388,64 @@ impl LogBatchBuilder {
         batch.template_ids.push(template);
         batch.timestamps.push(record.timestamp);
         batch.observed_timestamps.push(record.observed);
-        batch.resource_ids.push(self.resource);
-        batch.scope_ids.push(self.scope);
         batch.severity_numbers.push(record.severity);
         batch.severity_texts.push(record.severity_text);
         batch.trace_ids.push(record.trace_id);
         batch.span_ids.push(record.span_id);
         batch.trace_flags.push(record.trace_flags);
         batch.event_names.push(record.event_name);
-        batch.strings.end_row();
-        batch.ints.end_row();
-        batch.floats.end_row();
-        batch.bools.end_row();
-        batch.jsons.end_row();
-        batch.days[day].1 += 1;
-        if batch.usage.len() <= self.resource as usize {
-            batch.usage.resize(self.resource as usize + 1, (0, 0));
-        }
-        let usage = &mut batch.usage[self.resource as usize];
-        usage.0 += 1;
-        usage.1 += record.bytes + record.body_bytes as u64;
-    }
-
-    #[cold]
-    fn note_dropped(&mut self) {
-        let key = match self.dropped_key {
-            Some(key) => key,
-            None => self.intern_key(DROPPED_ATTRIBUTES.as_bytes()),
-        };
-        self.dropped_key = Some(key);
-        // One more than MAX_ATTRIBUTES, unless the sender uses the same key.
-        self.record.attributes = self.record.attributes.min(self.max_attributes - 1);
-        self.add_int(key, self.record.dropped);
+        self.origins.commit(day, attribute_bytes + record.body_bytes as u64);
     }
 
     /// Forget the record being built.
     pub fn abort_record(&mut self) {
         self.batch.bodies.truncate(self.batch.timestamps.len());
-        self.batch.strings.abort_row();
-        self.batch.ints.abort_row();
-        self.batch.floats.abort_row();
-        self.batch.bools.abort_row();
-        self.batch.jsons.abort_row();
+        self.attributes.abort();
     }
 
     /// The batch, without a record that was not committed.
     pub fn finish(mut self) -> LogBatch {
         self.abort_record();
-        self.batch
+        LogBatch { origins: self.origins.columns, attributes: self.attributes.finish(), ..self.batch }
+    }
+}
+
+impl RowBuilder for LogBatchBuilder {
+    type Batch = LogBatch;
+
+    fn set_resource(&mut self, service: &str, resource_json: &str) {
+        self.set_resource(service, resource_json);
+    }
+    fn set_scope(&mut self, name: &str, version: &str, attributes_json: &str) {
+        self.set_scope(name, version, attributes_json);
+    }
+    fn begin(&mut self) {
+        self.begin_record();
+    }
+    fn attributes(&mut self) -> &mut AttributesBuilder {
+        &mut self.attributes
+    }
+    fn commit(&mut self) -> Result<(), RecordError> {
+        self.commit_record()
+    }
+    fn abort(&mut self) {
+        self.abort_record();
+    }
+    fn finish(self) -> LogBatch {
+        self.finish()
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::limits::{DROPPED_ATTRIBUTES, MAX_ATTRIBUTES, MAX_KEY_BYTES};
+    use crate::origins::DAY_NS;
 
     fn strings(batch: &LogBatch, row: usize) -> Vec<(&str, &str)> {
         let text = |bytes| std::str::from_utf8(bytes).unwrap();
-        let map = &batch.strings;
-        map.row(row).map(|i| (text(batch.keys.get(map.keys[i], 0)), text(map.values.get(i)))).collect()
+        let map = &batch.attributes.strings;
+        map.row(row).map(|i| (text(batch.attributes.keys.get(map.keys[i], 0)), text(map.values.get(i)))).collect()
     }
 
     #[test]
@@ -674,7 +469,7 @@ mod tests {
         assert_eq!(batch.num_rows(), 2);
         assert_eq!((batch.bodies.get(0), batch.bodies.get(1)), (&b"one"[..], &b"three"[..]));
         assert_eq!((strings(&batch, 0), strings(&batch, 1)), (vec![("k", "one")], vec![("k", "three")]));
-        assert!(batch.bools.keys.is_empty());
+        assert!(batch.attributes.bools.keys.is_empty());
         assert_eq!(batch.timestamps, [5, 5]);
         assert_eq!(batch.services(), [("shop".to_owned(), 2, 3 + 5 + 2 * (1 + 1 + 8) + 3 + 5)]);
     }
@@ -693,7 +488,7 @@ mod tests {
         let batch = builder.finish();
         for row in 0..2 {
             assert_eq!(strings(&batch, row), [("b", "kept"), ("a", "last")]);
-            assert!(batch.ints.row(row).is_empty());
+            assert!(batch.attributes.ints.row(row).is_empty());
         }
     }
 
@@ -708,11 +503,11 @@ mod tests {
         builder.attr_bool(&"x".repeat(MAX_KEY_BYTES + 1), true);
         builder.commit_record().unwrap();
         let batch = builder.finish();
-        assert_eq!(batch.ints.row(0).len(), MAX_ATTRIBUTES + 1);
-        let last = batch.ints.keys.len() - 1;
-        assert_eq!(batch.keys.get(batch.ints.keys[last], 0), DROPPED_ATTRIBUTES.as_bytes());
-        assert_eq!(batch.ints.values[last], 2000 - 1024 + 1);
-        assert_eq!(batch.ints.values[last - 1], 7);
+        assert_eq!(batch.attributes.ints.row(0).len(), MAX_ATTRIBUTES + 1);
+        let last = batch.attributes.ints.keys.len() - 1;
+        assert_eq!(batch.attributes.keys.get(batch.attributes.ints.keys[last], 0), DROPPED_ATTRIBUTES.as_bytes());
+        assert_eq!(batch.attributes.ints.values[last], 2000 - 1024 + 1);
+        assert_eq!(batch.attributes.ints.values[last - 1], 7);
     }
 
     #[test]

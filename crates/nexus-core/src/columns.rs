@@ -159,6 +159,14 @@ impl<V: Values> MapColumn<V> {
         self.offsets[self.offsets.len() - 1] as usize
     }
 
+    /// Append the rows of another column whose keys have these ids here.
+    pub(crate) fn append(&mut self, part: &Self, keys: &[u32], values: fn(&mut V, &V)) {
+        let start = self.keys.len() as u32;
+        self.keys.extend(part.keys.iter().map(|&id| keys[id as usize]));
+        values(&mut self.values, &part.values);
+        self.offsets.extend(part.offsets[1..].iter().map(|offset| start + offset));
+    }
+
     pub(crate) fn end_row(&mut self) {
         self.offsets.push(self.keys.len() as u32);
     }

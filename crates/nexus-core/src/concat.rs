@@ -1,9 +1,8 @@
 //! Several batches of one tenant as one, so that one sorted block goes to the store instead of many.
 
 use crate::batch::LogBatch;
-use crate::columns::{MapColumn, Strings, Values};
-use crate::dictionary::Dictionary;
 use crate::limits::MAX_COLUMN_BYTES;
+use crate::rows::Rows;
 use crate::template::Skeletons;
 use std::fmt;
 
@@ -21,38 +20,43 @@ impl std::error::Error for TooMuch {}
 
 /// The rows of all parts, in order.
 pub fn concat(parts: &[&LogBatch]) -> Result<LogBatch, TooMuch> {
-    let bytes = |size: fn(&LogBatch) -> usize| parts.iter().map(|part| size(part)).sum::<usize>();
-    let columns: [fn(&LogBatch) -> usize; 6] = [
-        |part| part.bodies.data().len(),
-        |part| part.strings.values.data().len(),
-        |part| part.jsons.values.data().len(),
-        |part| part.resources.num_bytes() + part.scopes.num_bytes(),
-        |part| part.texts.num_bytes() + part.keys.num_bytes() + part.skeletons.num_bytes(),
-        |part| part.strings.keys.len() + part.ints.keys.len() + part.floats.keys.len() + part.bools.keys.len(),
-    ];
-    if columns.into_iter().any(|size| bytes(size) > MAX_COLUMN_BYTES) {
-        return Err(TooMuch);
-    }
+    let columns: [fn(&LogBatch) -> usize; 3] =
+        [|part| part.bodies.data().len(), |part| part.texts.num_bytes(), |part| part.skeletons.num_bytes()];
+    let bodies = check_sizes(parts, &columns)?;
     let mut whole = LogBatch::default();
     whole.texts.intern([b""]);
-    whole.reserve(parts.iter().map(|part| part.num_rows()).sum(), bytes(columns[0]));
+    whole.reserve(parts.iter().map(|part| part.num_rows()).sum(), bodies);
     for part in parts {
         append(&mut whole, part);
     }
     Ok(whole)
 }
 
+/// Refuse batches that would have too much in one column, of these or of those that all batches have. Returns the bytes of
+/// the first column.
+pub(crate) fn check_sizes<B: Rows>(parts: &[&B], columns: &[fn(&B) -> usize]) -> Result<usize, TooMuch> {
+    let common: [fn(&B) -> usize; 5] = [
+        |part| part.attributes().strings.values.data().len(),
+        |part| part.attributes().jsons.values.data().len(),
+        |part| part.attributes().keys.num_bytes(),
+        |part| part.attributes().num_entries(),
+        |part| part.origins().dictionary_bytes(),
+    ];
+    let bytes = |size: &fn(&B) -> usize| parts.iter().map(|part| size(part)).sum::<usize>();
+    if columns.iter().chain(&common).any(|size| bytes(size) > MAX_COLUMN_BYTES) {
+        return Err(TooMuch);
+    }
+    Ok(columns.first().map_or(0, bytes))
+}
+
 fn append(whole: &mut LogBatch, part: &LogBatch) {
-    let resources = renumber(&mut whole.resources, &part.resources);
-    let scopes = renumber(&mut whole.scopes, &part.scopes);
-    let texts = renumber(&mut whole.texts, &part.texts);
-    let keys = renumber(&mut whole.keys, &part.keys);
+    let texts = whole.texts.absorb(&part.texts);
     let skeletons = renumber_skeletons(&mut whole.skeletons, &part.skeletons);
 
+    whole.origins.append(&part.origins);
+    whole.attributes.append(&part.attributes);
     whole.timestamps.extend_from_slice(&part.timestamps);
     whole.observed_timestamps.extend_from_slice(&part.observed_timestamps);
-    extend_ids(&mut whole.resource_ids, &part.resource_ids, &resources);
-    extend_ids(&mut whole.scope_ids, &part.scope_ids, &scopes);
     whole.severity_numbers.extend_from_slice(&part.severity_numbers);
     extend_ids(&mut whole.severity_texts, &part.severity_texts, &texts);
     whole.bodies.extend(&part.bodies);
@@ -62,41 +66,13 @@ fn append(whole: &mut LogBatch, part: &LogBatch) {
     extend_ids(&mut whole.event_names, &part.event_names, &texts);
     whole.template_ids.extend_from_slice(&part.template_ids);
     extend_ids(&mut whole.skeleton_ids, &part.skeleton_ids, &skeletons);
-    extend_map(&mut whole.strings, &part.strings, &keys, Strings::extend);
-    extend_map(&mut whole.ints, &part.ints, &keys, |whole, part| whole.extend_from_slice(part));
-    extend_map(&mut whole.floats, &part.floats, &keys, |whole, part| whole.extend_from_slice(part));
-    extend_map(&mut whole.bools, &part.bools, &keys, |whole, part| whole.extend_from_slice(part));
-    extend_map(&mut whole.jsons, &part.jsons, &keys, Strings::extend);
-
-    for &(day, rows) in &part.days {
-        match whole.days.iter_mut().find(|(known, _)| *known == day) {
-            Some((_, sum)) => *sum += rows,
-            None => whole.days.push((day, rows)),
-        }
-    }
-    whole.usage.resize(whole.resources.len(), (0, 0));
-    for (id, &(rows, bytes)) in part.usage.iter().enumerate() {
-        let sum = &mut whole.usage[resources[id] as usize];
-        *sum = (sum.0 + rows, sum.1 + bytes);
-    }
-}
-
-/// Ids in `whole` of the entries of `part`, taking in the new ones.
-fn renumber<const N: usize>(whole: &mut Dictionary<N>, part: &Dictionary<N>) -> Vec<u32> {
-    (0..part.len() as u32).map(|id| whole.intern(std::array::from_fn(|index| part.get(id, index)))).collect()
 }
 
 fn renumber_skeletons(whole: &mut Skeletons, part: &Skeletons) -> Vec<u32> {
     (0..part.len() as u32).map(|id| whole.adopt(part, id)).collect()
 }
 
-fn extend_ids(whole: &mut Vec<u32>, part: &[u32], numbers: &[u32]) {
+/// Append ids that have these numbers in the whole.
+pub(crate) fn extend_ids(whole: &mut Vec<u32>, part: &[u32], numbers: &[u32]) {
     whole.extend(part.iter().map(|&id| numbers[id as usize]));
-}
-
-fn extend_map<V: Values>(whole: &mut MapColumn<V>, part: &MapColumn<V>, keys: &[u32], values: fn(&mut V, &V)) {
-    let start = whole.keys.len() as u32;
-    extend_ids(&mut whole.keys, &part.keys, keys);
-    values(&mut whole.values, &part.values);
-    whole.offsets.extend(part.offsets[1..].iter().map(|offset| start + offset));
 }

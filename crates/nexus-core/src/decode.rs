@@ -2,6 +2,7 @@
 
 use crate::batch::LogBatch;
 use crate::limits::MAX_REPORTED_ERRORS;
+use crate::rows::Rows;
 use std::fmt;
 
 /// The whole body cannot be decoded. The message says what was found, where, and what was expected.
@@ -60,16 +61,16 @@ impl Rejections {
 
 /// A decoded body.
 #[derive(Debug)]
-pub struct Decoded {
+pub struct Decoded<B = LogBatch> {
     /// The accepted records.
-    pub batch: LogBatch,
+    pub batch: B,
     /// The others.
     pub rejections: Rejections,
 }
 
-impl Decoded {
+impl<B: Rows> Decoded<B> {
     /// Number of accepted records.
     pub fn accepted(&self) -> usize {
-        self.batch.num_rows()
+        self.batch.timestamps().len()
     }
 }

@@ -87,9 +87,32 @@ impl<const N: usize> Dictionary<N> {
         self.ends.is_empty()
     }
 
+    /// Take in the entries of another dictionary; returns their ids here.
+    pub(crate) fn absorb(&mut self, part: &Self) -> Vec<u32> {
+        (0..part.len() as u32).map(|id| self.intern(std::array::from_fn(|index| part.get(id, index)))).collect()
+    }
+
     /// Bytes of the entries.
     pub fn num_bytes(&self) -> usize {
         self.arena.len() + 4 * self.ends.len()
+    }
+}
+
+/// Ids of a dictionary in a new one, given out as they are needed.
+pub(crate) struct Renumbered<'a, const N: usize> {
+    from: &'a Dictionary<N>,
+    ids: Vec<Option<u32>>,
+}
+
+impl<'a, const N: usize> Renumbered<'a, N> {
+    /// None given out yet.
+    pub(crate) fn new(from: &'a Dictionary<N>) -> Self {
+        Self { from, ids: vec![None; from.len()] }
+    }
+
+    /// The id in `into` of what `id` is here.
+    pub(crate) fn id(&mut self, into: &mut Dictionary<N>, id: u32) -> u32 {
+        *self.ids[id as usize].get_or_insert_with(|| into.intern(std::array::from_fn(|part| self.from.get(id, part))))
     }
 }
 

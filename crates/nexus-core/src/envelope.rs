@@ -126,7 +126,7 @@ pub fn to_record_batch(batch: &LogBatch) -> Result<RecordBatch> {
     let columns: Vec<ArrayRef> = vec![
         Arc::new(Int64Array::from(batch.timestamps.clone())),
         Arc::new(Int64Array::from(batch.observed_timestamps.clone())),
-        dictionary(&batch.resource_ids, &batch.resources, 0)?,
+        dictionary(&batch.origins.resource_ids, &batch.origins.resources, 0)?,
         Arc::new(UInt8Array::from(batch.severity_numbers.clone())),
         dictionary(&batch.severity_texts, &batch.texts, 0)?,
         strings(&batch.bodies)?,
@@ -135,15 +135,27 @@ pub fn to_record_batch(batch: &LogBatch) -> Result<RecordBatch> {
         Arc::new(UInt8Array::from(batch.trace_flags.clone())),
         dictionary(&batch.event_names, &batch.texts, 0)?,
         Arc::new(UInt64Array::from(batch.template_ids.clone())),
-        dictionary(&batch.resource_ids, &batch.resources, 1)?,
-        dictionary(&batch.scope_ids, &batch.scopes, 0)?,
-        dictionary(&batch.scope_ids, &batch.scopes, 1)?,
-        dictionary(&batch.scope_ids, &batch.scopes, 2)?,
-        map(&batch.strings, &batch.keys, strings(&batch.strings.values)?)?,
-        map(&batch.ints, &batch.keys, Arc::new(Int64Array::from(batch.ints.values.clone())))?,
-        map(&batch.floats, &batch.keys, Arc::new(Float64Array::from(batch.floats.values.clone())))?,
-        map(&batch.bools, &batch.keys, Arc::new(BooleanArray::from(batch.bools.values.clone())))?,
-        map(&batch.jsons, &batch.keys, strings(&batch.jsons.values)?)?,
+        dictionary(&batch.origins.resource_ids, &batch.origins.resources, 1)?,
+        dictionary(&batch.origins.scope_ids, &batch.origins.scopes, 0)?,
+        dictionary(&batch.origins.scope_ids, &batch.origins.scopes, 1)?,
+        dictionary(&batch.origins.scope_ids, &batch.origins.scopes, 2)?,
+        map(&batch.attributes.strings, &batch.attributes.keys, strings(&batch.attributes.strings.values)?)?,
+        map(
+            &batch.attributes.ints,
+            &batch.attributes.keys,
+            Arc::new(Int64Array::from(batch.attributes.ints.values.clone())),
+        )?,
+        map(
+            &batch.attributes.floats,
+            &batch.attributes.keys,
+            Arc::new(Float64Array::from(batch.attributes.floats.values.clone())),
+        )?,
+        map(
+            &batch.attributes.bools,
+            &batch.attributes.keys,
+            Arc::new(BooleanArray::from(batch.attributes.bools.values.clone())),
+        )?,
+        map(&batch.attributes.jsons, &batch.attributes.keys, strings(&batch.attributes.jsons.values)?)?,
     ];
     Ok(RecordBatch::try_new(Arc::new(schema()), columns)?)
 }

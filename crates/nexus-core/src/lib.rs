@@ -4,6 +4,7 @@
 //! bad input gives a precise error or costs one record, and memory stays proportional to the input.
 #![forbid(unsafe_code)]
 
+pub mod attributes;
 pub mod batch;
 pub mod columns;
 pub mod concat;
@@ -20,15 +21,18 @@ pub mod logql;
 pub mod mask;
 pub mod metrics;
 pub mod native;
+pub mod origins;
 pub mod otlp;
 pub mod process;
 pub mod render;
+pub mod rows;
 pub mod select;
 pub mod severity;
 pub mod stats;
 pub mod syslog;
 pub mod template;
 pub mod time;
+pub mod traces;
 
 /// The fingerprint of a body: its xxh3-64. Two requests with one idempotency key must agree in it.
 pub fn fingerprint(body: &[u8]) -> u64 {

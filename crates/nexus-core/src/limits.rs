@@ -33,3 +33,9 @@ pub const DROPPED_ATTRIBUTES: &str = "nexus.dropped_attributes";
 /// Records taken of one request. An empty record is two bytes on the wire and some seventy in a batch: without a limit a
 /// request of 64 MiB could ask for gigabytes.
 pub const MAX_RECORDS: u64 = 2 << 20;
+
+/// Events kept of one span. Further ones are dropped and counted.
+pub const MAX_EVENTS: usize = 1000;
+
+/// Links kept of one span. Further ones are dropped and counted.
+pub const MAX_LINKS: usize = 1000;

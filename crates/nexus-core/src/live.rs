@@ -1,7 +1,6 @@
 //! Records that have not been read from the store: rows of a batch as the lines of JSON that a search would give.
 
 use crate::batch::LogBatch;
-use crate::columns::AttributeValue;
 use crate::render::{Entry, Line, Record, entry, line};
 
 /// The last `limit` of the rows that `mask` marks, rendered, in the order of the batch.
@@ -14,32 +13,26 @@ pub fn render_batch(batch: &LogBatch, mask: &[bool], limit: usize) -> Vec<Line> 
 }
 
 fn record(batch: &LogBatch, row: usize) -> Record<'_> {
-    let (resource, scope) = (batch.resource_ids[row], batch.scope_ids[row]);
+    let (resource, scope) = (batch.origins.resource_ids[row], batch.origins.scope_ids[row]);
     Record {
         timestamp: batch.timestamps[row],
         observed_timestamp: batch.observed_timestamps[row],
-        service: batch.resources.get(resource, 0),
+        service: batch.origins.resources.get(resource, 0),
         severity_number: batch.severity_numbers[row],
         body: batch.bodies.get(row),
         trace_id: batch.trace_ids[row],
         span_id: batch.span_ids[row],
         event_name: batch.texts.get(batch.event_names[row], 0),
         template_id: batch.template_ids[row],
-        resource: batch.resources.get(resource, 1),
-        scope_name: batch.scopes.get(scope, 0),
-        scope_version: batch.scopes.get(scope, 1),
+        resource: batch.origins.resources.get(resource, 1),
+        scope_name: batch.origins.scopes.get(scope, 0),
+        scope_version: batch.origins.scopes.get(scope, 1),
     }
 }
 
 fn attributes<'a>(batch: &'a LogBatch, row: usize, hashed: &mut Vec<u8>) -> Vec<Entry<'a>> {
     let mut entries = Vec::new();
-    let mut add = |key: u32, value: AttributeValue<'a>| entries.push(entry(batch.keys.get(key, 0), value, hashed));
-    let (strings, ints, floats, bools, jsons) =
-        (&batch.strings, &batch.ints, &batch.floats, &batch.bools, &batch.jsons);
-    strings.row(row).for_each(|at| add(strings.keys[at], AttributeValue::String(strings.values.get(at))));
-    ints.row(row).for_each(|at| add(ints.keys[at], AttributeValue::Int(ints.values[at])));
-    floats.row(row).for_each(|at| add(floats.keys[at], AttributeValue::Float(floats.values[at])));
-    bools.row(row).for_each(|at| add(bools.keys[at], AttributeValue::Bool(bools.values[at])));
-    jsons.row(row).for_each(|at| add(jsons.keys[at], AttributeValue::Json(jsons.values.get(at))));
+    let columns = &batch.attributes;
+    columns.each(row, |key, value| entries.push(entry(columns.keys.get(key, 0), value, hashed)));
     entries
 }

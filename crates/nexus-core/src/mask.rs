@@ -100,15 +100,15 @@ impl Masks {
             return;
         }
         let mut resources = Dictionary::<2>::default();
-        let ids: Vec<u32> = (0..masked.resources.len() as u32)
+        let ids: Vec<u32> = (0..masked.origins.resources.len() as u32)
             .map(|id| {
-                let service = shown(masked.resources.get(id, 0), self.masks("service"));
-                let json = self.resource(masked.resources.get(id, 1));
+                let service = shown(masked.origins.resources.get(id, 0), self.masks("service"));
+                let json = self.resource(masked.origins.resources.get(id, 1));
                 resources.intern([service, &json])
             })
             .collect();
-        masked.resource_ids.iter_mut().for_each(|id| *id = ids[*id as usize]);
-        masked.resources = resources;
+        masked.origins.resource_ids.iter_mut().for_each(|id| *id = ids[*id as usize]);
+        masked.origins.resources = resources;
     }
 
     /// A resource with its members masked, at any depth. One that has arrays or objects within its value, whose end no
@@ -130,15 +130,15 @@ impl Masks {
             return;
         }
         let mut scopes = Dictionary::<3>::default();
-        let old = &masked.scopes;
+        let old = &masked.origins.scopes;
         let ids: Vec<u32> = (0..old.len() as u32)
             .map(|id| {
                 let name = shown(old.get(id, 0), self.masks("scope_name"));
                 scopes.intern([name, shown(old.get(id, 1), self.masks("scope_version")), old.get(id, 2)])
             })
             .collect();
-        masked.scope_ids.iter_mut().for_each(|id| *id = ids[*id as usize]);
-        masked.scopes = scopes;
+        masked.origins.scope_ids.iter_mut().for_each(|id| *id = ids[*id as usize]);
+        masked.origins.scopes = scopes;
     }
 
     fn bodies(&self, masked: &mut LogBatch) {
@@ -158,21 +158,23 @@ impl Masks {
 
     /// A masked attribute is a text, whatever it was.
     fn attributes(&self, batch: &LogBatch, masked: &mut LogBatch) {
-        let keys: Vec<u32> = self.attributes.iter().filter_map(|key| batch.keys.find([key.as_bytes()])).collect();
+        let keys: Vec<u32> =
+            self.attributes.iter().filter_map(|key| batch.attributes.keys.find([key.as_bytes()])).collect();
         if keys.is_empty() {
             return;
         }
         let mut strings = MapColumn::<Strings>::default();
         for row in 0..batch.num_rows() {
-            for at in batch.strings.row(row).filter(|at| !keys.contains(&batch.strings.keys[*at])) {
-                strings.push(batch.strings.keys[at], batch.strings.values.get(at));
+            for at in batch.attributes.strings.row(row).filter(|at| !keys.contains(&batch.attributes.strings.keys[*at]))
+            {
+                strings.push(batch.attributes.strings.keys[at], batch.attributes.strings.values.get(at));
             }
             for &key in &keys {
-                let held = has(&batch.strings, row, key)
-                    || has(&batch.ints, row, key)
-                    || has(&batch.floats, row, key)
-                    || has(&batch.bools, row, key)
-                    || has(&batch.jsons, row, key);
+                let held = has(&batch.attributes.strings, row, key)
+                    || has(&batch.attributes.ints, row, key)
+                    || has(&batch.attributes.floats, row, key)
+                    || has(&batch.attributes.bools, row, key)
+                    || has(&batch.attributes.jsons, row, key);
                 if held {
                     strings.push(key, MASK);
                 }
@@ -181,15 +183,15 @@ impl Masks {
         }
         let mut jsons = MapColumn::<Strings>::default();
         for row in 0..batch.num_rows() {
-            for at in batch.jsons.row(row).filter(|at| !keys.contains(&batch.jsons.keys[*at])) {
-                jsons.push(batch.jsons.keys[at], batch.jsons.values.get(at));
+            for at in batch.attributes.jsons.row(row).filter(|at| !keys.contains(&batch.attributes.jsons.keys[*at])) {
+                jsons.push(batch.attributes.jsons.keys[at], batch.attributes.jsons.values.get(at));
             }
             jsons.end_row();
         }
-        masked.ints = without(&batch.ints, &keys);
-        masked.floats = without(&batch.floats, &keys);
-        masked.bools = without(&batch.bools, &keys);
-        (masked.strings, masked.jsons) = (strings, jsons);
+        masked.attributes.ints = without(&batch.attributes.ints, &keys);
+        masked.attributes.floats = without(&batch.attributes.floats, &keys);
+        masked.attributes.bools = without(&batch.attributes.bools, &keys);
+        (masked.attributes.strings, masked.attributes.jsons) = (strings, jsons);
     }
 }
 

@@ -7,7 +7,7 @@
 
 use crate::columns::AttributeValue as Value;
 use crate::json::writer::{write_float, write_int, write_string};
-use crate::native::logs::AttributeType;
+use crate::native::attributes::AttributeType;
 use crate::severity;
 use std::borrow::Cow;
 use std::fmt;
@@ -311,7 +311,7 @@ impl<'a> Rows<'a> {
         self.at >= self.data.len()
     }
 
-    fn take(&mut self, length: usize) -> Option<&'a [u8]> {
+    pub(crate) fn take(&mut self, length: usize) -> Option<&'a [u8]> {
         let end = self.at.checked_add(length)?;
         let bytes = self.data.get(self.at..end)?;
         self.at = end;

@@ -1,7 +1,7 @@
 //! What attributes a batch holds, for choosing the ones that deserve columns of their own.
 
-use crate::batch::LogBatch;
-use crate::native::logs::AttributeType;
+use crate::attributes::Attributes;
+use crate::native::attributes::AttributeType;
 use foldhash::fast::FixedState;
 use std::collections::HashSet;
 use std::hash::BuildHasher;
@@ -23,7 +23,7 @@ pub struct AttributeStats {
 }
 
 /// Keys and types in use, by key id within a type.
-pub fn attribute_stats(batch: &LogBatch) -> Vec<AttributeStats> {
+pub fn attribute_stats(batch: &Attributes) -> Vec<AttributeStats> {
     let mut stats = Vec::new();
     let state = FixedState::default();
     let mut add = |attribute_type, keys: &[u32], hash: &dyn Fn(usize) -> u64| {
@@ -74,7 +74,7 @@ mod tests {
             }
             builder.commit_record().unwrap();
         }
-        let stats = attribute_stats(&builder.finish());
+        let stats = attribute_stats(&builder.finish().attributes);
         let shown: Vec<_> = stats.iter().map(|s| (s.key.as_str(), s.attribute_type, s.rows, s.distinct)).collect();
         assert_eq!(
             shown,

@@ -1,6 +1,6 @@
 //! Times as people write them, to nanoseconds since the Unix epoch, exactly (no floating point on the way).
 
-use crate::batch::DAY_NS;
+use crate::origins::DAY_NS;
 use nexus_series::calendar::{day_of_date, days_of_month};
 
 /// Why a text is no time that can be stored.

@@ -3,6 +3,7 @@
 use crate::error::{IntoPyErr, detached};
 use arrow_array::ffi::{FFI_ArrowArray, FFI_ArrowSchema};
 use arrow_array::{Array, StructArray};
+use nexus_core::attributes::Attributes;
 use nexus_core::batch::LogBatch as Batch;
 use nexus_core::concat::concat;
 use nexus_core::{envelope, stats};
@@ -11,6 +12,21 @@ use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyCapsule};
 use std::convert::Infallible;
 use std::sync::Arc;
+
+/// (key, type letter, rows, distinct values among the first 1,000).
+pub(crate) fn attribute_stats(py: Python<'_>, columns: &Attributes) -> PyResult<Vec<(String, &'static str, u64, u64)>> {
+    let stats = detached(py, || Ok::<_, Infallible>(stats::attribute_stats(columns)))?;
+    Ok(stats.into_iter().map(|s| (s.key, s.attribute_type.letter(), s.rows, s.distinct)).collect())
+}
+
+/// The rows that a mask from Python marks. Raises ValueError when it has not one byte a row.
+pub(crate) fn mask_of(mask: &[u8], rows: usize) -> PyResult<Vec<bool>> {
+    if mask.len() == rows {
+        Ok(mask.iter().map(|&byte| byte != 0).collect())
+    } else {
+        Err(PyValueError::new_err(format!("a mask of {} bytes for {rows} records", mask.len())))
+    }
+}
 
 /// A batch of log records in columns.
 #[pyclass(frozen, module = "nexus._native")]
@@ -52,8 +68,7 @@ impl LogBatch {
 
     /// (key, type letter, rows, distinct values among the first 1,000).
     fn attribute_stats(&self, py: Python<'_>) -> PyResult<Vec<(String, &'static str, u64, u64)>> {
-        let stats = detached(py, || Ok::<_, Infallible>(stats::attribute_stats(&self.inner)))?;
-        Ok(stats.into_iter().map(|s| (s.key, s.attribute_type.letter(), s.rows, s.distinct)).collect())
+        attribute_stats(py, &self.inner.attributes)
     }
 
     /// Several batches of one tenant as one. Raises ValueError when they are too large together.
@@ -70,14 +85,8 @@ impl LogBatch {
 
     /// The records that `mask` marks with a byte other than 0. Raises ValueError when it has not one byte a record.
     fn take(&self, py: Python<'_>, mask: &[u8]) -> PyResult<Self> {
-        if mask.len() != self.inner.num_rows() {
-            let message = format!("a mask of {} bytes for {} records", mask.len(), self.inner.num_rows());
-            return Err(PyValueError::new_err(message));
-        }
-        let taken = detached(py, || {
-            let mask: Vec<bool> = mask.iter().map(|&byte| byte != 0).collect();
-            Ok::<_, Infallible>(self.inner.take(&mask))
-        })?;
+        let mask = mask_of(mask, self.inner.num_rows())?;
+        let taken = detached(py, || Ok::<_, Infallible>(self.inner.take(&mask)))?;
         Ok(Self { inner: Arc::new(taken) })
     }
 

@@ -3,7 +3,9 @@
 use crate::batch::LogBatch;
 use crate::error::detached;
 use crate::select::Filter;
-use nexus_core::native::logs::{AttributeType, LogBlockOptions, PromotedColumn, encode_logs};
+use nexus_core::native::attributes::{AttributeType, PromotedColumn};
+use nexus_core::native::logs::{LogBlockOptions, encode_logs};
+use nexus_core::native::retention::Retention;
 use nexus_core::render;
 use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
@@ -40,20 +42,28 @@ pub fn encode_native<'py>(
     skeletons: Option<&SkeletonMemory>,
     retention: Vec<(Py<Filter>, u32)>,
 ) -> PyResult<(Bound<'py, PyBytes>, usize)> {
-    let rules: Vec<_> = retention.iter().map(|(filter, days)| (&*filter.get().inner, *days)).collect();
-    let promoted = promoted.into_iter().map(promoted_column).collect::<PyResult<Vec<_>>>()?;
+    let rules = rules_of(&retention);
+    let promoted = promoted_columns(promoted)?;
     let options = LogBlockOptions {
         tenant,
         commit_id,
-        retention_days,
-        retention: &rules,
-        now_ns,
+        retention: Retention { days: retention_days, rules: &rules, now_ns },
         day,
         promoted: &promoted,
         skeletons: skeletons.map(|memory| &memory.inner),
     };
     let encoded = detached(py, || encode_logs(&batch.inner, &options))?;
     Ok((PyBytes::new(py, &encoded.block), encoded.plain_rows))
+}
+
+/// Retention rules as the core takes them.
+pub(crate) fn rules_of(retention: &[(Py<Filter>, u32)]) -> Vec<(&nexus_core::select::Filter, u32)> {
+    retention.iter().map(|(filter, days)| (&*filter.get().inner, *days)).collect()
+}
+
+/// Attributes with columns of their own as the core takes them.
+pub(crate) fn promoted_columns(promoted: Vec<(String, String, String, String)>) -> PyResult<Vec<PromotedColumn>> {
+    promoted.into_iter().map(promoted_column).collect()
 }
 
 fn promoted_column(

@@ -3,7 +3,7 @@
 use nexus_core::concat::TooMuch;
 use nexus_core::decompress::DecompressError;
 use nexus_core::envelope::EnvelopeError;
-use nexus_core::native::logs::UnknownColumnType;
+use nexus_core::native::attributes::UnknownColumnType;
 use nexus_core::render::BadRows;
 use nexus_core::select::FilterError;
 use pyo3::exceptions::{PyRuntimeError, PyValueError};

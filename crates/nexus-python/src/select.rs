@@ -2,6 +2,7 @@
 
 use crate::batch::LogBatch;
 use crate::error::detached;
+use crate::traces::batch::SpanBatch;
 use nexus_core::batch::LogBatch as Batch;
 use nexus_core::live;
 use nexus_core::mask::Masks as CoreMasks;
@@ -11,6 +12,22 @@ use pyo3::prelude::*;
 use pyo3::types::PyBytes;
 use std::convert::Infallible;
 use std::sync::Arc;
+
+/// What a filter can be asked of.
+#[derive(FromPyObject)]
+enum AnyBatch {
+    Logs(Py<LogBatch>),
+    Spans(Py<SpanBatch>),
+}
+
+impl AnyBatch {
+    fn matches(&self, filter: &CoreFilter) -> Vec<bool> {
+        match self {
+            Self::Logs(batch) => filter.matches(&*batch.get().inner),
+            Self::Spans(batch) => filter.matches(&*batch.get().inner),
+        }
+    }
+}
 
 /// A predicate of the plan, ready to be asked of batches.
 #[pyclass(frozen, module = "nexus._native")]
@@ -27,14 +44,16 @@ impl Filter {
         Ok(Self { inner: Box::new(detached(py, || CoreFilter::parse(encoded))?) })
     }
 
-    /// Number of records that match.
-    fn count(&self, py: Python<'_>, batch: &LogBatch) -> PyResult<usize> {
-        detached(py, || Ok::<_, Infallible>(self.inner.count(&batch.inner)))
+    /// Number of records or spans that match.
+    #[allow(clippy::needless_pass_by_value)] // Arguments are extracted by value.
+    fn count(&self, py: Python<'_>, batch: AnyBatch) -> PyResult<usize> {
+        detached(py, || Ok::<_, Infallible>(batch.matches(&self.inner).into_iter().filter(|&found| found).count()))
     }
 
-    /// One byte a record: 1 when it matches.
-    fn matches<'py>(&self, py: Python<'py>, batch: &LogBatch) -> PyResult<Bound<'py, PyBytes>> {
-        let mask = detached(py, || Ok::<_, Infallible>(self.inner.matches(&batch.inner)))?;
+    /// One byte a record or span: 1 when it matches.
+    #[allow(clippy::needless_pass_by_value)]
+    fn matches<'py>(&self, py: Python<'py>, batch: AnyBatch) -> PyResult<Bound<'py, PyBytes>> {
+        let mask = detached(py, || Ok::<_, Infallible>(batch.matches(&self.inner)))?;
         Ok(PyBytes::new(py, &mask.into_iter().map(u8::from).collect::<Vec<_>>()))
     }
 
@@ -42,7 +61,7 @@ impl Filter {
     fn split(&self, py: Python<'_>, batch: &LogBatch) -> PyResult<(LogBatch, LogBatch)> {
         let whole = &batch.inner;
         let (matching, others) = detached(py, || {
-            let mask = self.inner.matches(whole);
+            let mask = self.inner.matches(&**whole);
             let count = mask.iter().filter(|&&matched| matched).count();
             Ok::<_, Infallible>(match count {
                 0 => (Arc::new(Batch::default()), whole.clone()),
@@ -91,7 +110,7 @@ pub fn render_batch<'py>(
 ) -> PyResult<Vec<(i64, u64, Bound<'py, PyBytes>)>> {
     let lines = detached(py, || {
         let rows = &batch.inner;
-        let mask = filter.map_or_else(|| vec![true; rows.num_rows()], |filter| filter.inner.matches(rows));
+        let mask = filter.map_or_else(|| vec![true; rows.num_rows()], |filter| filter.inner.matches(&**rows));
         Ok::<_, Infallible>(live::render_batch(rows, &mask, limit))
     })?;
     Ok(lines.iter().map(|line| (line.timestamp, line.identity, PyBytes::new(py, &line.json))).collect())

@@ -9,9 +9,10 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from nexus.errors import InvalidRequest, MaskedField
-from nexus.query import masks, series_policy
+from nexus.query import masks, series_policy, span_policy
 from nexus.query.fields import name_of
 from nexus.query.plan import All, Field, FieldKind, Limits, Plan, Predicate, Scoped
+from nexus.query.trace_plan import TracePlan
 
 
 def scope(
@@ -37,6 +38,8 @@ def scope(
     if hidden:
         check_conditions(masks.conditions(plan), hidden)
         series_policy.check_matchers(plan, hidden)
+        if isinstance(plan, TracePlan):
+            span_policy.check(plan, hidden)
     return Scoped(
         plan=plan,
         tenant=tenant,

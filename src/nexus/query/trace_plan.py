@@ -44,6 +44,7 @@ INTRINSICS: dict[str, Kind] = {
     "span:id": "string",
     "span:parentID": "string",
     "span:childCount": "int",
+    "span:startTime": "int",  # ns since the Unix epoch
     "trace:id": "string",
     "traceDuration": "duration",
     "rootName": "string",
@@ -67,10 +68,20 @@ KINDS = ("unspecified", "internal", "server", "client", "producer", "consumer")
 
 @dataclass(frozen=True, slots=True)
 class SpanField:
-    """A reference to one field."""
+    """A reference to one field. As a condition it holds when it is the boolean `true`."""
 
     place: Place
     name: str
+
+
+def field_label(field: SpanField) -> str:
+    """What a field is called in answers, as Tempo does: `name`, `span.http.method`, `resource.service.name`, `.a`."""
+    match field.place:
+        case Place.INTRINSIC:
+            return "resource.service.name" if field.name == "service" else field.name
+        case Place.ANYWHERE:
+            return f".{field.name}"
+    return f"{field.place}.{field.name}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,12 +116,81 @@ EVERY_SPAN = Constant("bool", True)
 """The condition that every span meets: `{}`."""
 
 
+# ------------------------------------------------------------------------------------------------------------ spansets
+
+
+@dataclass(frozen=True, slots=True)
+class Candidates:
+    """Which traces can match at all: a trace needs a span of every leaf of one of the `sets` (indexes into the leaves of the
+    query; an empty set: any trace)."""
+
+    sets: tuple[tuple[int, ...], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class SetLabel:
+    """What a spanset says of itself: the name (`by(resource.service.name)`, `count()`) and how its value is read. A `key`
+    is a text that `key_value` reads, a `number` is an integer when it is whole, others are of that kind."""
+
+    name: str
+    kind: Kind | Literal["key", "number"]
+
+
+@dataclass(frozen=True, slots=True)
+class Spansets:
+    """What spans of a trace match together.
+
+    `leaves` are conditions on single spans (64 at most). Without a `program` the spans that meet one of them are the trace's
+    one spanset. With one, native code (`crates/nexus-core/src/traces/spansets`, `_native.evaluate_spansets` and
+    `_native.matching_spans`) decides over each candidate trace from rows of its spans:
+
+        trace_id FixedString(16), span_id FixedString(8), parent_span_id FixedString(8), timestamp (Int64, ns),
+        duration UInt64, leaves UInt64, values Array(Nullable(Float64)), keys Array(Nullable(String))
+
+    in RowBinary, the rows of a trace one after the other. Bit n of `leaves` is whether the span meets the leaf n; `values`
+    are numbers for aggregates (durations in ns; null: the span has none), `keys` texts for `by()` as `key_text` writes them.
+    Rows are needed of every span of the trace when it is asked for `whole`, else of those that meet a leaf.
+
+    `labels` are what native code refers to by index when it tells of a spanset.
+    """
+
+    leaves: tuple[SpanExpr, ...] = (EVERY_SPAN,)
+    program: bytes = b""
+    candidates: Candidates = Candidates(((0,),))
+    values: tuple[SpanExpr, ...] = ()
+    keys: tuple[SpanExpr, ...] = ()
+    labels: tuple[SetLabel, ...] = ()
+    whole: bool = False
+
+
+KEY_LETTERS: dict[str, str] = {
+    "s": "string", "i": "int", "f": "float", "b": "bool", "d": "duration", "t": "status", "k": "kind",
+}  # fmt: skip
+"""First characters of keys, by the type of what follows (numbers in decimal, booleans as `true` and `false`, statuses and
+kinds by name). Attributes of other types (arrays, maps) are `s` and their JSON."""
+
+
+def key_value(text: str) -> str | int | float | bool:
+    """What a key of `by()` says."""
+    letter, rest = text[:1], text[1:]
+    match letter:
+        case "i" | "d":
+            return int(rest)
+        case "f":
+            return float(rest)
+        case "b":
+            return rest == "true"
+    return rest
+
+
 @dataclass(frozen=True, slots=True)
 class SpanScan:
-    """Spans that meet a condition. Tenant and row policy are not part of it: see `plan.Scoped`."""
+    """Spans that meet a condition and, when there are `spansets`, lie in one of theirs. Tenant and row policy are not part
+    of it: see `plan.Scoped`."""
 
     time: TimeRange = field(default_factory=TimeRange)
     where: SpanExpr = EVERY_SPAN
+    spansets: Spansets | None = None
 
 
 # --------------------------------------------------------------------------------------------------------------- plans
@@ -127,11 +207,11 @@ class GetTrace:
 
 
 @dataclass(frozen=True, slots=True)
-class Candidates:
-    """Which traces can match at all: a trace needs a span of every leaf of one of the `sets` (indexes into the leaves of the
-    query; an empty set: any trace)."""
+class GetTraces:
+    """All spans of several traces, 1,500 at most; `hint` as for `GetTrace`, for all of them."""
 
-    sets: tuple[tuple[int, ...], ...]
+    trace_ids: tuple[bytes, ...]
+    hint: TimeRange = field(default_factory=TimeRange)
 
 
 TraceOrder = Literal["newest", "longest", "spans", "errors"]
@@ -141,25 +221,19 @@ TraceOrder = Literal["newest", "longest", "spans", "errors"]
 class FindTraces:
     """Traces with spans that match, newest (by the start of their newest matching span) first unless told.
 
-    `leaves` are conditions on single spans. Without a `program` a trace matches with any span that meets one of them. With
-    one, native code (`crates/nexus-core/src/traces/spansets.rs`) decides over each candidate trace from which leaves each
-    span meets, from `values` (numbers, for aggregates) and `keys` (texts, for `by()`). At most `max_candidates` traces are
-    looked at, newest first; what is beyond is said in the answer.
-
-    `select` are fields to tell of each matching span, beside those that every answer has.
+    At most `max_candidates` traces are looked at, newest first; what is beyond is said in the answer. `select` are fields to
+    tell of each matching span (by `field_label`), beside those that every answer has. `numbering` asks for
+    `nestedSetParent`, `nestedSetLeft` and `nestedSetRight` of each (there is a program then, and native code tells them).
     """
 
     time: TimeRange
-    leaves: tuple[SpanExpr, ...] = (EVERY_SPAN,)
-    program: bytes = b""
-    candidates: Candidates = Candidates(((),))
-    values: tuple[SpanExpr, ...] = ()
-    keys: tuple[SpanExpr, ...] = ()
+    spansets: Spansets = field(default_factory=Spansets)
     select: tuple[SpanField, ...] = ()
     limit: int = 20
     spans_per_trace: int = 3
     order: TraceOrder = "newest"
     max_candidates: int = 10_000
+    numbering: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -211,12 +285,21 @@ class SpanHeatmap:
 @dataclass(frozen=True, slots=True)
 class SpanProfile:
     """Values of every field that two selections of spans carry, at once, each with its number of spans on both sides:
-    as `plan.Profile` for records. One span in `shares` of a side is looked at."""
+    as `plan.Profile` for records. One span in `shares` of a side is looked at.
+
+    With a `step` (for `compare()`) counts are by time as those of `SpanSeries` are, and exact for the values that are told:
+    rows (time ns, place, name, type letter as in `KEY_LETTERS`, value, selection, baseline), the `values` most frequent of
+    each side over the whole range, and for each field and time a row of all its spans whose type is "" and value null.
+    Fields are attributes of spans and resources and intrinsics of a span that are no ids, times or durations.
+    """
 
     selection: SpanScan
     baseline: SpanScan
     shares: tuple[int, int] = (1, 1)
     values: int = 50
+    start: int = 0
+    end: int = 0
+    step: int = 0
 
 
 MetricFunction = Literal[
@@ -231,11 +314,10 @@ class SpanSeries:
 
     Values lie at `start + n * step` (n from 0, up to and including `end`) and are over the spans that started in
     `(t - step, t]`; `instant` is one value over the whole range `(start, end]`, at its end. `of` is the number it is about
-    (none for `rate` and `count_over_time`), `quantiles` those of `quantile_over_time`. Histograms have buckets of powers of
-    two (label `__bucket`, in seconds for durations). Spans count by their weight. `exemplars` asks for that many spans,
-    spread over series and time.
-
-    With a `program` (see `FindTraces`) only spans of the spansets that it leaves count; then `leaves` say what it is about.
+    (none for `rate` and `count_over_time`), `quantiles` those of `quantile_over_time` (label `p`, a float). Histograms have
+    buckets of powers of two (label `__bucket`, a float). Values, quantiles and buckets of durations are in seconds. Labels
+    are called as `field_label` says; a series without `by` has none. Spans count by their weight. `exemplars` asks for that
+    many spans, spread over series and time.
     """
 
     scan: SpanScan
@@ -249,15 +331,14 @@ class SpanSeries:
     instant: bool = False
     series_limit: int = 1_000
     exemplars: int = 0
-    leaves: tuple[SpanExpr, ...] = ()
-    program: bytes = b""
-    candidates: Candidates = Candidates(((),))
 
 
 @dataclass(frozen=True, slots=True)
 class CriticalPaths:
-    """Traces of an operation for the sum of their critical paths: spans (id, parent, service, name, start, duration) of the
-    traces whose matching spans fall in a range of duration quantiles, at most `traces` of them, chosen without bias."""
+    """Traces of an operation for the sum of their critical paths: all spans of the traces whose matching spans fall in a
+    range of duration quantiles, at most `traces` of them, chosen without bias. Rows in RowBinary, spans of a trace one after
+    the other: trace_id FixedString(16), span_id FixedString(8), parent_span_id FixedString(8), name String, kind UInt8,
+    timestamp Int64 (ns), duration UInt64, service String, matched UInt8 (1: the span is one of those that match)."""
 
     scan: SpanScan
     quantiles: tuple[float, float] = (0.0, 1.0)
@@ -282,6 +363,7 @@ class SpanCount:
 
 TracePlan = (
     GetTrace
+    | GetTraces
     | FindTraces
     | SearchSpans
     | TagNames

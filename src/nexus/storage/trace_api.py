@@ -118,7 +118,8 @@ class TraceStore(Protocol):
         ...
 
     async def spans(self, query: Scoped) -> SpanRows:
-        """Run a `GetTrace`, `SearchSpans` or `CriticalPaths` plan. Spans of one trace follow each other."""
+        """Run a `GetTrace`, `GetTraces`, `SearchSpans` or `CriticalPaths` plan (the last has rows of its own). Spans of one
+        trace follow each other; one that was stored twice comes once, told by its ids and kind."""
         ...
 
     async def find(self, query: Scoped) -> TraceHits:

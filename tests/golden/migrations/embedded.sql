@@ -147,10 +147,12 @@ CREATE TABLE IF NOT EXISTS nexus.spans
     slot                UInt32,
     trace_id            FixedString(16) CODEC(ZSTD(1)),
     timestamp           DateTime64(9, 'UTC') CODEC(Delta(8), ZSTD(1)),
-    duration            UInt64 CODEC(ZSTD(1)),
-    duration_class      UInt8 CODEC(ZSTD(1)),
-    span_id             FixedString(8) CODEC(LZ4),
-    parent_span_id      FixedString(8) CODEC(ZSTD(1)),
+    duration            UInt64 CODEC(T64('bit'), ZSTD(1)),
+    duration_class      UInt8,
+    ids                 FixedString(16) CODEC(ZSTD(1)),
+    span_id             FixedString(8) ALIAS toFixedString(substring(ids, 1, 8), 8),
+    parent_span_id      FixedString(8) ALIAS toFixedString(substring(ids, 9, 8), 8),
+    root                Bool,
     name                LowCardinality(String),
     kind                UInt8,
     status              UInt8,
@@ -182,7 +184,9 @@ CREATE TABLE IF NOT EXISTS nexus.spans
     expires_on          Date,
 
     INDEX by_time timestamp TYPE minmax GRANULARITY 1,
-    INDEX by_trace trace_id TYPE bloom_filter(0.001) GRANULARITY 1
+    INDEX by_trace trace_id TYPE bloom_filter(0.001) GRANULARITY 1,
+    INDEX by_attribute mapKeys(attributes_string) TYPE bloom_filter(0.01) GRANULARITY 1,
+    INDEX by_value mapValues(attributes_string) TYPE bloom_filter(0.01) GRANULARITY 1
 )
 ENGINE = MergeTree
 PARTITION BY toDate32(timestamp, 'UTC')

@@ -65,7 +65,7 @@ async def test_what_matches_goes_and_nothing_else(open_store: OpenStore, tmp_pat
     for tenant in ("t", "u"):
         await store.append(tenant, records(tenant))
     await store.append("t", batch([{"_time": str(NOON), "_msg": "one of a kind entry late", "service": "rare"}]))
-    assert "user" in {column.key for column in store._learned.columns}
+    assert "user" in {column.key for column in store._ingest.learned.columns}
     assert files_with(tmp_path / "data", marker.encode())
     before = await bodies(store)
 
@@ -106,17 +106,17 @@ async def test_a_replay_does_not_bring_records_back(open_store: OpenStore, monke
     """Not after the erasure of all that a token stored, and not when its commit was in doubt."""
     store = open_store()
     data = batch([{"_time": str(NOON), "_msg": "secret"}, {"_time": str(NOON + DAY), "_msg": "secret"}])
-    real = store._ledger.complete
+    real = store._ingest.ledger.complete
 
     def locked(commit_id: int) -> None:
         raise sqlite3.OperationalError("database is locked")
 
-    monkeypatch.setattr(store._ledger, "complete", locked)
+    monkeypatch.setattr(store._ingest.ledger, "complete", locked)
     await store.append("t", data, Token("k", 1))
-    monkeypatch.setattr(store._ledger, "complete", real)
-    assert store._writer._doubtful
+    monkeypatch.setattr(store._ingest.ledger, "complete", real)
+    assert store._ingest.writer._doubtful
     await erase(store, matching("secret"))
-    assert not store._writer._doubtful
+    assert not store._ingest.writer._doubtful
     again = await store.append("t", data, Token("k", 1))
     assert again.replayed
     assert await bodies(store) == set()

@@ -37,7 +37,7 @@ async def counts(store: ClickHouseStore) -> list[int]:
 
 def columns(store: ClickHouseStore) -> list[str]:
     """Comments of the learned columns."""
-    return sorted(column.comment for column in store._learned.columns)
+    return sorted(column.comment for column in store._ingest.learned.columns)
 
 
 async def test_answers_do_not_depend_on_where_the_data_lies(open_store: OpenStore) -> None:
@@ -69,7 +69,7 @@ async def test_columns_are_capped(open_store: OpenStore) -> None:
     """The rest stays in the maps and is found there."""
     store = open_store(max_learned_columns=2)
     await store.append("t", records(600))
-    assert len(columns(store)) == 2 and store._learned.refused == 4
+    assert len(columns(store)) == 2 and store._ingest.learned.refused == 4
     assert await counts(store) == [200, 1, 240, 20, 600, 600, 600, 0, 600]
 
 
@@ -77,18 +77,18 @@ async def test_what_was_never_stored_is_known(open_store: OpenStore) -> None:
     """Until the memory of it is lost: then everything may be there."""
     store = open_store()
     await store.append("t", records(10))
-    seen = store._learned.seen
+    seen = store._ingest.learned.seen
     assert seen is not None and {("text", "s"), ("int", "i"), ("flag", "b"), ("list", "j")} <= seen
     assert ("missing", "s") not in seen
     store.close()
     kept = open_store()
-    assert kept._learned.seen == seen
+    assert kept._ingest.learned.seen == seen
     path = kept._engine.directory.path
     kept.close()
     for file in path.glob("ingest.sqlite*"):
         file.unlink()
     lost = open_store()
-    assert lost._learned.seen is None
+    assert lost._ingest.learned.seen is None
     assert (await counts(lost))[5:] == [10, 10, 0, 10]
 
 

@@ -44,10 +44,10 @@ async def test_bodies_are_asked_from_the_first_record_without_a_skeleton_on(open
     await store.append("t", messages("", at=NOON + 3 * DAY))
     assert await branches(store, "placed") == 2
     assert [await count(store, query) for query in ("placed", "-placed", "order")] == [1, 2, 2]
-    assert store._writer._plain.known == {TODAY + 3}
+    assert store._reader._plain.known == {TODAY + 3}
     store.close()
     again = open_store()
-    assert again._writer._plain.known == {TODAY + 3}
+    assert again._reader._plain.known == {TODAY + 3}
     assert [await count(again, query) for query in ("placed", "-placed", "order")] == [1, 2, 2]
 
 
@@ -59,7 +59,7 @@ async def test_a_lost_memory_asks_everywhere(open_store: OpenStore, tmp_path: Pa
     for file in path.glob("ingest.sqlite*"):
         file.unlink()
     again = open_store()
-    assert again._writer._plain.known is None
+    assert again._reader._plain.known is None
     assert await branches(again, "placed") == 2
     assert await count(again, "placed") == 1
 

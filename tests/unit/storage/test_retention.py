@@ -74,10 +74,10 @@ async def test_a_changed_retention_applies_while_running(open_store: OpenStore) 
     store = open_store(lambda: days)
     await store.append("t", aged(0))
     days = 3
-    assert store._housekeeper._retention.follow(store._engine.connect(), store._writer.paused)
+    assert store._ingest.retention.follow(store._engine.connect(), store._ingest.writer.paused)
     await store.append("t", aged(0))
     assert expiries(store) == [3]
-    assert not store._housekeeper._retention.follow(store._engine.connect(), store._writer.paused)
+    assert not store._ingest.retention.follow(store._engine.connect(), store._ingest.writer.paused)
 
 
 async def test_a_change_that_a_stop_interrupted_is_made_once(open_store: OpenStore, monkeypatch: Any) -> None:

@@ -197,7 +197,7 @@ async def test_a_bad_batch_does_not_take_others_along(open_store: OpenStore, mon
     """Neither one that cannot be encoded nor one that the engine cannot read."""
     store = open_store(writer={"interval": 0.2, "quiet_rows": 10**9})
     await store.append("t", numbered(1))
-    real = store._writer._encode
+    real = store._ingest.writer._encode
     sizes = [10, 13, 11, 14, 12]
 
     def encode(one: Any, **options: Any) -> bytes:
@@ -206,7 +206,7 @@ async def test_a_bad_batch_does_not_take_others_along(open_store: OpenStore, mon
         block = real(one, **options)
         return block[: len(block) // 2] if one.num_rows == 14 else block
 
-    monkeypatch.setattr(store._writer, "_encode", encode)
+    monkeypatch.setattr(store._ingest.writer, "_encode", encode)
     outcomes = await asyncio.gather(*(store.append("t", numbered(n)) for n in sizes), return_exceptions=True)
     assert [isinstance(outcome, Receipt) for outcome in outcomes] == [True, False, True, False, True]
     assert isinstance(outcomes[1], StorageError) and "cannot encode this" in outcomes[1].message
@@ -225,7 +225,7 @@ async def test_an_insert_that_failed_after_it_took_effect(open_store: OpenStore,
 
 def half_insert(store: ClickHouseStore, monkeypatch: pytest.MonkeyPatch, days: tuple[int, ...], times: int) -> list[Any]:
     """The next inserts store these days only and fail."""
-    real = store._writer._insert
+    real = store._ingest.writer._insert
     attempts: list[Any] = []
 
     def insert(connection: Connection, taken: Any, commit_id: int, promoted: Any) -> None:
@@ -241,7 +241,7 @@ def half_insert(store: ClickHouseStore, monkeypatch: pytest.MonkeyPatch, days: t
             waiting.only_days = limit
         raise FAULT
 
-    monkeypatch.setattr(store._writer, "_insert", insert)
+    monkeypatch.setattr(store._ingest.writer, "_insert", insert)
     return attempts
 
 
@@ -286,7 +286,7 @@ async def test_a_group_stored_in_part_is_completed_at_once(open_store: OpenStore
 async def test_a_ledger_that_fails_is_settled_later(open_store: OpenStore, monkeypatch: pytest.MonkeyPatch) -> None:
     """What is stored is acknowledged; a repeat waits until the ledger knows, and is not stored again."""
     store = open_store()
-    ledger = store._writer._ledger
+    ledger = store._ingest.writer._ledger
     real = ledger.complete
 
     def complete(commit_id: int) -> None:
@@ -309,7 +309,7 @@ async def test_a_full_queue_refuses_at_once(open_store: OpenStore) -> None:
     """With a time to come back; what was taken in is stored."""
     store = open_store(writer={"queue_bytes": 100_000})
     sizes = 200
-    with store._writer.paused():
+    with store._ingest.writer.paused():
         tasks = [asyncio.create_task(store.append("t", numbered(100))) for _ in range(sizes)]
         await asyncio.sleep(0.05)
         refused = [task for task in tasks if task.done()]

@@ -22,7 +22,9 @@ use nexus_core::metrics::relabel::{Relabel, RuleSpec};
 use nexus_core::metrics::scrape;
 use nexus_core::metrics::statsd::{Aggregator, Histograms};
 use nexus_core::metrics::tsdb_block::{Block, ChunkFiles};
-use nexus_core::native::logs::{AttributeType, LogBlockOptions, PromotedColumn, encode_logs};
+use nexus_core::native::attributes::{AttributeType, PromotedColumn};
+use nexus_core::native::logs::{LogBlockOptions, encode_logs};
+use nexus_core::native::retention::Retention;
 use nexus_core::native::memory::SkeletonMemory;
 use nexus_core::otlp::{decode_logs_json, decode_logs_protobuf};
 use nexus_core::process::{Context, Pipelines};
@@ -618,9 +620,7 @@ fn batch(batch: &LogBatch) {
         let options = LogBlockOptions {
             tenant: "t",
             commit_id: 1,
-            retention_days: 30,
-            retention: &[],
-            now_ns: NOW,
+            retention: Retention { days: 30, rules: &[], now_ns: NOW },
             day,
             promoted: &promoted,
             skeletons: day.is_some().then_some(&skeletons),

@@ -12,7 +12,7 @@ fn bodies(decoded: &Decoded) -> Vec<&str> {
 }
 
 fn resource(decoded: &Decoded, row: usize) -> &str {
-    std::str::from_utf8(decoded.batch.resources.get(decoded.batch.resource_ids[row], 1)).unwrap()
+    std::str::from_utf8(decoded.batch.origins.resources.get(decoded.batch.origins.resource_ids[row], 1)).unwrap()
 }
 
 fn errors(decoded: &Decoded) -> Vec<(u64, &str)> {

@@ -259,8 +259,8 @@ mod tests {
             assert_eq!(decoded.rejections.count(), 0, "{:?}", decoded.rejections.first());
             assert_eq!(bodies(&decoded.batch), ["one", "two"]);
             assert_eq!(decoded.batch.timestamps, times);
-            let key = decoded.batch.keys.get(decoded.batch.strings.keys[0], 0);
-            assert_eq!((key, decoded.batch.strings.values.get(0)), (&b"fluent.tag"[..], &b"t.a"[..]));
+            let key = decoded.batch.attributes.keys.get(decoded.batch.attributes.strings.keys[0], 0);
+            assert_eq!((key, decoded.batch.attributes.strings.values.get(0)), (&b"fluent.tag"[..], &b"t.a"[..]));
         }
     }
 

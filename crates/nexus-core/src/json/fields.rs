@@ -1,7 +1,7 @@
 //! Which fields of a JSON record mean what: the defaults, and a sender's own mapping.
 
 use super::reader::KeyGuess;
-use crate::batch::KeyId;
+use crate::attributes::KeyId;
 use crate::dictionary::Dictionary;
 use crate::limits::{MAX_BATCH_KEYS, MAX_KEY_BYTES};
 

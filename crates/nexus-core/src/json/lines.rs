@@ -7,10 +7,12 @@
 use super::fields::{Class, FieldId, FieldMapping, Fields, JSON_LINES, KINDS, Kind, Vocabulary};
 use super::reader::{JsonError, Number, RawToken, Reader, TokenKind, number};
 use super::writer::{CopyError, copy_raw, is_no_json_number, write_string};
-use crate::batch::{KeyId, LogBatchBuilder, RecordError};
+use crate::attributes::KeyId;
+use crate::batch::LogBatchBuilder;
 use crate::decode::{DecodeError, Decoded, Rejections};
 use crate::dictionary::Dictionary;
 use crate::limits::{MAX_COLUMN_BYTES, MAX_DEPTH, MAX_INPUT_BYTES};
+use crate::rows::RecordError;
 use crate::severity;
 use crate::time::{self, TimeError};
 use std::collections::BTreeMap;

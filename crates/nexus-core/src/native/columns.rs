@@ -3,9 +3,10 @@
 use super::block::Block;
 use crate::columns::{MapColumn, Values};
 use crate::dictionary::Dictionary;
+use crate::origins::Origins;
 
 /// A dense renumbering of the ids in use, in order of first use.
-pub(super) struct Renumbering {
+pub(crate) struct Renumbering {
     dense: Vec<u32>,
     used: Vec<u32>,
 }
@@ -13,13 +14,13 @@ pub(super) struct Renumbering {
 const UNUSED: u32 = u32::MAX;
 
 impl Renumbering {
-    pub(super) fn new(ids: usize) -> Self {
+    pub(crate) fn new(ids: usize) -> Self {
         Self { dense: vec![UNUSED; ids], used: Vec::new() }
     }
 
     /// The dense number of an id.
     #[inline]
-    pub(super) fn number(&mut self, id: u32) -> u32 {
+    pub(crate) fn number(&mut self, id: u32) -> u32 {
         let dense = &mut self.dense[id as usize];
         if *dense == UNUSED {
             *dense = self.used.len() as u32;
@@ -29,7 +30,7 @@ impl Renumbering {
     }
 
     /// The ids in use, by dense number.
-    pub(super) fn used(&self) -> &[u32] {
+    pub(crate) fn used(&self) -> &[u32] {
         &self.used
     }
 }
@@ -37,13 +38,20 @@ impl Renumbering {
 /// A `LowCardinality(String)` column from an id for each row and the ids' texts.
 ///
 /// Different ids may have the same text (several resources of one service): their keys are merged.
-pub(super) fn low_cardinality<'k>(
+pub(crate) fn low_cardinality<'k>(
     block: &mut Block,
     name: &str,
     ids: usize,
     rows: impl ExactSizeIterator<Item = u32>,
     text: impl Fn(u32) -> &'k [u8],
 ) {
+    block.column(name, "LowCardinality(String)");
+    block.low_cardinality_prefix();
+    merged(block, ids, rows, text);
+}
+
+/// The data of such a column.
+fn merged<'k>(block: &mut Block, ids: usize, rows: impl ExactSizeIterator<Item = u32>, text: impl Fn(u32) -> &'k [u8]) {
     let mut renumbering = Renumbering::new(ids);
     let mut indices: Vec<u32> = rows.map(|id| renumbering.number(id)).collect();
     let mut keys = Dictionary::<1>::default();
@@ -53,20 +61,48 @@ pub(super) fn low_cardinality<'k>(
             *index = merged[*index as usize];
         }
     }
-    block.column(name, "LowCardinality(String)");
-    block.low_cardinality_prefix();
     block.low_cardinality((0..keys.len() as u32).map(|id| keys.get(id, 0)), indices.into_iter());
 }
 
+/// An `Array(LowCardinality(String))` column: where each row's entries end, and the ids of the entries' texts, which are all
+/// different.
+pub(crate) fn low_cardinality_lists(
+    block: &mut Block,
+    name: &str,
+    ends: &[u64],
+    entries: impl ExactSizeIterator<Item = u32>,
+    texts: &Dictionary<1>,
+) {
+    block.column(name, "Array(LowCardinality(String))");
+    block.low_cardinality_prefix();
+    block.values(ends.iter().map(|end| end.to_le_bytes()));
+    let mut renumbering = Renumbering::new(texts.len());
+    let indices: Vec<u32> = entries.map(|id| renumbering.number(id)).collect();
+    block.low_cardinality(renumbering.used().iter().map(|&id| texts.get(id, 0)), indices.into_iter());
+}
+
 /// A constant `LowCardinality(String)` column.
-pub(super) fn constant(block: &mut Block, name: &str, value: &[u8], rows: usize) {
+pub(crate) fn constant(block: &mut Block, name: &str, value: &[u8], rows: usize) {
     block.column(name, "LowCardinality(String)");
     block.low_cardinality_prefix();
     block.low_cardinality(std::iter::once(value), std::iter::repeat_n(0, rows));
 }
 
+/// What rows have of their resources and scopes.
+pub(crate) fn origins(block: &mut Block, origins: &Origins, rows: &[u32]) {
+    let (resources, scopes) = (&origins.resources, &origins.scopes);
+    for (part, name) in ["service", "resource"].into_iter().enumerate() {
+        let ids = rows.iter().map(|&row| origins.resource_ids[row as usize]);
+        low_cardinality(block, name, resources.len(), ids, |id| resources.get(id, part));
+    }
+    for (part, name) in ["scope_name", "scope_version", "scope_attributes"].into_iter().enumerate() {
+        let ids = rows.iter().map(|&row| origins.scope_ids[row as usize]);
+        low_cardinality(block, name, scopes.len(), ids, |id| scopes.get(id, part));
+    }
+}
+
 /// Which attributes of one type leave their map for columns of their own.
-pub(super) struct Promotion {
+pub(crate) struct Promotion {
     /// For each key id the number of its column plus one, 0 for none. Empty when nothing is promoted.
     column_of_key: Vec<u32>,
     /// For each promoted column, for each row of the block, the entry plus one, 0 for none.
@@ -74,7 +110,7 @@ pub(super) struct Promotion {
 }
 
 impl Promotion {
-    pub(super) fn new(keys: usize, promoted: &[Option<u32>], rows: usize) -> Self {
+    pub(crate) fn new(keys: usize, promoted: &[Option<u32>], rows: usize) -> Self {
         if promoted.is_empty() {
             return Self { column_of_key: Vec::new(), entries: Vec::new() };
         }
@@ -91,7 +127,7 @@ impl Promotion {
     }
 
     /// Entry of each row for the promoted column, None where the row lacks it.
-    pub(super) fn entries(
+    pub(crate) fn entries(
         &self,
         column: usize,
         rows: usize,
@@ -102,7 +138,7 @@ impl Promotion {
 }
 
 /// A `Map(LowCardinality(String), T)` column without the promoted keys, which `promotion` then knows the entries of.
-pub(super) fn map<V: Values>(
+pub(crate) fn map<V: Values>(
     block: &mut Block,
     (name, kind): (&str, &str),
     column: &MapColumn<V>,

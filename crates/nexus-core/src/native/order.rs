@@ -1,7 +1,8 @@
 //! Which rows a block holds, in the order of the table: (hour, service, template, timestamp). The engine skips its own
 //! sort when a block comes sorted.
 
-use crate::batch::{DAY_NS, HOUR_NS, LogBatch};
+use crate::batch::{HOUR_NS, LogBatch};
+use crate::origins::DAY_NS;
 
 #[derive(PartialEq, Eq, PartialOrd, Ord)]
 struct SortKey {
@@ -20,7 +21,7 @@ pub(super) fn sorted_rows(batch: &LogBatch, day: Option<u32>) -> Vec<u32> {
         if timestamp >= first && (day.is_none() || timestamp - first < DAY_NS) {
             let hour = (timestamp / HOUR_NS) as u64;
             keys.push(SortKey {
-                hour_and_service: hour << 32 | u64::from(ranks[batch.resource_ids[row] as usize]),
+                hour_and_service: hour << 32 | u64::from(ranks[batch.origins.resource_ids[row] as usize]),
                 template: batch.template_ids[row],
                 timestamp,
                 row: row as u32,
@@ -33,7 +34,7 @@ pub(super) fn sorted_rows(batch: &LogBatch, day: Option<u32>) -> Vec<u32> {
 
 /// Rank of each resource's service among the batch's services, compared as bytes.
 fn service_ranks(batch: &LogBatch) -> Vec<u32> {
-    let resources = &batch.resources;
+    let resources = &batch.origins.resources;
     let mut ids: Vec<u32> = (0..resources.len() as u32).collect();
     ids.sort_unstable_by_key(|&id| resources.get(id, 0));
     let mut ranks = vec![0; ids.len()];

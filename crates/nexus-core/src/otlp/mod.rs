@@ -6,10 +6,12 @@
 
 pub(crate) mod base64;
 pub(crate) mod fault;
+pub(crate) mod json;
 pub(crate) mod json_input;
 pub(crate) mod json_value;
 mod logs_json;
 mod logs_protobuf;
+pub(crate) mod protobuf;
 pub(crate) mod protobuf_value;
 pub(crate) mod records;
 pub(crate) mod schema;

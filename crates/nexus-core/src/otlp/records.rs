@@ -3,13 +3,15 @@
 use super::base64;
 use super::fault::Fault;
 use super::text::{Object, Scalar, write_scalar};
-use crate::batch::{KeyId, LogBatchBuilder};
+use crate::attributes::KeyId;
+use crate::batch::LogBatchBuilder;
 use crate::decode::{DecodeError, Decoded, Rejections};
-use crate::limits::{MAX_INPUT_BYTES, MAX_RECORDS};
+use crate::limits::{DROPPED_ATTRIBUTES, MAX_ATTRIBUTES, MAX_INPUT_BYTES, MAX_RECORDS};
+use crate::rows::RowBuilder;
 use std::borrow::Cow;
 
 /// Service of resources that name none, as OpenTelemetry's SDKs call it.
-const UNKNOWN_SERVICE: &[u8] = b"unknown_service";
+pub const UNKNOWN_SERVICE: &[u8] = b"unknown_service";
 const SERVICE_NAME: &[u8] = b"service.name";
 
 /// Attributes of a record whose keys are remembered for the next.
@@ -27,9 +29,9 @@ pub fn check_size(body: &[u8]) -> Result<(), DecodeError> {
 }
 
 /// The batch in the making.
-pub struct Records {
+pub struct Records<B> {
     /// The batch; its record is open between [`Self::begin`] and [`Self::end`].
-    pub builder: LogBatchBuilder,
+    pub builder: B,
     rejections: Rejections,
     number: u64,
     resource_fault: Option<Fault>,
@@ -40,11 +42,11 @@ pub struct Records {
     text: Vec<u8>,
 }
 
-impl Records {
+impl<B: RowBuilder> Records<B> {
     /// No records yet.
-    pub fn new(now_ns: i64) -> Self {
+    pub fn new(builder: B) -> Self {
         Self {
-            builder: LogBatchBuilder::new(now_ns),
+            builder,
             rejections: Rejections::default(),
             number: 0,
             resource_fault: None,
@@ -56,7 +58,7 @@ impl Records {
     }
 
     /// The answer.
-    pub fn finish(self) -> Decoded {
+    pub fn finish(self) -> Decoded<B::Batch> {
         Decoded { batch: self.builder.finish(), rejections: self.rejections }
     }
 
@@ -80,7 +82,7 @@ impl Records {
     pub fn begin(&mut self) -> Option<Fault> {
         self.number += 1;
         self.attributes = 0;
-        self.builder.begin_record();
+        self.builder.begin();
         let beyond = (self.number > MAX_RECORDS).then_some(Fault::TooManyRecords);
         self.resource_fault.or(self.scope_fault).or(beyond)
     }
@@ -89,17 +91,56 @@ impl Records {
     pub fn end(&mut self, record: Result<(), Fault>) {
         match record {
             Ok(()) => {
-                if let Err(error) = self.builder.commit_record() {
+                if let Err(error) = self.builder.commit() {
                     self.rejections.push(self.number, || error.to_string());
                 }
             }
             Err(fault) => {
-                self.builder.abort_record();
+                self.builder.abort();
                 self.rejections.push(self.number, || fault.to_string());
             }
         }
     }
 
+    /// Id of the next attribute's key, if it is the one that the last record had in this place.
+    #[inline]
+    pub fn recent_key(&mut self, key: &[u8]) -> Option<KeyId> {
+        self.attributes += 1;
+        self.recent_keys.get(self.attributes - 1).copied().filter(|&id| self.builder.attributes().key(id) == key)
+    }
+
+    /// Id of that key if it was not, see [`crate::attributes::AttributesBuilder::key_id`].
+    pub fn new_key(&mut self, key: &[u8]) -> Option<KeyId> {
+        let id = self.builder.attributes().key_id(key)?;
+        let place = self.attributes - 1;
+        if place < self.recent_keys.len() {
+            self.recent_keys[place] = id;
+        } else if place < RECENT_KEYS {
+            self.recent_keys.push(id);
+        }
+        Some(id)
+    }
+
+    /// Attribute of the record.
+    #[inline]
+    pub fn attribute(&mut self, key: KeyId, scalar: Scalar<'_>) {
+        let attributes = self.builder.attributes();
+        match scalar {
+            Scalar::Empty => attributes.json(key, b"null"),
+            Scalar::Text(text) => attributes.string(key, text),
+            Scalar::Bool(value) => attributes.bool(key, value),
+            Scalar::Int(value) => attributes.int(key, value),
+            Scalar::Double(value) => attributes.float(key, value),
+            Scalar::Bytes(bytes) => {
+                self.text.clear();
+                base64::encode(bytes, &mut self.text);
+                attributes.string(key, &self.text);
+            }
+        }
+    }
+}
+
+impl Records<LogBatchBuilder> {
     /// Times of the record, 0 when not given: the observed time stands in for the event's, now for both.
     pub fn times(&mut self, time: u64, observed: u64) -> Result<(), Fault> {
         let time = nanoseconds("time_unix_nano", time)?;
@@ -125,49 +166,55 @@ impl Records {
             }
         }
     }
-
-    /// Id of the next attribute's key, if it is the one that the last record had in this place.
-    #[inline]
-    pub fn recent_key(&mut self, key: &[u8]) -> Option<KeyId> {
-        self.attributes += 1;
-        self.recent_keys.get(self.attributes - 1).copied().filter(|&id| self.builder.key(id) == key)
-    }
-
-    /// Id of that key if it was not, see [`LogBatchBuilder::key_id`].
-    pub fn new_key(&mut self, key: &[u8]) -> Option<KeyId> {
-        let id = self.builder.key_id(key)?;
-        let place = self.attributes - 1;
-        if place < self.recent_keys.len() {
-            self.recent_keys[place] = id;
-        } else if place < RECENT_KEYS {
-            self.recent_keys.push(id);
-        }
-        Some(id)
-    }
-
-    /// Attribute of the record.
-    pub fn attribute(&mut self, key: KeyId, scalar: Scalar<'_>) {
-        match scalar {
-            Scalar::Empty => self.builder.add_json(key, b"null"),
-            Scalar::Text(text) => self.builder.add_string(key, text),
-            Scalar::Bool(value) => self.builder.add_bool(key, value),
-            Scalar::Int(value) => self.builder.add_int(key, value),
-            Scalar::Double(value) => self.builder.add_float(key, value),
-            Scalar::Bytes(bytes) => {
-                self.text.clear();
-                base64::encode(bytes, &mut self.text);
-                self.builder.add_string(key, &self.text);
-            }
-        }
-    }
 }
 
 /// A time as the builder takes it, None for 0.
-fn nanoseconds(field: &'static str, value: u64) -> Result<Option<i64>, Fault> {
+pub fn nanoseconds(field: &'static str, value: u64) -> Result<Option<i64>, Fault> {
     match i64::try_from(value) {
         Ok(0) => Ok(None),
         Ok(value) => Ok(Some(value)),
         Err(_) => Err(Fault::Time { field, value }),
+    }
+}
+
+/// Attributes of an event or link, as a JSON object at the end of a buffer; as many as a record may have.
+#[derive(Default)]
+pub struct Extras<'a> {
+    object: Option<Object<'a>>,
+    members: usize,
+    dropped: u64,
+}
+
+impl<'a> Extras<'a> {
+    /// Is there room for another one? If not, it is counted.
+    pub fn admits(&mut self) -> bool {
+        let admitted = self.members < MAX_ATTRIBUTES;
+        self.members += usize::from(admitted);
+        self.dropped += u64::from(!admitted);
+        admitted
+    }
+
+    /// The object to add an admitted one to. The buffer's end belongs to it from now on.
+    pub fn object(&mut self, out: &mut Vec<u8>) -> &mut Object<'a> {
+        self.object.get_or_insert_with(|| Object::open(out))
+    }
+
+    /// So many were left out by the sender.
+    pub fn drop_more(&mut self, count: u64) {
+        self.dropped = self.dropped.saturating_add(count);
+    }
+
+    /// Close the object, with how many were left out if any were. Nothing is written for no attributes.
+    pub fn close(mut self, out: &mut Vec<u8>) {
+        if self.dropped > 0 {
+            self.object(out);
+            let start = out.len();
+            write_scalar(out, Scalar::Int(i64::try_from(self.dropped).unwrap_or(i64::MAX)));
+            self.object(out).member(out, start, Cow::Borrowed(DROPPED_ATTRIBUTES.as_bytes()));
+        }
+        if let Some(object) = self.object {
+            object.close(out);
+        }
     }
 }
 

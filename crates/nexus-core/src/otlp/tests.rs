@@ -174,10 +174,10 @@ fn resource_and_scope_may_follow_their_records() {
     .batch;
     for batch in [protobuf, json] {
         assert_eq!(batch.services(), [("shop".to_owned(), 1, 1)]);
-        let resource = batch.resource_ids[0];
-        assert_eq!(batch.resources.get(resource, 1), br#"{"service.name":"shop"}"#);
-        let scope = batch.scope_ids[0];
-        assert_eq!((batch.scopes.get(scope, 0), batch.scopes.get(scope, 1)), (&b"lib"[..], &b"1"[..]));
+        let resource = batch.origins.resource_ids[0];
+        assert_eq!(batch.origins.resources.get(resource, 1), br#"{"service.name":"shop"}"#);
+        let scope = batch.origins.scope_ids[0];
+        assert_eq!((batch.origins.scopes.get(scope, 0), batch.origins.scopes.get(scope, 1)), (&b"lib"[..], &b"1"[..]));
     }
 }
 
@@ -187,7 +187,7 @@ fn attributes_beyond_the_limit_are_dropped_not_the_record() {
         (0..20_000).flat_map(|i| field(6, pair(format!("k{i}").as_bytes(), &[3 << 3, 7]))).collect();
     let decoded = protobuf(&request(b"", b"", &[attributes]));
     assert_eq!(decoded.accepted(), 1);
-    assert_eq!(decoded.batch.ints.row(0).len(), MAX_ATTRIBUTES + 1);
+    assert_eq!(decoded.batch.attributes.ints.row(0).len(), MAX_ATTRIBUTES + 1);
 }
 
 #[test]

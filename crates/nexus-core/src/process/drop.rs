@@ -29,7 +29,7 @@ impl Drop {
 
 impl Processor for Drop {
     fn process(&self, rows: &mut Rows, _: &mut State, _: &Context) -> Change {
-        let found = self.query.as_ref().map(|filter| filter.matches(&rows.batch()));
+        let found = self.query.as_ref().map(|filter| filter.matches(&*rows.batch()));
         for &row in rows.selected().iter() {
             let row = row as usize;
             if found.as_ref().is_some_and(|found| !found[row]) {

@@ -104,7 +104,7 @@ impl Writer<'_, '_> {
         };
         if !self.extract.overwrite
             && let Some(key) = key
-            && (key as usize) < self.batch.keys.len()
+            && (key as usize) < self.batch.attributes.keys.len()
             && super::field::attribute(self.batch, self.row, key).is_some()
         {
             return;

@@ -215,9 +215,11 @@ enum Place {
 impl Source {
     /// A reader of a field of this batch.
     pub fn new(field: &Field, batch: &LogBatch) -> Self {
-        let attribute = |key: &str| batch.keys.find([key.as_bytes()]);
+        let attribute = |key: &str| batch.attributes.keys.find([key.as_bytes()]);
         let resources = |key: &str| {
-            (0..batch.resources.len() as u32).map(|id| member(batch.resources.get(id, 1), key.as_bytes())).collect()
+            (0..batch.origins.resources.len() as u32)
+                .map(|id| member(batch.origins.resources.get(id, 1), key.as_bytes()))
+                .collect()
         };
         let place = match field {
             Field::Attribute(key) => Place::Maps(attribute(key), Vec::new()),
@@ -236,7 +238,7 @@ impl Source {
                 if let Some(value) = key.and_then(|key| attribute(batch, row, key)) {
                     return Some(value);
                 }
-                resources.get(batch.resource_ids[row] as usize)?.as_ref().map(OwnedValue::as_value)
+                resources.get(batch.origins.resource_ids[row] as usize)?.as_ref().map(OwnedValue::as_value)
             }
         }
     }
@@ -252,19 +254,20 @@ pub fn attribute(batch: &LogBatch, row: usize, key: u32) -> Option<Value<'_>> {
     fn entry(keys: &[u32], range: std::ops::Range<usize>, key: u32) -> Option<usize> {
         keys[range.clone()].iter().position(|&other| other == key).map(|at| range.start + at)
     }
-    if let Some(at) = entry(&batch.strings.keys, batch.strings.row(row), key) {
-        return Some(Value::Text(batch.strings.values.get(at)));
+    if let Some(at) = entry(&batch.attributes.strings.keys, batch.attributes.strings.row(row), key) {
+        return Some(Value::Text(batch.attributes.strings.values.get(at)));
     }
-    if let Some(at) = entry(&batch.ints.keys, batch.ints.row(row), key) {
-        return Some(Value::Int(batch.ints.values[at]));
+    if let Some(at) = entry(&batch.attributes.ints.keys, batch.attributes.ints.row(row), key) {
+        return Some(Value::Int(batch.attributes.ints.values[at]));
     }
-    if let Some(at) = entry(&batch.floats.keys, batch.floats.row(row), key) {
-        return Some(Value::Float(batch.floats.values[at]));
+    if let Some(at) = entry(&batch.attributes.floats.keys, batch.attributes.floats.row(row), key) {
+        return Some(Value::Float(batch.attributes.floats.values[at]));
     }
-    if let Some(at) = entry(&batch.bools.keys, batch.bools.row(row), key) {
-        return Some(Value::Bool(batch.bools.values[at]));
+    if let Some(at) = entry(&batch.attributes.bools.keys, batch.attributes.bools.row(row), key) {
+        return Some(Value::Bool(batch.attributes.bools.values[at]));
     }
-    entry(&batch.jsons.keys, batch.jsons.row(row), key).map(|at| Value::Json(batch.jsons.values.get(at)))
+    entry(&batch.attributes.jsons.keys, batch.attributes.jsons.row(row), key)
+        .map(|at| Value::Json(batch.attributes.jsons.values.get(at)))
 }
 
 fn column<'a>(field: &Field, batch: &'a LogBatch, row: usize, scratch: &'a mut Vec<u8>) -> Option<Value<'a>> {
@@ -272,7 +275,7 @@ fn column<'a>(field: &Field, batch: &'a LogBatch, row: usize, scratch: &'a mut V
     match field {
         Field::Timestamp => Some(Value::Int(batch.timestamps[row])),
         Field::ObservedTimestamp => Some(Value::Int(batch.observed_timestamps[row])),
-        Field::Service => text(batch.resources.get(batch.resource_ids[row], 0)),
+        Field::Service => text(batch.origins.resources.get(batch.origins.resource_ids[row], 0)),
         Field::Severity => match batch.severity_numbers[row] {
             0 => None,
             number => Some(Value::Text(severity::name(number).as_bytes())),
@@ -286,8 +289,8 @@ fn column<'a>(field: &Field, batch: &'a LogBatch, row: usize, scratch: &'a mut V
         Field::SpanId => hex(&batch.span_ids[row], scratch),
         Field::EventName => text(batch.texts.get(batch.event_names[row], 0)),
         Field::TemplateId => hex(&batch.template_ids[row].to_be_bytes(), scratch),
-        Field::ScopeName => text(batch.scopes.get(batch.scope_ids[row], 0)),
-        Field::ScopeVersion => text(batch.scopes.get(batch.scope_ids[row], 1)),
+        Field::ScopeName => text(batch.origins.scopes.get(batch.origins.scope_ids[row], 0)),
+        Field::ScopeVersion => text(batch.origins.scopes.get(batch.origins.scope_ids[row], 1)),
         Field::Attribute(_) | Field::Resource(_) | Field::Anywhere(_) => None,
     }
 }

@@ -38,10 +38,10 @@ impl Keep {
 impl Processor for Keep {
     fn process(&self, rows: &mut Rows, _: &mut State, _: &Context) -> Change {
         let batch = rows.batch();
-        let found = self.query.as_ref().map(|filter| filter.matches(&batch));
-        let unwanted: Vec<Option<String>> = (0..batch.keys.len() as u32)
+        let found = self.query.as_ref().map(|filter| filter.matches(&*batch));
+        let unwanted: Vec<Option<String>> = (0..batch.attributes.keys.len() as u32)
             .map(|id| {
-                let key = batch.keys.get(id, 0);
+                let key = batch.attributes.keys.get(id, 0);
                 (!self.attributes.is_empty() && !self.keeps(key)).then(|| String::from_utf8_lossy(key).into_owned())
             })
             .collect();
@@ -51,12 +51,12 @@ impl Processor for Keep {
                 rows.decide(row, Fate::Drop("not_kept"));
                 continue;
             }
-            let ids = batch.strings.keys[batch.strings.row(row)]
+            let ids = batch.attributes.strings.keys[batch.attributes.strings.row(row)]
                 .iter()
-                .chain(&batch.ints.keys[batch.ints.row(row)])
-                .chain(&batch.floats.keys[batch.floats.row(row)])
-                .chain(&batch.bools.keys[batch.bools.row(row)])
-                .chain(&batch.jsons.keys[batch.jsons.row(row)]);
+                .chain(&batch.attributes.ints.keys[batch.attributes.ints.row(row)])
+                .chain(&batch.attributes.floats.keys[batch.attributes.floats.row(row)])
+                .chain(&batch.attributes.bools.keys[batch.attributes.bools.row(row)])
+                .chain(&batch.attributes.jsons.keys[batch.attributes.jsons.row(row)]);
             for &id in ids {
                 if let Some(name) = &unwanted[id as usize] {
                     rows.remove_attribute(row, name);

@@ -297,7 +297,7 @@ impl Pipelines {
 /// Which rows match, of those that are members (None: all).
 fn matching(when: Option<&Filter>, rows: &Rows, members: Option<&[bool]>) -> Vec<bool> {
     let mut found = match when {
-        Some(filter) => filter.matches(&rows.batch()),
+        Some(filter) => filter.matches(&*rows.batch()),
         None => vec![true; rows.len()],
     };
     if let Some(members) = members {

@@ -66,7 +66,7 @@ impl Processor for Multiline {
             let row = row as usize;
             let body = batch.bodies.get(row);
             let key = if sources.is_empty() { 0 } else { key_of(&sources, &batch, row, &mut buffer) };
-            let stream = (batch.resource_ids[row], batch.scope_ids[row], key);
+            let stream = (batch.origins.resource_ids[row], batch.origins.scope_ids[row], key);
             if self.continues(body)
                 && let Some(head) = open.get_mut(&stream)
                 && head.lines < self.max_lines

@@ -265,7 +265,7 @@ impl Redact {
 
     fn everything(&self, rows: &mut Rows, batch: &LogBatch) {
         let secrets: Vec<Option<&[u8]>> =
-            (0..batch.keys.len() as u32).map(|id| self.secret(batch.keys.get(id, 0))).collect();
+            (0..batch.attributes.keys.len() as u32).map(|id| self.secret(batch.attributes.keys.get(id, 0))).collect();
         let mut resources: HashMap<u32, Vec<(String, Vec<u8>, bool)>> = HashMap::new();
         let mut names: HashMap<u32, Option<Vec<u8>>> = HashMap::new();
         for &row in rows.selected().iter() {
@@ -273,16 +273,17 @@ impl Redact {
             if let Some(clean) = self.text(batch.bodies.get(row)) {
                 put(rows, row, &Field::Body, Value::Text(&clean));
             }
-            let ids = batch.strings.keys[batch.strings.row(row)]
+            let ids = batch.attributes.strings.keys[batch.attributes.strings.row(row)]
                 .iter()
-                .chain(&batch.ints.keys[batch.ints.row(row)])
-                .chain(&batch.floats.keys[batch.floats.row(row)])
-                .chain(&batch.jsons.keys[batch.jsons.row(row)]);
+                .chain(&batch.attributes.ints.keys[batch.attributes.ints.row(row)])
+                .chain(&batch.attributes.floats.keys[batch.attributes.floats.row(row)])
+                .chain(&batch.attributes.jsons.keys[batch.attributes.jsons.row(row)]);
             for &key in ids {
                 self.attribute(rows, batch, row, key, secrets[key as usize]);
             }
-            let resource = batch.resource_ids[row];
-            let edits = resources.entry(resource).or_insert_with(|| self.resource(batch.resources.get(resource, 1)));
+            let resource = batch.origins.resource_ids[row];
+            let edits =
+                resources.entry(resource).or_insert_with(|| self.resource(batch.origins.resources.get(resource, 1)));
             for (name, clean, is_json) in &*edits {
                 let value = if *is_json { Value::Json(clean) } else { Value::Text(clean) };
                 let field = if name == "service.name" { Field::Service } else { Field::Resource(name.clone()) };

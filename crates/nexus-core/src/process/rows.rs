@@ -3,12 +3,13 @@
 //! A processor reads the batch as it was when its step began ([`Rows::batch`]) and notes edits; they are carried out at the
 //! end of the step, column by column, so that columns nobody edits are not touched.
 
-use crate::batch::{DAY_NS, LogBatch};
+use crate::batch::LogBatch;
 use crate::columns::{MapColumn, Strings, Values};
 use crate::dictionary::Dictionary;
 use crate::limits::{
     DROPPED_ATTRIBUTES, MAX_ATTRIBUTES, MAX_BATCH_DAYS, MAX_BATCH_KEYS, MAX_BODY_BYTES, MAX_COLUMN_BYTES, MAX_KEY_BYTES,
 };
+use crate::origins::DAY_NS;
 use crate::process::field::{Field, Value, member, with_member};
 use crate::severity;
 use crate::template::{Skeletons, Templater};
@@ -88,7 +89,7 @@ impl Rows {
     /// The rows of a batch; `tracing` keeps what row each one came from.
     pub fn new(batch: Arc<LogBatch>, tracing: bool) -> Self {
         let origins = tracing.then(|| (0..batch.num_rows() as u32).collect());
-        let days = batch.days.iter().map(|&(day, _)| day).collect();
+        let days = batch.origins.days.iter().map(|&(day, _)| day).collect();
         let mut rows = Self {
             batch,
             selected: Arc::default(),
@@ -113,9 +114,9 @@ impl Rows {
     fn measure(&mut self) {
         let batch = &self.batch;
         let held = batch.bodies.data().len()
-            + batch.strings.values.data().len()
-            + batch.jsons.values.data().len()
-            + batch.resources.num_bytes()
+            + batch.attributes.strings.values.data().len()
+            + batch.attributes.jsons.values.data().len()
+            + batch.origins.resources.num_bytes()
             + batch.texts.num_bytes();
         self.room = MAX_COLUMN_BYTES.saturating_sub(held);
     }
@@ -159,13 +160,13 @@ impl Rows {
 
     /// Id of an attribute key, new or known; None when it is too long or there are too many.
     pub fn key(&mut self, key: &[u8]) -> Option<u32> {
-        if let Some(id) = self.batch.keys.find([key]) {
+        if let Some(id) = self.batch.attributes.keys.find([key]) {
             return Some(id);
         }
-        if key.len() > MAX_KEY_BYTES || self.batch.keys.len() + self.new_keys.len() >= MAX_BATCH_KEYS {
+        if key.len() > MAX_KEY_BYTES || self.batch.attributes.keys.len() + self.new_keys.len() >= MAX_BATCH_KEYS {
             return None;
         }
-        Some(self.batch.keys.len() as u32 + self.new_keys.intern([key]))
+        Some(self.batch.attributes.keys.len() as u32 + self.new_keys.intern([key]))
     }
 
     /// A place to come back to when a record turns out to be unusable half-way.
@@ -203,7 +204,7 @@ impl Rows {
 
     /// Remove an attribute by name.
     pub fn remove_attribute(&mut self, row: usize, name: &str) {
-        if let Some(key) = self.batch.keys.find([name.as_bytes()]) {
+        if let Some(key) = self.batch.attributes.keys.find([name.as_bytes()]) {
             self.attributes.push(Edit { row: row as u32, key, new: New::Nothing });
         }
     }
@@ -427,14 +428,14 @@ impl Rows {
                     if !text(span).is_empty() {
                         Value::Text(text(span)).write_json(&mut json);
                     }
-                    let id = batch.resource_ids[row];
-                    batch.resource_ids[row] = *resources
+                    let id = batch.origins.resource_ids[row];
+                    batch.origins.resource_ids[row] = *resources
                         .entry((id, &b"service.name"[..], text(span)))
                         .or_insert_with(|| resource_with(batch, id, b"service.name", &json, Some(text(span))));
                 }
                 Scalar::Resource(name, json) => {
-                    let id = batch.resource_ids[row];
-                    batch.resource_ids[row] = *resources
+                    let id = batch.origins.resource_ids[row];
+                    batch.origins.resource_ids[row] = *resources
                         .entry((id, text(name), text(json)))
                         .or_insert_with(|| resource_with(batch, id, text(name), text(json), None));
                 }
@@ -488,23 +489,23 @@ impl Rows {
         self.dropped.sort_unstable();
         let batch = Arc::make_mut(&mut self.batch);
         for id in 0..self.new_keys.len() as u32 {
-            batch.keys.intern([self.new_keys.get(id, 0)]);
+            batch.attributes.keys.intern([self.new_keys.get(id, 0)]);
         }
         self.new_keys = Dictionary::default();
-        let dropped_key = batch.keys.intern([DROPPED_ATTRIBUTES.as_bytes()]);
+        let dropped_key = batch.attributes.keys.intern([DROPPED_ATTRIBUTES.as_bytes()]);
         let edits = std::mem::take(&mut self.attributes);
         let dropped = std::mem::take(&mut self.dropped);
         let counted = |new: fn(&New) -> bool| edits.iter().filter(|edit| new(&edit.new)).count();
         let mut maps = Maps {
             // The last edit of each key, valid for a row.
-            last: vec![(u32::MAX, 0); batch.keys.len()],
+            last: vec![(u32::MAX, 0); batch.attributes.keys.len()],
             edits: &edits,
             arena: &self.arena,
-            strings: rebuilt(&batch.strings, counted(|new| matches!(new, New::Text(_)))),
-            ints: rebuilt(&batch.ints, counted(|new| matches!(new, New::Int(_)))),
-            floats: rebuilt(&batch.floats, counted(|new| matches!(new, New::Float(_)))),
-            bools: rebuilt(&batch.bools, counted(|new| matches!(new, New::Bool(_)))),
-            jsons: rebuilt(&batch.jsons, counted(|new| matches!(new, New::Json(_)))),
+            strings: rebuilt(&batch.attributes.strings, counted(|new| matches!(new, New::Text(_)))),
+            ints: rebuilt(&batch.attributes.ints, counted(|new| matches!(new, New::Int(_)))),
+            floats: rebuilt(&batch.attributes.floats, counted(|new| matches!(new, New::Float(_)))),
+            bools: rebuilt(&batch.attributes.bools, counted(|new| matches!(new, New::Bool(_)))),
+            jsons: rebuilt(&batch.attributes.jsons, counted(|new| matches!(new, New::Json(_)))),
         };
         let (mut at, mut gone) = (0, 0);
         for row in 0..batch.num_rows() {
@@ -520,7 +521,13 @@ impl Rows {
             maps.row(batch, row, start..at, (gone - first_gone) as i64, dropped_key);
         }
         let Maps { strings, ints, floats, bools, jsons, .. } = maps;
-        (batch.strings, batch.ints, batch.floats, batch.bools, batch.jsons) = (strings, ints, floats, bools, jsons);
+        (
+            batch.attributes.strings,
+            batch.attributes.ints,
+            batch.attributes.floats,
+            batch.attributes.bools,
+            batch.attributes.jsons,
+        ) = (strings, ints, floats, bools, jsons);
     }
 
     /// Take out the rows whose fate is not to stay.
@@ -566,12 +573,12 @@ impl Rows {
 /// A resource with one attribute set (JSON) or removed (empty); `service` is the new name of its service, if that changes.
 fn resource_with(batch: &mut LogBatch, id: u32, name: &[u8], json: &[u8], service: Option<&[u8]>) -> u32 {
     let value = (!json.is_empty()).then_some(Value::Json(json));
-    if value.is_none() && member(batch.resources.get(id, 1), name).is_none() {
+    if value.is_none() && member(batch.origins.resources.get(id, 1), name).is_none() {
         return id;
     }
-    let whole = with_member(batch.resources.get(id, 1), name, value);
-    let service = service.unwrap_or_else(|| batch.resources.get(id, 0)).to_vec();
-    batch.resources.intern([&service, &whole])
+    let whole = with_member(batch.origins.resources.get(id, 1), name, value);
+    let service = service.unwrap_or_else(|| batch.origins.resources.get(id, 0)).to_vec();
+    batch.origins.resources.intern([&service, &whole])
 }
 
 /// An empty map with room for what another has and some more.
@@ -616,15 +623,15 @@ impl Maps<'_> {
         let mut number = 0;
         let touched = !edits.is_empty();
         let is_edited = |last: &[(u32, u32)], key: u32| touched && last[key as usize].0 == row as u32;
-        for at in batch.strings.row(row) {
-            let key = batch.strings.keys[at];
+        for at in batch.attributes.strings.row(row) {
+            let key = batch.attributes.strings.keys[at];
             if !is_edited(&self.last, key) {
-                self.strings.push(key, batch.strings.values.get(at));
+                self.strings.push(key, batch.attributes.strings.values.get(at));
                 number += 1;
             }
         }
-        for at in batch.ints.row(row) {
-            let (key, value) = (batch.ints.keys[at], batch.ints.values[at]);
+        for at in batch.attributes.ints.row(row) {
+            let (key, value) = (batch.attributes.ints.keys[at], batch.attributes.ints.values[at]);
             if is_edited(&self.last, key) {
                 continue;
             }
@@ -635,24 +642,24 @@ impl Maps<'_> {
                 number += 1;
             }
         }
-        for at in batch.floats.row(row) {
-            let key = batch.floats.keys[at];
+        for at in batch.attributes.floats.row(row) {
+            let key = batch.attributes.floats.keys[at];
             if !is_edited(&self.last, key) {
-                self.floats.push(key, batch.floats.values[at]);
+                self.floats.push(key, batch.attributes.floats.values[at]);
                 number += 1;
             }
         }
-        for at in batch.bools.row(row) {
-            let key = batch.bools.keys[at];
+        for at in batch.attributes.bools.row(row) {
+            let key = batch.attributes.bools.keys[at];
             if !is_edited(&self.last, key) {
-                self.bools.push(key, batch.bools.values[at]);
+                self.bools.push(key, batch.attributes.bools.values[at]);
                 number += 1;
             }
         }
-        for at in batch.jsons.row(row) {
-            let key = batch.jsons.keys[at];
+        for at in batch.attributes.jsons.row(row) {
+            let key = batch.attributes.jsons.keys[at];
             if !is_edited(&self.last, key) {
-                self.jsons.push(key, batch.jsons.values.get(at));
+                self.jsons.push(key, batch.attributes.jsons.values.get(at));
                 number += 1;
             }
         }
@@ -714,8 +721,8 @@ fn retain(batch: &mut LogBatch, keep: impl Fn(usize) -> bool) {
     }
     column(&mut batch.timestamps, &keep);
     column(&mut batch.observed_timestamps, &keep);
-    column(&mut batch.resource_ids, &keep);
-    column(&mut batch.scope_ids, &keep);
+    column(&mut batch.origins.resource_ids, &keep);
+    column(&mut batch.origins.scope_ids, &keep);
     column(&mut batch.severity_numbers, &keep);
     column(&mut batch.severity_texts, &keep);
     column(&mut batch.trace_ids, &keep);
@@ -725,45 +732,47 @@ fn retain(batch: &mut LogBatch, keep: impl Fn(usize) -> bool) {
     column(&mut batch.template_ids, &keep);
     column(&mut batch.skeleton_ids, &keep);
     batch.bodies.retain_from(0, &keep);
-    map(&mut batch.strings, &keep);
-    map(&mut batch.ints, &keep);
-    map(&mut batch.floats, &keep);
-    map(&mut batch.bools, &keep);
-    map(&mut batch.jsons, &keep);
+    map(&mut batch.attributes.strings, &keep);
+    map(&mut batch.attributes.ints, &keep);
+    map(&mut batch.attributes.floats, &keep);
+    map(&mut batch.attributes.bools, &keep);
+    map(&mut batch.attributes.jsons, &keep);
 }
 
 /// Count days and usage anew.
 pub(crate) fn count(batch: &mut LogBatch) {
-    batch.days.clear();
+    batch.origins.days.clear();
     let mut last = usize::MAX;
     for &time in &batch.timestamps {
         let day = (time / DAY_NS) as u32;
-        if batch.days.get(last).is_none_or(|&(known, _)| known != day) {
-            last = batch.days.iter().position(|&(known, _)| known == day).unwrap_or_else(|| {
-                batch.days.push((day, 0));
-                batch.days.len() - 1
+        if batch.origins.days.get(last).is_none_or(|&(known, _)| known != day) {
+            last = batch.origins.days.iter().position(|&(known, _)| known == day).unwrap_or_else(|| {
+                batch.origins.days.push((day, 0));
+                batch.origins.days.len() - 1
             });
         }
-        batch.days[last].1 += 1;
+        batch.origins.days[last].1 += 1;
     }
-    let key_bytes: Vec<u64> = (0..batch.keys.len() as u32).map(|id| batch.keys.get(id, 0).len() as u64).collect();
-    let mut usage = vec![(0, 0); batch.resources.len()];
+    let key_bytes: Vec<u64> =
+        (0..batch.attributes.keys.len() as u32).map(|id| batch.attributes.keys.get(id, 0).len() as u64).collect();
+    let mut usage = vec![(0, 0); batch.origins.resources.len()];
     for row in 0..batch.num_rows() {
         let keys = |keys: &[u32]| keys.iter().map(|&key| key_bytes[key as usize]).sum::<u64>();
         let mut bytes = batch.bodies.get(row).len() as u64;
-        for map in [&batch.strings, &batch.jsons] {
+        for map in [&batch.attributes.strings, &batch.attributes.jsons] {
             let range = map.row(row);
             let offsets = map.values.offsets();
             bytes += keys(&map.keys[range.clone()]) + u64::from(offsets[range.end] - offsets[range.start]);
         }
-        let (ints, floats, bools) = (batch.ints.row(row), batch.floats.row(row), batch.bools.row(row));
-        bytes += keys(&batch.ints.keys[ints.clone()]) + 8 * ints.len() as u64;
-        bytes += keys(&batch.floats.keys[floats.clone()]) + 8 * floats.len() as u64;
-        bytes += keys(&batch.bools.keys[bools.clone()]) + bools.len() as u64;
-        let sum: &mut (u64, u64) = &mut usage[batch.resource_ids[row] as usize];
+        let (ints, floats, bools) =
+            (batch.attributes.ints.row(row), batch.attributes.floats.row(row), batch.attributes.bools.row(row));
+        bytes += keys(&batch.attributes.ints.keys[ints.clone()]) + 8 * ints.len() as u64;
+        bytes += keys(&batch.attributes.floats.keys[floats.clone()]) + 8 * floats.len() as u64;
+        bytes += keys(&batch.attributes.bools.keys[bools.clone()]) + bools.len() as u64;
+        let sum: &mut (u64, u64) = &mut usage[batch.origins.resource_ids[row] as usize];
         *sum = (sum.0 + 1, sum.1 + bytes);
     }
-    batch.usage = usage;
+    batch.origins.usage = usage;
 }
 
 #[cfg(test)]
@@ -849,8 +858,8 @@ mod tests {
         assert!(!rows.set_attribute(1, long, Value::Int(1)));
         rows.apply();
         let batch = rows.finish();
-        assert_eq!(batch.ints.row(1).len() + batch.strings.row(1).len(), MAX_ATTRIBUTES + 1);
-        let key = batch.keys.find([DROPPED_ATTRIBUTES.as_bytes()]).unwrap();
+        assert_eq!(batch.attributes.ints.row(1).len() + batch.attributes.strings.row(1).len(), MAX_ATTRIBUTES + 1);
+        let key = batch.attributes.keys.find([DROPPED_ATTRIBUTES.as_bytes()]).unwrap();
         assert_eq!(crate::process::field::attribute(&batch, 1, key), Some(Value::Int(2000 - 1023 + 1)));
     }
 }

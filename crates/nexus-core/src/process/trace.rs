@@ -225,20 +225,20 @@ pub(super) fn fields_of(batch: &LogBatch, row: usize) -> Fields {
     }
     let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
     let maps = [
-        (&batch.strings.keys, batch.strings.row(row)),
-        (&batch.ints.keys, batch.ints.row(row)),
-        (&batch.floats.keys, batch.floats.row(row)),
-        (&batch.bools.keys, batch.bools.row(row)),
-        (&batch.jsons.keys, batch.jsons.row(row)),
+        (&batch.attributes.strings.keys, batch.attributes.strings.row(row)),
+        (&batch.attributes.ints.keys, batch.attributes.ints.row(row)),
+        (&batch.attributes.floats.keys, batch.attributes.floats.row(row)),
+        (&batch.attributes.bools.keys, batch.attributes.bools.row(row)),
+        (&batch.attributes.jsons.keys, batch.attributes.jsons.row(row)),
     ];
     for (keys, range) in maps {
         for &key in &keys[range] {
             if let Some(value) = attribute(batch, row, key) {
-                put(format!("attributes.{}", text(batch.keys.get(key, 0))), value);
+                put(format!("attributes.{}", text(batch.attributes.keys.get(key, 0))), value);
             }
         }
     }
-    for (key, value) in members(batch.resources.get(batch.resource_ids[row], 1)).unwrap_or_default() {
+    for (key, value) in members(batch.origins.resources.get(batch.origins.resource_ids[row], 1)).unwrap_or_default() {
         if let Some(value) = value.as_ref().map(OwnedValue::as_value) {
             put(format!("resource.{}", text(&key)), value);
         }

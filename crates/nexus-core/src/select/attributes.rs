@@ -2,7 +2,7 @@
 
 use super::number::{read_float, write_float_text};
 use super::predicate::{Comparison, Op};
-use crate::batch::LogBatch;
+use crate::attributes::Attributes;
 use crate::columns::{AttributeValue as Value, MapColumn, Values};
 use crate::json::writer::write_int;
 
@@ -54,7 +54,7 @@ fn bool_text(value: bool) -> &'static [u8] {
 }
 
 /// Of the rows wanted, those whose attribute `key` passes a test.
-pub(super) fn find(batch: &LogBatch, key: &[u8], want: &[bool], test: impl FnMut(Value<'_>) -> bool) -> Vec<bool> {
+pub(super) fn find(batch: &Attributes, key: &[u8], want: &[bool], test: impl FnMut(Value<'_>) -> bool) -> Vec<bool> {
     let mut found = vec![false; want.len()];
     let Some(key) = batch.keys.find([key]) else { return found };
     let mut test = test;

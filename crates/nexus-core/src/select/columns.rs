@@ -2,20 +2,34 @@
 
 use super::number::{Number, read_float};
 use super::predicate::{Column, Comparison, Op};
-use crate::batch::{DAY_NS, LogBatch};
+use crate::batch::LogBatch;
 use crate::json::writer::write_int;
+use crate::origins::{DAY_NS, Origins};
+use crate::rows::Rows;
 use crate::severity;
+use crate::template::Skeletons;
 use nexus_series::calendar::date_of;
 use std::io::Write;
 
 /// Where a column's values are numbered: rows with one number have one value.
-pub(super) struct Numbered<'a> {
+pub struct Numbered<'a> {
+    /// The number of each row.
     pub ids: Ids<'a>,
+    /// Numbers there are.
     pub count: usize,
 }
 
-pub(super) enum Ids<'a> {
+impl<'a> Numbered<'a> {
+    pub(super) fn wide(ids: &'a [u32], count: usize) -> Self {
+        Self { ids: Ids::Wide(ids), count }
+    }
+}
+
+/// Numbers of rows.
+pub enum Ids<'a> {
+    /// For many values.
     Wide(&'a [u32]),
+    /// For up to 256.
     Narrow(&'a [u8]),
 }
 
@@ -28,98 +42,143 @@ impl Ids<'_> {
     }
 }
 
-/// The numbers of a column's values, when it has them.
-pub(super) fn numbered(batch: &LogBatch, column: Column) -> Option<Numbered<'_>> {
-    let wide = |ids, count| Some(Numbered { ids: Ids::Wide(ids), count });
-    match column {
-        Column::Service => wide(&batch.resource_ids, batch.resources.len()),
-        Column::EventName => wide(&batch.event_names, batch.texts.len()),
-        Column::ScopeName | Column::ScopeVersion => wide(&batch.scope_ids, batch.scopes.len()),
-        Column::Severity | Column::SeverityNumber => {
-            Some(Numbered { ids: Ids::Narrow(&batch.severity_numbers), count: 256 })
+/// Batches that can be asked: their columns by the names that predicates have for those of log records.
+pub trait Selectable: Rows {
+    /// The numbers of a column's values, when it has them.
+    fn numbered(&self, column: Column) -> Option<Numbered<'_>>;
+
+    /// The text of a row's value, nothing when there is none; some are made in `scratch`.
+    fn text<'a>(&'a self, column: Column, row: usize, scratch: &'a mut Vec<u8>) -> &'a [u8];
+
+    /// Has the row a value?
+    fn present(&self, column: Column, row: usize) -> bool;
+
+    /// Does the comparison hold for a row?
+    fn compares(&self, column: Column, row: usize, wanted: &Comparison, scratch: &mut Vec<u8>) -> bool;
+
+    /// The message of a row.
+    fn body(&self, row: usize) -> &[u8];
+
+    /// Skeletons of the messages with the id of each row's, if it has any.
+    fn skeletons(&self) -> Option<(&[u32], &Skeletons)>;
+}
+
+impl Selectable for LogBatch {
+    fn numbered(&self, column: Column) -> Option<Numbered<'_>> {
+        match column {
+            Column::EventName => Some(Numbered::wide(&self.event_names, self.texts.len())),
+            Column::Severity | Column::SeverityNumber => {
+                Some(Numbered { ids: Ids::Narrow(&self.severity_numbers), count: 256 })
+            }
+            _ => numbered_origin(&self.origins, column),
         }
+    }
+
+    fn text<'a>(&'a self, column: Column, row: usize, scratch: &'a mut Vec<u8>) -> &'a [u8] {
+        scratch.clear();
+        match column {
+            Column::Timestamp => write_time(scratch, self.timestamps[row]),
+            Column::ObservedTimestamp => write_time(scratch, self.observed_timestamps[row]),
+            Column::Severity => return severity::name(self.severity_numbers[row]).as_bytes(),
+            Column::SeverityNumber => write_int(scratch, self.severity_numbers[row].into()),
+            Column::Body => return self.bodies.get(row),
+            Column::TraceId => write_id(scratch, &self.trace_ids[row]),
+            Column::SpanId => write_id(scratch, &self.span_ids[row]),
+            Column::EventName => return self.texts.get(self.event_names[row], 0),
+            Column::TemplateId => {
+                let _ = write!(scratch, "{:016x}", self.template_ids[row]);
+            }
+            Column::Service | Column::ScopeName | Column::ScopeVersion => return origin(&self.origins, column, row),
+        }
+        scratch
+    }
+
+    fn present(&self, column: Column, row: usize) -> bool {
+        match column {
+            Column::Timestamp | Column::ObservedTimestamp | Column::TemplateId => true,
+            Column::Severity | Column::SeverityNumber => self.severity_numbers[row] != 0,
+            Column::TraceId => self.trace_ids[row] != [0; 16],
+            Column::SpanId => self.span_ids[row] != [0; 8],
+            Column::Service | Column::Body | Column::EventName | Column::ScopeName | Column::ScopeVersion => {
+                !self.text(column, row, &mut Vec::new()).is_empty()
+            }
+        }
+    }
+
+    fn compares(&self, column: Column, row: usize, wanted: &Comparison, scratch: &mut Vec<u8>) -> bool {
+        match column {
+            Column::Severity => compares_severity(self.severity_numbers[row], wanted),
+            Column::SeverityNumber => match (self.severity_numbers[row], wanted.number) {
+                (0, _) | (_, None) => false,
+                (value, Some(number)) => wanted.op.holds(number.order_int(value.into())),
+            },
+            Column::Timestamp => compares_time(self.timestamps[row], wanted),
+            Column::ObservedTimestamp => compares_time(self.observed_timestamps[row], wanted),
+            Column::TraceId => compares_id(&self.trace_ids[row], wanted, scratch),
+            Column::SpanId => compares_id(&self.span_ids[row], wanted, scratch),
+            Column::TemplateId => match (wanted.op, hex_number(&wanted.text)) {
+                (Op::Eq, Some(id)) => self.template_ids[row] == id,
+                (Op::Ne, Some(id)) => self.template_ids[row] != id,
+                (op, _) => op.holds(Some(self.text(column, row, scratch).cmp(&wanted.text))),
+            },
+            Column::Service | Column::Body | Column::EventName | Column::ScopeName | Column::ScopeVersion => {
+                compares_text(self.text(column, row, scratch), wanted)
+            }
+        }
+    }
+
+    fn body(&self, row: usize) -> &[u8] {
+        self.bodies.get(row)
+    }
+
+    fn skeletons(&self) -> Option<(&[u32], &Skeletons)> {
+        Some((&self.skeleton_ids, &self.skeletons))
+    }
+}
+
+/// The numbers of what rows have of their resource and scope.
+pub(super) fn numbered_origin(origins: &Origins, column: Column) -> Option<Numbered<'_>> {
+    match column {
+        Column::Service => Some(Numbered::wide(&origins.resource_ids, origins.resources.len())),
+        Column::ScopeName | Column::ScopeVersion => Some(Numbered::wide(&origins.scope_ids, origins.scopes.len())),
         _ => None,
     }
 }
 
-/// The text of a row's value, nothing when there is none; some are made in `scratch`.
-pub(super) fn text<'a>(batch: &'a LogBatch, column: Column, row: usize, scratch: &'a mut Vec<u8>) -> &'a [u8] {
-    scratch.clear();
+/// What a row has of its resource or scope; nothing for other columns.
+pub(super) fn origin(origins: &Origins, column: Column, row: usize) -> &[u8] {
     match column {
-        Column::Timestamp => write_time(scratch, batch.timestamps[row]),
-        Column::ObservedTimestamp => write_time(scratch, batch.observed_timestamps[row]),
-        Column::Service => return batch.resources.get(batch.resource_ids[row], 0),
-        Column::Severity => return severity::name(batch.severity_numbers[row]).as_bytes(),
-        Column::SeverityNumber => write_int(scratch, batch.severity_numbers[row].into()),
-        Column::Body => return batch.bodies.get(row),
-        Column::TraceId => write_id(scratch, &batch.trace_ids[row]),
-        Column::SpanId => write_id(scratch, &batch.span_ids[row]),
-        Column::EventName => return batch.texts.get(batch.event_names[row], 0),
-        Column::TemplateId => {
-            let _ = write!(scratch, "{:016x}", batch.template_ids[row]);
-        }
-        Column::ScopeName => return batch.scopes.get(batch.scope_ids[row], 0),
-        Column::ScopeVersion => return batch.scopes.get(batch.scope_ids[row], 1),
-    }
-    scratch
-}
-
-/// Has the row a value?
-pub(super) fn present(batch: &LogBatch, column: Column, row: usize) -> bool {
-    match column {
-        Column::Timestamp | Column::ObservedTimestamp | Column::TemplateId => true,
-        Column::Severity | Column::SeverityNumber => batch.severity_numbers[row] != 0,
-        Column::TraceId => batch.trace_ids[row] != [0; 16],
-        Column::SpanId => batch.span_ids[row] != [0; 8],
-        Column::Service | Column::Body | Column::EventName | Column::ScopeName | Column::ScopeVersion => {
-            !text(batch, column, row, &mut Vec::new()).is_empty()
-        }
+        Column::Service => origins.resources.get(origins.resource_ids[row], 0),
+        Column::ScopeName => origins.scopes.get(origins.scope_ids[row], 0),
+        Column::ScopeVersion => origins.scopes.get(origins.scope_ids[row], 1),
+        _ => b"",
     }
 }
 
-/// Does the comparison hold for a row?
-pub(super) fn compares(
-    batch: &LogBatch,
-    column: Column,
-    row: usize,
-    wanted: &Comparison,
-    scratch: &mut Vec<u8>,
-) -> bool {
-    match column {
-        Column::Severity => compares_severity(batch.severity_numbers[row], wanted),
-        Column::SeverityNumber => match (batch.severity_numbers[row], wanted.number) {
-            (0, _) | (_, None) => false,
-            (value, Some(number)) => wanted.op.holds(number.order_int(value.into())),
-        },
-        Column::Timestamp => compares_time(batch.timestamps[row], wanted),
-        Column::ObservedTimestamp => compares_time(batch.observed_timestamps[row], wanted),
-        Column::TraceId | Column::SpanId => {
-            let exact =
-                is_lower_hex(&wanted.text) && wanted.text.len() == if column == Column::TraceId { 32 } else { 16 };
-            match wanted.op {
-                // Unlike all other operators, this one can ask for the absence of an id: that of only zeros.
-                Op::Eq if exact => hex_equals(batch, column, row, &wanted.text),
-                Op::Eq => false,
-                Op::Ne => present(batch, column, row) && !(exact && hex_equals(batch, column, row, &wanted.text)),
-                op => {
-                    present(batch, column, row) && op.holds(Some(text(batch, column, row, scratch).cmp(&wanted.text)))
-                }
-            }
+/// A text, as a number where the comparison is with one; nothing is absent.
+pub(super) fn compares_text(value: &[u8], wanted: &Comparison) -> bool {
+    match (wanted.op, wanted.number) {
+        (Op::Eq, _) => value == wanted.text,
+        (op, Some(number)) if op != Op::Ne => {
+            read_float(value).is_some_and(|value| op.holds(number.order_float(value)))
         }
-        Column::TemplateId => match (wanted.op, hex_number(&wanted.text)) {
-            (Op::Eq, Some(id)) => batch.template_ids[row] == id,
-            (Op::Ne, Some(id)) => batch.template_ids[row] != id,
-            (op, _) => op.holds(Some(text(batch, column, row, scratch).cmp(&wanted.text))),
-        },
-        Column::Service | Column::Body | Column::EventName | Column::ScopeName | Column::ScopeVersion => {
-            let value = text(batch, column, row, scratch);
-            match (wanted.op, wanted.number) {
-                (Op::Eq, _) => value == wanted.text,
-                (op, Some(number)) if op != Op::Ne => {
-                    read_float(value).is_some_and(|value| op.holds(number.order_float(value)))
-                }
-                (op, _) => !value.is_empty() && op.holds(Some(value.cmp(&wanted.text))),
-            }
+        (op, _) => !value.is_empty() && op.holds(Some(value.cmp(&wanted.text))),
+    }
+}
+
+/// An id, absent when it is only zeros.
+pub(super) fn compares_id(id: &[u8], wanted: &Comparison, scratch: &mut Vec<u8>) -> bool {
+    let present = id.iter().any(|&byte| byte != 0);
+    let exact = wanted.text.len() == 2 * id.len() && is_lower_hex(&wanted.text);
+    match wanted.op {
+        // Unlike all other operators, this one can ask for the absence of an id: that of only zeros.
+        Op::Eq if exact => hex_equals(id, &wanted.text),
+        Op::Eq => false,
+        Op::Ne => present && !(exact && hex_equals(id, &wanted.text)),
+        op => {
+            scratch.clear();
+            write_id(scratch, id);
+            present && op.holds(Some(scratch[..].cmp(&wanted.text)))
         }
     }
 }
@@ -141,7 +200,7 @@ fn compares_severity(number: u8, wanted: &Comparison) -> bool {
     }
 }
 
-fn compares_time(time: i64, wanted: &Comparison) -> bool {
+pub(super) fn compares_time(time: i64, wanted: &Comparison) -> bool {
     wanted.number.map(Number::timestamp).is_some_and(|number| wanted.op.holds(Some(time.cmp(&number))))
 }
 
@@ -155,8 +214,7 @@ fn hex_number(text: &[u8]) -> Option<u64> {
     u64::from_str_radix(std::str::from_utf8(digits).ok()?, 16).ok()
 }
 
-fn hex_equals(batch: &LogBatch, column: Column, row: usize, digits: &[u8]) -> bool {
-    let id: &[u8] = if column == Column::TraceId { &batch.trace_ids[row] } else { &batch.span_ids[row] };
+fn hex_equals(id: &[u8], digits: &[u8]) -> bool {
     id.iter().zip(digits.chunks_exact(2)).all(|(&byte, pair)| {
         let digit = |digit: u8| char::from(digit).to_digit(16).unwrap_or(0) as u8;
         byte == digit(pair[0]) << 4 | digit(pair[1])
@@ -164,7 +222,7 @@ fn hex_equals(batch: &LogBatch, column: Column, row: usize, digits: &[u8]) -> bo
 }
 
 /// Hex digits, nothing for an id of only zeros.
-fn write_id(out: &mut Vec<u8>, id: &[u8]) {
+pub(super) fn write_id(out: &mut Vec<u8>, id: &[u8]) {
     if id.iter().any(|&byte| byte != 0) {
         for byte in id {
             let _ = write!(out, "{byte:02x}");
@@ -173,7 +231,7 @@ fn write_id(out: &mut Vec<u8>, id: &[u8]) {
 }
 
 /// A time in UTC as the engine prints it: `2026-01-31 12:00:00.000000000`.
-fn write_time(out: &mut Vec<u8>, ns: i64) {
+pub(super) fn write_time(out: &mut Vec<u8>, ns: i64) {
     let (days, rest) = (ns.div_euclid(DAY_NS), ns.rem_euclid(DAY_NS));
     let (year, month, day) = date_of(days);
     let (seconds, nanos) = (rest / 1_000_000_000, rest % 1_000_000_000);

@@ -1,26 +1,27 @@
 //! Asking a predicate of a batch, node by node over the rows that still matter.
 
+use super::attributes;
+use super::columns::Selectable;
 use super::predicate::{Column, Comparison, Field, Node, TextTest};
 use super::resource::{Resource, Value};
 use super::text::Bounded;
-use super::{attributes, columns};
-use crate::batch::LogBatch;
 use crate::columns::AttributeValue;
+use crate::origins::Origins;
 use std::cell::OnceCell;
 
 /// For each row whether the predicate holds.
-pub(super) fn matches(root: &Node, batch: &LogBatch) -> Vec<bool> {
-    let resources = (0..batch.resources.len()).map(|_| OnceCell::new()).collect();
-    Evaluation { batch, resources }.node(root, &vec![true; batch.num_rows()])
+pub(super) fn matches<B: Selectable>(root: &Node, batch: &B) -> Vec<bool> {
+    let resources = (0..batch.origins().resources.len()).map(|_| OnceCell::new()).collect();
+    Evaluation { batch, resources }.node(root, &vec![true; batch.timestamps().len()])
 }
 
 /// One batch, with what has been read of its resources.
-struct Evaluation<'a> {
-    batch: &'a LogBatch,
+struct Evaluation<'a, B> {
+    batch: &'a B,
     resources: Vec<OnceCell<Resource<'a>>>,
 }
 
-impl Evaluation<'_> {
+impl<B: Selectable> Evaluation<'_, B> {
     /// Of the rows wanted, those that match; the others are false.
     fn node(&self, node: &Node, want: &[bool]) -> Vec<bool> {
         match node {
@@ -50,7 +51,9 @@ impl Evaluation<'_> {
             return self.lower_bodies(want, |body| text.found_in(body));
         }
         // What holds no digit is in a body when it is in its skeleton, which many bodies share. Skeleton 0 knows nothing.
-        let (ids, skeletons) = (&self.batch.skeleton_ids, &self.batch.skeletons);
+        let Some((ids, skeletons)) = self.batch.skeletons() else {
+            return self.lower_bodies(want, |body| text.found_in(body));
+        };
         let known: Vec<bool> = want.iter().zip(ids).map(|(&want, &id)| want && id > 0).collect();
         let mut found =
             by_id(&known, skeletons.len(), |row| ids[row] as usize, |row| text.found_in(skeletons.get(ids[row])));
@@ -66,7 +69,7 @@ impl Evaluation<'_> {
         let mut lower = Vec::new();
         by_row(want, |row| {
             lower.clear();
-            lower.extend_from_slice(self.batch.bodies.get(row));
+            lower.extend_from_slice(self.batch.body(row));
             lower.make_ascii_lowercase();
             test(&lower)
         })
@@ -78,7 +81,7 @@ impl Evaluation<'_> {
         match field {
             Field::Column(column) => {
                 let mut scratch = Vec::new();
-                self.column(*column, want, |row| columns::compares(self.batch, *column, row, wanted, &mut scratch))
+                self.column(*column, want, |row| self.batch.compares(*column, row, wanted, &mut scratch))
             }
             Field::Attribute(key) => self.attribute(key, want, |value| value.compares(wanted)),
             Field::Resource(key) => self.resource(key, want, |value| value.compares(wanted)),
@@ -105,13 +108,13 @@ impl Evaluation<'_> {
                 let wildcard = matches!(test, TextTest::Wildcard(_));
                 let (mut scratch, mut lower) = (Vec::new(), Vec::new());
                 self.column(*column, want, |row| {
-                    let text = columns::text(self.batch, *column, row, &mut scratch);
+                    let text = self.batch.text(*column, row, &mut scratch);
                     if !wildcard {
                         return passes(text);
                     }
                     lower.clear();
                     lower.extend(text.iter().map(u8::to_ascii_lowercase));
-                    columns::present(self.batch, *column, row) && passes(&lower)
+                    self.batch.present(*column, row) && passes(&lower)
                 })
             }
             Field::Attribute(key) => attribute(key, want),
@@ -122,7 +125,7 @@ impl Evaluation<'_> {
 
     fn exists(&self, field: &Field, want: &[bool]) -> Vec<bool> {
         match field {
-            Field::Column(column) => self.column(*column, want, |row| columns::present(self.batch, *column, row)),
+            Field::Column(column) => self.column(*column, want, |row| self.batch.present(*column, row)),
             Field::Attribute(key) => self.attribute(key, want, |_| true),
             Field::Resource(key) => self.resource(key, want, |_| true),
             Field::Anywhere(key) => {
@@ -132,18 +135,18 @@ impl Evaluation<'_> {
     }
 
     fn column(&self, column: Column, want: &[bool], test: impl FnMut(usize) -> bool) -> Vec<bool> {
-        match columns::numbered(self.batch, column) {
+        match self.batch.numbered(column) {
             Some(numbered) => by_id(want, numbered.count, |row| numbered.ids.get(row), test),
             None => by_row(want, test),
         }
     }
 
     fn attribute(&self, key: &[u8], want: &[bool], test: impl FnMut(AttributeValue<'_>) -> bool) -> Vec<bool> {
-        attributes::find(self.batch, key, want, test)
+        attributes::find(self.batch.attributes(), key, want, test)
     }
 
     fn resource(&self, key: &[u8], want: &[bool], test: impl Fn(&Value) -> bool) -> Vec<bool> {
-        let (ids, known) = (&self.batch.resource_ids, &self.batch.resources);
+        let Origins { resource_ids: ids, resources: known, .. } = self.batch.origins();
         by_id(
             want,
             known.len(),

@@ -1,6 +1,6 @@
 //! Selecting records of a batch before they are stored, or while they are: the predicates of the plan over columns.
 //!
-//! A [`Filter`] finds in a [`LogBatch`] what a search of the stored records would find. The language is described in
+//! A [`Filter`] finds in a batch what a search of the stored records would find. The language is described in
 //! `docs/reference/search-language.md`; `storage/clickhouse/predicates.py` says the same in SQL, and a test holds both
 //! against one oracle. What repeats in a batch (resources, scopes, texts, skeletons) is looked at once.
 
@@ -11,10 +11,11 @@ mod number;
 mod predicate;
 mod regex;
 mod resource;
-mod take;
+mod spans;
+pub(crate) mod take;
 mod text;
 
-use crate::batch::LogBatch;
+pub use columns::Selectable;
 use predicate::Node;
 use std::fmt;
 
@@ -46,12 +47,12 @@ impl Filter {
     }
 
     /// For each row whether it matches.
-    pub fn matches(&self, batch: &LogBatch) -> Vec<bool> {
+    pub fn matches<B: Selectable>(&self, batch: &B) -> Vec<bool> {
         evaluate::matches(&self.root, batch)
     }
 
     /// Number of rows that match.
-    pub fn count(&self, batch: &LogBatch) -> usize {
+    pub fn count<B: Selectable>(&self, batch: &B) -> usize {
         self.matches(batch).into_iter().filter(|&matched| matched).count()
     }
 }

@@ -4,7 +4,7 @@ use std::cmp::Ordering;
 
 /// The number that a comparison names.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub(super) enum Number {
+pub enum Number {
     /// Within 64 bits, with or without sign.
     Int(i128),
     Float(f64),

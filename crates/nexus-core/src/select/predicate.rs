@@ -58,7 +58,7 @@ pub(super) enum Field {
 
 /// Columns of records that can be asked.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Column {
+pub enum Column {
     Timestamp,
     ObservedTimestamp,
     Service,
@@ -74,7 +74,7 @@ pub(super) enum Column {
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Op {
+pub enum Op {
     Eq,
     Ne,
     Lt,
@@ -99,7 +99,7 @@ impl Op {
 
 /// An operator and what stands behind it: as text, and as the number that it reads as.
 #[derive(Debug)]
-pub(super) struct Comparison {
+pub struct Comparison {
     pub op: Op,
     pub text: Vec<u8>,
     pub number: Option<Number>,

@@ -9,11 +9,13 @@ pub mod framing;
 pub mod message;
 pub mod timestamp;
 
-use crate::batch::{DAY_NS, KeyId, LogBatchBuilder};
+use crate::attributes::KeyId;
+use crate::batch::LogBatchBuilder;
 use crate::decode::{DecodeError, Decoded, Rejections};
 use crate::dictionary::Dictionary;
 use crate::json::writer::write_string;
 use crate::limits::{MAX_BATCH_DAYS, MAX_INPUT_BYTES};
+use crate::origins::DAY_NS;
 use crate::severity;
 use charset::Charset;
 use frames::{Frame, Frames};
@@ -262,14 +264,19 @@ mod tests {
 
     fn attributes(batch: &LogBatch, row: usize) -> Vec<String> {
         let text = |bytes| String::from_utf8_lossy(bytes).into_owned();
-        let key = |id: u32| text(batch.keys.get(id, 0));
-        let strings = batch
-            .strings
+        let key = |id: u32| text(batch.attributes.keys.get(id, 0));
+        let strings = batch.attributes.strings.row(row).map(|i| {
+            format!("{}={}", key(batch.attributes.strings.keys[i]), text(batch.attributes.strings.values.get(i)))
+        });
+        let ints = batch
+            .attributes
+            .ints
             .row(row)
-            .map(|i| format!("{}={}", key(batch.strings.keys[i]), text(batch.strings.values.get(i))));
-        let ints = batch.ints.row(row).map(|i| format!("{}={}", key(batch.ints.keys[i]), batch.ints.values[i]));
+            .map(|i| format!("{}={}", key(batch.attributes.ints.keys[i]), batch.attributes.ints.values[i]));
         let jsons =
-            batch.jsons.row(row).map(|i| format!("{}={}", key(batch.jsons.keys[i]), text(batch.jsons.values.get(i))));
+            batch.attributes.jsons.row(row).map(|i| {
+                format!("{}={}", key(batch.attributes.jsons.keys[i]), text(batch.attributes.jsons.values.get(i)))
+            });
         strings.chain(ints).chain(jsons).collect()
     }
 
@@ -286,7 +293,7 @@ mod tests {
         assert_eq!(batch.severity_numbers, [18, 10]);
         assert_eq!(batch.timestamps, [1_795_608_000_000_000_000, 1_795_000_000_000_000_000]);
         assert_eq!((batch.bodies.get(0), batch.bodies.get(1)), (&b"failed"[..], "grüße".as_bytes()));
-        let resource = |row: usize| batch.resources.get(batch.resource_ids[row], 1);
+        let resource = |row: usize| batch.origins.resources.get(batch.origins.resource_ids[row], 1);
         assert_eq!(resource(0), br#"{"host.name":"web1","service.name":"su"}"#);
         assert_eq!(resource(1), br#"{"host.name":"10.1.2.3"}"#);
         assert_eq!(batch.texts.get(batch.event_names[0], 0), b"ID47");

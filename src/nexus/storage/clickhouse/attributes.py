@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Final
 
 from nexus.storage.clickhouse.connection import identifier, quote
@@ -34,12 +34,14 @@ LOW_DISTINCT: Final = 512
 
 @dataclass(frozen=True, slots=True)
 class LearnedColumn:
-    """A column that holds one attribute. `column_type` is the engine's type."""
+    """A column that holds one attribute. `column_type` is the engine's type; `filtered` whether a new one is to get a
+    filter on its values, where the table has such: what is rare among many values is found in a granule or two."""
 
     key: str
     type: str
     name: str
     column_type: str
+    filtered: bool = field(default=False, compare=False)
 
     @property
     def comment(self) -> str:
@@ -52,6 +54,11 @@ class LearnedColumn:
         source, key = MAPS[self.type], quote(self.key)
         default = f"if(mapContains({source}, {key}), {source}[{key}], NULL)"
         return f"{identifier(self.name)} {self.column_type} DEFAULT {default} COMMENT {quote(self.comment)}"
+
+    @property
+    def filter(self) -> str:
+        """For ALTER TABLE ... ADD INDEX."""
+        return f"{identifier(f'by_{self.name}')} {identifier(self.name)} TYPE bloom_filter(0.01) GRANULARITY 1"
 
     @property
     def promotion(self) -> tuple[str, str, str, str]:
@@ -87,7 +94,12 @@ def column_type(type: str, rows: int, distinct: int) -> str:
     """The engine's type for an attribute of this type letter."""
     if type != "s":
         return _TYPES[type]
-    return _LOW_CARDINALITY if distinct <= min(LOW_DISTINCT, max(rows // 8, 16)) else "Nullable(String)"
+    return "Nullable(String)" if many_values(rows, distinct) else _LOW_CARDINALITY
+
+
+def many_values(rows: int, distinct: int) -> bool:
+    """Whether an attribute of so many rows takes many values."""
+    return distinct > min(LOW_DISTINCT, max(rows // 8, 16))
 
 
 class Learner:
@@ -123,7 +135,8 @@ class Learner:
         for count, (key, type), distinct in frequent[:room]:
             name = column_name(key, type, taken)
             taken.add(name)
-            added.append(LearnedColumn(key, type, name, column_type(type, count, distinct)))
+            filtered = type in "si" and many_values(count, distinct)
+            added.append(LearnedColumn(key, type, name, column_type(type, count, distinct), filtered))
         return added
 
     def _count(self, pair: tuple[str, str], count: int) -> int:

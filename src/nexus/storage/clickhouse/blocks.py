@@ -7,14 +7,13 @@ from collections.abc import Callable, Iterator, Sequence
 from itertools import groupby
 from typing import Any, Final
 
-from nexus._native import LogBatch
 from nexus.storage.clickhouse.commit import Waiting
 
 SMALL: Final = 2_000
 """Rows; batches with fewer are put together."""
 
 Encode = Callable[..., tuple[bytes, int]]
-"""`nexus._native.encode_native`; the options that all blocks of a commit share are filled in."""
+"""`nexus._native.encode_native` or `encode_native_spans`; the options that all blocks of a commit share are filled in."""
 
 
 class EncodeFailed(Exception):
@@ -36,7 +35,8 @@ def _pieces(taken: Sequence[Waiting]) -> Iterator[tuple[str, Any, int | None, in
     in_order = sorted(taken, key=_kind)
     for (tenant, together), group in groupby(in_order, key=_kind):
         if together:
-            batch = LogBatch.concat([waiting.batch for waiting in group])
+            batches = [waiting.batch for waiting in group]
+            batch = type(batches[0]).concat(batches)
             yield tenant, batch, None, batch.num_rows
             continue
         for waiting in group:

@@ -7,20 +7,23 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from nexus.storage.clickhouse.attributes import LearnedColumn
+from nexus.storage.clickhouse.signal_tables import LOGS, SignalTable
 
 TYPES: Final = "sifbj"
 """Letters of attribute types: string, int, float, bool, json."""
 
-PARTITIONS_SQL: Final = (
-    "SELECT _partition_id, toUnixTimestamp64Nano(min(timestamp)), toUnixTimestamp64Nano(max(timestamp)), count() "
-    "FROM nexus.logs GROUP BY _partition_id"
-)
-"""Answered from metadata in about a millisecond."""
+
+def partitions_sql(table: SignalTable) -> str:
+    """What `read_partitions` reads; answered from metadata in about a millisecond."""
+    return (
+        "SELECT _partition_id, toUnixTimestamp64Nano(min(timestamp)), toUnixTimestamp64Nano(max(timestamp)), count() "
+        f"FROM {table.path} GROUP BY _partition_id"
+    )
 
 
 @dataclass(frozen=True, slots=True)
 class Partition:
-    """One UTC day of records of all tenants: first and last timestamp (ns, both included) and number of rows."""
+    """One UTC day of a table's records of all tenants: first and last timestamp (ns, both included) and number of rows."""
 
     id: str
     first: int
@@ -37,6 +40,7 @@ class Catalog:
     partitions: tuple[Partition, ...] = ()
     in_maps: frozenset[tuple[str, str]] | None = None
     plain: frozenset[str] | None = None
+    table: SignalTable = LOGS
     map_types: frozenset[str] = field(init=False, compare=False)
     """Types of which rows may hold attributes that no learned column covers."""
 
@@ -57,5 +61,5 @@ class Catalog:
 
 
 def read_partitions(rows: Iterable[tuple[str, int, int, int]]) -> tuple[Partition, ...]:
-    """Partitions from rows of `PARTITIONS_SQL`, oldest first."""
+    """Partitions from rows of `partitions_sql`, oldest first."""
     return tuple(sorted((Partition(*row) for row in rows), key=lambda partition: partition.first))

@@ -99,10 +99,19 @@ def resource_token(key: str) -> str:
 
     The functions that read JSON by key run once per row; this one runs once per distinct resource.
     """
+    return json_token("resource", key)
+
+
+def json_token(text: str, key: str) -> str:
+    """The same of a member of any object in JSON."""
     if not key:
         return "''"  # the path below cannot name it
-    path = '$."' + key.replace("\\", "\\\\").replace('"', '\\"') + '"'
-    return f"JSON_QUERY(resource, {quote(path)})"
+    return f"JSON_QUERY({text}, {quote(f'$.{json_name(key)}')})"
+
+
+def json_name(key: str) -> str:
+    """A key as a path names it."""
+    return '"' + key.replace("\\", "\\\\").replace('"', '\\"') + '"'
 
 
 def token_text(token: str) -> str:

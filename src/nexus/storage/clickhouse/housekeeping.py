@@ -5,19 +5,19 @@ from __future__ import annotations
 import logging
 import threading
 import time
-from collections.abc import Callable
-from contextlib import AbstractContextManager
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Final
 
 from nexus.storage.clickhouse.connection import Connection
 from nexus.storage.clickhouse.engine import Engine
+from nexus.storage.clickhouse.ingest import SignalIngest
 from nexus.storage.clickhouse.literals import quote
 from nexus.storage.clickhouse.metrics.tables import BY_DAY as METRIC_TABLES_BY_DAY
 from nexus.storage.clickhouse.metrics.tables import TABLES as METRIC_TABLES
 from nexus.storage.clickhouse.repair import CheckReport, check_recent_parts, joined
-from nexus.storage.clickhouse.retention import Retention, drop_expired
-from nexus.storage.clickhouse.tokens import TokenLedger
+from nexus.storage.clickhouse.retention import drop_expired
+from nexus.storage.clickhouse.signal_tables import SIGNAL_TABLES
 
 log = logging.getLogger(__name__)
 
@@ -27,6 +27,7 @@ TOKEN_SECONDS: Final = 600.0
 SETTLED_SECONDS: Final = 3600.0
 """A partition without a new part for so long is merged down once, for shorter starts and faster queries."""
 
+_SIGNALS: Final = tuple(table.name for table in SIGNAL_TABLES)
 _MARK: Final = "/* nexus housekeeping */"
 """Before statements that may take long, so that a stop can kill them."""
 
@@ -46,25 +47,18 @@ class HousekeepingStatistics:
 
 
 class Housekeeper:
-    """Runs its tasks one after the other, each at the start and then in its own interval. `changed` is called when
-    records have gone."""
+    """Runs its tasks one after the other, each at the start and then in its own interval."""
 
     def __init__(
         self,
         engine: Engine,
-        ledger: TokenLedger,
-        retention: Retention,
-        paused: Callable[[], AbstractContextManager[None]],
-        changed: Callable[[], None],
+        signals: Sequence[SignalIngest],
         follow_metrics: Callable[[Connection], None],
         expire_series: Callable[[], object],
     ) -> None:
         """`follow_metrics` takes over the wanted retention of metrics, `expire_series` forgets what it leaves nothing of."""
         self._engine = engine
-        self._ledger = ledger
-        self._retention = retention
-        self._paused = paused
-        self._changed = changed
+        self._signals = signals
         self._follow_metrics = follow_metrics
         self._expire_series = expire_series
         self._stop = threading.Event()
@@ -119,35 +113,38 @@ class Housekeeper:
 
     def _check(self, connection: Connection) -> None:
         log.info("the machine failed since the last start: checking the parts written last")
-        report = joined(check_recent_parts(connection, table) for table in ("logs", *METRIC_TABLES))
+        report = joined(check_recent_parts(connection, table) for table in (*_SIGNALS, *METRIC_TABLES))
         self.statistics.check = report
         self._engine.directory.checked()
         if report.detached:
-            self._changed()
+            for signal in self._signals:
+                signal.changed()
         damaged = len(report.detached) + report.broken_on_start
         log.info("checked %d parts, %d damaged, %d too large to check", report.checked, damaged, report.skipped)
 
     def _follow_retention(self, connection: Connection) -> None:
-        self._retention.follow(connection, self._paused)
+        for signal in self._signals:
+            signal.follow(connection)
 
     def _follow_metric_retention(self, connection: Connection) -> None:
         self._follow_metrics(connection)
 
     def _drop_expired(self, connection: Connection) -> None:
-        dropped = drop_expired(connection)
-        self.statistics.dropped_partitions += len(dropped)
-        self.statistics.dropped_records += sum(records for _, records in dropped)
-        if dropped:
-            self._changed()
+        for signal in self._signals:
+            dropped = drop_expired(connection, signal.table.name)
+            self.statistics.dropped_partitions += len(dropped)
+            self.statistics.dropped_records += sum(records for _, records in dropped)
+            if dropped:
+                signal.changed()
         for table in METRIC_TABLES_BY_DAY:
             self.statistics.dropped_partitions += len(drop_expired(connection, table))
         self._expire_series()
 
     def _purge_tokens(self, _: Connection) -> None:
-        self.statistics.purged_tokens += self._ledger.purge()
+        self.statistics.purged_tokens += sum(signal.ledger.purge() for signal in self._signals)
 
     def _merge_settled(self, connection: Connection) -> None:
-        tables = ", ".join(map(quote, ("logs", *METRIC_TABLES_BY_DAY)))
+        tables = ", ".join(map(quote, (*_SIGNALS, *METRIC_TABLES_BY_DAY)))
         settled = connection.rows(
             f"SELECT table, partition_id, count() FROM system.parts WHERE database = 'nexus' AND table IN ({tables}) "
             f"AND active GROUP BY table, partition_id HAVING count() > {SETTLED_PARTS} AND sum(bytes_on_disk) < "

@@ -1,5 +1,6 @@
-"""`ingest.sqlite`: what the writer has to remember besides the records: tokens (`tokens`), attribute keys
-(`seen_keys`), days with records that have no skeleton (`plain_days`), days with rollups of metrics (`metric_rollups`).
+"""`ingest.sqlite`: what the writers have to remember besides the records: tokens (`tokens`, `missing`) and attribute keys
+(`seen_keys`) of each table, in names that begin with its prefix, days with records that have no skeleton (`plain_days`),
+days with rollups of metrics (`metric_rollups`).
 
 SQLite in WAL mode: a killed process loses nothing that was committed; a power cut loses at most the newest
 transactions, or none with `fsync`. One connection writes, under a lock; another one reads and never waits for it.
@@ -17,27 +18,33 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Final
 
+from nexus.storage.clickhouse.signal_tables import SIGNAL_TABLES
+
 log = logging.getLogger(__name__)
 
 FILE: Final = "ingest.sqlite"
-_SCHEMA: Final = """
-CREATE TABLE IF NOT EXISTS tokens (
+_OF_TABLE: Final = """
+CREATE TABLE IF NOT EXISTS {prefix}tokens (
     digest BLOB PRIMARY KEY, fingerprint INTEGER NOT NULL, records INTEGER NOT NULL, at INTEGER NOT NULL,
     days INTEGER NOT NULL, reply BLOB NOT NULL
 ) WITHOUT ROWID;
-CREATE INDEX IF NOT EXISTS tokens_at ON tokens (at);
-CREATE TABLE IF NOT EXISTS missing (
+CREATE INDEX IF NOT EXISTS {prefix}tokens_at ON {prefix}tokens (at);
+CREATE TABLE IF NOT EXISTS {prefix}missing (
     digest BLOB NOT NULL, day INTEGER NOT NULL, commit_id INTEGER NOT NULL, PRIMARY KEY (digest, day)
 ) WITHOUT ROWID;
-CREATE INDEX IF NOT EXISTS missing_commit ON missing (commit_id);
-CREATE TABLE IF NOT EXISTS seen_keys (key TEXT NOT NULL, type TEXT NOT NULL, PRIMARY KEY (key, type)) WITHOUT ROWID;
+CREATE INDEX IF NOT EXISTS {prefix}missing_commit ON {prefix}missing (commit_id);
+CREATE TABLE IF NOT EXISTS {prefix}seen_keys (
+    key TEXT NOT NULL, type TEXT NOT NULL, PRIMARY KEY (key, type)
+) WITHOUT ROWID;
+"""
+_SCHEMA: Final = """
 CREATE TABLE IF NOT EXISTS plain_days (day INTEGER PRIMARY KEY);
 CREATE TABLE IF NOT EXISTS metric_rollups (
     tenant TEXT NOT NULL, tier INTEGER NOT NULL, day INTEGER NOT NULL, stale INTEGER NOT NULL,
     PRIMARY KEY (tenant, tier, day)
 ) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS state (name TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
-"""
+""" + "".join(_OF_TABLE.format(prefix=table.prefix) for table in SIGNAL_TABLES)
 
 
 class IngestDatabase:

@@ -9,18 +9,19 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from nexus.storage.clickhouse.attributes import LearnedColumn, Learner, read_columns, sum_stats
-from nexus.storage.clickhouse.connection import Connection
+from nexus.storage.clickhouse.connection import Connection, quote
 from nexus.storage.clickhouse.errors import EngineError
 from nexus.storage.clickhouse.seen_keys import SeenKeys
+from nexus.storage.clickhouse.signal_tables import SignalTable
 
 log = logging.getLogger(__name__)
 
 
-def read_learned(connection: Connection) -> list[LearnedColumn]:
-    """The learned columns that `nexus.logs` has."""
+def read_learned(connection: Connection, table: SignalTable) -> list[LearnedColumn]:
+    """The learned columns that a table has."""
     rows = connection.rows(
         "SELECT name, type, comment FROM system.columns "
-        "WHERE database = 'nexus' AND table = 'logs' AND comment != '' ORDER BY position"
+        f"WHERE database = 'nexus' AND table = {quote(table.name)} AND comment != '' ORDER BY position"
     )
     return read_columns((name, type, comment) for name, type, comment in rows)
 
@@ -29,7 +30,8 @@ class LearnedColumns:
     """Decides, adds columns, and tells encoder and queries which there are. `changed` is called after an addition and
     before data relies on it."""
 
-    def __init__(self, learner: Learner, seen: SeenKeys, changed: Callable[[], None]) -> None:
+    def __init__(self, table: SignalTable, learner: Learner, seen: SeenKeys, changed: Callable[[], None]) -> None:
+        self._table = table
         self._learner = learner
         self._seen = seen
         self._changed = changed
@@ -67,9 +69,11 @@ class LearnedColumns:
             return self._promotions
 
     def _add(self, connection: Connection, new: list[LearnedColumn]) -> None:
-        actions = ", ".join(f"ADD COLUMN IF NOT EXISTS {column.definition}" for column in new)
+        actions = [f"ADD COLUMN IF NOT EXISTS {column.definition}" for column in new]
+        if self._table.filters:
+            actions += [f"ADD INDEX IF NOT EXISTS {column.filter}" for column in new if column.filtered]
         try:
-            connection.execute(f"ALTER TABLE nexus.logs {actions}")
+            connection.execute(f"ALTER TABLE {self._table.path} {', '.join(actions)}")
             self._changed()
         except (EngineError, OSError, ValueError) as error:
             log.error("cannot add attribute columns, trying again in a minute: %s", error)
@@ -77,4 +81,4 @@ class LearnedColumns:
             return
         self._learner.added(new)
         self._publish()
-        log.info("attribute columns added: %s", ", ".join(column.comment for column in new))
+        log.info("attribute columns of %s added: %s", self._table.name, ", ".join(column.comment for column in new))

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+from typing import Final
+
+_ESCAPES: Final = {'"': '\\"', "\\": "\\\\", "\n": "\\n", "\r": "\\r", "\t": "\\t"}
+
 
 def quote(text: str) -> str:
     """A string literal."""
@@ -12,3 +16,8 @@ def quote(text: str) -> str:
 def identifier(name: str) -> str:
     """A quoted name."""
     return "`" + name.replace("\\", "\\\\").replace("`", "\\`") + "`"
+
+
+def json_string(text: str) -> str:
+    """A text as JSON, as `crates/nexus-core/src/json/writer.rs` writes it."""
+    return '"' + "".join(_ESCAPES.get(c, f"\\u{ord(c):04x}" if c < " " else c) for c in text) + '"'

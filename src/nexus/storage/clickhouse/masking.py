@@ -11,14 +11,14 @@ from __future__ import annotations
 
 import dataclasses
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Final
 
 from nexus import _native
 from nexus.query.plan import MASK, Field, FieldKind, Scoped
 from nexus.storage.clickhouse import fields
 from nexus.storage.clickhouse.catalog import TYPES, Catalog
-from nexus.storage.clickhouse.literals import identifier, quote
+from nexus.storage.clickhouse.literals import identifier, json_string, quote
 
 TABLE: Final = "nexus.logs"
 _SAME: Final = ("tenant", "hour", "timestamp", "observed_timestamp", "severity", "severity_number")
@@ -32,7 +32,6 @@ _TEXTS: Final = {
 _SIZES: Final = {"trace_id": 16, "span_id": 8}
 _VIRTUAL: Final = ("_part_offset",)
 _EMPTY: Final = "CAST(map(), 'Map(String, String)')"
-_ESCAPES: Final = {'"': '\\"', "\\": "\\\\", "\n": "\\n", "\r": "\\r", "\t": "\\t"}
 _TEMPLATE: Final = _native.mask_template(MASK)[1]
 """Of a body that is masked."""
 
@@ -58,15 +57,19 @@ def masks_body(scoped: Scoped) -> bool:
 def source(scoped: Scoped, catalog: Catalog, choice: str, text: str) -> str:
     """What to read from instead of the table: the records that a WHERE or PREWHERE chooses, masked. It has the columns whose
     names occur in `text`, which is what is asked of it: planning all of them takes a while."""
-    changed = dict(_changed(scoped, catalog))
     names = [*_SAME, *_TEXTS, *_SIZES, "skeleton", "template_id", "resource", *fields.ALL_MAPS.values()]
     names += [column.name for column in catalog.columns]
-    names = [name for name in (*names, *_VIRTUAL) if name in text] or ["tenant"]
+    return changed_source(TABLE, (*names, *_VIRTUAL), dict(_changed(scoped, catalog)), choice, text)
+
+
+def changed_source(table: str, every: Iterable[str], changed: Mapping[str, str], choice: str, text: str) -> str:
+    """A subquery of those of `every` column of a table that occur in `text`, some of them `changed`."""
+    names = [name for name in every if name in text] or ["tenant"]
     numbers = {name: f"_m{number}" for number, name in enumerate(changed)}
     # Two levels, because the engine lets an alias hide the column of the same name from the conditions.
     inner = [f"{changed[name]} AS {numbers[name]}" if name in changed else identifier(name) for name in names]
     outer = [f"{numbers[name]} AS {identifier(name)}" if name in changed else identifier(name) for name in names]
-    return f"(SELECT {', '.join(outer)} FROM (SELECT {', '.join(inner)} FROM {TABLE} {choice}))"
+    return f"(SELECT {', '.join(outer)} FROM (SELECT {', '.join(inner)} FROM {table} {choice}))"
 
 
 def _changed(scoped: Scoped, catalog: Catalog) -> Iterator[tuple[str, str]]:
@@ -83,18 +86,22 @@ def _changed(scoped: Scoped, catalog: Catalog) -> Iterator[tuple[str, str]]:
     if names := by_kind[FieldKind.RESOURCE]:
         yield "resource", _resource(names)
     if names := by_kind[FieldKind.ATTRIBUTE]:
-        yield from _attributes(names, catalog)
+        yield from masked_attributes(names, catalog)
 
 
 def _resource(names: list[str]) -> str:
-    text = "resource"
+    return f"CAST({masked_object('resource', names)}, 'LowCardinality(String)')"
+
+
+def masked_object(text: str, names: list[str]) -> str:
+    """An object as JSON, with the mask in the place of members of these names at any depth."""
     for name in names:
         key = json_string(name)
         text = f"replaceRegexpAll({text}, {quote(member(key))}, {quote(_replacement(key))})"
     # What is left of them are arrays and objects within which there are others: no expression finds their ends.
     nested = quote("(?:" + "|".join(re.escape(json_string(name)) for name in names) + "):[\\[{]")
     shown = "{" + ",".join(f"{json_string(name)}:{json_string(MASK)}" for name in names) + "}"
-    return f"CAST(if(match({text} AS _r, {nested}), {quote(shown)}, _r), 'LowCardinality(String)')"
+    return f"if(match({text}, {nested}), {quote(shown)}, {text})"
 
 
 def member(key: str) -> str:
@@ -107,12 +114,7 @@ def _replacement(key: str) -> str:
     return key.replace("\\", "\\\\") + f':"{MASK}"'
 
 
-def json_string(text: str) -> str:
-    """A text as JSON, as `crates/nexus-core/src/json/writer.rs` writes it."""
-    return '"' + "".join(_ESCAPES.get(c, f"\\u{ord(c):04x}" if c < " " else c) for c in text) + '"'
-
-
-def _attributes(names: list[str], catalog: Catalog) -> Iterator[tuple[str, str]]:
+def masked_attributes(names: list[str], catalog: Catalog) -> Iterator[tuple[str, str]]:
     """The maps and the columns of attributes that hold masked ones."""
     ways = {name: fields.attribute(name, catalog) for name in names}
     listed = ", ".join(map(quote, names))

@@ -11,7 +11,7 @@ from typing import Any, Final
 
 from nexus.query.plan import Context, Export, GetRecord, Patterns, Rows, Scoped, Search, SqlStatement, Tally
 from nexus.storage.api import EncodedTable, Page, PatternSet, RawRows, RunningQuery, Statistics, Surroundings, Table
-from nexus.storage.clickhouse.catalog import PARTITIONS_SQL, Catalog, read_partitions
+from nexus.storage.clickhouse.catalog import Catalog, partitions_sql, read_partitions
 from nexus.storage.clickhouse.compile import compile_table, explain
 from nexus.storage.clickhouse.context import surroundings
 from nexus.storage.clickhouse.export import Exporter
@@ -21,6 +21,7 @@ from nexus.storage.clickhouse.patterns import find_patterns
 from nexus.storage.clickhouse.plain_days import PlainDays
 from nexus.storage.clickhouse.queries import QueryPool, Session
 from nexus.storage.clickhouse.records import FORMAT, Line, PageBuilder, get_record, read_lines, sources
+from nexus.storage.clickhouse.signal_tables import LOGS
 from nexus.storage.clickhouse.tally import compile_rows, compile_tally
 
 TABLE: Final = "JSONCompactEachRow"
@@ -170,7 +171,7 @@ class LogReader:
         version, known = self._version, self._catalog
         if known is not None and known[0] == version:
             return known[1]
-        rows = session.rows(PARTITIONS_SQL)
+        rows = session.rows(partitions_sql(LOGS))
         catalog = Catalog(
             self._learned.columns,
             read_partitions((str(id), int(first), int(last), int(count)) for id, first, last, count in rows),

@@ -15,6 +15,7 @@ import logging
 import threading
 from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager
+from dataclasses import dataclass
 from typing import Any, Final
 
 from nexus import _native
@@ -26,6 +27,7 @@ from nexus.storage.clickhouse.connection import Connection, quote
 from nexus.storage.clickhouse.ingest_db import IngestDatabase
 from nexus.storage.clickhouse.predicate_text import dump, load
 from nexus.storage.clickhouse.scan import condition_of
+from nexus.storage.clickhouse.signal_tables import LOGS, SignalTable
 
 log = logging.getLogger(__name__)
 
@@ -35,9 +37,29 @@ FOR_EVER: Final = 65_535
 EVERYBODY: Final = "*"
 """Stands for the tenants without a policy of their own; no tenant is called so."""
 
-_APPLIED: Final = "retention_days"
-_OWN: Final = "retention_policy:"
-_CHANGE: Final = "retention_change"
+
+@dataclass(frozen=True, slots=True)
+class _Names:
+    """What the policies of a table are written down as."""
+
+    prefix: str
+
+    @property
+    def applied(self) -> str:
+        return f"{self.prefix}retention_days"
+
+    @property
+    def own(self) -> str:
+        return f"{self.prefix}retention_policy:"
+
+    @property
+    def change(self) -> str:
+        return f"{self.prefix}retention_change"
+
+    @property
+    def number(self) -> str:
+        return f"{self.prefix}retention_number"
+
 
 Policies = Callable[[], Mapping[str, RetentionPolicy]]
 """The policies that are wanted, by tenant."""
@@ -56,9 +78,12 @@ class Retention:
         wanted_days: Callable[[], int],
         wanted: Policies = dict,
         catalog: Callable[[], Catalog] = Catalog,
+        table: SignalTable = LOGS,
     ) -> None:
         """`wanted_days` is the default; `catalog` tells which columns hold attributes (partitions are not needed)."""
         self._database = database
+        self._table = table
+        self._names = _Names(table.prefix)
         self._wanted_days = wanted_days
         self._wanted = wanted
         self._catalog = catalog
@@ -90,7 +115,7 @@ class Retention:
     def start(self, connection: Connection) -> None:
         """Take over changes made while the store was closed, before anything is inserted. Raises `EngineError`."""
         with self._lock:
-            self._applied = read_applied(self._database, self._wanted_days())
+            self._applied = read_applied(self._database, self._wanted_days(), self._table)
             self._finish_change(connection)
             for tenant, policy in self._pending():
                 self._change(connection, tenant, policy)
@@ -98,7 +123,7 @@ class Retention:
     def follow(self, connection: Connection, paused: Callable[[], AbstractContextManager[None]]) -> bool:
         """Take over what has changed; `paused` keeps inserts out. True when there was something. Raises `EngineError`."""
         with self._lock:
-            if not self._pending() and _state(self._database, _CHANGE) is None:
+            if not self._pending() and _state(self._database, self._names.change) is None:
                 return False
             with paused():
                 self._finish_change(connection)
@@ -112,13 +137,11 @@ class Retention:
         with self._lock, paused():
             self._finish_change(connection)
             with self._database.transaction() as write:
-                write.execute("DELETE FROM state WHERE name = ?", (_OWN + tenant,))
+                write.execute("DELETE FROM state WHERE name = ?", (self._names.own + tenant,))
             self._applied.pop(tenant, None)
             self._made.pop(tenant, None)
             own = quote(_marker(tenant) + " ")
-            connection.execute(
-                f"KILL MUTATION WHERE database = 'nexus' AND table = 'logs' AND position(command, {own}) > 0 SYNC"
-            )
+            connection.execute(f"KILL MUTATION WHERE {_of(self._table)} AND position(command, {own}) > 0 SYNC")
         self._database.scrub()
 
     def _pending(self) -> list[tuple[str, RetentionPolicy]]:
@@ -141,35 +164,38 @@ class Retention:
     def _change(self, connection: Connection, tenant: str, policy: RetentionPolicy) -> None:
         before = self.policy(tenant)
         if before != policy:
-            number = int(_state(self._database, "retention_number") or 0) + 1
+            number = int(_state(self._database, self._names.number) or 0) + 1
             change = {"number": number, "tenant": tenant, "from": _dump(before), "to": _dump(policy)}
-            _put_state(self._database, {_CHANGE: json.dumps(change), "retention_number": str(number)})
+            _put_state(self._database, {self._names.change: json.dumps(change), self._names.number: str(number)})
             self._finish_change(connection)
         elif tenant != EVERYBODY:
             self._note(tenant, policy)
 
     def _finish_change(self, connection: Connection) -> None:
         """Issue the change that is written down, if there is one, and write down that it was."""
-        text = _state(self._database, _CHANGE)
+        text = _state(self._database, self._names.change)
         if text is None:
             return
         change = json.loads(text)
         tenant = str(change.get("tenant", EVERYBODY))
         before, after = _load(change["from"]), _load(change["to"])
         others = sorted(self._applied.keys() - {EVERYBODY})
-        _issue(connection, int(change["number"]), tenant, others, change_expression(before, after, self._catalog()))
+        expression = change_expression(before, after, self._catalog())
+        _issue(connection, self._table, int(change["number"]), tenant, others, expression)
         self._note(tenant, after)
 
     def _note(self, tenant: str, policy: RetentionPolicy) -> None:
         like_everybody = tenant != EVERYBODY and policy == self._applied[EVERYBODY]
         with self._database.transaction() as write:
-            write.execute("DELETE FROM state WHERE name = ?", (_CHANGE,))
+            write.execute("DELETE FROM state WHERE name = ?", (self._names.change,))
             if tenant == EVERYBODY:
-                write.execute("INSERT OR REPLACE INTO state VALUES (?, ?)", (_APPLIED, str(policy.days or 0)))
+                write.execute("INSERT OR REPLACE INTO state VALUES (?, ?)", (self._names.applied, str(policy.days or 0)))
             elif like_everybody:
-                write.execute("DELETE FROM state WHERE name = ?", (_OWN + tenant,))
+                write.execute("DELETE FROM state WHERE name = ?", (self._names.own + tenant,))
             else:
-                write.execute("INSERT OR REPLACE INTO state VALUES (?, ?)", (_OWN + tenant, json.dumps(_dump(policy))))
+                write.execute(
+                    "INSERT OR REPLACE INTO state VALUES (?, ?)", (self._names.own + tenant, json.dumps(_dump(policy)))
+                )
         self._made.pop(tenant, None)
         if like_everybody:
             self._applied.pop(tenant, None)
@@ -177,20 +203,22 @@ class Retention:
             self._applied[tenant] = policy
 
 
-def read_applied(database: IngestDatabase, default_days: int) -> dict[str, RetentionPolicy]:
+def read_applied(database: IngestDatabase, default_days: int, table: SignalTable = LOGS) -> dict[str, RetentionPolicy]:
     """The policies that were in force; the default is `default_days` when the store is new."""
-    stored = _state(database, _APPLIED)
+    names = _Names(table.prefix)
+    stored = _state(database, names.applied)
     if stored is None:
-        _put_state(database, {_APPLIED: str(default_days)})
+        _put_state(database, {names.applied: str(default_days)})
     applied = {EVERYBODY: RetentionPolicy((), default_days if stored is None else int(stored))}
-    own = database.rows("SELECT name, value FROM state WHERE substr(name, 1, ?) = ?", (len(_OWN), _OWN))
-    return applied | {name.removeprefix(_OWN): _load(json.loads(value)) for name, value in own}
+    own = database.rows("SELECT name, value FROM state WHERE substr(name, 1, ?) = ?", (len(names.own), names.own))
+    return applied | {name.removeprefix(names.own): _load(json.loads(value)) for name, value in own}
 
 
 def change_expression(before: RetentionPolicy, after: RetentionPolicy, catalog: Catalog) -> str:
     """What `expires_on` becomes when a policy with its days filled in takes the place of another one. Pure."""
     latest = FOR_EVER - 1
-    seen = "greatest(toInt32(toDate32(timestamp)), toInt32(toDate32(observed_timestamp)))"
+    days = [f"toInt32(toDate32({column}))" for column in catalog.table.times]
+    seen = days[0] if len(days) == 1 else f"greatest({', '.join(days)})"
     old, new = _days(before, catalog), _days(after, catalog)
     if old == "0":
         arrival = seen
@@ -212,12 +240,11 @@ def _days(policy: RetentionPolicy, catalog: Catalog) -> str:
     return f"toInt32(multiIf({branches}, {policy.days or 0}))"
 
 
-def _issue(connection: Connection, number: int, tenant: str, others: list[str], expression: str) -> bool:
+def _issue(connection: Connection, table: SignalTable, number: int, tenant: str, others: list[str], expression: str) -> bool:
     # Rules hold text of users, in which this comparison cannot occur: quotes within literals are escaped.
     marker = f"{quote(f'{_marker(tenant)} {number}:')} != ''"
     known = connection.rows(
-        "SELECT 1 FROM system.mutations WHERE database = 'nexus' AND table = 'logs' "
-        f"AND position(command, {quote(marker)}) > 0 LIMIT 1"
+        f"SELECT 1 FROM system.mutations WHERE {_of(table)} AND position(command, {quote(marker)}) > 0 LIMIT 1"
     )
     if known:
         return False
@@ -226,21 +253,25 @@ def _issue(connection: Connection, number: int, tenant: str, others: list[str], 
     else:
         whose = f"tenant NOT IN ({', '.join(map(quote, others))}) AND " if others else ""
     connection.execute(
-        f"ALTER TABLE nexus.logs UPDATE expires_on = {expression} WHERE {whose}{marker} SETTINGS mutations_sync = 0"
+        f"ALTER TABLE {table.path} UPDATE expires_on = {expression} WHERE {whose}{marker} SETTINGS mutations_sync = 0"
     )
-    log.info("the retention of %s changed; stored records follow in the background", _shown(tenant))
+    log.info("the retention of %s of %s changed; what is stored follows in the background", table.name, _shown(tenant))
     return True
 
 
-def progress(connection: Connection, tenant: str) -> Progress:
-    """How far changes that concern a tenant are. Raises `EngineError`."""
+def progress(connection: Connection, tenant: str, table: SignalTable = LOGS) -> Progress:
+    """How far changes of a table that concern a tenant are. Raises `EngineError`."""
     own, everybody = quote(_marker(tenant) + " "), quote(_marker(EVERYBODY) + " ")
     ((running, parts, reason),) = connection.rows(
         "SELECT count(), sum(parts_to_do), max(latest_fail_reason) FROM system.mutations "
-        "WHERE database = 'nexus' AND table = 'logs' AND NOT is_done AND "
+        f"WHERE {_of(table)} AND NOT is_done AND "
         f"(position(command, {own}) > 0 OR position(command, {everybody}) > 0)"
     )
     return Progress(int(running) == 0, int(parts), str(reason))
+
+
+def _of(table: SignalTable) -> str:
+    return f"database = 'nexus' AND table = {quote(table.name)}"
 
 
 def _marker(tenant: str) -> str:

@@ -8,10 +8,12 @@ from dataclasses import dataclass
 from functools import partial
 
 from nexus.query.plan import All, And, LogScan, Predicate, Scoped, TimeRange
+from nexus.query.span_policy import closed
 from nexus.storage.clickhouse.catalog import Catalog
 from nexus.storage.clickhouse.literals import quote
 from nexus.storage.clickhouse.masking import TABLE, masks_body, source
 from nexus.storage.clickhouse.predicates import Body, Conditions, uses_words
+from nexus.storage.clickhouse.signal_tables import SPANS
 from nexus.storage.clickhouse.slices import clip, slices, time_conditions
 
 Source = Callable[[str], str]
@@ -23,11 +25,12 @@ class Scan:
     """Matching records of one tenant as disjoint branches, each a source and conditions; no branch means no record."""
 
     branches: tuple[tuple[Source, tuple[str, ...]], ...]
+    table: str = TABLE
 
     def union(self, columns: str, tail: str = "") -> str:
         """`SELECT columns` over all branches; `tail` (GROUP BY, ORDER BY, LIMIT) applies to each."""
         if not self.branches:
-            return f"SELECT {columns} FROM {TABLE} WHERE 0{tail}"
+            return f"SELECT {columns} FROM {self.table} WHERE 0{tail}"
         parts = []
         for reading, conditions in self.branches:
             where = conjunction(conditions)
@@ -97,8 +100,10 @@ def _plain_partitions(time: TimeRange, catalog: Catalog) -> tuple[str, ...] | No
 
 
 def condition_of(where: Predicate, catalog: Catalog) -> str:
-    """A predicate as one condition for statements that change records: the same forms as in a scan, joined by OR, without
-    hints for indexes and without what the catalog says of partitions."""
+    """A predicate as one condition for statements that change records (or spans): the same forms as in a scan, joined by OR,
+    without hints for indexes and without what the catalog says of partitions."""
+    if catalog.table is SPANS:
+        where = closed(where)
     if not uses_words(where):
         return _all(Conditions(catalog, Body.PLAIN, hints=False).conjuncts(where))
     known = _all(["skeleton != ''", *Conditions(catalog, Body.SKELETON, hints=False).conjuncts(where)])

@@ -10,22 +10,26 @@ from collections.abc import Iterable
 from typing import Final
 
 from nexus.storage.clickhouse.ingest_db import IngestDatabase
+from nexus.storage.clickhouse.signal_tables import LOGS, SignalTable
 
 MAX_SEEN: Final = 20_000
-_UNKNOWN: Final = "seen_keys_unknown"
 
 
 class SeenKeys:
-    """See the module text. `note` is called by committers, `known` by anyone."""
+    """Those of one table. `note` is called by committers, `known` by anyone."""
 
-    def __init__(self, database: IngestDatabase, *, table_is_empty: bool, limit: int = MAX_SEEN) -> None:
+    def __init__(
+        self, database: IngestDatabase, table: SignalTable = LOGS, *, table_is_empty: bool, limit: int = MAX_SEEN
+    ) -> None:
         self._database = database
+        self._held = f"{table.prefix}seen_keys"
+        self._unknown = f"{self._held}_unknown"
         self._limit = limit
         self._pairs: frozenset[tuple[str, str]] | None = None
         if database.is_new and not table_is_empty:
             self._give_up()
-        elif not database.rows("SELECT 1 FROM state WHERE name = ?", (_UNKNOWN,)):
-            self._pairs = frozenset((key, type) for key, type in database.rows("SELECT key, type FROM seen_keys"))
+        elif not database.rows("SELECT 1 FROM state WHERE name = ?", (self._unknown,)):
+            self._pairs = frozenset((key, type) for key, type in database.rows(f"SELECT key, type FROM {self._held}"))
 
     @property
     def known(self) -> frozenset[tuple[str, str]] | None:
@@ -43,12 +47,12 @@ class SeenKeys:
             self._give_up()
             return True
         with self._database.transaction() as write:
-            write.executemany("INSERT OR IGNORE INTO seen_keys VALUES (?, ?)", sorted(new))
+            write.executemany(f"INSERT OR IGNORE INTO {self._held} VALUES (?, ?)", sorted(new))
         self._pairs = self._pairs | new
         return True
 
     def _give_up(self) -> None:
         self._pairs = None
         with self._database.transaction() as write:
-            write.execute("INSERT OR REPLACE INTO state VALUES (?, '1')", (_UNKNOWN,))
-            write.execute("DELETE FROM seen_keys")
+            write.execute("INSERT OR REPLACE INTO state VALUES (?, '1')", (self._unknown,))
+            write.execute(f"DELETE FROM {self._held}")

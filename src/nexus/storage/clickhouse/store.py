@@ -1,5 +1,5 @@
-"""The embedded store of logs: engine, writer, reader and housekeeping, joined; with it the one of metrics, which shares the
-engine, the query pool, the disk and the housekeeper."""
+"""The embedded store of logs: engine, writer, reader and housekeeping, joined; with it those of traces and metrics, which
+share the engine, the query pool, the disk and the housekeeper."""
 
 from __future__ import annotations
 
@@ -23,15 +23,11 @@ from nexus.storage.api import (
     Table,
     Token,
 )
-from nexus.storage.clickhouse import erasure, retention
-from nexus.storage.clickhouse.attributes import Learner
-from nexus.storage.clickhouse.catalog import Catalog
-from nexus.storage.clickhouse.connection import Connection
 from nexus.storage.clickhouse.disk import DiskGuard
 from nexus.storage.clickhouse.engine import Engine
 from nexus.storage.clickhouse.housekeeping import Housekeeper
+from nexus.storage.clickhouse.ingest import SignalIngest
 from nexus.storage.clickhouse.ingest_db import IngestDatabase
-from nexus.storage.clickhouse.learned import LearnedColumns, read_learned
 from nexus.storage.clickhouse.maintenance import Maintenance
 from nexus.storage.clickhouse.metrics.policies import WantedPolicies
 from nexus.storage.clickhouse.metrics.store import EmbeddedMetricStore
@@ -40,11 +36,11 @@ from nexus.storage.clickhouse.options import StoreOptions
 from nexus.storage.clickhouse.plain_days import PlainDays
 from nexus.storage.clickhouse.queries import QueryPool
 from nexus.storage.clickhouse.reader import LogReader
-from nexus.storage.clickhouse.retention import Policies, Retention
+from nexus.storage.clickhouse.retention import Policies
 from nexus.storage.clickhouse.scan import erasure_condition
-from nexus.storage.clickhouse.seen_keys import SeenKeys
-from nexus.storage.clickhouse.tokens import TokenLedger
-from nexus.storage.clickhouse.writer import LogWriter, WriterStatistics, stored_days
+from nexus.storage.clickhouse.signal_tables import LOGS
+from nexus.storage.clickhouse.traces.store import EmbeddedTraceStore
+from nexus.storage.clickhouse.writer import WriterStatistics
 
 log = logging.getLogger(__name__)
 
@@ -61,52 +57,55 @@ class MetricSettings:
     """How far ahead of the clock samples may be; 0 is no limit."""
 
 
+@dataclass(frozen=True, slots=True)
+class TraceSettings:
+    """What the store of traces asks for while it runs; each may change."""
+
+    retention_days: Callable[[], int] | None = None
+    """The default's; None: that of the options."""
+    policies: Policies = dict
+    """Tenants' own."""
+
+
 class ClickHouseStore:
-    """A `LogStore` and `LogLifecycle` in this process; `series` is the `MetricStore`. `open` and `close` block; the rest
-    belongs on an event loop."""
+    """A `LogStore` and `LogLifecycle` in this process; `series` is the `MetricStore`, `traces` the
+    `TraceStore`. `open` and `close` block; the rest belongs on an event loop."""
 
     def __init__(
-        self, engine: Engine, retention_days: Callable[[], int], policies: Policies, metrics: MetricSettings
+        self,
+        engine: Engine,
+        retention_days: Callable[[], int],
+        policies: Policies,
+        metrics: MetricSettings,
+        traces: TraceSettings,
     ) -> None:
         options = engine.options
         self._engine = engine
+        self._disk = DiskGuard(engine.directory.path, options.disk_reserve_bytes)
+        self._maintenance = Maintenance(engine)
+        self._pool = QueryPool(engine, options.reader.workers, options.reader.waiting)
         connection = engine.connect()
         try:
             migrate(connection, EMBEDDED, engine.save_schema)
-            ((empty,),) = connection.rows("SELECT count() = 0 FROM nexus.logs")
-            self._database = IngestDatabase(options.data_dir, fsync=options.fsync)
-            self._ledger = ledger = TokenLedger(self._database, hours=options.token_hours, max_tokens=options.max_tokens)
-            ledger.settle_all(functools.partial(stored_days, connection))
-            seen = SeenKeys(self._database, table_is_empty=bool(empty))
-            plain = PlainDays(self._database, table_is_empty=bool(empty))
-            learner = Learner(read_learned(connection), options.max_learned_columns)
-            self._learned = LearnedColumns(learner, seen, self._changed_schema)
-            self._retention = Retention(self._database, retention_days, policies, self._attributes)
-            self._retention.start(connection)
-        finally:
-            engine.release(connection)
-        self._pool = QueryPool(engine, options.reader.workers, options.reader.waiting)
-        self._reader = LogReader(self._pool, self._learned, plain)
-        self._disk = DiskGuard(engine.directory.path, options.disk_reserve_bytes)
-        self._writer = LogWriter(
-            engine,
-            functools.partial(_native.encode_native, skeletons=_native.SkeletonMemory()),
-            ledger,
-            self._learned,
-            plain,
-            self._disk,
-            options.writer,
-            self._retention.expiry,
-            self._reader.changed,
-        )
-        connection = engine.connect()
-        try:
+            self._database = database = IngestDatabase(options.data_dir, fsync=options.fsync)
+            ((empty,),) = connection.rows(f"SELECT count() = 0 FROM {LOGS.path}")
+            plain = PlainDays(database, table_is_empty=bool(empty))
+            encode = functools.partial(_native.encode_native, skeletons=_native.SkeletonMemory())
+            self._ingest = SignalIngest(
+                engine, connection, database, self._maintenance, self._disk, LOGS, encode, retention_days, policies,
+                self._changed, plain.note,
+            )  # fmt: skip
+            self._reader = LogReader(self._pool, self._ingest.learned, plain)
+            self.traces = EmbeddedTraceStore(
+                engine, connection, database, self._maintenance, self._disk, self._pool,
+                traces.retention_days or (lambda: options.retention_days), traces.policies,
+            )  # fmt: skip
             self.series = EmbeddedMetricStore(
                 engine,
                 connection,
                 self._pool,
                 self._disk,
-                self._database,
+                database,
                 options.data_dir,
                 options.metrics,
                 fsync=options.fsync,
@@ -117,17 +116,11 @@ class ClickHouseStore:
         finally:
             engine.release(connection)
         self._housekeeper = Housekeeper(
-            engine,
-            ledger,
-            self._retention,
-            self._writer.paused,
-            self._reader.changed,
-            self.series.follow_retention,
-            self.series.expire_series,
+            engine, (self._ingest, self.traces.ingest), self.series.follow_retention, self.series.expire_series
         )
-        self._maintenance = Maintenance(engine)
         self._pool.start()
-        self._writer.start()
+        self._ingest.writer.start()
+        self.traces.ingest.writer.start()
         self.series.start()
         self._housekeeper.start()
 
@@ -138,12 +131,14 @@ class ClickHouseStore:
         retention_days: Callable[[], int] | None = None,
         policies: Policies = dict,
         metrics: MetricSettings | None = None,
+        traces: TraceSettings | None = None,
     ) -> ClickHouseStore:
         """Open the store, migrate it, settle what an earlier stop left. `policies` are the tenants' own retention policies
         that are wanted; both may change. Raises `ConfigError`."""
         engine = Engine.open(options)
         try:
-            return cls(engine, retention_days or (lambda: options.retention_days), policies, metrics or MetricSettings())
+            days = retention_days or (lambda: options.retention_days)
+            return cls(engine, days, policies, metrics or MetricSettings(), traces or TraceSettings())
         except BaseException:
             engine.close(clean=False)
             raise
@@ -151,7 +146,8 @@ class ClickHouseStore:
     def close(self) -> None:
         """Commit what waits, end all threads, close the engine."""
         self._maintenance.stop()
-        self._writer.stop()
+        self._ingest.writer.stop()
+        self.traces.ingest.writer.stop()
         self.series.stop()
         self._pool.stop()
         self._housekeeper.stop()
@@ -159,12 +155,7 @@ class ClickHouseStore:
         self._database.close()
         self._engine.close()
 
-    def _attributes(self) -> Catalog:
-        """Where attributes are held, for conditions that need no partitions."""
-        return Catalog(self._learned.columns, (), self._learned.seen)
-
-    def _changed_schema(self) -> None:
-        self._engine.save_schema()
+    def _changed(self) -> None:
         self._reader.changed()
 
     # ------------------------------------------------------------------------------------------------------- LogStore
@@ -173,11 +164,11 @@ class ClickHouseStore:
         self, tenant: str, batch: Any, token: Token | None = None, reply: bytes = b"", records: int | None = None
     ) -> Receipt:
         """See `storage.api`."""
-        return await self._writer.append(tenant, batch, token, reply, records)
+        return await self._ingest.append(tenant, batch, token, reply, records)
 
     async def replayed(self, tenant: str, token: Token) -> Receipt | None:
         """See `storage.api`."""
-        return await self._writer.replayed(tenant, token)
+        return await self._ingest.replayed(tenant, token)
 
     async def search(self, query: Scoped) -> Page:
         """See `storage.api`."""
@@ -223,80 +214,59 @@ class ClickHouseStore:
 
     async def follow_retention(self) -> None:
         """See `storage.api`."""
-        await self._maintenance.run(lambda connection: self._retention.follow(connection, self._writer.paused))
+        await self._ingest.follow_retention()
 
     async def retention_progress(self, tenant: str) -> Progress:
         """See `storage.api`."""
-        return await self._maintenance.run(lambda connection: retention.progress(connection, tenant))
+        return await self._ingest.retention_progress(tenant)
 
     async def erase(self, id: str, query: Scoped) -> int:
         """See `storage.api`."""
-
-        def work(connection: Connection) -> int:
-            with self._writer.paused():
-                self._writer.settle(connection)
-                return erasure.begin(connection, id, self._erasure_condition(query))
-
-        self._disk.check()
-        return await self._maintenance.run(work)
+        return await self._ingest.erase(id, lambda: self._erasure_condition(query))
 
     async def erasure_progress(self, id: str) -> Progress | None:
         """See `storage.api`."""
-        found = await self._maintenance.run(lambda connection: erasure.progress(connection, id))
-        if found is not None and found.done:
-            self._reader.changed()
-        return found
+        return await self._ingest.erasure_progress(id)
 
     async def erased(self, id: str, query: Scoped) -> Progress:
         """See `storage.api`."""
-        return await self._maintenance.run(lambda connection: erasure.finish(connection, id, self._erasure_condition(query)))
+        return await self._ingest.erased(id, lambda: self._erasure_condition(query))
 
     async def stop_erasure(self, id: str) -> None:
         """See `storage.api`."""
-        await self._maintenance.run(lambda connection: erasure.stop(connection, id))
+        await self._ingest.stop_erasure(id)
 
     async def forget_tenant(self, tenant: str) -> None:
         """See `storage.api`."""
-        await self._maintenance.run(lambda connection: self._retention.forget(connection, tenant, self._writer.paused))
+        await self._ingest.forget_policy(tenant)
 
     def _erasure_condition(self, query: Scoped) -> str:
         if not isinstance(query.plan, Count):
             raise TypeError("an erasure is about the records of a count")
-        return erasure_condition(query, query.plan.scan, self._attributes())
+        return erasure_condition(query, query.plan.scan, self._ingest.attributes())
 
     # ------------------------------------------------------------------------------------------------------ to look at
 
     def metrics(self) -> dict[str, tuple[str, float]]:
         """Name and help text and value of everything worth watching; names are stable."""
-        writer, keeper = self._writer.refresh_statistics(), self._housekeeper.statistics
+        keeper = self._housekeeper.statistics
         check = keeper.check
         damaged = len(check.detached) + check.broken_on_start if check else 0
         return {
-            "commits": ("Commits since the start.", writer.commits),
-            "rows": ("Records stored since the start.", writer.rows),
-            "parts": ("Parts written since the start.", writer.parts),
-            "failed_commits": ("Commits that failed.", writer.failed_commits),
-            "refused_batches": ("Batches refused because too much was waiting.", writer.refused_batches),
-            "replayed_batches": ("Batches answered from their idempotency key.", writer.replayed_batches),
-            "encode_seconds": ("Time spent encoding blocks.", writer.encode_seconds),
-            "insert_seconds": ("Time spent in inserts, encoding not counted.", writer.insert_seconds),
-            "waiting_rows": ("Records waiting to be committed.", writer.waiting_rows),
-            "waiting_bytes": ("Bytes waiting to be committed.", writer.waiting_bytes),
-            "learned_columns": ("Attributes that have a column of their own.", len(self._learned.columns)),
-            "refused_columns": ("Times that the cap kept an attribute from a column.", self._learned.refused),
-            "evicted_tokens": ("Idempotency keys forgotten early, because of too many.", self._ledger.evicted),
+            **self._ingest.metrics("records"),
             "dropped_records": ("Records dropped with partitions that had expired.", keeper.dropped_records),
             "damaged_parts": ("Parts set aside as damaged at the start.", damaged),
             "housekeeping_failures": ("Background tasks that failed.", keeper.failures),
             "disk_full": ("1 while writing is stopped for lack of space.", float(self._disk.full)),
             "disk_free_bytes": ("Free space on the data disk at the last look.", self._disk.free),
             "repairs": ("Table definitions put right at the start.", len(self._engine.repairs)),
+            **self.traces.ingest.metrics("spans", "span_"),
             **self.series.metrics(),
         }
 
     def writer_statistics(self) -> WriterStatistics:
-        """Counters of the writer."""
-        return self._writer.refresh_statistics()
+        """Counters of the writer of logs."""
+        return self._ingest.writer.refresh_statistics()
 
 
 def migrations(options: StoreOptions, *, dry_run: bool) -> list[str]:

@@ -17,6 +17,7 @@ from typing import Final
 
 from nexus.storage.api import Token
 from nexus.storage.clickhouse.ingest_db import IngestDatabase
+from nexus.storage.clickhouse.signal_tables import LOGS, SignalTable
 
 _SIGN: Final = 1 << 63
 _PURGE_ROWS: Final = 20_000
@@ -56,10 +57,13 @@ class Known:
 
 
 class TokenLedger:
-    """See the module text. `evicted` counts tokens forgotten before their time because there were too many."""
+    """The tokens of one table: the same key may come with logs and with spans. `evicted` counts tokens forgotten before
+    their time because there were too many."""
 
-    def __init__(self, database: IngestDatabase, *, hours: int, max_tokens: int) -> None:
+    def __init__(self, database: IngestDatabase, table: SignalTable = LOGS, *, hours: int, max_tokens: int) -> None:
         self._database = database
+        self._tokens = f"{table.prefix}tokens"
+        self._missing = f"{table.prefix}missing"
         self._seconds = hours * 3600
         self._max = max_tokens
         self.evicted = 0
@@ -67,13 +71,13 @@ class TokenLedger:
     def find(self, digest: bytes) -> Known | None:
         """Look a token up; None when it was never stored or is older than it is kept."""
         found = self._database.rows(
-            "SELECT fingerprint, records, reply, at FROM tokens WHERE digest = ? AND at > ?",
+            f"SELECT fingerprint, records, reply, at FROM {self._tokens} WHERE digest = ? AND at > ?",
             (digest, int(time.time()) - self._seconds),
         )
         if not found:
             return None
         fingerprint, records, reply, at = found[0]
-        missing = self._database.rows("SELECT day, commit_id FROM missing WHERE digest = ?", (digest,))
+        missing = self._database.rows(f"SELECT day, commit_id FROM {self._missing} WHERE digest = ?", (digest,))
         days, commits = frozenset(day for day, _ in missing), frozenset(commit for _, commit in missing if commit)
         return Known(fingerprint % (2 * _SIGN), records, bytes(reply), at // 86400, days, commits)
 
@@ -81,23 +85,23 @@ class TokenLedger:
         """Write down that a commit is about to store these tokens, and what earlier attempts left of `retries`."""
         now = int(time.time())
         with self._database.transaction() as write:
-            write.executemany("DELETE FROM missing WHERE digest = ?", [(entry.digest,) for entry in entries])
+            write.executemany(f"DELETE FROM {self._missing} WHERE digest = ?", [(entry.digest,) for entry in entries])
             write.executemany(
-                "INSERT OR REPLACE INTO tokens VALUES (?, ?, ?, ?, ?, ?)",
+                f"INSERT OR REPLACE INTO {self._tokens} VALUES (?, ?, ?, ?, ?, ?)",
                 [(e.digest, _signed(e.fingerprint), e.records, now, len(e.days), e.reply) for e in entries],
             )
             write.executemany(
-                "INSERT INTO missing VALUES (?, ?, ?)",
+                f"INSERT INTO {self._missing} VALUES (?, ?, ?)",
                 [(entry.digest, day, commit_id) for entry in entries for day in entry.days],
             )
             write.executemany(
-                "UPDATE missing SET commit_id = ? WHERE digest = ?", [(commit_id, digest) for digest in retries]
+                f"UPDATE {self._missing} SET commit_id = ? WHERE digest = ?", [(commit_id, digest) for digest in retries]
             )
 
     def complete(self, commit_id: int) -> None:
         """Everything of a commit is stored."""
         with self._database.transaction() as write:
-            write.execute("DELETE FROM missing WHERE commit_id = ?", (commit_id,))
+            write.execute(f"DELETE FROM {self._missing} WHERE commit_id = ?", (commit_id,))
 
     def settle(self, commit_ids: list[int], stored: set[tuple[int, int]]) -> None:
         """Strike off the days of these commits that are stored, and forget tokens of theirs that have none."""
@@ -105,19 +109,21 @@ class TokenLedger:
             touched = {
                 digest
                 for commit_id in commit_ids
-                for (digest,) in write.execute("SELECT DISTINCT digest FROM missing WHERE commit_id = ?", (commit_id,))
+                for (digest,) in write.execute(
+                    f"SELECT DISTINCT digest FROM {self._missing} WHERE commit_id = ?", (commit_id,)
+                )
             }
-            write.executemany("DELETE FROM missing WHERE commit_id = ? AND day = ?", sorted(stored))
-            write.executemany("UPDATE missing SET commit_id = 0 WHERE commit_id = ?", [(id,) for id in commit_ids])
+            write.executemany(f"DELETE FROM {self._missing} WHERE commit_id = ? AND day = ?", sorted(stored))
+            write.executemany(f"UPDATE {self._missing} SET commit_id = 0 WHERE commit_id = ?", [(id,) for id in commit_ids])
             for digest in touched:
-                _forget_if_empty(write, digest)
+                self._forget_if_empty(write, digest)
 
     def settle_all(self, ask: DaysOfCommits) -> int:
         """After a start: settle every commit that was under way at the stop. Returns how many there were."""
-        open_commits = self._database.rows("SELECT DISTINCT commit_id FROM missing WHERE commit_id != 0")
+        open_commits = self._database.rows(f"SELECT DISTINCT commit_id FROM {self._missing} WHERE commit_id != 0")
         commit_ids = [commit_id for (commit_id,) in open_commits]
         if commit_ids:
-            days = [day for (day,) in self._database.rows("SELECT DISTINCT day FROM missing WHERE commit_id != 0")]
+            days = [day for (day,) in self._database.rows(f"SELECT DISTINCT day FROM {self._missing} WHERE commit_id != 0")]
             self.settle(commit_ids, ask(commit_ids, days))
         return len(commit_ids)
 
@@ -127,7 +133,7 @@ class TokenLedger:
         gone = 0
         while removed := self._remove("at <= ?", limit, _PURGE_ROWS):
             gone += removed
-        excess = self._database.rows("SELECT count(*) FROM tokens")[0][0] - self._max
+        excess = self._database.rows(f"SELECT count(*) FROM {self._tokens}")[0][0] - self._max
         while excess > 0 and (removed := self._remove("at <= ?", int(time.time()) + 1, min(excess, _PURGE_ROWS))):
             self.evicted += removed
             excess -= removed
@@ -136,19 +142,18 @@ class TokenLedger:
 
     def _remove(self, where: str, parameter: int, limit: int) -> int:
         with self._database.transaction() as write:
-            old = write.execute(f"SELECT digest FROM tokens WHERE {where} ORDER BY at LIMIT ?", (parameter, limit))
+            old = write.execute(f"SELECT digest FROM {self._tokens} WHERE {where} ORDER BY at LIMIT ?", (parameter, limit))
             digests = old.fetchall()
-            write.executemany("DELETE FROM tokens WHERE digest = ?", digests)
-            write.executemany("DELETE FROM missing WHERE digest = ?", digests)
+            write.executemany(f"DELETE FROM {self._tokens} WHERE digest = ?", digests)
+            write.executemany(f"DELETE FROM {self._missing} WHERE digest = ?", digests)
         return len(digests)
 
-
-def _forget_if_empty(write: sqlite3.Connection, digest: bytes) -> None:
-    missing = write.execute("SELECT count(*) FROM missing WHERE digest = ?", (digest,)).fetchone()[0]
-    days = write.execute("SELECT days FROM tokens WHERE digest = ?", (digest,)).fetchone()
-    if days is None or missing == days[0]:
-        write.execute("DELETE FROM tokens WHERE digest = ?", (digest,))
-        write.execute("DELETE FROM missing WHERE digest = ?", (digest,))
+    def _forget_if_empty(self, write: sqlite3.Connection, digest: bytes) -> None:
+        missing = write.execute(f"SELECT count(*) FROM {self._missing} WHERE digest = ?", (digest,)).fetchone()[0]
+        days = write.execute(f"SELECT days FROM {self._tokens} WHERE digest = ?", (digest,)).fetchone()
+        if days is None or missing == days[0]:
+            write.execute(f"DELETE FROM {self._tokens} WHERE digest = ?", (digest,))
+            write.execute(f"DELETE FROM {self._missing} WHERE digest = ?", (digest,))
 
 
 def _signed(number: int) -> int:

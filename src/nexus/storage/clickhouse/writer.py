@@ -1,4 +1,4 @@
-"""The log writer: batches in, one insert per commit out, and everybody who waits told at once.
+"""The writer of a table: batches in, one insert per commit out, and everybody who waits told at once.
 
 `append` runs on an event loop; committer threads take what waits (`commit` says when and how much), encode it in native
 code and insert it. A failed insert fails its waiters only; when several batches shared it and the data may be at fault,
@@ -28,12 +28,11 @@ from nexus.storage.clickhouse.disk import DiskGuard
 from nexus.storage.clickhouse.errors import EngineError
 from nexus.storage.clickhouse.learned import LearnedColumns
 from nexus.storage.clickhouse.options import WriterOptions
-from nexus.storage.clickhouse.plain_days import PlainDays
+from nexus.storage.clickhouse.signal_tables import SignalTable
 from nexus.storage.clickhouse.tokens import Entry, Known, TokenLedger, digest_of
 
 log = logging.getLogger(__name__)
 
-TABLE: Final = "nexus.logs"
 SETTINGS: Final = (
     "async_insert = 0, materialize_skip_indexes_on_insert = 0, optimize_on_insert = 0, max_insert_threads = 1, "
     "max_partitions_per_insert_block = 0, input_format_parallel_parsing = 0, "
@@ -67,23 +66,25 @@ class WriterStatistics:
     waiting_bytes: int = 0
 
 
-class LogWriter:
+class GroupWriter:
     """See the module text. `expiry` tells the encoder how long a tenant's records are kept; `committed` is called after each
-    commit, from the committer's thread."""
+    commit, from the committer's thread; `plain` before one with records that have no skeleton, with its days."""
 
     def __init__(
         self,
         engine: Connect,
+        table: SignalTable,
         encode: Encode,
         ledger: TokenLedger,
         learned: LearnedColumns,
-        plain: PlainDays,
         disk: DiskGuard,
         options: WriterOptions,
         expiry: Callable[[str], dict[str, Any]],
         committed: Callable[[], None],
+        plain: Callable[[set[int]], None] | None = None,
     ) -> None:
         self._engine = engine
+        self._table = table
         self._encode = encode
         self._ledger = ledger
         self._learned = learned
@@ -109,7 +110,9 @@ class LogWriter:
         """Start the committers. Raises `EngineError`."""
         for number in range(self._options.committers):
             connection = self._engine.connect()
-            thread = threading.Thread(target=self._run, args=[connection], name=f"committer-{number}", daemon=True)
+            thread = threading.Thread(
+                target=self._run, args=[connection], name=f"{self._table.name}-committer-{number}", daemon=True
+            )
             self._threads.append(thread)
             thread.start()
 
@@ -335,13 +338,13 @@ class LogWriter:
             for block, rows, plain in encode_blocks(encode, taken):
                 encoding += time.perf_counter() - began
                 expected += rows
-                if plain:
-                    self._plain.note({day for waiting in taken for day in waiting.stored_days})
+                if plain and self._plain is not None:
+                    self._plain({day for waiting in taken for day in waiting.stored_days})
                 yield block
                 began = time.perf_counter()
 
         began = time.perf_counter()
-        written = connection.insert(TABLE, SETTINGS, blocks())
+        written = connection.insert(self._table.path, SETTINGS, blocks())
         if written != expected:
             raise EngineError(0, "", f"{written} of {expected} records were written")
         self.statistics.rows += written
@@ -358,7 +361,7 @@ class LogWriter:
         if not commit_id:
             return dict.fromkeys(taken, failure)
         try:
-            stored = stored_days(connection, [commit_id], days)
+            stored = stored_days(self._table, connection, [commit_id], days)
             self._ledger.settle([commit_id], stored)
         except (EngineError, sqlite3.Error) as again:
             log.error("cannot find out yet what of commit %d is stored: %s", commit_id, again)
@@ -374,7 +377,7 @@ class LogWriter:
     def _settle_doubtful(self, connection: Connection) -> None:
         """Settle commits whose outcome could not be found out or written down."""
         for commit_id, days in list(self._doubtful.items()):
-            self._ledger.settle([commit_id], stored_days(connection, [commit_id], days))
+            self._ledger.settle([commit_id], stored_days(self._table, connection, [commit_id], days))
             del self._doubtful[commit_id]
 
     def _explain(self, error: Exception) -> NexusError:
@@ -411,12 +414,12 @@ class LogWriter:
         return self.statistics
 
 
-def stored_days(connection: Connection, commit_ids: list[int], days: list[int]) -> set[tuple[int, int]]:
-    """Which (commit id, UTC day) of these commits and days are in the table."""
+def stored_days(table: SignalTable, connection: Connection, commit_ids: list[int], days: list[int]) -> set[tuple[int, int]]:
+    """Which (commit id, UTC day) of these commits and days of a table are there."""
     ids = ", ".join(str(commit_id) for commit_id in commit_ids)
     partitions = ", ".join(quote(partition_id(day)) for day in days)
     rows = connection.rows(
-        "SELECT commit_id, intDiv(hour, 24) AS day FROM nexus.logs "
+        f"SELECT commit_id, {table.day} AS day FROM {table.path} "
         f"WHERE commit_id IN ({ids}) AND _partition_id IN ({partitions}) GROUP BY commit_id, day"
     )
     return {(int(commit_id), int(day)) for commit_id, day in rows}

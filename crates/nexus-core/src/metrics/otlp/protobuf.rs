@@ -6,7 +6,7 @@ use super::point::{Attributes, Buckets, Kind, Metric, Point, RawExemplar, add_at
 use crate::metrics::remote_write::zigzag;
 use crate::otlp::fault::Stop;
 use crate::otlp::protobuf_value::{Value, key_value, value, write_value};
-use crate::otlp::schema::{resource, resource_logs, scope};
+use crate::otlp::schema::{resource, resource_group, scope};
 use crate::otlp::text::Scalar;
 use crate::otlp::wire::{FIXED64, LEN, Reader, Singular, VARINT, WireError, tag};
 
@@ -35,7 +35,7 @@ pub fn request(body: &[u8], assembler: &mut Assembler<'_>) -> Walk<()> {
 
 fn resource_metrics(mut metrics: Reader<'_>, assembler: &mut Assembler<'_>) -> Walk<()> {
     const SCOPE_METRICS: u32 = tag(2, LEN);
-    let found = Singular::find(metrics, resource_logs::RESOURCE)?;
+    let found = Singular::find(metrics, resource_group::RESOURCE)?;
     let mut given = Vec::new();
     let mut rest = found.reader().unwrap_or(Reader::EMPTY);
     while let Some(found) = rest.tag()? {

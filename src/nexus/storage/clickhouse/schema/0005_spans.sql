@@ -1,20 +1,25 @@
 -- Spans. One table for all tenants; a part holds one day (of the span's start).
 -- Sorted by slot (five minutes) and trace: the spans of a trace lie together, so that trace ids cost a byte or two instead of
--- sixteen, a filter per granule finds any trace, and the newest slots answer most searches (ADR 0019).
+-- sixteen, key and filter together find any trace, and the newest slots answer most searches (ADR 0019).
+-- `ids` is the span's id and then its parent's: in one column a parent's id is found again a few rows before, which costs two
+-- bytes instead of five. `root` says that there is no parent (zeros), for one byte that is read instead of sixteen.
 -- `duration_class` is four classes an octave (see `nexus-core/src/traces/duration.rs`): one byte that searches, heatmaps and
 -- quantiles read instead of eight.
 -- `weight` is how many spans this one stands for: 1 / the probability with which it was kept.
--- {engine} and {on_cluster} are filled in by the migrator; learned attribute columns are added beside the maps.
+-- {engine} and {on_cluster} are filled in by the migrator; learned attribute columns are added beside the maps, those with
+-- many values with a filter of their own.
 CREATE TABLE IF NOT EXISTS nexus.spans {on_cluster}
 (
     tenant              LowCardinality(String),
     slot                UInt32,
     trace_id            FixedString(16) CODEC(ZSTD(1)),
     timestamp           DateTime64(9, 'UTC') CODEC(Delta(8), ZSTD(1)),
-    duration            UInt64 CODEC(ZSTD(1)),
-    duration_class      UInt8 CODEC(ZSTD(1)),
-    span_id             FixedString(8) CODEC(LZ4),
-    parent_span_id      FixedString(8) CODEC(ZSTD(1)),
+    duration            UInt64 CODEC(T64('bit'), ZSTD(1)),
+    duration_class      UInt8,
+    ids                 FixedString(16) CODEC(ZSTD(1)),
+    span_id             FixedString(8) ALIAS toFixedString(substring(ids, 1, 8), 8),
+    parent_span_id      FixedString(8) ALIAS toFixedString(substring(ids, 9, 8), 8),
+    root                Bool,
     name                LowCardinality(String),
     kind                UInt8,
     status              UInt8,
@@ -46,7 +51,9 @@ CREATE TABLE IF NOT EXISTS nexus.spans {on_cluster}
     expires_on          Date,
 
     INDEX by_time timestamp TYPE minmax GRANULARITY 1,
-    INDEX by_trace trace_id TYPE bloom_filter(0.001) GRANULARITY 1
+    INDEX by_trace trace_id TYPE bloom_filter(0.001) GRANULARITY 1,
+    INDEX by_attribute mapKeys(attributes_string) TYPE bloom_filter(0.01) GRANULARITY 1,
+    INDEX by_value mapValues(attributes_string) TYPE bloom_filter(0.01) GRANULARITY 1
 )
 ENGINE = {engine}
 PARTITION BY toDate32(timestamp, 'UTC')

@@ -1,0 +1,256 @@
+"""Runs plans over spans. Whole spans stay encoded: Python never sees their fields."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any, Final, TypeVar
+
+from nexus.query.plan import Scoped, TimeRange
+from nexus.query.trace_plan import (
+    CriticalPaths,
+    FindTraces,
+    GetTrace,
+    GetTraces,
+    SearchSpans,
+    SpanCount,
+    SpanErrors,
+    SpanFacets,
+    SpanHeatmap,
+    SpanProfile,
+    SpanScan,
+    SpanSeries,
+    TagNames,
+    TagValues,
+    key_value,
+)
+from nexus.storage.api import Statistics, Table
+from nexus.storage.clickhouse.catalog import Catalog, partitions_sql, read_partitions
+from nexus.storage.clickhouse.learned import LearnedColumns
+from nexus.storage.clickhouse.queries import QueryPool, Session
+from nexus.storage.clickhouse.records import sources
+from nexus.storage.clickhouse.signal_tables import SPANS
+from nexus.storage.clickhouse.traces import rows, search, tables
+from nexus.storage.clickhouse.traces.found import Candidate
+from nexus.storage.clickhouse.traces.masking import known_to
+from nexus.storage.clickhouse.traces.profile import profile
+from nexus.storage.clickhouse.traces.scan import of_these_traces, spans_of, these_spans, widened
+from nexus.storage.clickhouse.traces.series import compile_series, read_series
+from nexus.storage.clickhouse.traces.windows import newest_first
+from nexus.storage.trace_api import SeriesSet, SpanRows, TraceHits
+
+T = TypeVar("T")
+
+MAX_LISTED: Final = search.MAX_SPANS
+"""Spans of one `SearchSpans` at most."""
+_LETTERS: Final = {"s": "string", "i": "int", "f": "float", "b": "bool", "d": "duration", "t": "status", "k": "kind"}
+
+
+class TraceReader:
+    """See the module text. `changed` must be called whenever spans came or went, before anybody is told."""
+
+    def __init__(self, pool: QueryPool, learned: Callable[[], LearnedColumns]) -> None:
+        self._pool = pool
+        self._learned = learned
+        self._version = 0
+        self._catalog: tuple[int, Catalog] | None = None
+
+    def changed(self) -> None:
+        """Forget the catalog. May be called from any thread."""
+        self._version += 1
+
+    async def spans(self, query: Scoped) -> SpanRows:
+        """Run a `GetTrace`, `GetTraces`, `SearchSpans` or `CriticalPaths`."""
+
+        def work(asking: _Asking) -> SpanRows:
+            match query.plan:
+                case GetTrace(trace_id, span_id, hint):
+                    data = asking.traces((trace_id,), hint, span_id)
+                case GetTraces(trace_ids, hint):
+                    data = asking.traces(trace_ids, hint)
+                case SearchSpans():
+                    data = asking.listed(query.plan)
+                case CriticalPaths():
+                    data = asking.critical_paths(query.plan)
+                case _:
+                    raise TypeError(f"{type(query.plan).__name__} has no spans")
+            return SpanRows(data, sources(asking.catalog), asking.statistics())
+
+        return await self._run(query, work)
+
+    async def find(self, query: Scoped) -> TraceHits:
+        """Run a `FindTraces`."""
+        plan = query.plan
+        if not isinstance(plan, FindTraces):
+            raise TypeError("not a search for traces")
+
+        def work(asking: _Asking) -> TraceHits:
+            hits, incomplete = search.find(asking.ask, query, plan, asking.catalog)
+            return TraceHits(hits, incomplete, asking.statistics())
+
+        return await self._run(query, work)
+
+    async def series(self, query: Scoped) -> SeriesSet:
+        """Run a `SpanSeries`."""
+        plan = query.plan
+        if not isinstance(plan, SpanSeries):
+            raise TypeError("not a question for series")
+
+        def work(asking: _Asking) -> SeriesSet:
+            extra, incomplete = asking.spansets(plan.scan)
+            answer = asking.rows(compile_series(query, plan, asking.catalog, extra))
+            found_series, more = read_series(plan, answer)
+            if more and not incomplete:
+                incomplete = f"Only the {plan.series_limit:,} largest series are shown."
+            return SeriesSet(found_series, incomplete, asking.statistics())
+
+        return await self._run(query, work)
+
+    async def table(self, query: Scoped) -> Table:
+        """Run a plan that answers with a small table."""
+        return await self._run(query, lambda asking: Table([], asking.table(), asking.statistics()))
+
+    async def _run(self, query: Scoped, work: Callable[[_Asking], T]) -> T:
+        def run(session: Session) -> T:
+            return work(_Asking(session, query, known_to(query, self._current(session))))
+
+        return await self._pool.run(query, run)
+
+    def _current(self, session: Session) -> Catalog:
+        # The version is read before the partitions: a commit in between makes the next query ask again.
+        version, known = self._version, self._catalog
+        if known is not None and known[0] == version:
+            return known[1]
+        answer = session.rows(partitions_sql(SPANS))
+        learned = self._learned()
+        catalog = Catalog(
+            learned.columns,
+            read_partitions((str(id), int(first), int(last), int(count)) for id, first, last, count in answer),
+            learned.seen,
+            table=SPANS,
+        )
+        self._catalog = version, catalog
+        return catalog
+
+
+class _Asking:
+    """One query in its thread: the plan as it is asked, statement by statement."""
+
+    def __init__(self, session: Session, query: Scoped, catalog: Catalog) -> None:
+        self._session = session
+        self._query = query
+        self.catalog = catalog
+        self._began = time.perf_counter()
+
+    def ask(self, sql: str, format: str) -> bytes:
+        """Run a statement."""
+        return self._session.query(sql, format)
+
+    def rows(self, sql: str) -> list[list[Any]]:
+        """Run a statement with a small answer."""
+        return search.asked_rows(self.ask, sql)
+
+    def statistics(self) -> Statistics:
+        """What it cost; nothing of what tells of spans that a restricted query does not see."""
+        session, hidden = self._session, self._query.restricted
+        return Statistics(
+            self._query.query_id,
+            (time.perf_counter() - self._began) * 1000,
+            0 if hidden else session.rows_read,
+            0 if hidden else session.bytes_read,
+            tuple(session.sql),
+        )
+
+    def spansets(self, scan: SpanScan) -> tuple[tuple[str, ...], str]:
+        """The condition that spans lie in the spansets of a scan, when a program decides which those are."""
+        if scan.spansets is None or not scan.spansets.program:
+            return (), ""
+        packed, incomplete = search.matching_spans(self.ask, self._query, scan, self.catalog)
+        return (these_spans(packed),), incomplete
+
+    # ------------------------------------------------------------------------------------------------------ whole spans
+
+    def traces(self, ids: tuple[bytes, ...], hint: TimeRange, span_id: bytes | None = None) -> bytes:
+        """All spans of traces, or one of a trace: as far as they lie around the hint, everywhere when there are none."""
+        extra = [of_these_traces(ids)]
+        if span_id is not None:
+            extra.append(f"span_id = unhex('{span_id.hex()}')")
+        order = "timestamp, span_id" if len(ids) == 1 else "trace_id, timestamp, span_id"
+        if hint != TimeRange() and (data := self._whole(widened(hint), extra, order)):
+            return data
+        return self._whole(TimeRange(), extra, order)
+
+    def _whole(self, time: TimeRange, extra: list[str], order: str) -> bytes:
+        columns = rows.columns(self.catalog)
+        inner = spans_of(self._query, time, self.catalog, extra=extra).union(columns)
+        sql = f"SELECT {columns} FROM (\n{inner}\n)\nORDER BY {order}\nLIMIT 1 BY trace_id, span_id, kind"
+        return self.ask(sql, rows.FORMAT)
+
+    def listed(self, plan: SearchSpans) -> bytes:
+        """Matching spans; those of a trace follow each other, traces in the order of their first."""
+        extra, _ = self.spansets(plan.scan)
+        limit = min(plan.limit, MAX_LISTED)
+        answer: list[list[Any]] = []
+        whole = plan.order == "longest"
+        for window in [plan.scan.time] if whole else newest_first(plan.scan.time, self.catalog):
+            scan = replace(plan.scan, time=window)
+            answer += self.rows(tables.newest(self._query, scan, limit - len(answer), plan.order, self.catalog, extra))
+            if len(answer) >= limit:
+                break
+        if not answer:
+            return b""
+        packed = b"".join(bytes.fromhex(trace) + bytes.fromhex(span) for trace, span, _, _ in answer)
+        ranks = "".join(dict.fromkeys(trace for trace, *_ in answer))
+        times = [int(at) for _, _, at, _ in answer]
+        order = f"position('{ranks}', lower(hex(trace_id))), {'duration' if whole else 'timestamp'} DESC, span_id"
+        traces = list(dict.fromkeys(bytes.fromhex(trace) for trace, *_ in answer))
+        chosen = [of_these_traces(traces), these_spans(packed)]
+        return self._whole(TimeRange(min(times), max(times) + 1), chosen, order)
+
+    def critical_paths(self, plan: CriticalPaths) -> bytes:
+        """All spans of traces that are chosen by the durations of their matching spans."""
+        extra, _ = self.spansets(plan.scan)
+        ((matched, (low, high)),) = self.rows(
+            tables.quantile_bounds(self._query, plan.scan, plan.quantiles, self.catalog, extra)
+        )
+        if not int(matched):
+            return b""
+        between = int(low), int(high)
+        answer = self.rows(tables.fair_traces(self._query, plan.scan, between, plan.traces, self.catalog, extra))
+        some = [Candidate(bytes.fromhex(trace), int(newest)) for trace, newest in answer]
+        if not some:
+            return b""
+        return self.ask(tables.path_spans(self._query, plan.scan, between, some, self.catalog, extra), rows.FORMAT)
+
+    # ----------------------------------------------------------------------------------------------------------- tables
+
+    def table(self) -> list[list[Any]]:
+        """The rows of a plan that answers with a table."""
+        query, plan, catalog = self._query, self._query.plan, self.catalog
+        match plan:
+            case SpanProfile():
+                extras = self.spansets(plan.selection)[0], self.spansets(plan.baseline)[0]
+                answer = self.rows(profile(query, plan, catalog, extras))
+                return [_profiled(row) for row in answer] if plan.step else answer
+            case TagNames():
+                return self.rows(tables.tag_names(query, plan, catalog, self.spansets(plan.scan)[0]))
+            case TagValues():
+                answer = self.rows(tables.tag_values(query, plan, catalog, self.spansets(plan.scan)[0]))
+                return [[key_value(text), _LETTERS[text[:1]], spans] for text, spans in answer]
+            case SpanFacets():
+                answer = self.rows(tables.facets(query, plan, catalog, self.spansets(plan.scan)[0]))
+                return [[field, key_value(text), spans] for field, text, spans in answer]
+            case SpanHeatmap():
+                return self.rows(tables.heatmap(query, plan, catalog, self.spansets(plan.scan)[0]))
+            case SpanErrors():
+                return self.rows(tables.errors(query, plan, catalog, self.spansets(plan.scan)[0]))
+            case SpanCount():
+                return self.rows(tables.count(query, plan, catalog, self.spansets(plan.scan)[0]))
+            case _:
+                raise TypeError(f"{type(plan).__name__} does not answer with a table")
+
+
+def _profiled(row: list[Any]) -> list[Any]:
+    at, place, name, text, selection, baseline = row
+    return [int(at), place, name, text[:1], key_value(text) if text else None, selection, baseline]

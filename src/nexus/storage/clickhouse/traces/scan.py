@@ -1,0 +1,165 @@
+"""The scan of spans: where tenant, row policy, masks, time and condition become the source and the conditions of a SELECT.
+Every compiled query of spans is made of these, and there is no other way to name the table."""
+
+from __future__ import annotations
+
+import base64
+from collections.abc import Iterable
+from functools import partial
+from typing import Final
+
+from nexus.errors import InvalidRequest
+from nexus.query.plan import Scoped, TimeRange
+from nexus.query.span_policy import closed
+from nexus.query.trace_plan import EVERY_SPAN, Binary, SpanExpr, SpanScan
+from nexus.storage.clickhouse.catalog import Catalog
+from nexus.storage.clickhouse.literals import quote
+from nexus.storage.clickhouse.predicates import Conditions
+from nexus.storage.clickhouse.scan import Scan, conjunction
+from nexus.storage.clickhouse.signal_tables import SPANS
+from nexus.storage.clickhouse.slices import slices, time_conditions
+from nexus.storage.clickhouse.traces.expressions import Expressions, of_traces
+from nexus.storage.clickhouse.traces.masking import source
+
+REACH: Final = 3_600_000_000_000
+"""How far (ns) around a span the others of its trace are looked for: an hour."""
+
+
+def spans_of(
+    scoped: Scoped,
+    time: TimeRange,
+    catalog: Catalog,
+    where: SpanExpr = EVERY_SPAN,
+    extra: Iterable[str] = (),
+    asked: Iterable[SpanExpr] = (),
+) -> Scan:
+    """Matching spans. `extra` are further conditions; `asked` are expressions that the SELECT is about, beside `where`: what
+    they say of whole traces is joined to the spans."""
+    conditions = [*Expressions(catalog).conjuncts(where), *extra]
+    return _scan(scoped, time, catalog, conditions, of_traces(iter((where, *asked))))
+
+
+def matching(
+    scoped: Scoped, scan: SpanScan, catalog: Catalog, extra: Iterable[str] = (), asked: Iterable[SpanExpr] = ()
+) -> Scan:
+    """The spans of a scan whose spansets need no program (`reader` finds those of the others and says so in `extra`)."""
+    return spans_of(scoped, scan.time, catalog, where_of(scan), extra, asked)
+
+
+def where_of(scan: SpanScan) -> SpanExpr:
+    """The condition of a scan, with that of spansets that need no program."""
+    if scan.spansets is None or scan.spansets.program:
+        return scan.where
+    leaves = either(scan.spansets.leaves)
+    return leaves if scan.where == EVERY_SPAN else Binary("&&", scan.where, leaves)
+
+
+def either(leaves: tuple[SpanExpr, ...]) -> SpanExpr:
+    """Some of the leaves."""
+    if not leaves or EVERY_SPAN in leaves:
+        return EVERY_SPAN
+    first, *rest = leaves
+    for leaf in rest:
+        first = Binary("||", first, leaf)
+    return first
+
+
+def _scan(scoped: Scoped, time: TimeRange, catalog: Catalog, conditions: list[str], joined: frozenset[str]) -> Scan:
+    held = seen(scoped, catalog)
+    joins = _joins(scoped, time, catalog, joined)
+    branches = []
+    for part in slices(time, catalog):
+        chosen = (*held, *part.conditions)
+        if scoped.masked:
+            reading = partial(_masked, scoped, catalog, chosen, joins)
+            branches.append((reading, tuple(conditions) or ("1",)))
+        else:
+            branches.append((partial(_table, joins), (*chosen, *conditions)))
+    return Scan(tuple(branches), SPANS.path)
+
+
+def seen(scoped: Scoped, catalog: Catalog) -> tuple[str, ...]:
+    """Tenant and row policy."""
+    return (f"tenant = {quote(scoped.tenant)}", *Conditions(catalog).conjuncts(closed(scoped.policy)))
+
+
+def _table(joins: str, text: str) -> str:
+    return SPANS.path + joins
+
+
+def _masked(scoped: Scoped, catalog: Catalog, chosen: tuple[str, ...], joins: str, text: str) -> str:
+    choice = f"WHERE {' AND '.join(chosen)}"
+    if not joins:
+        return source(scoped, catalog, choice, text)
+    return f"{source(scoped, catalog, choice, f'{text} trace_id span_id')} AS _s{joins}"
+
+
+def _joins(scoped: Scoped, time: TimeRange, catalog: Catalog, joined: frozenset[str]) -> str:
+    """What spans are told of the whole of their traces, as far as they are stored within `REACH` of the range and seen."""
+    if not joined:
+        return ""
+    reach = widened(time)
+    text = ""
+    if joined & {"_root_name", "_root_service"}:
+        roots = spans_of(scoped, reach, catalog, extra=("root",)).union("trace_id, timestamp, name, service")
+        text += (
+            "\nANY LEFT JOIN (SELECT trace_id AS _rt, 1 AS _rooted, toString(argMin(name, timestamp)) AS _root_name, "
+            f"toString(argMin(service, timestamp)) AS _root_service FROM (\n{roots}\n) GROUP BY trace_id) AS _r "
+            "ON trace_id = _rt"
+        )
+    if "_trace_duration" in joined:
+        times = spans_of(scoped, reach, catalog).union("trace_id, toUnixTimestamp64Nano(timestamp) AS b, duration")
+        text += (
+            "\nANY LEFT JOIN (SELECT trace_id AS _dt, max(b + toInt64(duration)) - min(b) AS _trace_duration "
+            f"FROM (\n{times}\n) GROUP BY trace_id) AS _d ON trace_id = _dt"
+        )
+    if "_children" in joined:
+        children = spans_of(scoped, reach, catalog, extra=("NOT root",)).union("trace_id, parent_span_id")
+        text += (
+            "\nANY LEFT JOIN (SELECT trace_id AS _ct, parent_span_id AS _cp, toInt64(count()) AS _children "
+            f"FROM (\n{children}\n) GROUP BY trace_id, parent_span_id) AS _c ON trace_id = _ct AND span_id = _cp"
+        )
+    return text
+
+
+def widened(time: TimeRange) -> TimeRange:
+    """A range with `REACH` on both sides, in whole slots."""
+    size = SPANS.unit_ns
+    start = None if time.start is None else max((time.start - REACH) // size * size, 0)
+    return TimeRange(start, None if time.end is None else -(-(time.end + REACH) // size) * size)
+
+
+def within(inner: TimeRange, outer: TimeRange) -> TimeRange:
+    """What two ranges share."""
+    starts = [start for start in (inner.start, outer.start) if start is not None]
+    ends = [end for end in (inner.end, outer.end) if end is not None]
+    return TimeRange(max(starts) if starts else None, min(ends) if ends else None)
+
+
+def of_these_traces(ids: Iterable[bytes]) -> str:
+    """The span is of one of these traces."""
+    return f"trace_id IN ({', '.join(f'unhex({quote(id.hex())})' for id in ids)})"
+
+
+def these_spans(packed: bytes) -> str:
+    """The span is one of these: trace id and span id, 24 bytes each, one after the other."""
+    if not packed:
+        return "0"
+    text = base64.b64encode(packed).decode()
+    pieces = f"arrayMap(i -> substring(base64Decode('{text}'), 1 + 24 * i, 24), range({len(packed) // 24}))"
+    return (
+        "(trace_id, span_id) IN (SELECT toFixedString(substring(x, 1, 16), 16), toFixedString(substring(x, 17, 8), 8) "
+        f"FROM (SELECT arrayJoin({pieces}) AS x))"
+    )
+
+
+def erasure_condition(scoped: Scoped, scan: SpanScan, catalog: Catalog) -> str:
+    """Tenant, row policy, time and condition of a scan as one condition for statements that remove spans. Raises
+    `InvalidRequest` when it is about whole traces, of which a removal does not know."""
+    where = where_of(scan)
+    if of_traces(iter((where,))) or (scan.spansets is not None and scan.spansets.program):
+        raise InvalidRequest(
+            "spans can be deleted by what they say themselves, not by what their trace or other spans say.",
+            hint="Leave out structural operators, aggregates and fields such as rootName and traceDuration.",
+        )
+    return conjunction([*seen(scoped, catalog), *time_conditions(scan.time, SPANS), *Expressions(catalog).conjuncts(where)])

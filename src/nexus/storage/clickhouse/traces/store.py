@@ -1,0 +1,133 @@
+"""The embedded store of traces: a `TraceStore`, and what happens to stored spans (as `storage.api.LogLifecycle` has it)."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Callable
+from typing import Any, Final
+
+from nexus import _native
+from nexus.query.plan import Scoped
+from nexus.query.policy import scope
+from nexus.query.trace_plan import SpanCount, SpanScan
+from nexus.storage.api import ErasureFailed, Progress, Receipt, Table, Token
+from nexus.storage.clickhouse.connection import Connection
+from nexus.storage.clickhouse.disk import DiskGuard
+from nexus.storage.clickhouse.engine import Engine
+from nexus.storage.clickhouse.ingest import SignalIngest
+from nexus.storage.clickhouse.ingest_db import IngestDatabase
+from nexus.storage.clickhouse.maintenance import Maintenance
+from nexus.storage.clickhouse.queries import QueryPool
+from nexus.storage.clickhouse.retention import Policies
+from nexus.storage.clickhouse.signal_tables import SPANS
+from nexus.storage.clickhouse.traces.reader import TraceReader
+from nexus.storage.clickhouse.traces.scan import erasure_condition
+from nexus.storage.trace_api import SeriesSet, SpanRows, TraceHits
+
+LOOK_SECONDS: Final = 0.25
+"""How often to look whether a tenant's spans are gone."""
+MAX_ROUNDS: Final = 10
+
+
+class EmbeddedTraceStore:
+    """See the module text. Made with a connection that is not kept; `ingest` writes, started and stopped by the owner."""
+
+    def __init__(
+        self,
+        engine: Engine,
+        connection: Connection,
+        database: IngestDatabase,
+        maintenance: Maintenance,
+        disk: DiskGuard,
+        pool: QueryPool,
+        retention_days: Callable[[], int],
+        policies: Policies,
+    ) -> None:
+        self._reader = TraceReader(pool, lambda: self.ingest.learned)
+        self.ingest = SignalIngest(
+            engine, connection, database, maintenance, disk, SPANS, _native.encode_native_spans, retention_days, policies,
+            self._reader.changed,
+        )  # fmt: skip
+
+    # ----------------------------------------------------------------------------------------------------- TraceStore
+
+    async def append(
+        self, tenant: str, batch: Any, token: Token | None = None, reply: bytes = b"", records: int | None = None
+    ) -> Receipt:
+        """See `storage.trace_api`."""
+        return await self.ingest.append(tenant, batch, token, reply, records)
+
+    async def replayed(self, tenant: str, token: Token) -> Receipt | None:
+        """See `storage.trace_api`."""
+        return await self.ingest.replayed(tenant, token)
+
+    async def spans(self, query: Scoped) -> SpanRows:
+        """See `storage.trace_api`."""
+        return await self._reader.spans(query)
+
+    async def find(self, query: Scoped) -> TraceHits:
+        """See `storage.trace_api`."""
+        return await self._reader.find(query)
+
+    async def series(self, query: Scoped) -> SeriesSet:
+        """See `storage.trace_api`."""
+        return await self._reader.series(query)
+
+    async def table(self, query: Scoped) -> Table:
+        """See `storage.trace_api`."""
+        return await self._reader.table(query)
+
+    # ------------------------------------------------------------------------------------------------------ lifecycle
+
+    async def follow_retention(self) -> None:
+        """See `storage.api.LogLifecycle`."""
+        await self.ingest.follow_retention()
+
+    async def retention_progress(self, tenant: str) -> Progress:
+        """See `storage.api.LogLifecycle`."""
+        return await self.ingest.retention_progress(tenant)
+
+    async def erase(self, id: str, query: Scoped) -> int:
+        """Begin to remove the spans of a `SpanCount` plan's scan; see `storage.api.LogLifecycle`."""
+        return await self.ingest.erase(id, lambda: self._condition(query))
+
+    async def erasure_progress(self, id: str) -> Progress | None:
+        """See `storage.api.LogLifecycle`."""
+        return await self.ingest.erasure_progress(id)
+
+    async def erased(self, id: str, query: Scoped) -> Progress:
+        """See `storage.api.LogLifecycle`."""
+        return await self.ingest.erased(id, lambda: self._condition(query))
+
+    async def stop_erasure(self, id: str) -> None:
+        """See `storage.api.LogLifecycle`."""
+        await self.ingest.stop_erasure(id)
+
+    async def forget_tenant(self, tenant: str) -> None:
+        """Remove every span of a tenant from disk, prove that they are gone, and forget its policy, which is not wanted any
+        more. Raises `StorageError`; may be repeated."""
+        query = scope(SpanCount(SpanScan()), tenant=tenant, query_id=f"removal-{time.time_ns()}")
+        for number in range(MAX_ROUNDS):
+            answer = await self.table(query)
+            if not answer.rows or not int(answer.rows[0][0]):
+                await self.ingest.forget_policy(tenant)
+                return
+            await self._remove(f"spans-tenant-{time.time_ns()}-{number}", query)
+        raise ErasureFailed(f"after {MAX_ROUNDS} deletions there are still spans; something goes on storing them.")
+
+    async def _remove(self, id: str, query: Scoped) -> None:
+        await self.erase(id, query)
+        while True:
+            progress = await self.erasure_progress(id)
+            if progress is not None and progress.error:
+                await self.stop_erasure(id)
+                raise ErasureFailed(f"the engine could not do it: {progress.error[:1000]}")
+            if (progress is None or progress.done) and not (await self.erased(id, query)).parts_left:
+                return
+            await asyncio.sleep(LOOK_SECONDS)
+
+    def _condition(self, query: Scoped) -> str:
+        if not isinstance(query.plan, SpanCount):
+            raise TypeError("an erasure is about the spans of a count")
+        return erasure_condition(query, query.plan.scan, self.ingest.attributes())
