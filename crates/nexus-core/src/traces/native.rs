@@ -18,6 +18,8 @@ pub struct SpanBlockOptions<'a> {
     pub tenant: &'a str,
     /// Commit of all rows.
     pub commit_id: u64,
+    /// The time slice in which undecided spans arrived (tail sampling), 0 for spans that stay.
+    pub pending: u32,
     /// How long rows are kept.
     pub retention: Retention<'a>,
     /// Spans that began on this UTC day only (days since the epoch).
@@ -27,7 +29,7 @@ pub struct SpanBlockOptions<'a> {
 }
 
 /// Columns beside the promoted ones.
-const COLUMNS: usize = 37;
+const COLUMNS: usize = 38;
 
 /// One Native block with all columns of `nexus.spans`, rows sorted as the table is, empty without rows. Promoted keys are
 /// left out of the maps.
@@ -94,10 +96,10 @@ fn scalars(block: &mut Block, batch: &SpanBatch, options: &SpanBlockOptions<'_>,
     block.values(each().map(|row| batch.durations[row].to_le_bytes()));
     block.column("duration_class", "UInt8");
     block.values(each().map(|row| [class_of(batch.durations[row])]));
-    block.column("span_id", "FixedString(8)");
-    block.values(each().map(|row| batch.span_ids[row]));
-    block.column("parent_span_id", "FixedString(8)");
-    block.values(each().map(|row| batch.parent_span_ids[row]));
+    block.column("ids", "FixedString(16)");
+    block.values(each().map(|row| both_ids(batch.span_ids[row], batch.parent_span_ids[row])));
+    block.column("root", "Bool");
+    block.values(each().map(|row| [u8::from(batch.parent_span_ids[row] == [0; 8])]));
     for (name, ids) in
         [("name", &batch.names), ("status_message", &batch.status_messages), ("trace_state", &batch.trace_states)]
     {
@@ -122,7 +124,17 @@ fn scalars(block: &mut Block, batch: &SpanBatch, options: &SpanBlockOptions<'_>,
     block.values(each().map(|row| batch.weights[row].to_le_bytes()));
     block.column("commit_id", "UInt64");
     block.values(std::iter::repeat_n(options.commit_id.to_le_bytes(), rows.len()));
+    block.column("pending", "UInt32");
+    block.values(std::iter::repeat_n(options.pending.to_le_bytes(), rows.len()));
     expires_on(block, &options.retention, batch, rows);
+}
+
+/// A span's id and its parent's, as the table has them.
+fn both_ids(span: [u8; 8], parent: [u8; 8]) -> [u8; 16] {
+    let mut ids = [0; 16];
+    ids[..8].copy_from_slice(&span);
+    ids[8..].copy_from_slice(&parent);
+    ids
 }
 
 /// Where the entries of rows end, and which they are.
