@@ -147,7 +147,7 @@ class Filter:
         """`encoded` is what `nexus.query.encode.encode_predicate` makes. Raises ValueError."""
 
     def count(self, batch: LogBatch | SpanBatch) -> int:
-        """Number of records that match. Of spans the name is the message; what only records have is absent."""
+        """Number of records that match. Spans lack what only records have."""
 
     def matches(self, batch: LogBatch | SpanBatch) -> bytes:
         """One byte a record: 1 when it matches, else 0."""
@@ -1042,6 +1042,22 @@ def decode_otlp_traces_protobuf(body: bytes, *, now_ns: int) -> DecodedSpans:
     """Decode an OTLP traces export request. `now_ns` stands in for missing times; see `nexus-core/src/traces`. A span without
     ids, or with ids of another length, is rejected. Raises `DecodeError` on a body that is no such message."""
 
+def decode_otlp_traces_json(body: bytes, *, now_ns: int) -> DecodedSpans:
+    """The same request in JSON. What Tempo answers (`batches`, ids in base64, names of enums) is read too."""
+
+def decode_zipkin_json(body: bytes, *, now_ns: int) -> DecodedSpans:
+    """Decode an array of Zipkin's spans, version 2 or 1. Raises `DecodeError` on anything else."""
+
+def decode_jaeger_thrift_binary(body: bytes, *, now_ns: int) -> DecodedSpans:
+    """Decode a `Batch` of jaeger.thrift, or a call of `emitBatch` with one. Raises `DecodeError`; Thrift has no lengths, so
+    that nothing behind a fault can be read."""
+
+def decode_jaeger_thrift_compact(body: bytes, *, now_ns: int) -> DecodedSpans:
+    """As `decode_jaeger_thrift_binary`, in the compact protocol."""
+
+def decode_jaeger_protobuf(body: bytes, *, now_ns: int) -> DecodedSpans:
+    """Decode a `jaeger.api_v2.PostSpansRequest`. Raises `DecodeError`."""
+
 @final
 class SpanDeriver:
     """Request rates and the service graph of one tenant's spans, see `nexus-core/src/traces/derive`. `groups` bounds operations
@@ -1072,3 +1088,44 @@ def encode_native_spans(
     """One Native block of `nexus.spans` with all its columns, rows sorted as the table is (empty when it would have no rows),
     and 0. `pending` is the slice of time in which undecided spans arrived. Other arguments and errors as those of
     `encode_native`."""
+
+# Rows of whole spans (`rows`, `sources`: a `SpanRows` of the trace store), those of a trace one after the other, rendered; a
+# span that came twice is shown once. Raise ValueError when rows end early.
+
+def render_spans_otlp_json(
+    rows: bytes, sources: list[tuple[str, str | None]], *, key: str = "resourceSpans", names: bool = False
+) -> bytes:
+    """`{"resourceSpans":[...]}`, or under another key; `names`: ids in base64 and enumerations by name, as protobuf's JSON
+    has them."""
+
+def render_spans_otlp_protobuf(rows: bytes, sources: list[tuple[str, str | None]]) -> bytes:
+    """One `TracesData`."""
+
+def render_traces_otlp_protobuf(rows: bytes, sources: list[tuple[str, str | None]]) -> list[bytes]:
+    """`TracesData` messages of at most a thousand spans, each of one trace."""
+
+def render_spans_jaeger(rows: bytes, sources: list[tuple[str, str | None]]) -> bytes:
+    """A JSON array of traces as Jaeger's older API has them."""
+
+def render_spans_jaeger_protobuf(rows: bytes, sources: list[tuple[str, str | None]]) -> list[bytes]:
+    """`jaeger.api_v2.SpansResponseChunk` messages of about 1 MiB at most, each with spans of one trace."""
+
+def render_spans_zipkin(rows: bytes, sources: list[tuple[str, str | None]]) -> bytes:
+    """A JSON array of Zipkin v2 spans."""
+
+def render_traces_zipkin(rows: bytes, sources: list[tuple[str, str | None]]) -> bytes:
+    """A JSON array of arrays of Zipkin v2 spans, one a trace."""
+
+def render_trace(rows: bytes, sources: list[tuple[str, str | None]]) -> bytes | None:
+    """The web UI's document of one trace (`schema.TraceDocument`); None without rows."""
+
+def render_span(rows: bytes, sources: list[tuple[str, str | None]]) -> bytes | None:
+    """The first span with everything that is known of it (`schema.WholeSpan`); None without rows."""
+
+def sum_critical_paths(rows: bytes) -> tuple[int, list[tuple[str, str, int]]]:
+    """Rows of a `CriticalPaths` plan: how many critical paths there are, and (service, operation, ns) of all of them, most
+    first. Raises ValueError when rows end early."""
+
+def spans_of_file(body: bytes, *, now_ns: int = 0) -> tuple[bytes, list[tuple[str, str | None]]]:
+    """A file of spans (OTLP in JSON, or traces as Jaeger's UI saves them) as rows and sources for the functions above. Raises
+    DecodeError (a ValueError) for anything else."""

@@ -421,6 +421,7 @@ class Process:
             lifecycle=store,
             metrics=metrics,
             metric_lifecycle=store.series,
+            traces=store.traces,
             metric_pipeline=metric_pipeline,
             intake=intake,
             limiter=limiter,

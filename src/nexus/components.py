@@ -90,9 +90,13 @@ def http_receivers(topology: Topology, metrics: MetricIntake, config: Config | N
 
 
 def grpc_receiver(services: Services) -> OtlpGrpc:
-    """The receiver with a port of its own. gRPC takes a while to load, so it comes with the call."""
+    """The receiver with a port of its own, and the query services on it. gRPC takes a while to load, so it comes with the
+    call."""
     from nexus.pipeline.receivers.otlp_grpc import OtlpGrpc
     from nexus.security.limits.catalogue import EndpointClass
+    from nexus.server.api.jaeger import grpc as jaeger
+    from nexus.server.api.tempo import grpc as tempo
+    from nexus.server.api.tracing.grpc import QueryServices
     from nexus.server.throttle import Throttle
 
     throttle = Throttle(services.limiter)
@@ -110,7 +114,8 @@ def grpc_receiver(services: Services) -> OtlpGrpc:
         ingest = services.config().ingest
         return BodyLimits(ingest.max_body_bytes, ingest.body_idle_timeout, ingest.body_timeout)
 
-    return OtlpGrpc(services.topology, services.intake, enter, limits, services.budget)
+    queries = QueryServices(services, jaeger.METHODS | tempo.METHODS)
+    return OtlpGrpc(services.topology, services.intake, enter, limits, services.budget, (queries,))
 
 
 def scraping(

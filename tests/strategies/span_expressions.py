@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import random
 
+from tests.oracles.spans import NAMES, NOON, ROUTES, SERVICES, WORDS, Span
+
 from nexus.query.trace_plan import INTRINSICS, KINDS, STATUSES, Binary, Constant, Place, SpanExpr, SpanField, Unary
-from oracles.spans import NAMES, NOON, ROUTES, SERVICES, WORDS, Span
 
 FIELDS = (
     *(SpanField(Place.SPAN, name) for name in ("http.route", "http.status", "user.id", "ratio", "word", "flag", "none")),

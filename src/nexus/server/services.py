@@ -39,6 +39,7 @@ if TYPE_CHECKING:
     from nexus.storage.api import LogLifecycle, LogStore, RunningQuery
     from nexus.storage.metadata.api import MetadataStore
     from nexus.storage.metric_api import MetricLifecycle, MetricStore
+    from nexus.storage.trace_api import TraceStore
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,6 +110,7 @@ class Services:
     lifecycle: LogLifecycle
     metrics: MetricStore
     metric_lifecycle: MetricLifecycle
+    traces: TraceStore
     metric_pipeline: MetricPipeline
     deletions: Deletions
     removals: Removals

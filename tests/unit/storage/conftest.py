@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from nexus.storage.clickhouse.options import StoreOptions, WriterOptions
-from nexus.storage.clickhouse.store import ClickHouseStore, MetricSettings
+from nexus.storage.clickhouse.store import ClickHouseStore, MetricSettings, TraceSettings
 
 OpenStore = Callable[..., ClickHouseStore]
 
@@ -26,6 +26,7 @@ def open_store(tmp_path: Path) -> Iterator[OpenStore]:
         writer: dict[str, Any] | None = None,
         policies: Callable[[], Any] = dict,
         settings: MetricSettings | None = None,
+        traces: TraceSettings | None = None,
         **more: Any,
     ) -> Any:
         options = StoreOptions(
@@ -33,7 +34,7 @@ def open_store(tmp_path: Path) -> Iterator[OpenStore]:
             disk_reserve_bytes=1,
             writer=dataclasses.replace(WriterOptions(interval=0.0, busy_interval=0.0), **(writer or {})),
         )
-        store = ClickHouseStore.open(dataclasses.replace(options, **more), retention, policies, settings)
+        store = ClickHouseStore.open(dataclasses.replace(options, **more), retention, policies, settings, traces)
         opened.append(store)
         return store
 

@@ -28,6 +28,20 @@ pub enum Fault {
         /// Nanoseconds since the epoch.
         value: u64,
     },
+    /// A time in microseconds before 1970 or after 2262-04-11.
+    Micros {
+        /// Name of the field.
+        field: &'static str,
+        /// Microseconds since the epoch.
+        value: i64,
+    },
+    /// A time in seconds that is too far away.
+    Seconds {
+        /// Name of the field.
+        field: &'static str,
+        /// Seconds since the epoch.
+        value: i64,
+    },
     /// An id of another length.
     Id {
         /// Name of the id.
@@ -58,6 +72,10 @@ impl fmt::Display for Fault {
             Self::Time { field, value } => {
                 write!(f, "{field} {value} is after 2262-04-11T23:47:16.854775807Z, the last nanosecond kept")
             }
+            Self::Micros { field, value } => {
+                write!(f, "{field} {value} µs is outside of 1970-01-01 to 2262-04-11")
+            }
+            Self::Seconds { field, value } => write!(f, "{field} {value} s is after 2262-04-11"),
             Self::Id { field, expected, found } => write!(f, "the {field} has {found} bytes, expected {expected}"),
             Self::TooManyRecords => {
                 write!(f, "the request has more than {MAX_RECORDS} records: send smaller batches")

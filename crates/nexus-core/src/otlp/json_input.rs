@@ -167,6 +167,33 @@ impl<'a> Input<'a> {
         }
     }
 
+    /// An id of `N` bytes in hex, or in base64 as some write it; zero, which means absent, for `null` and nothing.
+    pub fn exact_id<const N: usize>(&mut self, field: &'static str) -> Walk<[u8; N]> {
+        self.reader.peek();
+        let offset = self.reader.position;
+        let Some(text) = self.text(field)?.filter(|text| !text.raw.is_empty()) else { return Ok([0; N]) };
+        let expected = if N == 16 { "32 hex digits" } else { "16 hex digits" };
+        id_of(text.raw).map_or_else(|| unexpected(field, expected, offset), Ok)
+    }
+
+    /// As [`Self::exact_id`], but zero for anything else too.
+    pub fn lenient_id<const N: usize>(&mut self, field: &'static str) -> Walk<[u8; N]> {
+        Ok(self.text(field)?.and_then(|text| id_of(text.raw)).unwrap_or([0; N]))
+    }
+
+    /// An enum: its number (0 when it is beyond 8 bits or `null`), or its name without `prefix`.
+    pub fn named_enum(&mut self, field: &'static str, prefix: &str, names: &[&str]) -> Walk<u64> {
+        match self.token()? {
+            (Token::Null, _) => Ok(0),
+            (Token::Number { raw, integer: true }, _) => Ok(u64::from(parse::<u8>(raw).unwrap_or_default())),
+            (Token::Text(text), _) => {
+                let name = text.raw.strip_prefix(prefix.as_bytes()).unwrap_or(text.raw);
+                Ok(names.iter().position(|known| known.as_bytes() == name).unwrap_or(0) as u64)
+            }
+            (_, offset) => unexpected(field, "an integer", offset),
+        }
+    }
+
     /// The bytes of an id in hex; zero, which means absent, when it is not `N` bytes in hex.
     pub fn id<const N: usize>(&mut self, field: &'static str) -> Walk<[u8; N]> {
         Ok(self.text(field)?.and_then(|text| hex(text.raw)).unwrap_or([0; N]))
@@ -188,7 +215,17 @@ fn whole(raw: &[u8], least: f64, beyond: f64) -> Option<f64> {
     parse(raw).filter(|&value: &f64| value >= least && value < beyond && value.fract() == 0.0)
 }
 
-fn hex<const N: usize>(text: &[u8]) -> Option<[u8; N]> {
+/// An id in hex or in base64.
+fn id_of<const N: usize>(text: &[u8]) -> Option<[u8; N]> {
+    hex(text).or_else(|| {
+        let mut bytes = Vec::new();
+        // Padded: without, hex digits could pass for it.
+        base64::decode(Some(text).filter(|text| text.ends_with(b"="))?, &mut bytes)?;
+        bytes.try_into().ok()
+    })
+}
+
+pub(crate) fn hex<const N: usize>(text: &[u8]) -> Option<[u8; N]> {
     let digit = |byte: u8| char::from(byte).to_digit(16).map(|digit| digit as u8);
     let mut id = [0; N];
     if text.len() != 2 * N {

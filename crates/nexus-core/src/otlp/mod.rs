@@ -6,6 +6,7 @@
 
 pub(crate) mod base64;
 pub(crate) mod fault;
+pub(crate) mod json;
 pub(crate) mod json_input;
 pub(crate) mod json_value;
 mod logs_json;

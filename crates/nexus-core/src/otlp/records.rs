@@ -6,12 +6,12 @@ use super::text::{Object, Scalar, write_scalar};
 use crate::attributes::KeyId;
 use crate::batch::LogBatchBuilder;
 use crate::decode::{DecodeError, Decoded, Rejections};
-use crate::limits::{DROPPED_ATTRIBUTES, MAX_INPUT_BYTES, MAX_RECORDS};
+use crate::limits::{DROPPED_ATTRIBUTES, MAX_ATTRIBUTES, MAX_INPUT_BYTES, MAX_RECORDS};
 use crate::rows::RowBuilder;
 use std::borrow::Cow;
 
 /// Service of resources that name none, as OpenTelemetry's SDKs call it.
-const UNKNOWN_SERVICE: &[u8] = b"unknown_service";
+pub const UNKNOWN_SERVICE: &[u8] = b"unknown_service";
 const SERVICE_NAME: &[u8] = b"service.name";
 
 /// Attributes of a record whose keys are remembered for the next.
@@ -177,16 +177,45 @@ pub fn nanoseconds(field: &'static str, value: u64) -> Result<Option<i64>, Fault
     }
 }
 
-/// Add to the attributes of an event or link how many the sender left out, if any.
-pub fn dropped_member<'a>(out: &mut Vec<u8>, object: Option<Object<'a>>, dropped: u32) -> Option<Object<'a>> {
-    if dropped == 0 {
-        return object;
+/// Attributes of an event or link, as a JSON object at the end of a buffer; as many as a record may have.
+#[derive(Default)]
+pub struct Extras<'a> {
+    object: Option<Object<'a>>,
+    members: usize,
+    dropped: u64,
+}
+
+impl<'a> Extras<'a> {
+    /// Is there room for another one? If not, it is counted.
+    pub fn admits(&mut self) -> bool {
+        let admitted = self.members < MAX_ATTRIBUTES;
+        self.members += usize::from(admitted);
+        self.dropped += u64::from(!admitted);
+        admitted
     }
-    let mut object = object.unwrap_or_else(|| Object::open(out));
-    let start = out.len();
-    write_scalar(out, Scalar::Int(dropped.into()));
-    object.member(out, start, Cow::Borrowed(DROPPED_ATTRIBUTES.as_bytes()));
-    Some(object)
+
+    /// The object to add an admitted one to. The buffer's end belongs to it from now on.
+    pub fn object(&mut self, out: &mut Vec<u8>) -> &mut Object<'a> {
+        self.object.get_or_insert_with(|| Object::open(out))
+    }
+
+    /// So many were left out by the sender.
+    pub fn drop_more(&mut self, count: u64) {
+        self.dropped = self.dropped.saturating_add(count);
+    }
+
+    /// Close the object, with how many were left out if any were. Nothing is written for no attributes.
+    pub fn close(mut self, out: &mut Vec<u8>) {
+        if self.dropped > 0 {
+            self.object(out);
+            let start = out.len();
+            write_scalar(out, Scalar::Int(i64::try_from(self.dropped).unwrap_or(i64::MAX)));
+            self.object(out).member(out, start, Cow::Borrowed(DROPPED_ATTRIBUTES.as_bytes()));
+        }
+        if let Some(object) = self.object {
+            object.close(out);
+        }
+    }
 }
 
 /// Text that was checked when it was read.

@@ -1,4 +1,4 @@
-//! Spans that predicates of log records can be asked of: their name is the message, what only records have is absent.
+//! Spans that predicates of log records can be asked of: what only records have is absent.
 
 use super::columns::{
     Numbered, Selectable, compares_id, compares_text, compares_time, numbered_origin, origin, write_id, write_time,
@@ -9,17 +9,13 @@ use crate::traces::SpanBatch;
 
 impl Selectable for SpanBatch {
     fn numbered(&self, column: Column) -> Option<Numbered<'_>> {
-        match column {
-            Column::Body => Some(Numbered::wide(&self.names, self.texts.len())),
-            _ => numbered_origin(&self.origins, column),
-        }
+        numbered_origin(&self.origins, column)
     }
 
     fn text<'a>(&'a self, column: Column, row: usize, scratch: &'a mut Vec<u8>) -> &'a [u8] {
         scratch.clear();
         match column {
             Column::Timestamp => write_time(scratch, self.timestamps[row]),
-            Column::Body => return self.body(row),
             Column::TraceId => write_id(scratch, &self.trace_ids[row]),
             Column::SpanId => write_id(scratch, &self.span_ids[row]),
             _ => return origin(&self.origins, column, row),
@@ -40,8 +36,8 @@ impl Selectable for SpanBatch {
         }
     }
 
-    fn body(&self, row: usize) -> &[u8] {
-        self.texts.get(self.names[row], 0)
+    fn body(&self, _: usize) -> &[u8] {
+        b""
     }
 
     fn skeletons(&self) -> Option<(&[u32], &Skeletons)> {

@@ -97,7 +97,12 @@ fn scalars(block: &mut Block, batch: &SpanBatch, options: &SpanBlockOptions<'_>,
     block.column("duration_class", "UInt8");
     block.values(each().map(|row| [class_of(batch.durations[row])]));
     block.column("ids", "FixedString(16)");
-    block.values(each().map(|row| both_ids(batch.span_ids[row], batch.parent_span_ids[row])));
+    block.values(each().map(|row| {
+        let mut ids = [0; 16];
+        ids[..8].copy_from_slice(&batch.span_ids[row]);
+        ids[8..].copy_from_slice(&batch.parent_span_ids[row]);
+        ids
+    }));
     block.column("root", "Bool");
     block.values(each().map(|row| [u8::from(batch.parent_span_ids[row] == [0; 8])]));
     for (name, ids) in
@@ -127,14 +132,6 @@ fn scalars(block: &mut Block, batch: &SpanBatch, options: &SpanBlockOptions<'_>,
     block.column("pending", "UInt32");
     block.values(std::iter::repeat_n(options.pending.to_le_bytes(), rows.len()));
     expires_on(block, &options.retention, batch, rows);
-}
-
-/// A span's id and its parent's, as the table has them.
-fn both_ids(span: [u8; 8], parent: [u8; 8]) -> [u8; 16] {
-    let mut ids = [0; 16];
-    ids[..8].copy_from_slice(&span);
-    ids[8..].copy_from_slice(&parent);
-    ids
 }
 
 /// Where the entries of rows end, and which they are.

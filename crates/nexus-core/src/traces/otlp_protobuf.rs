@@ -6,9 +6,8 @@ use crate::decode::{DecodeError, Decoded};
 use crate::otlp::fault::Fault;
 use crate::otlp::protobuf::{Decoder, Signal, Walk, decode, member};
 use crate::otlp::protobuf_value::{check, utf8};
-use crate::otlp::records::{dropped_member, nanoseconds};
+use crate::otlp::records::{Extras, nanoseconds};
 use crate::otlp::schema::{Message, event, link, span, status};
-use crate::otlp::text::Object;
 use crate::otlp::wire::{Reader, Singular};
 
 /// Decode an `ExportTraceServiceRequest` in protobuf. `now_ns` stands in for missing times.
@@ -94,23 +93,21 @@ fn event(decoder: &mut Decoder<SpanBatchBuilder>, mut message: Reader<'_>) -> Wa
     if !decoder.records.builder.admits_event() {
         return Ok(check(whole, Message::Event)?);
     }
-    let (mut time, mut name, mut dropped) = (0, Reader::EMPTY, 0);
+    let (mut time, mut name, mut extras) = (0, Reader::EMPTY, Extras::default());
     let attributes = &mut decoder.text;
     attributes.clear();
-    let mut object = None;
     while let Some(tag) = message.tag()? {
         match tag {
             event::TIME => time = message.fixed64()?,
             event::NAME => name = message.message()?,
             event::ATTRIBUTES => {
-                let object = object.get_or_insert_with(|| Object::open(attributes));
-                member(attributes, object, message.message()?, "attribute key of an event")?;
+                extra(attributes, &mut extras, message.message()?)?;
             }
-            event::DROPPED_ATTRIBUTES => dropped = message.varint()? as u32,
+            event::DROPPED_ATTRIBUTES => extras.drop_more(u64::from(message.varint()? as u32)),
             _ => message.skip(tag)?,
         }
     }
-    close(attributes, object, dropped);
+    extras.close(attributes);
     let time = nanoseconds("time_unix_nano of an event", time)?.unwrap_or(0);
     decoder.records.builder.event(time, utf8(name, "name of an event")?, attributes);
     Ok(())
@@ -121,24 +118,23 @@ fn link(decoder: &mut Decoder<SpanBatchBuilder>, mut message: Reader<'_>) -> Wal
     if !decoder.records.builder.admits_link() {
         return Ok(check(whole, Message::Link)?);
     }
-    let (mut trace, mut span, mut state, mut dropped) = (Reader::EMPTY, Reader::EMPTY, Reader::EMPTY, 0);
+    let (mut trace, mut span, mut state) = (Reader::EMPTY, Reader::EMPTY, Reader::EMPTY);
+    let mut extras = Extras::default();
     let attributes = &mut decoder.text;
     attributes.clear();
-    let mut object = None;
     while let Some(tag) = message.tag()? {
         match tag {
             link::TRACE_ID => trace = message.message()?,
             link::SPAN_ID => span = message.message()?,
             link::TRACE_STATE => state = message.message()?,
             link::ATTRIBUTES => {
-                let object = object.get_or_insert_with(|| Object::open(attributes));
-                member(attributes, object, message.message()?, "attribute key of a link")?;
+                extra(attributes, &mut extras, message.message()?)?;
             }
-            link::DROPPED_ATTRIBUTES => dropped = message.varint()? as u32,
+            link::DROPPED_ATTRIBUTES => extras.drop_more(u64::from(message.varint()? as u32)),
             _ => message.skip(tag)?,
         }
     }
-    close(attributes, object, dropped);
+    extras.close(attributes);
     let state = utf8(state, "trace_state of a link")?;
     match (id(trace, "trace id"), id(span, "span id")) {
         (Ok(trace), Ok(span)) if trace != [0; 16] && span != [0; 8] => {
@@ -150,10 +146,12 @@ fn link(decoder: &mut Decoder<SpanBatchBuilder>, mut message: Reader<'_>) -> Wal
     Ok(())
 }
 
-/// Close an object of attributes, with how many the sender left out.
-fn close<'a>(out: &mut Vec<u8>, object: Option<Object<'a>>, dropped: u32) {
-    let object = dropped_member(out, object, dropped);
-    if let Some(object) = object {
-        object.close(out);
+/// Add an attribute of an event or link.
+fn extra<'a>(out: &mut Vec<u8>, extras: &mut Extras<'a>, pair: Reader<'a>) -> Walk {
+    if extras.admits() {
+        let object = extras.object(out);
+        member(out, object, pair, "attribute key of an event or link")
+    } else {
+        Ok(check(pair, Message::Attribute)?)
     }
 }

@@ -266,7 +266,7 @@ pub fn by_trace<'s, 'a>(spans: &'s [Span<'a>]) -> impl Iterator<Item = &'s [Span
 #[cfg(test)]
 pub(crate) mod tests {
     use super::*;
-    use crate::native::logs::AttributeType;
+    use crate::native::attributes::AttributeType;
 
     /// A span to write rows of, for tests.
     #[derive(Clone)]

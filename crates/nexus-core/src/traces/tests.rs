@@ -246,7 +246,7 @@ fn filters_find_spans() {
         (r#"["compare","resource","service.name","!=","shop",null]"#, [false, false]),
         (r#"["compare","attribute","http.method","=","GET",null]"#, [true, false]),
         (r#"["exists","anywhere","db.system"]"#, [false, true]),
-        (r#"["word","orders"]"#, [true, false]),
+        (r#"["word","orders"]"#, [false, false]),
         (r#"["compare","column","severity","=","error",null]"#, [false, false]),
         (r#"["not",["compare","column","severity",">=","warn",null]]"#, [true, true]),
     ] {

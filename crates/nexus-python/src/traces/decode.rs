@@ -38,3 +38,38 @@ fn decode(py: Python<'_>, body: &Bound<'_, PyBytes>, now_ns: i64, decoder: Decod
 pub fn decode_otlp_traces_protobuf(py: Python<'_>, body: &Bound<'_, PyBytes>, now_ns: i64) -> PyResult<DecodedSpans> {
     decode(py, body, now_ns, traces::decode_traces_protobuf)
 }
+
+/// Decode an OTLP traces export request in JSON.
+#[pyfunction]
+#[pyo3(signature = (body, *, now_ns))]
+pub fn decode_otlp_traces_json(py: Python<'_>, body: &Bound<'_, PyBytes>, now_ns: i64) -> PyResult<DecodedSpans> {
+    decode(py, body, now_ns, traces::decode_traces_json)
+}
+
+/// Decode spans of Zipkin in JSON, version 2 or 1.
+#[pyfunction]
+#[pyo3(signature = (body, *, now_ns))]
+pub fn decode_zipkin_json(py: Python<'_>, body: &Bound<'_, PyBytes>, now_ns: i64) -> PyResult<DecodedSpans> {
+    decode(py, body, now_ns, traces::decode_zipkin_json)
+}
+
+/// Decode a batch of Jaeger's, or a call with one, in Thrift's binary protocol.
+#[pyfunction]
+#[pyo3(signature = (body, *, now_ns))]
+pub fn decode_jaeger_thrift_binary(py: Python<'_>, body: &Bound<'_, PyBytes>, now_ns: i64) -> PyResult<DecodedSpans> {
+    decode(py, body, now_ns, traces::decode_jaeger_binary)
+}
+
+/// Decode a batch of Jaeger's, or a call with one, in Thrift's compact protocol.
+#[pyfunction]
+#[pyo3(signature = (body, *, now_ns))]
+pub fn decode_jaeger_thrift_compact(py: Python<'_>, body: &Bound<'_, PyBytes>, now_ns: i64) -> PyResult<DecodedSpans> {
+    decode(py, body, now_ns, traces::decode_jaeger_compact)
+}
+
+/// Decode a request of `jaeger.api_v2` in protobuf.
+#[pyfunction]
+#[pyo3(signature = (body, *, now_ns))]
+pub fn decode_jaeger_protobuf(py: Python<'_>, body: &Bound<'_, PyBytes>, now_ns: i64) -> PyResult<DecodedSpans> {
+    decode(py, body, now_ns, traces::decode_jaeger_protobuf)
+}

@@ -12,7 +12,7 @@ import contextlib
 import logging
 import time
 import urllib.parse
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping, Sequence
 from functools import partial
 from typing import Any, Final
 
@@ -63,13 +63,15 @@ class OtlpGrpc:
         enter: Enter,
         limits: Callable[[], BodyLimits],
         budget: Budget,
+        more: Sequence[grpc.GenericRpcHandler] = (),
     ) -> None:
-        """`enter` is the identity seam; `budget` is shared with the HTTP receivers."""
+        """`enter` is the identity seam; `budget` is shared with the HTTP receivers. `more` are other services on the port."""
         self._topology = topology
         self._metrics = metrics
         self._enter = enter
         self._limits = limits
         self._budget = budget
+        self._more = tuple(more)
         self._server: Any = None
 
     async def start(self, host: str, port: int, tls: Tls | None = None) -> int:
@@ -87,7 +89,7 @@ class OtlpGrpc:
             ]
         )
         self._server.add_generic_rpc_handlers(
-            (_Methods({LOGS_METHOD: self._logs, METRICS_METHOD: self._points}, self._export),)
+            (_Methods({LOGS_METHOD: self._logs, METRICS_METHOD: self._points}, self._export), *self._more)
         )
         address = f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
         try:

@@ -75,18 +75,33 @@ def negated(part: SpanExpr) -> SpanExpr:
 
 def without_fields(node: SpanExpr) -> bool:
     """Does a condition hold for a span that has no fields at all?"""
+    return _value_without_fields(node) is True
+
+
+def _value_without_fields(node: SpanExpr) -> str | int | float | bool | None:
+    """What an expression is then; None for nil."""
     match node:
+        case SpanField() | Constant("nil"):
+            return None
         case Constant(_, value):
-            return value is True
+            return value
+        case PlanUnary("!", part):
+            return not without_fields(part)
+        case PlanUnary():
+            return None
         case PlanBinary("&&", left, right):
             return without_fields(left) and without_fields(right)
         case PlanBinary("||", left, right):
             return without_fields(left) or without_fields(right)
-        case PlanBinary("=", _, Constant("nil")):
-            return True
-        case PlanUnary("!", part):
-            return not without_fields(part)
-    return False
+    assert isinstance(node, PlanBinary)
+    if node.op in ARITHMETIC:
+        return None
+    one, other = _value_without_fields(node.left), _value_without_fields(node.right)
+    if isinstance(node.right, Constant) and node.right.kind == "nil":
+        return (one is None) == (node.op == "=")
+    if one is None or other is None or node.op not in COMPARISONS:
+        return False
+    return _compared(node.op, one, other)
 
 
 def _lower(node: Expr, fail: Fail) -> SpanExpr:

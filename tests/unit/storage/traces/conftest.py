@@ -9,13 +9,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from tests.oracles.spans import LEARNED, Oracle, Span, insert_statement, letter_of, random_spans
 
 from nexus.query.plan import All, Field, Predicate
 from nexus.query.policy import scope
 from nexus.storage.clickhouse.attributes import LearnedColumn
 from nexus.storage.clickhouse.options import StoreOptions
 from nexus.storage.clickhouse.store import ClickHouseStore
-from oracles.spans import LEARNED, Oracle, Span, insert_statement, letter_of, random_spans
 
 
 @dataclass

@@ -12,6 +12,10 @@ from collections.abc import Iterable
 from typing import Any
 
 import pytest
+from tests.oracles.row_binary import PATHS, rows, whole_spans
+from tests.oracles.spans import HOUR, NOON, Span, letter_of, value_of
+from tests.strategies.span_expressions import FIELDS, Maker
+from tests.unit.storage.traces.conftest import Filled
 
 from nexus.query.plan import TimeRange
 from nexus.query.trace_plan import (
@@ -39,11 +43,6 @@ from nexus.query.trace_plan import (
     TagValues,
 )
 from nexus.storage.clickhouse.traces.durations import class_of
-from oracles.row_binary import PATHS, rows, whole_spans
-from oracles.spans import HOUR, NOON, Span, letter_of, value_of
-from strategies.span_expressions import FIELDS, Maker
-
-from .conftest import Filled
 
 ALL = TimeRange(NOON - 24 * HOUR, NOON + 48 * HOUR)
 
@@ -266,7 +265,7 @@ async def test_facets(filled: Filled) -> None:
         assert [spans for _, spans in shown] == [spans for _, spans in expected.most_common(3)]
         assert all(expected[value] == spans for value, spans in shown)
     chosen = await filled.store.traces.table(filled.scoped(SpanFacets(SpanScan(ALL))))
-    assert {field for field, *_ in chosen.rows} == {"service", "name", "kind", "status", "span.http.route"}
+    assert {field for field, *_ in chosen.rows} == {"resource.service.name", "name", "kind", "status", "span.http.route"}
 
 
 @pytest.mark.parametrize("step", [HOUR, 7 * 10**9, 600 * 10**9])

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import pytest
+from tests.oracles.spans import class_of
+from tests.strategies.span_expressions import Maker
+from tests.unit.storage.traces.conftest import Filled
 
 from nexus.query.trace_plan import SpanCount, SpanScan
 from nexus.storage.clickhouse.traces import durations
-from oracles.spans import class_of
-from strategies.span_expressions import Maker
-
-from .conftest import Filled
 
 
 @pytest.mark.parametrize("seed", range(12))

@@ -7,6 +7,7 @@ import type * as metrics from "./metrics.ts";
 import type * as pipelines from "./pipelines.ts";
 import type { paths } from "./schema.d.ts";
 import type * as security from "./security.ts";
+import type * as traces from "./traces.ts";
 import type * as api from "./types.ts";
 import type { Whole } from "./types.ts";
 
@@ -369,6 +370,90 @@ export class Api {
   }
   reloadTargets(): Promise<metrics.ReloadAnswer> {
     return this.take(this.client.POST("/api/nexus/v1/targets/reload"));
+  }
+  searchTraces(body: traces.TraceSearchRequest, signal?: AbortSignal): Promise<traces.TracesSearchAnswer> {
+    return this.post("traces/search", body, signal);
+  }
+  trace(id: string, hint: { start?: string; end?: string }, signal?: AbortSignal): Promise<traces.TraceDocument> {
+    return this.read(`traces/${encodeURIComponent(id)}`, hint, signal);
+  }
+  async span(id: string, spanId: string, signal?: AbortSignal): Promise<traces.WholeSpan> {
+    const path = `traces/${encodeURIComponent(id)}/spans/${encodeURIComponent(spanId)}`;
+    return (await this.read<{ span: traces.WholeSpan }>(path, {}, signal)).span;
+  }
+  traceOtlp(id: string, signal?: AbortSignal): Promise<object> {
+    return this.read(`traces/${encodeURIComponent(id)}/otlp`, {}, signal);
+  }
+  renderTrace(file: object, signal?: AbortSignal): Promise<traces.TraceDocument> {
+    return this.post("traces/render", file, signal);
+  }
+  traceHeatmap(body: traces.TracesQuery & { step: number }, signal?: AbortSignal): Promise<traces.TracesHeatmapAnswer> {
+    return this.post("traces/heatmap", body, signal);
+  }
+  traceFacets(
+    body: traces.TracesQuery & { fields?: string[]; limit: number },
+    signal?: AbortSignal,
+  ): Promise<traces.TracesFacetsAnswer> {
+    return this.post("traces/facets", body, signal);
+  }
+  traceTags(query: traces.TracesQuery, signal?: AbortSignal): Promise<traces.TagsAnswer> {
+    return this.read("traces/tags", query, signal);
+  }
+  traceTagValues(tag: string, query: traces.TracesQuery, signal?: AbortSignal): Promise<{ values: traces.TagValue[] }> {
+    return this.read(`traces/tags/${encodeURIComponent(tag)}/values`, query, signal);
+  }
+  compareTraces(
+    body: { selection: traces.TracesQuery; baseline: traces.TracesQuery; query_id?: string },
+    signal?: AbortSignal,
+  ): Promise<traces.TracesCompareAnswer> {
+    return this.post("traces/compare", body, signal);
+  }
+  traceMetrics(
+    body: traces.TracesQuery & { step: number; instant?: boolean },
+    signal?: AbortSignal,
+  ): Promise<traces.TracesMetricsAnswer> {
+    return this.post("traces/metrics", body, signal);
+  }
+  services(range: { start: string; end: string }, signal?: AbortSignal): Promise<traces.ServicesAnswer> {
+    return this.read("services", range, signal);
+  }
+  serviceMap(
+    range: { start: string; end: string; at?: string },
+    signal?: AbortSignal,
+  ): Promise<traces.ServiceMapAnswer> {
+    return this.read("services/map", range, signal);
+  }
+  serviceOperations(
+    name: string,
+    range: { start: string; end: string },
+    signal?: AbortSignal,
+  ): Promise<{ operations: traces.OperationRow[] }> {
+    return this.read(`services/${encodeURIComponent(name)}/operations`, range, signal);
+  }
+  serviceDependencies(
+    name: string,
+    range: { start: string; end: string },
+    signal?: AbortSignal,
+  ): Promise<traces.DependenciesAnswer> {
+    return this.read(`services/${encodeURIComponent(name)}/dependencies`, range, signal);
+  }
+  serviceErrors(
+    name: string,
+    range: { start: string; end: string },
+    signal?: AbortSignal,
+  ): Promise<{ errors: traces.ErrorGroup[] }> {
+    return this.read(`services/${encodeURIComponent(name)}/errors`, range, signal);
+  }
+  criticalPath(body: traces.CriticalPathRequest, signal?: AbortSignal): Promise<traces.CriticalPathAnswer> {
+    return this.post("services/critical-path", body, signal);
+  }
+  private read<T>(path: string, query: object, signal?: AbortSignal): Promise<T> {
+    const call = this.client.GET as unknown as (path: string, init: object) => Result<T>;
+    return this.take(call(`/api/nexus/v1/${path}`, { params: { query }, signal })) as Promise<T>;
+  }
+  private post<T>(path: string, body: object, signal?: AbortSignal): Promise<T> {
+    const call = this.client.POST as unknown as (path: string, init: object) => Result<T>;
+    return this.take(call(`/api/nexus/v1/${path}`, { body, signal })) as Promise<T>;
   }
   /** What stands under `data` in an answer of the Prometheus API; arguments may be repeated. */
   async prometheus<T>(path: string, query: Record<string, string | string[]>, signal?: AbortSignal): Promise<T> {

@@ -89,8 +89,10 @@ def _table(joins: str, text: str) -> str:
 
 
 def _masked(scoped: Scoped, catalog: Catalog, chosen: tuple[str, ...], joins: str, text: str) -> str:
-    needed = f"{text} trace_id ids span_id" if joins else text
-    return source(scoped, catalog, f"WHERE {' AND '.join(chosen)}", needed) + joins
+    choice = f"WHERE {' AND '.join(chosen)}"
+    if not joins:
+        return source(scoped, catalog, choice, text)
+    return f"{source(scoped, catalog, choice, f'{text} trace_id span_id')} AS _s{joins}"
 
 
 def _joins(scoped: Scoped, time: TimeRange, catalog: Catalog, joined: frozenset[str]) -> str:

@@ -30,7 +30,7 @@ MAX_TRACES: Final = 10_000
 Ask = Callable[[str, str], bytes]
 """(statement, format) -> answer."""
 
-_Set = tuple[int, bytes, bytes, list[tuple[int, bytes | float]]]
+_Set = tuple[int, bytes, bytes, list[tuple[int, bytes | float | None]]]
 
 
 @dataclass(slots=True)
@@ -154,7 +154,7 @@ def _span_set(trace: str, one: _Set, labels: tuple[SetLabel, ...], spans: dict[t
                 span.span_id, span.name, span.service, span.start, span.duration, {**span.attributes, **nested}
             )
         shown.append(span)
-    attributes = {labels[index].name: _label(labels[index], value) for index, value in told}
+    attributes = {labels[index].name: _label(labels[index], value) for index, value in told if value is not None}
     return SpanSet(matched, shown, attributes)
 
 

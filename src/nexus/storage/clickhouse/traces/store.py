@@ -52,7 +52,7 @@ class EmbeddedTraceStore:
         self.sampler = Sampler(engine, database, engine.options.sampling, sampling, clock)
         self._reader = TraceReader(pool, lambda: self.ingest.learned, self.sampler.visibility)
         self.ingest = SignalIngest(
-            engine, connection, database, maintenance, disk, SPANS, _encode, retention_days, policies,
+            engine, connection, database, maintenance, disk, SPANS, _native.encode_native_spans, retention_days, policies,
             self._reader.changed, arrivals=self.sampler.arrivals,
         )  # fmt: skip
         self.sampler.prepare(connection, self.ingest, lost=database.is_new or engine.directory.machine_failed)
@@ -157,7 +157,3 @@ class EmbeddedTraceStore:
         if not isinstance(query.plan, SpanCount):
             raise TypeError("an erasure is about the spans of a count")
         return erasure_condition(query, query.plan.scan, self.ingest.attributes())
-
-
-def _encode(batch: Any, **options: Any) -> tuple[bytes, int]:
-    return _native.encode_native_spans(batch, **options)

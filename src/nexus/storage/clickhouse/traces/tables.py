@@ -86,8 +86,8 @@ def facets(scoped: Scoped, plan: SpanFacets, catalog: Catalog, extra: tuple[str,
         scan = matching(scoped, plan.scan, catalog, extra, (field,))
         inner = scan.union(f"{compiled.key(field)} AS k, sum(weight) AS w", "\nGROUP BY k")
         parts.append(
-            f"SELECT {quote(field_label(field))} AS f, toString(k) AS v, sum(w) AS n FROM (\n{inner}\n)\nWHERE isNotNull(k)\n"
-            f"GROUP BY v\nORDER BY n DESC, v\nLIMIT {plan.limit}"
+            f"SELECT {quote(field_label(field))} AS f, toString(k) AS v, sum(w) AS n FROM (\n{inner}\n)\n"
+            f"WHERE isNotNull(k)\nGROUP BY v\nORDER BY n DESC, v\nLIMIT {plan.limit}"
         )
     return "\nUNION ALL\n".join(f"SELECT * FROM (\n{part}\n)" for part in parts)
 
