@@ -98,11 +98,11 @@ class ClickHouseStore:
                 engine, connection, database, self._maintenance, self._disk, LOGS, encode, retention_days, policies,
                 self._changed, plain.note,
             )  # fmt: skip
-            self._reader = LogReader(self._pool, self._ingest.learned, plain)
             self.traces = EmbeddedTraceStore(
                 engine, connection, database, self._maintenance, self._disk, self._pool,
                 traces.retention_days or (lambda: options.retention_days), traces.policies, traces.sampling,
             )  # fmt: skip
+            self._reader = LogReader(self._pool, self._ingest.learned, plain, self.traces.reader.known)
             self.series = EmbeddedMetricStore(
                 engine,
                 connection,

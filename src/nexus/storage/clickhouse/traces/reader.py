@@ -117,12 +117,16 @@ class TraceReader:
 
     async def _run(self, query: Scoped, work: Callable[[_Asking], T]) -> T:
         def run(session: Session) -> T:
-            # The view comes before the catalog: the days of what it counts are in there then.
-            with self._visibility.reading() as view:
-                catalog = replace(self._current(session), pending=view)
-                return work(_Asking(session, query, known_to(query, catalog)))
+            return work(_Asking(session, query, self.known(session, query)))
 
         return await self._pool.run(query, run)
+
+    def known(self, session: Session, query: Scoped) -> Catalog:
+        """What is stored, as far as it concerns what a scoped plan sees. Spans that move are seen once until the session
+        ends."""
+        # The view comes before the catalog: the days of what it counts are in there then.
+        view = session.hold(self._visibility.reading())
+        return known_to(query, replace(self._current(session), pending=view))
 
     def _current(self, session: Session) -> Catalog:
         # The version is read before the partitions: a commit in between makes the next query ask again.

@@ -8,9 +8,8 @@ from collections.abc import Callable, Iterable
 from functools import partial
 from typing import Final
 
-from nexus.errors import InvalidRequest
 from nexus.query.plan import Scoped, TimeRange
-from nexus.query.span_policy import closed
+from nexus.query.span_policy import check_erasable, closed
 from nexus.query.trace_plan import EVERY_SPAN, Binary, SpanExpr, SpanScan
 from nexus.storage.clickhouse.catalog import Catalog
 from nexus.storage.clickhouse.literals import quote
@@ -82,6 +81,14 @@ def seen(scoped: Scoped, catalog: Catalog) -> tuple[str, ...]:
     """Tenant and row policy, each span once."""
     once = catalog.pending.conditions(scoped.tenant) if catalog.pending else ()
     return (f"tenant = {quote(scoped.tenant)}", *once, *Conditions(catalog).conjuncts(closed(scoped.policy)))
+
+
+def readable(scoped: Scoped, catalog: Catalog, text: str) -> str:
+    """What the columns `text` of a user's SQL are read from, as `storage.clickhouse.scan.readable` has it of logs."""
+    conditions = conjunction(seen(scoped, catalog))
+    if scoped.masked:
+        return source(scoped, catalog, f"PREWHERE {conditions}", text)
+    return f"{SPANS.path} {'PREWHERE' if scoped.restricted else 'WHERE'} {conditions}"
 
 
 def _table(joins: str, text: str) -> str:
@@ -165,10 +172,6 @@ def these_spans(packed: bytes) -> str:
 def erasure_condition(scoped: Scoped, scan: SpanScan, catalog: Catalog) -> str:
     """Tenant, row policy, time and condition of a scan as one condition for statements that remove spans. Raises
     `InvalidRequest` when it is about whole traces, of which a removal does not know."""
+    check_erasable(scan)
     where = where_of(scan)
-    if of_traces(iter((where,))) or (scan.spansets is not None and scan.spansets.program):
-        raise InvalidRequest(
-            "spans can be deleted by what they say themselves, not by what their trace or other spans say.",
-            hint="Leave out structural operators, aggregates and fields such as rootName and traceDuration.",
-        )
     return conjunction([*seen(scoped, catalog), *time_conditions(scan.time, SPANS), *Expressions(catalog).conjuncts(where)])

@@ -50,10 +50,10 @@ class EmbeddedTraceStore:
     ) -> None:
         self._maintenance = maintenance
         self.sampler = Sampler(engine, database, engine.options.sampling, sampling, clock)
-        self._reader = TraceReader(pool, lambda: self.ingest.learned, self.sampler.visibility)
+        self.reader = TraceReader(pool, lambda: self.ingest.learned, self.sampler.visibility)
         self.ingest = SignalIngest(
             engine, connection, database, maintenance, disk, SPANS, _native.encode_native_spans, retention_days, policies,
-            self._reader.changed, arrivals=self.sampler.arrivals,
+            self.reader.changed, arrivals=self.sampler.arrivals,
         )  # fmt: skip
         self.sampler.prepare(connection, self.ingest, lost=database.is_new or engine.directory.machine_failed)
 
@@ -89,19 +89,19 @@ class EmbeddedTraceStore:
 
     async def spans(self, query: Scoped) -> SpanRows:
         """See `storage.trace_api`."""
-        return await self._reader.spans(query)
+        return await self.reader.spans(query)
 
     async def find(self, query: Scoped) -> TraceHits:
         """See `storage.trace_api`."""
-        return await self._reader.find(query)
+        return await self.reader.find(query)
 
     async def series(self, query: Scoped) -> SeriesSet:
         """See `storage.trace_api`."""
-        return await self._reader.series(query)
+        return await self.reader.series(query)
 
     async def table(self, query: Scoped) -> Table:
         """See `storage.trace_api`."""
-        return await self._reader.table(query)
+        return await self.reader.table(query)
 
     # ------------------------------------------------------------------------------------------------------ lifecycle
 
@@ -112,6 +112,10 @@ class EmbeddedTraceStore:
     async def retention_progress(self, tenant: str) -> Progress:
         """See `storage.api.LogLifecycle`."""
         return await self.ingest.retention_progress(tenant)
+
+    async def count(self, query: Scoped) -> Table:
+        """See `storage.trace_api.TraceLifecycle`."""
+        return await self.reader.table(query)
 
     async def erase(self, id: str, query: Scoped) -> int:
         """Begin to remove the spans of a `SpanCount` plan's scan; see `storage.api.LogLifecycle`."""
