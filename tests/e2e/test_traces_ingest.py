@@ -13,7 +13,8 @@ from typing import Any
 import grpc
 import pytest
 import requests
-from opentelemetry.exporter.jaeger.thrift import JaegerExporter
+from jaeger_client import Config as JaegerConfig
+from jaeger_client.thrift_gen.jaeger import ttypes
 from opentelemetry.exporter.otlp.proto.grpc.trace_exporter import OTLPSpanExporter as GrpcExporter
 from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter as HttpExporter
 from opentelemetry.exporter.zipkin.json import ZipkinExporter
@@ -32,13 +33,19 @@ from py_zipkin.zipkin import zipkin_span
 from tests.e2e.conftest import Launch
 from tests.e2e.listeners import LOCAL
 from tests.e2e.nexus_process import API, TOKEN, NexusProcess, wait_for
-from tests.oracles import thrift
+from tests.oracles import thrift as by_hand
+from thrift.protocol.TBinaryProtocol import TBinaryProtocol
+from thrift.transport.TTransport import TMemoryBuffer
 
 ROOT = Path(__file__).parents[2]
 NOW = 1_780_315_200_000_000_000
 PROTOBUF = {"Content-Type": "application/x-protobuf"}
 TRACES = "/opentelemetry.proto.collector.trace.v1.TraceService/Export"
 POST_SPANS = "/jaeger.api_v2.CollectorService/PostSpans"
+
+
+KINDS = ("unspecified", "internal", "server", "client", "producer", "consumer")
+STATUSES = ("unset", "ok", "error")
 
 
 @pytest.fixture
@@ -66,7 +73,8 @@ def span_of(nexus: NexusProcess, tenant: str, trace: str, span: str) -> dict[str
     answer = nexus.get(f"{API}/traces/{trace}/spans/{span}", tenant=tenant)
     assert answer.status == 200, answer.body
     found: dict[str, Any] = answer.json["span"]
-    return found
+    # The document has OpenTelemetry's numbers.
+    return found | {"kind": KINDS[found["kind"]], "status": STATUSES[found["status"]]}
 
 
 def send(exporter: SpanExporter) -> tuple[str, str, str]:
@@ -114,8 +122,8 @@ def check(nexus: NexusProcess, tenant: str, sent: tuple[str, str, str], *, texts
     assert "retry" in event["name"]
 
 
-def _whole(document: dict[str, Any] | None) -> dict[str, Any] | None:
-    return document if document is not None and document["spans"] == 3 else None
+def _whole(document: dict[str, Any] | None, spans: int = 3) -> dict[str, Any] | None:
+    return document if document is not None and document["spans"] == spans else None
 
 
 # ---------------------------------------------------------------------------------------------------------------- OTLP
@@ -284,9 +292,45 @@ def test_py_zipkin(nexus: NexusProcess, tenant: str, key: str, path: str, encodi
 # -------------------------------------------------------------------------------------------------------------- Jaeger
 
 
-def test_opentelemetry_jaeger_exporter_over_http(nexus: NexusProcess, tenant: str, key: str) -> None:
-    endpoint = f"http://127.0.0.1:{nexus.port}/api/traces?format=jaeger.thrift"
-    check(nexus, tenant, send(JaegerExporter(collector_endpoint=endpoint, username="any", password=key)))
+def jaeger_batch(service: str, trace: int) -> bytes:
+    """A batch written by the classes that Jaeger's client has from `jaeger.thrift`."""
+    kinds = ttypes.TagType
+    tags = [
+        ttypes.Tag(key="span.kind", vType=kinds.STRING, vStr="server"),
+        ttypes.Tag(key="error", vType=kinds.BOOL, vBool=True),
+        ttypes.Tag(key="http.status_code", vType=kinds.LONG, vLong=500),
+        ttypes.Tag(key="share", vType=kinds.DOUBLE, vDouble=0.25),
+    ]
+    field = ttypes.Tag(key="event", vType=kinds.STRING, vStr="retry")
+    common = {"traceIdLow": trace, "traceIdHigh": 5, "flags": 1, "startTime": NOW // 1000, "duration": 1500}
+    root = ttypes.Span(
+        **common, spanId=1, parentSpanId=0, operationName="GET", tags=tags, logs=[ttypes.Log(NOW // 1000, [field])]
+    )
+    child = ttypes.Span(**common, spanId=2, parentSpanId=1, operationName="load", references=[])
+    buffer = TMemoryBuffer()
+    process = ttypes.Process(service, [ttypes.Tag(key="hostname", vType=kinds.STRING, vStr="h1")])
+    ttypes.Batch(process=process, spans=[root, child]).write(TBinaryProtocol(buffer))
+    return bytes(buffer.getvalue())
+
+
+def test_jaegers_thrift_over_http(nexus: NexusProcess, tenant: str, key: str) -> None:
+    answer = requests.post(
+        f"http://127.0.0.1:{nexus.port}/api/traces?format=jaeger.thrift",
+        data=jaeger_batch("cart", 7),
+        headers={"Content-Type": "application/x-thrift"},
+        auth=("any", key),
+        timeout=30,
+    )
+    assert (answer.status_code, answer.text) == (202, "")
+    trace = f"{5 << 64 | 7:032x}"
+    document = trace_of(nexus, tenant, trace)
+    assert document is not None
+    assert (document["spans"], document["parents"], document["services"]) == (2, [-1, 0], ["cart"])
+    root = span_of(nexus, tenant, trace, document["ids"][0])
+    assert (root["kind"], root["status"], root["duration"]) == ("server", "error", "1500000")
+    assert root["attributes"] == {"http.status_code": 500, "share": 0.25}
+    assert root["resource"]["hostname"] == "h1"
+    assert [event["name"] for event in root["events"]] == ["retry"]
 
 
 def test_jaegers_grpc_service(nexus: NexusProcess, tenant: str, key: str) -> None:
@@ -320,24 +364,26 @@ def own(launch: Launch, tmp_path: Path) -> Iterator[NexusProcess]:
 
 def test_doors_of_their_own(own: NexusProcess) -> None:
     ports = {one["receiver"]: one["port"] for one in own.facts["listeners"]}
-    # Small enough for a datagram.
-    provider = TracerProvider(resource=Resource({"service.name": "edge"}))
-    exporter = JaegerExporter(agent_host_name="127.0.0.1", agent_port=ports["jaeger_compact"])
-    provider.add_span_processor(SimpleSpanProcessor(exporter))
-    span = provider.get_tracer("t").start_span("over udp", kind=SpanKind.CONSUMER)
-    span.end()
-    trace = f"{span.get_span_context().trace_id:032x}"
-    document = wait_for("the span", lambda: trace_of(own, "edge", trace))
-    assert (document["spans"], document["kind"]) == (1, [5])
+    # The real client.
+    agent = {"reporting_host": "127.0.0.1", "reporting_port": ports["jaeger_compact"]}
+    config = {"sampler": {"type": "const", "param": 1}, "local_agent": agent, "logging": False}
+    tracer = JaegerConfig(config=config, service_name="edge", validate=True).new_tracer()
+    with tracer.start_span("over udp", tags={"span.kind": "consumer"}) as span:
+        trace = f"{span.trace_id:032x}"
+        with tracer.start_span("within", child_of=span):
+            pass
+    tracer.close()
+    document = wait_for("the spans", lambda: _whole(trace_of(own, "edge", trace), 2))
+    assert (document["parents"], document["kind"]) == ([-1, 0], [5, 0])
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sock:
-        batch = thrift.batch("node", [thrift.span(trace=77, id=5), thrift.span(trace=77, id=0)])
-        for datagram in (b"nonsense", thrift.call("binary", "emitBatch", [(1, "struct", batch)])):
+        batch = by_hand.batch("node", [by_hand.span(trace=77, id=5), by_hand.span(trace=77, id=0)])
+        for datagram in (b"nonsense", by_hand.call("binary", "emitBatch", [(1, "struct", batch)])):
             sock.sendto(datagram, ("127.0.0.1", ports["jaeger_binary"]))
     document = wait_for("the span", lambda: trace_of(own, "edge", f"{77:032x}"))
     assert document["services"] == ["node"]
     metrics = own.get("/metrics").body.decode()
     assert 'nexus_traces_rejected_spans_total{tenant="edge",receiver="jaeger_binary",reason="invalid_record"} 2' in metrics
-    body = thrift.encode("binary", thrift.batch("http", [thrift.span(trace=78)]))
+    body = by_hand.encode("binary", by_hand.batch("http", [by_hand.span(trace=78)]))
     headers = {"Content-Type": "application/x-thrift"}
     assert own.request("POST", "/api/traces", body, headers, port=own.facts["jaeger_http_port"]).status == 202
     zipkin = [{"traceId": "4f", "id": "2", "name": "get", "localEndpoint": {"serviceName": "front"}}]

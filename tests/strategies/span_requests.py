@@ -58,7 +58,7 @@ resource_spans = st.builds(
 )
 span_requests = st.builds(ExportTraceServiceRequest, resource_spans=st.lists(resource_spans, max_size=3))
 
-DERIVED = ("tenant", "commit_id", "expires_on")
+DERIVED = ("tenant", "commit_id", "expires_on", "pending")
 
 
 def rows(batch: _native.SpanBatch) -> list[dict[str, Any]]:

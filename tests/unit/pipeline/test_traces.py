@@ -94,7 +94,7 @@ async def test_spans_are_stored_counted_and_observed(bench: Bench) -> None:
     counted, rate = bench.pipeline.statistics.of("t")
     assert (counted.records, counted.rejected, counted.bytes) == (2, 1, len(request("a", "b", bad=1)))
     assert rate > 0
-    text = bench.registry.render()
+    text = bench.registry.render().decode()
     for line in (
         'nexus_traces_spans_total{tenant="t",receiver="otlp_http"} 2',
         'nexus_traces_service_spans_total{tenant="t",service="shop"} 2',
