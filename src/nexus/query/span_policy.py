@@ -35,6 +35,7 @@ from nexus.query.trace_plan import (
     GetTrace,
     GetTraces,
     Place,
+    SamplingPreview,
     SpanExpr,
     SpanField,
     SpanProfile,
@@ -169,6 +170,8 @@ def conditions(plan: TracePlan) -> Iterator[SpanExpr]:
         case SpanProfile(selection, baseline):
             yield from _of_scan(selection)
             yield from _of_scan(baseline)
+        case SamplingPreview(policy=policy):
+            yield from (rule.where for rule in policy.rules)
         case _:
             yield from _of_scan(plan.scan)
 

@@ -133,7 +133,8 @@ class TraceStore(Protocol):
     async def table(self, query: Scoped) -> Table:
         """Run a `TagNames` (place, name), `TagValues` (value, type, spans), `SpanFacets` (field, value, spans),
         `SpanHeatmap` (bucket, class, spans, errors), `SpanProfile` (as `plan.Profile`), `SpanErrors` (service, operation,
-        type, message, count, first, last, trace_id) or `SpanCount` (spans, traces) plan."""
+        type, message, count, first, last, trace_id) `SpanCount` (spans, traces) or `SamplingPreview` (rule,
+        traces, kept traces, spans, kept spans) plan."""
         ...
 
 
