@@ -177,7 +177,6 @@ VALUES: dict[str, list[Any]] = {
     "quantiles": [[0.0, 1.0]],
     "traces": [10],
     "query.serviceName": ["visible"],
-    "query.attributes": ["", '{"user.email":"theirs"}'],
     "query.startTimeMin": ["2020-01-01T00:00:00Z"],
     "query.startTimeMax": ["2200-01-01T00:00:00Z"],
     "points": [100],
@@ -223,7 +222,7 @@ WHOLE: dict[str, list[dict[str, Any]]] = {
 ONE_OF: dict[str, str] = {"RolePreviewRequest": "role"}
 """Shapes of which one field must be given, though each may be left out."""
 
-ALWAYS = {"dry_run", "grants", "field", "permissions", "description"}
+ALWAYS = {"dry_run", "grants", "field", "permissions", "description", "q"}
 """Fields that a request does not make sense without, though they may be left out."""
 
 _SPAN = {"traceId": "01" * 16, "spanId": "01" * 8, "name": "probe", "startTimeUnixNano": "1", "endTimeUnixNano": "2"}
