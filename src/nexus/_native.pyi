@@ -1123,6 +1123,9 @@ def render_spans_zipkin(rows: bytes, sources: list[tuple[str, str | None]]) -> b
 def render_traces_zipkin(rows: bytes, sources: list[tuple[str, str | None]]) -> bytes:
     """A JSON array of arrays of Zipkin v2 spans, one a trace."""
 
+def order_traces(rows: bytes, sources: list[tuple[str, str | None]], ids: list[bytes]) -> bytes:
+    """The rows of traces in the order of their ids (16 bytes each); others come last."""
+
 def render_trace(rows: bytes, sources: list[tuple[str, str | None]]) -> bytes | None:
     """The web UI's document of the first trace (`schema.TraceDocument`); None without rows."""
 
@@ -1134,5 +1137,5 @@ def sum_critical_paths(rows: bytes) -> tuple[int, list[tuple[str, str, int]]]:
     first. Raises ValueError when rows end early."""
 
 def spans_of_file(body: bytes, *, now_ns: int = 0) -> tuple[bytes, list[tuple[str, str | None]]]:
-    """A file of spans (OTLP in JSON, or traces as Jaeger's UI saves them) as rows and sources for the functions above. Raises
-    DecodeError (a ValueError) for anything else."""
+    """A file of spans (OTLP in JSON, or traces as Jaeger's UI saves them) as rows and sources for the functions above.
+    Raises DecodeError (a ValueError) for anything else."""
