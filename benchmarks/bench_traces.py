@@ -23,6 +23,7 @@ from harness import (
     Row,
     Series,
     cpu_seconds,
+    disk_bytes,
     exclusive,
     print_table,
     scratch,
@@ -37,6 +38,8 @@ CONNECTIONS: Final = 4
 SETTLE_S: Final = 12.0
 """Pause before the wait for idleness: VictoriaTraces keeps spans in memory for some seconds without using CPU."""
 RIVALS: Final = {key: kind.name for key, kind in SYSTEMS.items() if key != "nexus"}
+GONE_S: Final = 120.0
+"""Longest wait until merged files are gone."""
 CALLS_OFF: Final = 0.03
 """How far the calls of an edge may be from the truth, ..."""
 EXTRAPOLATED_S: Final = 8.0
@@ -128,7 +131,18 @@ def ingest(system: TraceSystem, traces: TraceSet) -> Ingest:
     stored = system.count(traces)
     if stored != traces.spans:
         raise BenchmarkError(f"{system.name} stored {stored} of {traces.spans} acknowledged spans")
-    return Ingest(traces.spans, cpu, at_last_answer, report.seconds, system.disk(), curve.peak.rss_mb, report.latency_ms)
+    disk = settled_disk(system)
+    return Ingest(traces.spans, cpu, at_last_answer, report.seconds, disk, curve.peak.rss_mb, report.latency_ms)
+
+
+def settled_disk(system: TraceSystem) -> int:
+    """Bytes on disk once files that were merged are gone: an engine keeps them for some seconds, without using CPU."""
+    sizes = [disk_bytes(system.folder)]
+    deadline = time.monotonic() + GONE_S
+    while time.monotonic() < deadline and (len(sizes) < 5 or max(sizes[-5:]) > 1.01 * min(sizes[-5:])):
+        time.sleep(3.0)
+        sizes.append(disk_bytes(system.folder))
+    return system.disk()
 
 
 def bench_ingest(session: Session) -> None:
