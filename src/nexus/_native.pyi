@@ -1024,6 +1024,9 @@ class SpanBatch:
     def take(self, mask: bytes) -> SpanBatch:
         """The spans that `mask` marks: one byte a span, 0 leaves it out. Raises ValueError on another length."""
 
+    def render(self, limit: int) -> list[bytes]:
+        """The first `limit` spans, each a JSON object, for people to look at."""
+
 @final
 class DecodedSpans:
     """A decoded body: the accepted spans, and what was wrong with the others."""
@@ -1039,8 +1042,8 @@ class DecodedSpans:
         """(span number from 1, message) of the first 100 rejected spans."""
 
 def decode_otlp_traces_protobuf(body: bytes, *, now_ns: int) -> DecodedSpans:
-    """Decode an OTLP traces export request. `now_ns` stands in for missing times; see `nexus-core/src/traces`. A span without
-    ids, or with ids of another length, is rejected. Raises `DecodeError` on a body that is no such message."""
+    """Decode an OTLP traces export request. `now_ns` stands in for missing times; see `nexus-core/src/traces`. A span
+    without ids, or with ids of another length, is rejected. Raises `DecodeError` on a body that is no such message."""
 
 def decode_otlp_traces_json(body: bytes, *, now_ns: int) -> DecodedSpans:
     """The same request in JSON. What Tempo answers (`batches`, ids in base64, names of enums) is read too."""
@@ -1054,6 +1057,10 @@ def decode_jaeger_thrift_binary(body: bytes, *, now_ns: int) -> DecodedSpans:
 
 def decode_jaeger_thrift_compact(body: bytes, *, now_ns: int) -> DecodedSpans:
     """As `decode_jaeger_thrift_binary`, in the compact protocol."""
+
+def decode_jaeger_datagrams(body: bytes, *, now_ns: int, compact: bool) -> DecodedSpans:
+    """Decode calls of `emitBatch`, each behind its length (4 bytes, little-endian), in the compact or the binary protocol.
+    One that cannot be read is rejected and costs nothing else. Raises `DecodeError` on lengths that do not fit."""
 
 def decode_jaeger_protobuf(body: bytes, *, now_ns: int) -> DecodedSpans:
     """Decode a `jaeger.api_v2.PostSpansRequest`. Raises `DecodeError`."""
@@ -1083,9 +1090,11 @@ def encode_native_spans(
     day: int | None = None,
     promoted: list[tuple[str, str, str, str]] = ...,
     retention: list[tuple[Filter, int]] = ...,
+    pending: int = 0,
 ) -> tuple[bytes, int]:
-    """One Native block of `nexus.spans` with all its columns, rows sorted as the table is (empty when it would have no rows),
-    and 0. Arguments and errors as those of `encode_native`."""
+    """One Native block of `nexus.spans` with all its columns, rows sorted as the table is (empty when it would have no
+    rows), and 0. `pending` is the slice of time in which undecided spans arrived. Other arguments and errors as those of
+    `encode_native`."""
 
 # Rows of whole spans (`rows`, `sources`: a `SpanRows` of the trace store), those of a trace one after the other, rendered; a
 # span that came twice is shown once. Raise ValueError when rows end early.
@@ -1115,7 +1124,7 @@ def render_traces_zipkin(rows: bytes, sources: list[tuple[str, str | None]]) -> 
     """A JSON array of arrays of Zipkin v2 spans, one a trace."""
 
 def render_trace(rows: bytes, sources: list[tuple[str, str | None]]) -> bytes | None:
-    """The web UI's document of one trace (`schema.TraceDocument`); None without rows."""
+    """The web UI's document of the first trace (`schema.TraceDocument`); None without rows."""
 
 def render_span(rows: bytes, sources: list[tuple[str, str | None]]) -> bytes | None:
     """The first span with everything that is known of it (`schema.WholeSpan`); None without rows."""

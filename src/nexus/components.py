@@ -15,6 +15,7 @@ from nexus.pipeline.receivers.datadog import Datadog
 from nexus.pipeline.receivers.elasticsearch import Elasticsearch
 from nexus.pipeline.receivers.firehose import Firehose
 from nexus.pipeline.receivers.influx import Influx
+from nexus.pipeline.receivers.jaeger import JaegerHttp
 from nexus.pipeline.receivers.journald import Journald
 from nexus.pipeline.receivers.json_lines import JsonLines
 from nexus.pipeline.receivers.loki import Loki
@@ -23,11 +24,12 @@ from nexus.pipeline.receivers.prometheus_import import PrometheusImport
 from nexus.pipeline.receivers.pushgateway import Pushgateway
 from nexus.pipeline.receivers.remote_write import RemoteWrite
 from nexus.pipeline.receivers.splunk import Acknowledgements, Splunk
+from nexus.pipeline.receivers.zipkin import Zipkin
 from nexus.pipeline.topology import Topology
 from nexus.security.permissions import Permission
 
 if TYPE_CHECKING:
-    from nexus.config import Config
+    from nexus.config import Config, TracePortConfig
     from nexus.model.batch import MetricBatch
     from nexus.outgoing.targets import Rules as OutgoingRules
     from nexus.pipeline.intake import MetricIntake
@@ -35,6 +37,7 @@ if TYPE_CHECKING:
     from nexus.pipeline.receivers.listener import SocketReceiver
     from nexus.pipeline.receivers.otlp_grpc import OtlpGrpc
     from nexus.pipeline.scrape.manager import Scraping
+    from nexus.pipeline.traces import TracePipeline
     from nexus.security.audit.ledger import Ledger
     from nexus.security.limits.catalogue import Rules
     from nexus.security.limits.limiter import Meter
@@ -63,18 +66,31 @@ def metric_intake(config: Config, pipeline: MetricPipeline) -> MetricIntake:
     return MetricIntake(pipeline, otlp_decoder(config.otlp.metrics), groups)
 
 
-def otlp_receivers(topology: Topology, metrics: MetricIntake) -> list[HttpReceiver]:
+def otlp_receivers(topology: Topology, metrics: MetricIntake, traces: TracePipeline) -> list[HttpReceiver]:
     """Receivers of the OTLP/HTTP port."""
-    return [OtlpHttp(topology, metrics)]
+    return [OtlpHttp(topology, metrics, traces)]
 
 
-def http_receivers(topology: Topology, metrics: MetricIntake, config: Config | None = None) -> list[HttpReceiver]:
+def trace_ports(config: Config) -> dict[str, TracePortConfig]:
+    """Further HTTP ports by the name of their receiver."""
+    ports = {JaegerHttp.name: config.receivers.jaeger_http, Zipkin.name: config.receivers.zipkin}
+    return {name: found[0] for name, found in ports.items() if found}
+
+
+def trace_receiver(name: str, traces: TracePipeline) -> HttpReceiver:
+    """The receiver of such a port."""
+    return Zipkin(traces) if name == Zipkin.name else JaegerHttp(traces)
+
+
+def http_receivers(
+    topology: Topology, metrics: MetricIntake, traces: TracePipeline, config: Config | None = None
+) -> list[HttpReceiver]:
     """Receivers of the main port; the default configuration without one."""
     from nexus.config import Config as Defaults
 
     config = config or Defaults()
     return [
-        OtlpHttp(topology, metrics),
+        OtlpHttp(topology, metrics, traces),
         JsonLines(topology),
         Loki(topology),
         Elasticsearch(topology, config.elasticsearch.version),
@@ -86,6 +102,8 @@ def http_receivers(topology: Topology, metrics: MetricIntake, config: Config | N
         Influx(metrics),
         PrometheusImport(metrics),
         Pushgateway(metrics),
+        Zipkin(traces),
+        JaegerHttp(traces),
     ]
 
 
@@ -115,7 +133,9 @@ def grpc_receiver(services: Services) -> OtlpGrpc:
         return BodyLimits(ingest.max_body_bytes, ingest.body_idle_timeout, ingest.body_timeout)
 
     queries = QueryServices(services, jaeger.METHODS | tempo.METHODS)
-    return OtlpGrpc(services.topology, services.intake, enter, limits, services.budget, (queries,))
+    return OtlpGrpc(
+        services.topology, services.intake, services.trace_pipeline, enter, limits, services.budget, (queries,)
+    )
 
 
 def scraping(
@@ -176,6 +196,12 @@ def socket_receivers(services: Services) -> list[SocketReceiver]:
 
         receivers += [
             StatsdReceiver(one, one.host or config.http.host, services.metric_pipeline) for one in config.receivers.statsd
+        ]
+    if config.receivers.jaeger:
+        from nexus.pipeline.receivers.jaeger import JaegerReceiver
+
+        receivers += [
+            JaegerReceiver(one, one.host or config.http.host, services.trace_pipeline) for one in config.receivers.jaeger
         ]
     return receivers
 
@@ -259,9 +285,9 @@ def store_options(config: Config) -> StoreOptions:
 def open_store(
     config: Config, registry: Registry, current: Callable[[], Config], metadata: Callable[[], MetadataStore]
 ) -> ClickHouseStore:
-    """The store of the data directory, of logs and metrics; `current` is the configuration in force, `metadata` is opened
-    once the data directory is ours. Raises `ConfigError`."""
-    from nexus.storage.clickhouse.store import ClickHouseStore, MetricSettings
+    """The store of the data directory, of logs, traces and metrics; `current` is the configuration in force, `metadata` is
+    opened once the data directory is ours. Raises `ConfigError`."""
+    from nexus.storage.clickhouse.store import ClickHouseStore, MetricSettings, TraceSettings
 
     store = ClickHouseStore.open(
         store_options(config),
@@ -272,6 +298,7 @@ def open_store(
             policies=lambda: metric_policies(metadata()),
             future_ms=lambda: int(current().metrics.max_future) * 1000,
         ),
+        TraceSettings(lambda: current().retention.traces.days, lambda: trace_policies(metadata())),
     )
     for name, (help_text, _) in store.metrics().items():
         registry.gauge(f"nexus_store_{name}", help_text, read=partial(_statistic, store, name))
@@ -284,6 +311,24 @@ def retention_policies(metadata: MetadataStore) -> dict[str, RetentionPolicy]:
     from nexus.storage.api import RetentionPolicy
 
     return {stored.tenant: RetentionPolicy(lower_rules(stored.rules), stored.days) for stored in metadata.list_retention()}
+
+
+def trace_policies(metadata: MetadataStore) -> dict[str, RetentionPolicy]:
+    """The retention of traces that tenants have of their own. What rules ask for that spans do not have lets no span
+    through."""
+    from nexus.query.retention import lower_rules
+    from nexus.query.span_policy import closed
+    from nexus.query.trace_retention import load_policy
+    from nexus.storage.api import RetentionPolicy
+    from nexus.storage.metadata.api import TRACE_RETENTION
+
+    found = {}
+    for name, text in metadata.list_settings(TRACE_RETENTION).items():
+        stored = load_policy(text)
+        if stored.rules or stored.days is not None:
+            rules = tuple((closed(where), days) for where, days in lower_rules(stored.rules))
+            found[name.removeprefix(TRACE_RETENTION)] = RetentionPolicy(rules, stored.days)
+    return found
 
 
 def metric_policies(metadata: MetadataStore) -> dict[str, MetricPolicy]:

@@ -77,8 +77,8 @@ mod _native {
     use crate::traces::batch::SpanBatch;
     #[pymodule_export]
     use crate::traces::decode::{
-        DecodedSpans, decode_jaeger_protobuf, decode_jaeger_thrift_binary, decode_jaeger_thrift_compact,
-        decode_otlp_traces_json, decode_otlp_traces_protobuf, decode_zipkin_json,
+        DecodedSpans, decode_jaeger_datagrams, decode_jaeger_protobuf, decode_jaeger_thrift_binary,
+        decode_jaeger_thrift_compact, decode_otlp_traces_json, decode_otlp_traces_protobuf, decode_zipkin_json,
     };
     #[pymodule_export]
     use crate::traces::derive::SpanDeriver;

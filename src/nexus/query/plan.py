@@ -44,6 +44,29 @@ LOG_COLUMNS: tuple[str, ...] = (
 )
 """Columns of the tenant's `logs` view, in order. `attributes` and `resource` are maps from text to text."""
 
+SPAN_COLUMNS: tuple[str, ...] = (
+    "timestamp",
+    "trace_id",
+    "span_id",
+    "parent_span_id",
+    "service",
+    "name",
+    "kind",
+    "status",
+    "status_message",
+    "duration",
+    "attributes",
+    "resource",
+    "scope_name",
+    "scope_version",
+    "trace_state",
+    "weight",
+)
+"""The same of the view `spans`. `duration` is in ns, `kind` and `status` are texts, ids hex (a root's parent is empty)."""
+
+SQL_TABLES: dict[str, tuple[str, ...]] = {"logs": LOG_COLUMNS, "spans": SPAN_COLUMNS}
+"""The tables of users' SQL."""
+
 
 @dataclass(frozen=True, slots=True)
 class Field:
@@ -408,12 +431,13 @@ class Export:
 class SqlStatement:
     """A user's SELECT, parsed and checked against the allow-list.
 
-    `text` is canonical SQL in which every source table is the bare name `logs`; a store parses it again, puts the
-    scoped scan in the place of each, and regenerates it.
+    `text` is canonical SQL in which every source table is a bare name of `SQL_TABLES`, of which `tables` are those that it
+    reads; a store parses it again, puts the scoped scan in the place of each, and regenerates it.
     """
 
     text: str
     limit: int
+    tables: frozenset[str] = frozenset({"logs"})
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,7 +11,7 @@ from collections.abc import Iterable
 from nexus.errors import InvalidRequest, MaskedField
 from nexus.query import masks, series_policy, span_policy
 from nexus.query.fields import name_of
-from nexus.query.plan import All, Field, FieldKind, Limits, Plan, Predicate, Scoped
+from nexus.query.plan import All, Field, FieldKind, Limits, Plan, Predicate, Scoped, SqlStatement
 from nexus.query.trace_plan import TracePlan
 
 
@@ -40,6 +40,8 @@ def scope(
         series_policy.check_matchers(plan, hidden)
         if isinstance(plan, TracePlan):
             span_policy.check(plan, hidden)
+        elif isinstance(plan, SqlStatement) and "spans" in plan.tables:
+            span_policy.check_ids(hidden)
     return Scoped(
         plan=plan,
         tenant=tenant,

@@ -3,8 +3,8 @@
 A removal is written down before it begins and gone on with after a restart, wherever it was. It works by deletions
 (`nexus.server.deletions`) of every record of the tenant. A batch that was under way when the tenant was marked may come in
 behind a deletion; nothing else comes in any more, so records are counted after it, and deleted again until there are none.
-Metrics are removed as a whole by their store, which proves it in the same way. Only then are keys, roles given, views,
-pipelines, limits and settings removed, all in the moment in which the removal is noted as done.
+Metrics and traces are removed as a whole by their stores, which prove it in the same way. Only then are keys, roles given,
+views, pipelines, limits and settings removed, all in the moment in which the removal is noted as done.
 """
 
 from __future__ import annotations
@@ -25,12 +25,14 @@ from nexus.server.deletions import Deletions
 from nexus.storage.api import LogLifecycle, LogStore
 from nexus.storage.metadata.api import (
     METRIC_RETENTION,
+    TRACE_RETENTION,
     MetadataStore,
     StoredDeletion,
     StoredRetention,
     StoredTenantDeletion,
 )
 from nexus.storage.metric_api import MetricStore
+from nexus.storage.trace_api import TraceLifecycle
 
 MAX_ROUNDS: Final = 10
 SETTLE_SECONDS: Final = 10.0
@@ -69,6 +71,7 @@ class Removals:
         store: LogStore,
         lifecycle: LogLifecycle,
         metrics: MetricStore,
+        traces: TraceLifecycle,
         deletions: Deletions,
         audit: Audit,
         now_ns: Callable[[], int],
@@ -81,6 +84,7 @@ class Removals:
         self._store = store
         self._lifecycle = lifecycle
         self._metrics = metrics
+        self._traces = traces
         self._deletions = deletions
         self._audit = audit
         self._now_ns = now_ns
@@ -144,10 +148,12 @@ class Removals:
         contents = await asyncio.to_thread(self._metadata.count_tenant, tenant)
         # First, or the store would take a policy that is gone for one that has changed.
         await asyncio.to_thread(self._metadata.put_retention, StoredRetention(tenant, (), None))
-        if await asyncio.to_thread(self._metadata.get_setting, METRIC_RETENTION + tenant):
-            await asyncio.to_thread(self._metadata.put_setting, METRIC_RETENTION + tenant, "")
+        for setting in (METRIC_RETENTION + tenant, TRACE_RETENTION + tenant):
+            if await asyncio.to_thread(self._metadata.get_setting, setting):
+                await asyncio.to_thread(self._metadata.put_setting, setting, "")
         await self._lifecycle.forget_tenant(tenant)
         await self._metrics.forget_tenant(tenant)
+        await self._traces.forget_tenant(tenant)
         done = replace(removal, state="done", finished_at=self._now_ns(), error="", proof=(*proof, *_told(contents)))
         # Before it is done, so that a stop in between leaves it twice in the log rather than not at all.
         await self._audit.record(
@@ -242,6 +248,7 @@ def _proof(removal: StoredTenantDeletion, ended: list[StoredDeletion]) -> list[s
         "No folder on disk holds a part from before the deletion any more, and none that was set aside.",
         "A count over the whole table then found 0 records of the tenant.",
         "Metrics were removed from memory, from the log and from all their tables in the same way; a count then found none.",
+        "Spans of traces were removed from their table in the same way; a count then found none.",
     ]
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from nexus.query.plan import LOG_COLUMNS
+from nexus.query.plan import LOG_COLUMNS, SPAN_COLUMNS
 from nexus.query.sql import parse_sql
 from nexus.query.sql.functions import AGGREGATES, SCALARS
 
@@ -22,7 +22,7 @@ def test_statements_are_allowed(statement: str) -> None:
 
 def test_the_page_lists_every_column() -> None:
     table = PAGE.split("## What is possible")[0]
-    assert set(LOG_COLUMNS) <= set(re.findall(r"`(\w+)`", table))
+    assert {*LOG_COLUMNS, *SPAN_COLUMNS} <= set(re.findall(r"`(\w+)`", table))
 
 
 def test_the_page_lists_the_functions() -> None:

@@ -27,16 +27,17 @@ class Rows:
     rows: list[list[int]]
 
 
-class Metrics:
-    """The store of metrics: removes all of a tenant at once, after the records are gone."""
+class Whole:
+    """A store of metrics or traces: removes all of a tenant at once, after the records are gone."""
 
-    def __init__(self, world: World) -> None:
+    def __init__(self, what: str, world: World) -> None:
+        self.what = what
         self.world = world
 
     async def forget_tenant(self, tenant: str) -> None:
         """Told before the metadata forget the tenant."""
         assert self.world.metadata.get_tenant(tenant) is not None
-        self.world.forgotten.append(f"metrics {tenant}")
+        self.world.forgotten.append(f"{self.what} {tenant}")
 
 
 class World:
@@ -52,7 +53,7 @@ class World:
         self.forgotten: list[str] = []
         self.away = 0
         self.removals = Removals(
-            self.metadata, self, self, Metrics(self), self, Audit(self.metadata, lambda: 9),  # type: ignore[arg-type]
+            self.metadata, self, self, Whole("metrics", self), Whole("traces", self), self, Audit(self.metadata, lambda: 9),  # type: ignore[arg-type]
             lambda: 9, self.settle,
             [lambda tenant: self.forgotten.append(tenant)], lambda tenant: self.forgotten.append(f"removed {tenant}"),
         )  # fmt: skip
@@ -116,9 +117,9 @@ async def test_again_until_nothing_is_left(world: World) -> None:
     world.counts = [10, 3, 0]
     done = await world.until("done")
     assert world.begun == ["r1-1", "r1-2"] and done.records == 13 and done.finished_at == 9
-    assert "13 records" in done.proof[0] and "2 times (4 parts)" in done.proof[0] and "1 views" in done.proof[4]
+    assert "13 records" in done.proof[0] and "2 times (4 parts)" in done.proof[0] and "1 views" in done.proof[5]
     assert world.metadata.get_tenant("shop") is world.metadata.get_view("v") is None
-    assert world.forgotten == ["store shop", "metrics shop", "shop", "removed shop"]
+    assert world.forgotten == ["store shop", "metrics shop", "traces shop", "shop", "removed shop"]
     assert world.actions() == ["tenant.deleted"] and await world.removals.progress("shop") is not None
 
 

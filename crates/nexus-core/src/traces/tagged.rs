@@ -70,6 +70,11 @@ impl TaggedSpans {
         self.records.end(span);
     }
 
+    /// Count something that is no span.
+    pub fn reject(&mut self, message: impl FnOnce() -> String) {
+        self.records.reject(message);
+    }
+
     /// When it began, in µs since the epoch, and how long it took.
     pub fn times(&mut self, start: i64, duration: i64) -> Result<(), Fault> {
         let start_ns = nanos("start", start)?;

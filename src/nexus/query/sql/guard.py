@@ -13,11 +13,11 @@ from typing import Any, Final
 
 from sqlglot import exp
 
-from nexus.query.plan import LOG_COLUMNS
+from nexus.query.plan import SQL_TABLES
 from nexus.query.sql.dialect import write
 from nexus.query.sql.functions import canonical, nearest
 
-TABLE: Final = "logs"
+TABLES: Final = " and ".join(SQL_TABLES)
 MAX_LIST: Final = 10_000
 MAX_DEPTH: Final = 200
 MAX_SELECTS: Final = 50
@@ -75,7 +75,7 @@ _PART_NAMES: Final = {
     "global_": "GLOBAL",
     "is_global": "GLOBAL",
 }
-_HINT: Final = "Only SELECT over the table logs is possible; see the SQL reference for what it may hold."
+_HINT: Final = "Only SELECT over the tables logs and spans is possible; see the SQL reference for what it may hold."
 
 
 def check(tree: exp.Expression) -> exp.Expression:
@@ -134,18 +134,18 @@ def _check_kind(node: exp.Expression) -> None:
 
 
 def _check_table(table: exp.Table) -> None:
-    """Anything that is neither `logs` nor a subquery named by a WITH that holds here would be a table of the engine."""
+    """Anything that is neither ours nor a subquery named by a WITH that holds here would be a table of the engine."""
     name = table.this
     if table.args.get("db"):
-        raise Refused(f"there is no table {write(table)}.", table, "The table is called logs, without a database.")
+        raise Refused(f"there is no table {write(table)}.", table, f"The tables are called {TABLES}, without a database.")
     if not isinstance(name, exp.Identifier):
         raise Refused(f"the table function {_name_of(name)} is not allowed.", table)
-    if name.name == TABLE:
+    if name.name in SQL_TABLES:
         return
     visible = set(_visible_ctes(table))
     if name.name not in visible:
-        close = difflib.get_close_matches(name.name, [TABLE, *visible], n=1, cutoff=0.4)
-        hint = f"Did you mean {close[0]}?" if close else "The table is called logs."
+        close = difflib.get_close_matches(name.name, [*SQL_TABLES, *visible], n=1, cutoff=0.4)
+        hint = f"Did you mean {close[0]}?" if close else f"The tables are called {TABLES}."
         raise Refused(f"there is no table {name.name}.", table, hint)
 
 
@@ -184,8 +184,10 @@ def _check_select(select: exp.Select) -> None:
 def _check_cte(cte: exp.CTE) -> None:
     if not cte.alias:
         raise Refused("a WITH expression has no name.", cte)
-    if cte.alias == TABLE:
-        raise Refused(f"a WITH expression cannot be called {TABLE}.", cte, "Give it another name; logs is the table.")
+    if cte.alias in SQL_TABLES:
+        raise Refused(
+            f"a WITH expression cannot be called {cte.alias}.", cte, f"Give it another name; {cte.alias} is a table."
+        )
 
 
 def _check_function(function: exp.Expression) -> None:
@@ -206,7 +208,7 @@ def function_hint(name: str) -> str:
 def _check_source(clause: exp.Expression) -> None:
     # FINAL is refused with a message of its own.
     if not isinstance(clause.this, (exp.Table, exp.Subquery, exp.Final)):
-        raise Refused("records come from logs or from a query in parentheses.", clause)
+        raise Refused("records come from logs or spans or from a query in parentheses.", clause)
 
 
 def _check_join(join: exp.Join) -> None:
@@ -234,7 +236,7 @@ def _check_type(type_: exp.DataType) -> None:
 
 
 def _expand_stars(select: exp.Select) -> None:
-    """Replace `*` and `t.*` over `logs` by its columns."""
+    """Replace `*` and `t.*` over `logs` or `spans` by its columns."""
     joined = [join.this for join in select.args.get("joins") or [] if join.kind != "ARRAY"]
     sources = [clause.this for clause in [select.args.get("from_")] if clause is not None] + joined
     expanded: list[exp.Expression] = []
@@ -257,10 +259,10 @@ def _columns_of(source: exp.Expression, star: exp.Star, *, qualified: bool) -> l
     if qualified and not name:
         raise Refused("a subquery that is joined needs a name.", source, "Write (SELECT ...) AS name.")
     table = exp.to_identifier(name, quoted=True) if qualified else None
-    if not (isinstance(source, exp.Table) and source.name == TABLE):
+    if not (isinstance(source, exp.Table) and source.name in SQL_TABLES):
         return [exp.Column(this=star.copy(), table=table) if table else star.copy()]
     left_out = {column.name for column in star.args.get("except_") or []}
-    return [exp.column(column, table=table) for column in LOG_COLUMNS if column not in left_out]
+    return [exp.column(column, table=table) for column in SQL_TABLES[source.name] if column not in left_out]
 
 
 def _name_results(tree: exp.Expression) -> None:

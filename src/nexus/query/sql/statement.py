@@ -14,7 +14,7 @@ from sqlglot import exp
 from sqlglot.errors import ParseError, SqlglotError
 
 from nexus.errors import QuerySyntaxError
-from nexus.query.plan import SqlStatement
+from nexus.query.plan import SQL_TABLES, SqlStatement
 from nexus.query.sql.dialect import read, write
 from nexus.query.sql.functions import canonical
 from nexus.query.sql.guard import Refused, check, function_hint
@@ -48,7 +48,9 @@ def parse_sql(text: str, *, limit: int) -> SqlStatement:
         trees = read(text)
         if len(trees) != 1 or trees[0] is None:
             raise QuerySyntaxError("there is more than one statement.", hint="Send one SELECT.")
-        written = write(check(trees[0]))
+        tree = check(trees[0])
+        tables = frozenset(table.name for table in tree.find_all(exp.Table)) & SQL_TABLES.keys()
+        written = write(tree)
         _check_written(written)
     except Refused as refused:
         offset, length = _place(refused, tokens)
@@ -59,7 +61,7 @@ def parse_sql(text: str, *, limit: int) -> SqlStatement:
         raise QuerySyntaxError(f"the statement cannot be read: {error}.") from None
     except RecursionError:
         raise QuerySyntaxError("the statement is nested too deep.", hint="Take it apart into CTEs.") from None
-    return SqlStatement(text=written, limit=limit)
+    return SqlStatement(text=written, limit=limit, tables=tables)
 
 
 def _check_text(text: str) -> list[Token]:

@@ -95,7 +95,7 @@ def explain(scoped: Scoped, catalog: Catalog) -> list[str]:
         case SqlStatement():
             from nexus.storage.clickhouse.sql_statement import compile_sql  # the SQL parser takes 0.1 s to load
 
-            return [compile_sql(scoped, scoped.plan, catalog)]
+            return [compile_sql(scoped, scoped.plan, {catalog.table.name: catalog})]
         case Rows(scan):
             return [compile_rows(scoped, scan, catalog)]
         case Tally():

@@ -38,8 +38,16 @@ _DICTIONARY: Final = re.compile(r"LowCardinality\(((?:[^()]|\([^()]*\))*)\)")
 class LogReader:
     """See the module text. `changed` must be called whenever records came or went, before anybody is told."""
 
-    def __init__(self, pool: QueryPool, learned: LearnedColumns, plain: PlainDays) -> None:
+    def __init__(
+        self,
+        pool: QueryPool,
+        learned: LearnedColumns,
+        plain: PlainDays,
+        spans: Callable[[Session, Scoped], Catalog] | None = None,
+    ) -> None:
+        """`spans` is the catalog of the table of spans, which users' SQL may read, too."""
         self._pool = pool
+        self._spans = spans
         self._learned = learned
         self._plain = plain
         self._version = 0
@@ -144,7 +152,7 @@ class LogReader:
             from nexus.storage.clickhouse.sql_statement import compile_sql  # the SQL parser takes 0.1 s to load
 
             began = time.perf_counter()
-            data = session.query(compile_sql(query, plan, self._known(session, query)), NAMED_TABLE)
+            data = session.query(compile_sql(query, plan, self._catalogs(session, query, plan)), NAMED_TABLE)
             columns, rows, count = encoded_rows(data, plan.limit)
             return EncodedTable(columns, rows, count, _statistics(query, session, began))
 
@@ -155,7 +163,15 @@ class LogReader:
         they do not see."""
         if query.restricted:
             return []
-        return await self._pool.run(query, lambda session: explain(query, self._known(session, query)))
+
+        def work(session: Session) -> list[str]:
+            if isinstance(query.plan, SqlStatement):
+                from nexus.storage.clickhouse.sql_statement import compile_sql
+
+                return [compile_sql(query, query.plan, self._catalogs(session, query, query.plan))]
+            return explain(query, self._known(session, query))
+
+        return await self._pool.run(query, work)
 
     def running(self, tenant: str) -> list[RunningQuery]:
         """Queries in progress."""
@@ -165,6 +181,13 @@ class LogReader:
 
     def _known(self, session: Session, query: Scoped) -> Catalog:
         return known_to(query, self._current(session))
+
+    def _catalogs(self, session: Session, query: Scoped, plan: SqlStatement) -> dict[str, Catalog]:
+        """Those of the tables that a statement reads."""
+        found = {"logs": self._known(session, query)} if "logs" in plan.tables else {}
+        if "spans" in plan.tables and self._spans is not None:
+            found["spans"] = self._spans(session, query)
+        return found
 
     def _current(self, session: Session) -> Catalog:
         # The version is read before the partitions: a commit in between makes the next query ask again.

@@ -1,4 +1,4 @@
-"""A user's SELECT over the stored tables: each `logs` becomes a scoped subquery with the columns that are asked for.
+"""A user's SELECT over the stored tables: each of them becomes a scoped subquery with the columns that are asked for.
 
 The text comes from `query.sql`, which has checked it against the allow-list. Here it is only taken apart and put together
 again. `attributes['key']` and `resource['key']` with a literal key become expressions of their own in the subquery, so
@@ -7,18 +7,20 @@ that they read one column instead of building a map; the numeric flavour is used
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Final
 
 from sqlglot import exp
 
-from nexus.query.plan import LOG_COLUMNS, Scoped, SqlStatement
+from nexus.query.plan import SQL_TABLES, Scoped, SqlStatement
 from nexus.query.sql.dialect import read, write
+from nexus.query.trace_plan import KINDS, STATUSES
 from nexus.storage.clickhouse import fields
 from nexus.storage.clickhouse.catalog import Catalog
-from nexus.storage.clickhouse.literals import identifier
+from nexus.storage.clickhouse.literals import identifier, quote
 from nexus.storage.clickhouse.scan import readable
+from nexus.storage.clickhouse.traces.scan import readable as readable_spans
 
 _COMPARISONS: Final = (exp.EQ, exp.NEQ, exp.LT, exp.LTE, exp.GT, exp.GTE)
 _ARITHMETIC: Final = (exp.Add, exp.Sub, exp.Mul, exp.Div, exp.Mod, exp.IntDiv)
@@ -34,33 +36,51 @@ _NUMERIC_AGGREGATES: Final = (
     *("exponential", "bounding", "studentT", "welchT", "mannWhitney", "kolmogorov", "meanZ", "simpleLinear"),
 )
 _EXTREMES: Final = ("min", "max", "argMin", "argMax")
-_IDS: Final = {"trace_id": 16, "span_id": 8}
+_IDS: Final = {"trace_id": 16, "span_id": 8, "parent_span_id": 8}
+_OF_SPANS: Final = {
+    "parent_span_id": "if(root, '', lower(hex(parent_span_id)))",
+    "kind": f"arrayElement([{', '.join(map(quote, KINDS))}], kind + 1)",
+    "status": f"arrayElement([{', '.join(map(quote, STATUSES))}], status + 1)",
+}
+"""Columns of the view `spans` that are not what is stored; logs have none of the same name."""
 _MAPS: Final = ("attributes", "resource")
 
 
-def compile_sql(scoped: Scoped, plan: SqlStatement, catalog: Catalog) -> str:
-    """The statement that runs, limited to one row more than the plan allows."""
+def compile_sql(scoped: Scoped, plan: SqlStatement, catalogs: Mapping[str, Catalog]) -> str:
+    """The statement that runs, limited to one row more than the plan allows; `catalogs` of the tables that it reads."""
     (tree,) = read(plan.text)
-    extracted: dict[str, str] = {}
+    extracted: dict[str, dict[str, str]] = {table: {} for table in plan.tables}
     for select in list(tree.find_all(exp.Select)):
-        _extract(select, extracted, catalog)
+        for table in sorted(plan.tables):
+            _extract(select, table, extracted[table], catalogs[table])
     named = {column.name for column in tree.find_all(exp.Column)}
     named |= {node.name for join in tree.find_all(exp.Join) for node in join.args.get("using") or []}
-    columns = [(name, _expression(name, catalog)) for name in LOG_COLUMNS if name in named]
+    sources = {table: _source(scoped, table, named, extracted[table], catalogs[table]) for table in sorted(plan.tables)}
+    # Sources are put in as text, in the place of names that occur nowhere else: above all in no literal.
+    written = write(tree)
+    places = {}
+    for table in sources:
+        places[table] = f"scoped_{table}"
+        while places[table] in written:
+            places[table] += "_"
+    for node in list(tree.find_all(exp.Table)):
+        if node.name in places:
+            node.replace(exp.alias_(exp.to_table(places[node.name]), node.alias or node.name, table=True))
+    text = write(tree)
+    for table, source in sources.items():
+        text = text.replace(places[table], f"({source})")
+    return f"SELECT * FROM (\n{text}\n)\nLIMIT {plan.limit + 1}"
+
+
+def _source(scoped: Scoped, table: str, named: set[str], extracted: dict[str, str], catalog: Catalog) -> str:
+    """What stands for a table: the columns and keys of it that are asked for."""
+    columns = [(name, _expression(name, catalog)) for name in SQL_TABLES[table] if name in named]
     columns += extracted.items()
     # Two levels, because the engine lets an alias hide the column of the same name from the expressions beside it.
     inner = ", ".join(f"{sql} AS _{number}" for number, (_, sql) in enumerate(columns)) or "1"
     outer = ", ".join(f"_{number} AS {identifier(name)}" for number, (name, _) in enumerate(columns)) or "1"
-    source = f"SELECT {outer} FROM (SELECT {inner} FROM {readable(scoped, catalog, inner)})"
-    # The source is put in as text, in the place of a name that occurs nowhere else: above all in no literal.
-    placeholder = "scoped_logs"
-    while placeholder in write(tree):
-        placeholder += "_"
-    for table in list(tree.find_all(exp.Table)):
-        if table.name == "logs":
-            table.replace(exp.alias_(exp.to_table(placeholder), table.alias or "logs", table=True))
-    text = write(tree).replace(placeholder, f"({source})")
-    return f"SELECT * FROM (\n{text}\n)\nLIMIT {plan.limit + 1}"
+    reading = readable if table == "logs" else readable_spans
+    return f"SELECT {outer} FROM (SELECT {inner} FROM {reading(scoped, catalog, inner)})"
 
 
 def _expression(name: str, catalog: Catalog) -> str:
@@ -71,12 +91,12 @@ def _expression(name: str, catalog: Catalog) -> str:
         return "JSONExtract(toString(resource), 'Map(String, String)')"
     if name in ("trace_id", "span_id", "template_id"):
         return fields.TEXT_COLUMNS[name]
-    return name
+    return _OF_SPANS.get(name, name)
 
 
-def _extract(select: exp.Select, extracted: dict[str, str], catalog: Catalog) -> None:
-    """Replace direct uses of map keys and ids of a SELECT that reads `logs` itself."""
-    sources = _direct_sources(select)
+def _extract(select: exp.Select, table: str, extracted: dict[str, str], catalog: Catalog) -> None:
+    """Replace direct uses of map keys and ids of a SELECT that reads a table itself."""
+    sources = _direct_sources(select, table)
     if not sources.names:
         return
     for projection in list(select.expressions):
@@ -92,16 +112,16 @@ def _extract(select: exp.Select, extracted: dict[str, str], catalog: Catalog) ->
 
 @dataclass(frozen=True, slots=True)
 class _Sources:
-    """Names under which a SELECT reads `logs`, and whether it reads nothing else."""
+    """Names under which a SELECT reads a table, and whether it reads nothing else."""
 
     names: frozenset[str]
     sole: bool
 
 
-def _direct_sources(select: exp.Select) -> _Sources:
+def _direct_sources(select: exp.Select, name: str) -> _Sources:
     joins = [join for join in select.args.get("joins") or [] if join.kind != "ARRAY"]
     read_ = [clause.this for clause in (select.args.get("from_"), *joins) if clause is not None]
-    names = [table.alias or table.name for table in read_ if isinstance(table, exp.Table) and table.name == "logs"]
+    names = [table.alias or table.name for table in read_ if isinstance(table, exp.Table) and table.name == name]
     return _Sources(frozenset(names), len(read_) == 1)
 
 

@@ -22,7 +22,10 @@ from typing import Any, Final, Protocol
 METRIC_RETENTION: Final = "metric_retention:"
 """How the names of the settings begin that hold how long the metrics of a tenant are kept."""
 
-TENANT_SETTINGS: Final = ("pipelines:", METRIC_RETENTION)
+TRACE_RETENTION: Final = "trace_retention:"
+"""The same of traces."""
+
+TENANT_SETTINGS: Final = ("pipelines:", METRIC_RETENTION, TRACE_RETENTION)
 """How the names of settings begin that belong to a tenant; its name is the rest. They go with it."""
 
 
@@ -255,8 +258,8 @@ class StoredRetention:
 
 @dataclass(frozen=True, slots=True)
 class StoredDeletion:
-    """A deletion of records. `start` and `end` are the range in ns, None where it is open; `state` is `running`,
-    `verifying`, `done` or `failed`."""
+    """A deletion of records or of spans (`signal`: logs or traces, whose query is TraceQL). `start` and `end` are the range
+    in ns, None where it is open; `state` is `running`, `verifying`, `done` or `failed`."""
 
     id: str
     tenant: str
@@ -274,6 +277,7 @@ class StoredDeletion:
     error: str = ""
     policy: str = ""
     """What the asker could see, in the search language; empty: everything."""
+    signal: str = "logs"
 
 
 @dataclass(frozen=True, slots=True)

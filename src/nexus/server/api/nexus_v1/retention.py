@@ -25,13 +25,7 @@ async def put_retention(call: Call) -> Response:
     """Replace the policy. It holds for every record that comes from now on; stored ones follow in the background."""
     call.check_sees_all("how long records are kept")
     wanted: schema.RetentionRequest = call.payload
-    for number, rule in enumerate(wanted.rules, 1):
-        try:
-            lower_rules([(rule.query, rule.days)])
-        except QuerySyntaxError as error:
-            raise QuerySyntaxError(
-                f"rule {number}: {error.message}", offset=error.offset, length=error.length, hint=error.hint
-            ) from None
+    check_rules(wanted)
     services = call.services
     stored = StoredRetention(call.tenant, tuple((rule.query, rule.days) for rule in wanted.rules), wanted.days)
     await services.tenants.ensure(call.tenant)
@@ -43,6 +37,17 @@ async def put_retention(call: Call) -> Response:
     except StorageError as error:
         raise StorageError(f"the policy is noted but not in force yet: {error.message}", hint=error.hint) from error
     return json_response(await _answer(call))
+
+
+def check_rules(wanted: schema.RetentionRequest) -> None:
+    """Raises `QuerySyntaxError`, which names the rule, and `InvalidRequest`."""
+    for number, rule in enumerate(wanted.rules, 1):
+        try:
+            lower_rules([(rule.query, rule.days)])
+        except QuerySyntaxError as error:
+            raise QuerySyntaxError(
+                f"rule {number}: {error.message}", offset=error.offset, length=error.length, hint=error.hint
+            ) from None
 
 
 async def _own(call: Call) -> StoredRetention | None:

@@ -1,4 +1,4 @@
-"""Read-only SQL over the tenant's `logs` view."""
+"""Read-only SQL over the tenant's views `logs` and `spans`."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ import asyncio
 import msgspec
 from starlette.responses import Response
 
+from nexus.errors import PermissionDenied
 from nexus.query.plan import SqlStatement
 from nexus.security.permissions import Permission
 from nexus.server.api.nexus_v1 import schema
@@ -34,6 +35,10 @@ async def sql(call: Call) -> Response:
     query_id = checked_id(wanted.query_id)
     limit = min(wanted.limit, call.services.config().query.result_rows)
     plan = await asyncio.to_thread(statement, wanted.query, limit)
+    if "spans" in plan.tables and not call.may(Permission.TRACES_READ):
+        raise PermissionDenied(
+            "the table spans needs the permission traces:read.", hint="An administrator can give you a role that has it."
+        )
     table = await ask(call, query_id, call.services.store.sql(close_plan(call, plan, query_id)))
     columns = [schema.SqlColumn(name, kind) for name, kind in table.columns]
     return json_response(
@@ -52,7 +57,7 @@ ROUTES = (
         f"{BASE}/sql",
         Permission.SQL_READ,
         sql,
-        "Run a read-only SQL statement over logs",
+        "Run a read-only SQL statement over logs and spans",
         request=schema.SqlRequest,
         answer=schema.SqlAnswer,
         tag="sql",

@@ -1,0 +1,4 @@
+SELECT * FROM (
+SELECT spans.name, logs.body, spans."attributes.http.route" AS "spans.attributes['http.route']" FROM (SELECT _0 AS `trace_id`, _1 AS `parent_span_id`, _2 AS `name`, _3 AS `status`, _4 AS `attributes.http.route` FROM (SELECT if(trace_id = toFixedString('', 16), '', lower(hex(trace_id))) AS _0, if(root, '', lower(hex(parent_span_id))) AS _1, name AS _2, arrayElement(['unset', 'ok', 'error'], status + 1) AS _3, ifNull(`s_http_route`, '') AS _4 FROM nexus.spans WHERE tenant = 'acme')) AS spans JOIN (SELECT _0 AS `body`, _1 AS `trace_id` FROM (SELECT body AS _0, if(trace_id = toFixedString('', 16), '', lower(hex(trace_id))) AS _1 FROM nexus.logs WHERE tenant = 'acme')) AS logs ON logs.trace_id = spans.trace_id WHERE spans.status = 'error' AND spans.parent_span_id = ''
+)
+LIMIT 101
