@@ -14,7 +14,7 @@ async function search({ page, world }) {
   await traces.rows.nth(10).waitFor();
   assert.match(await traces.count.textContent(), /50\+ traces/);
   // The form edits the query, and shows what was typed.
-  await page.getByRole("textbox", { name: "Service" }).click();
+  await page.getByRole("combobox", { name: "Service" }).click();
   await page.getByRole("option", { name: "payment" }).click();
   await page.waitForURL((url) => /service.name = "payment"/.test(url.searchParams.get("q") ?? ""));
   await page.getByRole("textbox", { name: "At least" }).fill("400ms");
