@@ -9,7 +9,7 @@ import time
 from pathlib import Path
 from typing import Any
 
-from tests.e2e.nexus_process import API, Answer, NexusProcess, wait_for
+from tests.e2e.nexus_process import API, TOKEN, Answer, NexusProcess, command, wait_for
 
 SETTINGS = {"NEXUS_TRACES_SAMPLING_SLICE": "1s", "NEXUS_TRACES_SAMPLING_WAIT": "2s"}
 POLICY = {
@@ -114,6 +114,14 @@ def test_decisions_survive_kill_9_and_late_spans_follow(tmp_path: Path) -> None:
         assert preview.status == 200, preview.body
         rules = {rule["name"]: rule for rule in preview.json["rules"]}
         assert rules["errors"]["keptTraces"] == rules["errors"]["traces"] >= len(kept) and rules[""]["keptTraces"] == 0
+        file = tmp_path / "rules.yaml"
+        where = {"NEXUS_URL": f"http://127.0.0.1:{nexus.port}", "NEXUS_TOKEN": TOKEN}
+        shown = command(nexus.folder, "traces", "sampling", "show", **where)
+        file.write_bytes(shown.stdout)
+        tried = command(nexus.folder, "traces", "sampling", "preview", str(file), **where)
+        assert tried.stdout.splitlines()[-1].startswith(b"all ") and b"errors" in tried.stdout
+        assert command(nexus.folder, "traces", "sampling", "set", str(file), **where).stdout.startswith(b"2 rules are")
+        assert nexus.get(f"{API}/traces/sampling").json["rules"][1]["where"] == "{ status = error }"
         page = nexus.get("/metrics", headers={"Accept": "text/plain"}).body.decode()
         assert 'nexus_sampling_spans_total{tenant="default",rule="markers",decision="dropped"} 1' in page
     finally:
