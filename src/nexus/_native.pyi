@@ -1124,7 +1124,7 @@ def render_traces_zipkin(rows: bytes, sources: list[tuple[str, str | None]]) -> 
     """A JSON array of arrays of Zipkin v2 spans, one a trace."""
 
 def render_trace(rows: bytes, sources: list[tuple[str, str | None]]) -> bytes | None:
-    """The web UI's document of one trace (`schema.TraceDocument`); None without rows."""
+    """The web UI's document of the first trace (`schema.TraceDocument`); None without rows."""
 
 def render_span(rows: bytes, sources: list[tuple[str, str | None]]) -> bytes | None:
     """The first span with everything that is known of it (`schema.WholeSpan`); None without rows."""

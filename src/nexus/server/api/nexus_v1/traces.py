@@ -33,10 +33,12 @@ from nexus.query.trace_plan import (
     TagValues,
     field_label,
 )
+from nexus.query.traces.explain import explain
 from nexus.query.traces.incomplete import understood
 from nexus.query.traces.lower import lower_scan, lower_search
 from nexus.query.traces.metrics import Comparison, lower_metrics
 from nexus.query.traces.parser import parse
+from nexus.query.traces.printer import print_query
 from nexus.security.permissions import Permission
 from nexus.server.api.nexus_v1.answers import statistics_of
 from nexus.server.api.nexus_v1.buckets import choose_step
@@ -194,6 +196,23 @@ async def render(call: Call) -> Response:
 
 
 # --------------------------------------------------------------------------------------------------------------- overviews
+
+
+async def count(call: Call, asker: Asker) -> schema.TracesCountAnswer:
+    """How many spans match."""
+    rows = (await asker.table(SpanCount(scan_of(call, call.payload)))).rows
+    spans, traces = rows[0] if rows else (0, 0)
+    return schema.TracesCountAnswer(float(spans or 0), int(traces or 0), _spent(asker))
+
+
+async def explained(call: Call) -> Response:
+    """What a query means."""
+    wanted: schema.TracesExplainRequest = call.payload
+    tree = parse(wanted.q.strip() or EVERYTHING)
+    words = [
+        schema.ExplainedWords(one.text, one.depth, one.pos[0], max(one.pos[1] - one.pos[0], 0)) for one in explain(tree)
+    ]
+    return json_response(schema.TracesExplainAnswer(print_query(tree), tree.is_metrics, words))
 
 
 async def heatmap(call: Call, asker: Asker) -> schema.TracesHeatmapAnswer:
@@ -442,6 +461,11 @@ def _gets(
 
 ROUTES: Final = (
     _posts("search", search, "Find traces", schema.TracesSearchRequest, schema.TracesSearchAnswer),
+    _posts("count", count, "Count spans and traces", schema.TracesQuery, schema.TracesCountAnswer),
+    Route(
+        "POST", f"{BASE}/traces/explain", Permission.TRACES_READ, explained, "What a query means",
+        request=schema.TracesExplainRequest, answer=schema.TracesExplainAnswer, tag="traces",
+    ),
     _posts("heatmap", heatmap, "Spans by time and duration", schema.TracesHeatmapRequest, schema.TracesHeatmapAnswer),
     _posts("facets", facets, "Values of fields of spans", schema.TracesFacetsRequest, schema.TracesFacetsAnswer),
     _posts(

@@ -175,6 +175,35 @@ class SpanAnswer(Struct):
     span: WholeSpan
 
 
+class TracesCountAnswer(Struct):
+    """Spans that match (weighted: what they stand for), and the traces that they are of."""
+
+    spans: float
+    traces: int
+    statistics: Statistics
+
+
+class TracesExplainRequest(Struct, forbid_unknown_fields=True):
+    q: str = ""
+
+
+class ExplainedWords(Struct):
+    """A part of a query in words; `depth` is how far in it lies, `offset` and `length` its place in the text."""
+
+    text: str
+    depth: int
+    offset: int
+    length: int
+
+
+class TracesExplainAnswer(Struct):
+    """The query as it is understood. `metrics`: it asks for series, not for traces."""
+
+    canonical: str
+    metrics: bool
+    words: list[ExplainedWords]
+
+
 class TracesHeatmapRequest(TracesQuery, rename="camel"):
     """`step` in ns; 0 chooses a pleasant one that cuts the range into about `buckets`."""
 
