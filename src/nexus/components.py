@@ -134,7 +134,8 @@ def grpc_receiver(services: Services) -> OtlpGrpc:
         return BodyLimits(ingest.max_body_bytes, ingest.body_idle_timeout, ingest.body_timeout)
 
     queries = QueryServices(services, jaeger.METHODS | tempo.METHODS)
-    return OtlpGrpc(services.topology, services.intake, services.trace_pipeline, enter, limits, services.budget, (queries,))
+    pipelines = (services.topology, services.intake, services.trace_pipeline)
+    return OtlpGrpc(*pipelines, enter, limits, services.budget, (queries,))
 
 
 def scraping(
