@@ -44,8 +44,8 @@ async def delete_sampling(call: Call) -> Response:
 
 
 async def preview_sampling(call: Call) -> Response:
-    """What a policy would have kept of the last hour, by rule; nothing is changed. It asks the spans that are stored, each as
-    often as it stands for others: where traces were sampled before, of those that were dropped by estimate."""
+    """What a policy would have kept of the last hour, by rule; nothing is changed. Spans count by their weight: where traces
+    were sampled before, those that were dropped count by estimate."""
     call.check_sees_all(_WHAT)
     wanted: schema.SamplingPolicy = call.payload
     policy = lower_policy(_written(wanted))

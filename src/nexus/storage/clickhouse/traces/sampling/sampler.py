@@ -175,9 +175,11 @@ class Sampler:
                     if time.monotonic() - followed >= REST_SECONDS:
                         self.follow()
                         followed = time.monotonic()
-                    if self._policies or self._recovered or self._undropped or self.statistics.pending_spans:
-                        rest = LOOK_SECONDS
+                    # Tenants that sample, and those that did: some of their spans may be left.
+                    if self.visibility.view.tenants:
                         self.look(connection)
+                        if self._policies or self.statistics.pending_spans or self._undropped:
+                            rest = LOOK_SECONDS
                 except Exception:
                     rest = RETRY_SECONDS
                     self.statistics.failures += 1
