@@ -1,7 +1,7 @@
 # Nexus. `make up` starts it, `make test` checks it, `make help` lists the rest.
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
-.PHONY: help setup up test lint fmt bench bench-logs bench-metrics soak demo wheel docs lock clean tools test-fast test-e2e test-ui test-rust
+.PHONY: help setup up test lint fmt bench bench-logs bench-metrics bench-traces soak demo wheel docs lock clean tools test-fast test-e2e test-ui test-rust
 
 PY     := .venv/bin/python
 STAMPS := .stamps
@@ -43,14 +43,14 @@ up: setup ## start Nexus and print its address and first login
 	.venv/bin/nexus up
 
 fmt: $(STAMPS)/dev ## format Python, Rust and TypeScript
-	.venv/bin/ruff format src tests benchmarks scripts
-	.venv/bin/ruff check --fix-only --quiet src tests benchmarks scripts
+	.venv/bin/ruff format src tests benchmarks scripts demo
+	.venv/bin/ruff check --fix-only --quiet src tests benchmarks scripts demo
 	cargo fmt --all
 	cd ui/tools && npm install --no-package-lock --silent --no-audit --no-fund && cd .. && npm run --silent fmt
 
 lint: $(STAMPS)/dev $(STAMPS)/native $(STAMPS)/ui-deps ## types, style and import rules of all three languages
-	.venv/bin/ruff format --check --quiet src tests benchmarks scripts
-	.venv/bin/ruff check --quiet src tests benchmarks scripts
+	.venv/bin/ruff format --check --quiet src tests benchmarks scripts demo
+	.venv/bin/ruff check --quiet src tests benchmarks scripts demo
 	.venv/bin/mypy --no-error-summary
 	.venv/bin/lint-imports --no-cache
 	$(PY) scripts/generate_reference.py --check
@@ -76,7 +76,7 @@ $(STAMPS)/javascript: tests/e2e/javascript/package-lock.json | tools
 test-e2e: $(STAMPS)/dev $(STAMPS)/native $(STAMPS)/ui $(STAMPS)/javascript
 	$(PY) -m pytest -n 2 --dist loadfile tests/e2e
 
-bench: bench-logs bench-metrics ## every benchmark, side by side with the rivals found
+bench: bench-logs bench-metrics bench-traces ## every benchmark, side by side with the rivals found
 
 bench-logs: setup $(STAMPS)/dev ## logs: ingest, size, queries, start, memory against VictoriaLogs
 	$(PY) benchmarks/bench_logs.py
@@ -85,9 +85,13 @@ bench-metrics: setup $(STAMPS)/dev ## metrics: remote write, size, PromQL agains
 	$(PY) benchmarks/bench_metrics.py
 	$(PY) benchmarks/bench_scrape.py
 
+bench-traces: setup $(STAMPS)/dev ## traces: ingest, size, questions against VictoriaTraces and Jaeger
+	$(PY) benchmarks/bench_traces.py
+
 soak: setup $(STAMPS)/dev $(STAMPS)/javascript ## long runs: kill -9, fuzzers, every door, every test on PostgreSQL, random PromQL, an hour of ingest
 	NEXUS_TEST_METADATA=postgresql $(PY) -m pytest -n 2 --dist loadfile tests/e2e
 	$(PY) benchmarks/soak_kill.py --rounds $${ROUNDS:-100}
+	$(PY) benchmarks/soak_traces.py --rounds $${ROUNDS:-100}
 	$(PY) benchmarks/soak_scrape.py --rounds $${ROUNDS:-100}
 	$(PY) benchmarks/soak_scrape.py --rounds $${ROUNDS:-100} --fsync
 	$(PY) benchmarks/soak_erase.py --rounds $${ROUNDS:-100}
@@ -96,7 +100,7 @@ soak: setup $(STAMPS)/dev $(STAMPS)/javascript ## long runs: kill -9, fuzzers, e
 	NEXUS_RANDOM_QUERIES=$${QUERIES:-10000} $(PY) -m pytest tests/conformance/promql/test_reference.py
 	$(PY) benchmarks/soak_memory.py --minutes $${MINUTES:-60}
 
-demo: setup $(STAMPS)/dev ## believable traffic of a small shop into a running Nexus
+demo: setup $(STAMPS)/dev ## believable traces, logs and metrics of a small shop into a running Nexus
 	$(PY) -m demo.shop
 
 wheel: $(STAMPS)/python $(STAMPS)/ui ## one wheel with the UI and the native module inside, in dist/

@@ -355,6 +355,8 @@ class Row:
     absolute: bool = False
     note: str = ""
     details: dict[str, Any] = field(default_factory=dict)
+    rivals: dict[str, Series] = field(default_factory=dict)
+    """Where there are several rivals: each by its name. `rival` is then the one to be compared with."""
 
     @property
     def ratio(self) -> float | None:
@@ -380,13 +382,13 @@ class Row:
             return self.note or "not measured"
         return "pass" if (value <= self.limit if self.at_most else value >= self.limit) else "miss"
 
-    def cells(self) -> list[str]:
-        """The line as text, column by column."""
+    def cells(self, rivals: Sequence[str]) -> list[str]:
+        """The line as text, column by column, with a column for each rival."""
         ratio = self.ratio
         return [
             f"{self.name} [{self.unit}]",
             _cell(self.nexus),
-            _cell(self.rival),
+            *(_cell(self.rivals.get(name) if len(rivals) > 1 else self.rival) for name in rivals),
             f"{ratio:.2f}" if ratio is not None else "-",
             self.target,
             self.verdict,
@@ -397,6 +399,7 @@ class Row:
         return asdict(self) | {
             "nexus": self.nexus and self.nexus.to_json(),
             "rival": self.rival and self.rival.to_json(),
+            "rivals": {name: series.to_json() for name, series in self.rivals.items()},
             "ratio": self.ratio,
             "target": self.target,
             "verdict": self.verdict,
@@ -411,10 +414,10 @@ def _cell(series: Series | None) -> str:
     return f"{text} ±{series.spread / 2:.0%}" if len(series.values) > 1 else text
 
 
-def print_table(rows: Sequence[Row], rival: str) -> None:
+def print_table(rows: Sequence[Row], *rivals: str) -> None:
     """Print the rows as an aligned table."""
-    table = [["row", "Nexus", rival, "ratio", "target", "verdict"], *(row.cells() for row in rows)]
-    widths = [max(len(line[i]) for line in table) for i in range(6)]
+    table = [["row", "Nexus", *rivals, "ratio", "target", "verdict"], *(row.cells(rivals) for row in rows)]
+    widths = [max(len(line[i]) for line in table) for i in range(len(table[0]))]
     for number, line in enumerate(table):
         print(" | ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)).rstrip())
         if number == 0:

@@ -700,16 +700,18 @@ def _write_shard(task: tuple[str, int, str]) -> None:
             blocks.append({"offset": offset, "size": len(payload), "rows": len(lines), **_block_truth(lines)})
             offset += len(payload)
     data.with_suffix(".part").rename(data)
-    _write_json(data.with_suffix(".json"), blocks)
+    write_json(data.with_suffix(".json"), blocks)
 
 
-def _write_json(path: Path, value: object) -> None:
+def write_json(path: Path, value: object) -> None:
+    """Write a document so that it is there whole or not at all."""
     part = path.with_suffix(".tmp")
     part.write_text(json.dumps(value))
     part.rename(path)
 
 
-def _parallel(work: Callable[[Any], None], tasks: list[Any]) -> None:
+def parallel(work: Callable[[Any], None], tasks: list[Any]) -> None:
+    """Do the tasks in as many processes as there are cores."""
     if tasks:
         with multiprocessing.get_context("spawn").Pool(min(len(tasks), os.cpu_count() or 1)) as pool:
             for _ in pool.imap_unordered(work, tasks):
@@ -729,7 +731,7 @@ def json_logs(rows: int, end: str = DEFAULT_END) -> LogSet:
         raise ValueError(f"rows must be a multiple of {BLOCK_ROWS} between {BLOCK_ROWS} and {SPREAD_ROWS}, not {rows}")
     folder = _folder(end)
     shards = range(-(-rows // SHARD_ROWS))
-    _parallel(_write_shard, [(str(folder), n, end) for n in shards if not (folder / f"{n:03d}.json").exists()])
+    parallel(_write_shard, [(str(folder), n, end) for n in shards if not (folder / f"{n:03d}.json").exists()])
     bodies: list[Body] = []
     truths: list[dict[str, Any]] = []
     for shard in shards:
@@ -827,7 +829,7 @@ def _write_otlp_shard(task: tuple[str, int, list[Body]]) -> None:
             index.append((offset, len(payload), len(records)))
             offset += len(payload)
     data.with_suffix(".otlp-part").rename(data)
-    _write_json(folder / f"{shard:03d}-otlp.json", index)
+    write_json(folder / f"{shard:03d}-otlp.json", index)
 
 
 def otlp_logs(rows: int, end: str = DEFAULT_END) -> list[Body]:
@@ -835,7 +837,7 @@ def otlp_logs(rows: int, end: str = DEFAULT_END) -> list[Body]:
     shards = -(-rows // SHARD_ROWS)
     full = json_logs(shards * SHARD_ROWS, end)
     folder = _folder(end)
-    _parallel(
+    parallel(
         _write_otlp_shard,
         [
             (str(folder), n, full.bodies[n * SHARD_BLOCKS : (n + 1) * SHARD_BLOCKS])

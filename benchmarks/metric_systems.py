@@ -166,7 +166,7 @@ class Nexus(MetricSystem):
         return Server([self.binary() or "nexus", "up"], environment, self.folder, f"http://127.0.0.1:{self.port}/-/ready")
 
     def settle(self) -> None:
-        """A clean stop brings the open samples into the tables; they are merged as they would be an hour later."""
+        """Open samples are brought into the tables, and these merged, as it would be hours later."""
         self.server.stop()
         merge = Path(__file__).with_name("merge_metrics.py")
         done = subprocess.run([sys.executable, str(merge), str(self.folder)], capture_output=True, text=True, check=False)

@@ -219,6 +219,20 @@ def requests(scrapes: Scrapes, version: int, per_request: int = SERIES_PER_REQUE
                 yield bytes(cramjam.snappy.compress_raw(body)), len(values[chosen])
 
 
+def wide_labels(begin: int, end: int) -> list[list[tuple[str, str]]]:
+    """Series of the numbers `[begin, end)`: pods of ten metrics."""
+    return [
+        [
+            ("__name__", f"pod_requests_{number % 10}_total"),
+            ("instance", f"10.{number // 65025 % 255}.{number // 255 % 255}.{number % 255}:8080"),
+            ("job", f"job-{number % 50}"),
+            ("namespace", f"ns-{number % 200}"),
+            ("pod", f"pod-{number:08x}"),
+        ]
+        for number in range(begin, end)
+    ]
+
+
 def wide(series: int, scrapes: int, end_ms: int, per_request: int = 10_000) -> Iterator[tuple[bytes, int]]:
     """Many series (pods of one metric) with few samples each, remote write 1.0; the last one is at `end_ms`."""
     import cramjam
@@ -226,17 +240,7 @@ def wide(series: int, scrapes: int, end_ms: int, per_request: int = 10_000) -> I
     rng = np.random.default_rng(5)
     for begin in range(0, series, per_request):
         count = min(per_request, series - begin)
-        labels = [
-            [
-                ("__name__", f"pod_requests_{number % 10}_total"),
-                ("instance", f"10.{number // 65025 % 255}.{number // 255 % 255}.{number % 255}:8080"),
-                ("job", f"job-{number % 50}"),
-                ("namespace", f"ns-{number % 200}"),
-                ("pod", f"pod-{number:08x}"),
-            ]
-            for number in range(begin, begin + count)
-        ]
-        template = template_v1(labels)
+        template = template_v1(wide_labels(begin, begin + count))
         values = rng.integers(0, 10**6, count).astype(np.float64)
         for scrape in range(scrapes):
             times = np.full(count, end_ms - (scrapes - 1 - scrape) * INTERVAL_MS, dtype=np.int64)

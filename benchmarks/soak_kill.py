@@ -200,11 +200,11 @@ def _send_json_lines(server: Server, batch: Batch) -> tuple[str, bytes]:
         for number, at in enumerate(batch.times())
     )
     body = b"".join(json.dumps(record).encode() + b"\n" for record in records)
-    return _http(server, f"{API}/ingest/logs", body, "application/x-ndjson", batch, server.ports[0])
+    return send_http(server, f"{API}/ingest/logs", body, "application/x-ndjson", batch, server.ports[0])
 
 
 def _send_otlp_protobuf(server: Server, batch: Batch) -> tuple[str, bytes]:
-    return _http(server, "/v1/logs", _otlp(batch), "application/x-protobuf", batch, server.ports[2])
+    return send_http(server, "/v1/logs", _otlp(batch), "application/x-protobuf", batch, server.ports[2])
 
 
 def _send_otlp_json(server: Server, batch: Batch) -> tuple[str, bytes]:
@@ -222,10 +222,11 @@ def _send_otlp_json(server: Server, batch: Batch) -> tuple[str, bytes]:
     ]
     service = [{"key": "service.name", "value": {"stringValue": "soak"}}]
     document = {"resourceLogs": [{"resource": {"attributes": service}, "scopeLogs": [{"scope": {}, "logRecords": records}]}]}
-    return _http(server, "/v1/logs", json.dumps(document).encode(), "application/json", batch, server.ports[2])
+    return send_http(server, "/v1/logs", json.dumps(document).encode(), "application/json", batch, server.ports[2])
 
 
-def _http(server: Server, path: str, body: bytes, kind: str, batch: Batch, port: int) -> tuple[str, bytes]:
+def send_http(server: Server, path: str, body: bytes, kind: str, batch: Batch, port: int) -> tuple[str, bytes]:
+    """POST a body under the name of its batch as idempotency key."""
     headers = {"Content-Type": kind, "Idempotency-Key": batch.name}
     status, answer = server.request("POST", path, body, headers, port)
     return ("ok" if 200 <= status < 300 else str(status)), answer
@@ -237,7 +238,7 @@ def _send_loki(server: Server, batch: Batch) -> tuple[str, bytes]:
         for number, at in enumerate(batch.times())
     ]
     body = json.dumps({"streams": [{"stream": {"service": "soak"}, "values": values}]}).encode()
-    return _http(server, "/loki/api/v1/push", body, "application/json", batch, server.ports[0])
+    return send_http(server, "/loki/api/v1/push", body, "application/json", batch, server.ports[0])
 
 
 def _documents(batch: Batch) -> Iterator[dict[str, Any]]:
@@ -249,7 +250,7 @@ def _documents(batch: Batch) -> Iterator[dict[str, Any]]:
 def _send_elasticsearch(server: Server, batch: Batch) -> tuple[str, bytes]:
     action = b'{"create":{"_index":"soak"}}\n'
     body = b"".join(action + json.dumps(document).encode() + b"\n" for document in _documents(batch))
-    outcome, answer = _http(server, "/_bulk", body, "application/x-ndjson", batch, server.ports[0])
+    outcome, answer = send_http(server, "/_bulk", body, "application/x-ndjson", batch, server.ports[0])
     if outcome == "ok" and json.loads(answer)["errors"]:
         # Items that were refused for now.
         return "429", answer
@@ -263,18 +264,18 @@ def _send_splunk(server: Server, batch: Batch) -> tuple[str, bytes]:
     )
     body = "".join(json.dumps(event) for event in events).encode()
     path = f"/services/collector/event?channel={uuid.uuid5(uuid.NAMESPACE_OID, batch.name)}"
-    return _http(server, path, body, "application/json", batch, server.ports[0])
+    return send_http(server, path, body, "application/json", batch, server.ports[0])
 
 
 def _send_datadog(server: Server, batch: Batch) -> tuple[str, bytes]:
     body = json.dumps(list(_documents(batch))).encode()
-    return _http(server, "/api/v2/logs", body, "application/json", batch, server.ports[0])
+    return send_http(server, "/api/v2/logs", body, "application/json", batch, server.ports[0])
 
 
 def _send_firehose(server: Server, batch: Batch) -> tuple[str, bytes]:
     records = [{"data": base64.b64encode(json.dumps(document).encode()).decode()} for document in _documents(batch)]
     body = json.dumps({"requestId": batch.name, "timestamp": 0, "records": records}).encode()
-    return _http(server, "/aws/firehose", body, "application/json", batch, server.ports[0])
+    return send_http(server, "/aws/firehose", body, "application/json", batch, server.ports[0])
 
 
 def _send_journald(server: Server, batch: Batch) -> tuple[str, bytes]:
@@ -284,17 +285,22 @@ def _send_journald(server: Server, batch: Batch) -> tuple[str, bytes]:
         for number, at in enumerate(batch.times())
     )
     body = "".join(entries).encode()
-    return _http(server, "/insert/journald/upload", body, "application/vnd.fdo.journal", batch, server.ports[0])
+    return send_http(server, "/insert/journald/upload", body, "application/vnd.fdo.journal", batch, server.ports[0])
 
 
 def _send_grpc(server: Server, batch: Batch) -> tuple[str, bytes]:
+    return send_otlp_grpc(server, "logs.v1.LogsService", _otlp(batch), batch)
+
+
+def send_otlp_grpc(server: Server, service: str, body: bytes, batch: Batch) -> tuple[str, bytes]:
+    """Export a request to a collector service of OTLP under the name of its batch as idempotency key."""
     import grpc
 
     with grpc.insecure_channel(f"127.0.0.1:{server.ports[1]}") as channel:
-        export = channel.unary_unary("/opentelemetry.proto.collector.logs.v1.LogsService/Export")
+        export = channel.unary_unary(f"/opentelemetry.proto.collector.{service}/Export")
         metadata = (("authorization", f"Bearer {TOKEN}"), ("idempotency-key", batch.name))
         try:
-            return "ok", export(_otlp(batch), metadata=metadata, timeout=30)
+            return "ok", export(body, metadata=metadata, timeout=30)
         except grpc.RpcError as error:
             if error.code() is grpc.StatusCode.UNAVAILABLE:
                 raise ConnectionError(error.details()) from error
@@ -403,10 +409,11 @@ RECEIVERS: Final = tuple(_SENDERS)
 class Client(threading.Thread):
     """Sends one batch after the other; each until it is acknowledged, whatever happens to the server meanwhile."""
 
-    def __init__(self, number: int, receiver: str, server: Server, tally: Tally, stop: threading.Event) -> None:
+    def __init__(self, number: int, receiver: str, send: Send, server: Server, tally: Tally, stop: threading.Event) -> None:
         super().__init__(name=f"client-{number}", daemon=True)
         self._number = number
         self._receiver = receiver
+        self._send = send
         self._server = server
         self._tally = tally
         self._enough = stop
@@ -429,7 +436,7 @@ class Client(threading.Thread):
     def _deliver(self, batch: Batch) -> None:
         for attempt in itertools.count():
             try:
-                outcome, answer = _SENDERS[batch.receiver](self._server, batch)
+                outcome, answer = self._send(self._server, batch)
             except (OSError, http.client.HTTPException):
                 outcome, answer = "no answer", b""
             with self._tally.lock:
@@ -503,16 +510,15 @@ def _check_samples(server: Server, batches: dict[str, Batch], verdict: Verdict, 
             raise SoakError(f"the samples of {name} have other values: their sum is {total}")
 
 
-def soak(rounds: int, clients: int, folder: Path, receivers: Sequence[str], *, fsync: bool, seed: int) -> int:
-    """Run it all; the exit code."""
-    choose = random.Random(seed)
-    server = Server(folder / "data", fsync=fsync)
-    tally, stop = Tally(), threading.Event()
+def kill_often(server: Server, senders: dict[str, Send], clients: int, rounds: int, seed: int) -> tuple[Tally, list[float]]:
+    """Start clients, the receivers in turns, kill the server `rounds` times under them and let them finish: what they saw,
+    and the seconds of each start. The server runs before (since a start of ours) and after."""
+    choose, tally, stop = random.Random(seed), Tally(), threading.Event()
     starts = [server.start()]
-    threads = [Client(n, receivers[n % len(receivers)], server, tally, stop) for n in range(clients)]
+    chosen = itertools.islice(itertools.cycle(senders.items()), clients)
+    threads = [Client(number, receiver, send, server, tally, stop) for number, (receiver, send) in enumerate(chosen)]
     for thread in threads:
         thread.start()
-    began = time.monotonic()
     for number in range(1, rounds + 1):
         time.sleep(choose.uniform(0.05, 1.5))
         server.kill()
@@ -526,10 +532,11 @@ def soak(rounds: int, clients: int, folder: Path, receivers: Sequence[str], *, f
         thread.join(120)
         if thread.is_alive():
             raise SoakError(f"{thread.name} is still waiting for an answer; see {server.log}")
-    verdict = check(server, tally.acknowledged, clients)
-    code = server.stop()
-    starts.sort()
-    print(f"rounds        {rounds} in {time.monotonic() - began:.0f} s ({'fsync' if fsync else 'commit'})")
+    return tally, sorted(starts)
+
+
+def report(tally: Tally, starts: list[float], verdict: Verdict, code: int) -> int:
+    """Say what came of it; the exit code. `code` is that of the last stop."""
     print(f"acknowledged  {verdict.records:,} records in {len(tally.acknowledged):,} batches")
     print(f"retried       {tally.retries:,} requests; {tally.replays:,} acknowledged batches repeated on purpose")
     print(f"answers       {dict(tally.statuses)}")
@@ -541,6 +548,17 @@ def soak(rounds: int, clients: int, folder: Path, receivers: Sequence[str], *, f
     if code != 0:
         print(f"fault         the last stop ended with code {code}")
     return 1 if verdict.lost or verdict.doubled or tally.faults or code else 0
+
+
+def soak(rounds: int, clients: int, folder: Path, receivers: Sequence[str], *, fsync: bool, seed: int) -> int:
+    """Run it all; the exit code."""
+    server = Server(folder / "data", fsync=fsync)
+    began = time.monotonic()
+    tally, starts = kill_often(server, {name: _SENDERS[name] for name in receivers}, clients, rounds, seed)
+    verdict = check(server, tally.acknowledged, clients)
+    code = server.stop()
+    print(f"rounds        {rounds} in {time.monotonic() - began:.0f} s ({'fsync' if fsync else 'commit'})")
+    return report(tally, starts, verdict, code)
 
 
 def _free_ports(count: int) -> list[int]:

@@ -1,18 +1,17 @@
-"""The shop's services and what they log. Pure: a request in, log lines out; randomness is handed in.
+"""The shop's services and what happens in them. Pure: a request in, spans and lines out; randomness is handed in.
 
-One customer request walks through several services under one trace id. During an incident the database pool of
-`payments` runs dry: payments time out, `checkout` fails, `gateway` answers 502, and the queue of `shipping` drains.
+One customer request walks through several services as one trace. During an incident the database pool of `payments` runs
+dry: payments time out, `checkout` fails, `gateway` answers 502, and the queue of `shipping` drains. Now and then a new
+version of `checkout` is out for some minutes that asks the database for each item of an order.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from contextlib import contextmanager, suppress
 from random import Random
-from typing import Literal
 
-Severity = Literal["debug", "info", "warn", "error", "fatal"]
-Attribute = str | int | float | bool
+from demo.journey import Attributes, Conditions, Failure, Journey, Line, Measure, Severity, Span
 
 SERVICES: dict[str, str] = {
     "gateway": "2.14.1",
@@ -21,83 +20,211 @@ SERVICES: dict[str, str] = {
     "checkout": "3.4.0",
     "payments": "3.1.7",
     "shipping": "0.8.12",
+    "mail": "1.3.0",
 }
 """Service name to version."""
+SLOW_CHECKOUT = "3.5.0"
+"""The version of `checkout` that is slower."""
 
 PRODUCTS = ("espresso-cup", "french-press", "grinder", "kettle", "filter-paper", "scale", "moka-pot", "beans-1kg")
 REGIONS = ("eu-west-1", "eu-central-1", "us-east-1")
+CARD_PROVIDER = "api.cardprovider.example"
+MAIL_SERVER = "smtp.mailer.example"
+POOL_SIZE = 50
 
 
-@dataclass(frozen=True, slots=True)
-class Line:
-    """One log record to be: which service says what, `delay` seconds after the request began."""
-
-    service: str
-    severity: Severity
-    body: str
-    delay: float = 0.0
-    attributes: dict[str, Attribute] = field(default_factory=dict)
+def conditions(elapsed: float, *, incident_every: float, deploy_every: float) -> Conditions:
+    """What holds `elapsed` seconds after the start: an incident in the last quarter of its turn, the slow `checkout` in the
+    middle third of its."""
+    slow = 1 / 3 < elapsed % deploy_every / deploy_every < 2 / 3
+    versions = SERVICES | ({"checkout": SLOW_CHECKOUT} if slow else {})
+    return Conditions(elapsed % incident_every > incident_every * 0.75, versions)
 
 
-def browse(random: Random) -> Iterator[Line]:
+def request(random: Random, now: Conditions) -> Span:
+    """One customer's doing: its root span."""
+    dice = random.random()
+    journey = Journey(random, now)
+    if dice < 0.62:
+        browse(journey)
+    elif dice < 0.86:
+        add_to_cart(journey)
+    else:
+        buy(journey)
+    assert journey.root is not None
+    return journey.root
+
+
+def browse(journey: Journey) -> None:
     """A customer looks at a product."""
-    product, duration = random.choice(PRODUCTS), random.lognormvariate(2.3, 0.6)
-    yield Line("catalog", "debug", f"cache {'hit' if random.random() < 0.8 else 'miss'} for product {product}", 0.001)
-    yield _access(random, "GET", f"/products/{product}", 200, duration)
+    product = journey.random.choice(PRODUCTS)
+    with (
+        _visit(journey, "GET", "/products/{product}", f"/products/{product}"),
+        journey.call("catalog", "GET", "/catalog/{product}", f"/catalog/{product}", product=product),
+    ):
+        journey.redis("GET", f"product:{product}")
+        if journey.random.random() < 0.8:
+            journey.say("debug", f"cache hit for product {product}")
+        else:
+            journey.say("debug", f"cache miss for product {product}")
+            journey.query("SELECT * FROM products WHERE slug = $1", 4)
+            journey.redis("SETEX", f"product:{product}")
+        with journey.span("catalog", "render product", product=product):
+            journey.work(3)
 
 
-def add_to_cart(random: Random) -> Iterator[Line]:
+def add_to_cart(journey: Journey) -> None:
     """A customer fills the cart."""
-    product, cart = random.choice(PRODUCTS), f"{random.getrandbits(32):08x}"
-    quantity = random.randint(1, 4)
-    if random.random() < 0.04:
-        yield Line("cart", "warn", f"product {product} is low on stock: {random.randint(1, 5)} left", 0.002)
-    yield Line(
-        "cart",
-        "info",
-        f"added {quantity} x {product} to cart {cart}",
-        0.004,
-        {"cart.id": cart, "product": product, "quantity": quantity},
-    )
-    yield _access(random, "POST", "/cart/items", 201, random.lognormvariate(2.6, 0.5))
+    random = journey.random
+    product, cart, quantity = random.choice(PRODUCTS), f"{random.getrandbits(32):08x}", random.randint(1, 4)
+    with (
+        _visit(journey, "POST", "/cart/items", status=201),
+        journey.call("cart", "POST", "/carts/{cart}/items", f"/carts/{cart}/items", cart__id=cart, product=product),
+    ):
+        journey.redis("HGETALL", f"cart:{cart}")
+        with journey.call("catalog", "GET", "/stock/{product}", f"/stock/{product}", product=product):
+            journey.query("SELECT stock FROM products WHERE slug = $1", 3)
+        if random.random() < 0.04:
+            journey.say("warn", f"product {product} is low on stock: {random.randint(1, 5)} left")
+        journey.redis("HSET", f"cart:{cart}")
+        about: Attributes = {"cart__id": cart, "product": product, "quantity": quantity}
+        journey.say("info", f"added {quantity} x {product} to cart {cart}", **about)
 
 
-def buy(random: Random, *, incident: bool) -> Iterator[Line]:
+def buy(journey: Journey) -> None:
     """A customer pays; in an incident most payments fail for want of a database connection."""
+    random = journey.random
     order, amount = random.randint(100_000, 999_999), round(random.lognormvariate(3.6, 0.7), 2)
-    about: dict[str, Attribute] = {"order.id": order, "amount": amount, "currency": "EUR"}
-    yield Line("checkout", "info", f"order {order} placed, total {amount} EUR", 0.003, about)
-    if incident and random.random() < 0.85:
-        waited = random.randint(4_000, 5_100)
-        yield Line(
-            "payments",
-            "error",
-            f"could not acquire a database connection after {waited} ms: pool exhausted (50/50 in use)",
-            waited / 1000,
-            about | {"db.system": "postgresql", "pool.in_use": 50, "exception.type": "PoolTimeout"},
-        )
-        yield Line("checkout", "error", f"payment for order {order} failed: upstream timed out", waited / 1000, about)
-        yield _access(random, "POST", "/checkout", 502, float(waited))
-        return
-    if random.random() < 0.02:
-        yield Line("payments", "warn", f"card declined for order {order}: insufficient funds", 0.08, about)
-        yield _access(random, "POST", "/checkout", 402, random.lognormvariate(4.4, 0.4))
-        return
-    duration = random.lognormvariate(4.6, 0.4)
-    yield Line("payments", "info", f"captured {amount} EUR for order {order} in {duration:.0f} ms", 0.1, about)
-    carrier = random.choice(("DHL", "GLS", "UPS"))
-    yield Line("shipping", "info", f"parcel for order {order} handed to carrier {carrier}", 0.2)
-    yield _access(random, "POST", "/checkout", 200, duration)
+    items = random.randint(1, 6)
+    about: Attributes = {"order__id": order, "amount": amount, "currency": "EUR"}
+    sent: list[Span] = []
+    with (
+        _visit(journey, "POST", "/checkout"),
+        journey.call("checkout", "POST", "/orders", order__id=order),
+    ):
+        with journey.call("cart", "GET", "/carts/{cart}", f"/carts/{random.getrandbits(32):08x}"):
+            journey.redis("HGETALL", f"cart:{order}")
+        _price(journey, items)
+        journey.say("info", f"order {order} placed, total {amount} EUR", **about)
+        try:
+            _pay(journey, order, amount, about)
+        except Failure as failure:
+            if failure.status >= 500:
+                journey.say("error", f"payment for order {order} failed: upstream timed out", **about)
+                raise Failure("UpstreamTimeout", f"payment for order {order} failed", 502) from failure
+            raise
+        journey.query("INSERT INTO orders VALUES ($1, $2, $3)", 5)
+        sent.append(journey.publish("orders.placed", str(order)))
+    for message in sent:
+        _ship(journey, order, message)
 
 
-def housekeeping(random: Random, *, incident: bool) -> Iterator[Line]:
-    """What services say when nobody asks them."""
-    in_use = 50 if incident else random.randint(4, 22)
+def _price(journey: Journey, items: int) -> None:
+    """The new version asks for one price at a time."""
+    with journey.span("checkout", "price order", items=items):
+        if journey.conditions.versions["checkout"] == SLOW_CHECKOUT:
+            for _ in range(3 * items):
+                journey.query("SELECT amount FROM prices WHERE product = $1", 14)
+                journey.work(4)
+        else:
+            journey.query("SELECT product, amount FROM prices WHERE product = ANY($1)", 6, rows=items)
+        journey.work(2)
+
+
+def _pay(journey: Journey, order: int, amount: float, about: Attributes) -> None:
+    random = journey.random
+    with journey.call("payments", "POST", "/payments", order__id=order):
+        with journey.span("payments", "acquire connection", pool__size=POOL_SIZE) as waiting:
+            if journey.conditions.incident and random.random() < 0.85:
+                waited = random.randint(4_000, 5_100)
+                journey.now += waited / 1000
+                message = (
+                    f"could not acquire a database connection after {waited} ms: "
+                    f"pool exhausted ({POOL_SIZE}/{POOL_SIZE} in use)"
+                )
+                facts: Attributes = {"db__system": "postgresql", "pool__in_use": POOL_SIZE, "exception__type": "PoolTimeout"}
+                journey.say("error", message, **about, **facts)
+                waiting.attributes["pool.in_use"] = POOL_SIZE
+                raise Failure("PoolTimeout", message, 504)
+            journey.work(0.2)
+        journey.query("INSERT INTO payments VALUES ($1, $2, $3)", 4)
+        began = journey.now
+        with journey.external(CARD_PROVIDER, "POST", "/v2/charges", 90) as charge:
+            if random.random() < 0.02:
+                charge.attributes["http.response.status_code"] = 402
+                declined = f"card declined for order {order}: insufficient funds"
+            else:
+                declined = ""
+        if declined:
+            journey.say("warn", declined, **about)
+            raise Failure("CardDeclined", declined, 402)
+        journey.query("UPDATE payments SET state = 'captured' WHERE id = $1", 4)
+        took = 1000 * (journey.now - began)
+        journey.say("info", f"captured {amount} EUR for order {order} in {took:.0f} ms", **about)
+
+
+def _ship(journey: Journey, order: int, message: Span) -> None:
+    """What follows from an order, after the customer was answered."""
+    carrier = journey.random.choice(("DHL", "GLS", "UPS"))
+    with journey.consume("shipping", message, 40):
+        journey.query("INSERT INTO parcels VALUES ($1, $2)", 5)
+        with journey.span("shipping", "print label", carrier=carrier):
+            journey.work(60)
+        journey.say("info", f"parcel for order {order} handed to carrier {carrier}", order__id=order, carrier=carrier)
+        shipped = journey.publish("parcels.shipped", str(order))
+    with journey.consume("mail", shipped, 25):
+        with journey.span("mail", "render mail", template="parcel-shipped"):
+            journey.work(8)
+        with journey.external(MAIL_SERVER, "POST", "/send", 110):
+            pass
+        journey.query("UPDATE outbox SET sent = now() WHERE order_id = $1", 3)
+        journey.say("info", f"told the customer of order {order} about parcel by {carrier}", order__id=order)
+
+
+@contextmanager
+def _visit(journey: Journey, method: str, route: str, path: str = "", status: int = 200) -> Iterator[None]:
+    """A request as the gateway sees it: its span, and the line of its access log. Failures end here."""
+    region = journey.random.choice(REGIONS)
+    with suppress(Failure), journey.serve("gateway", method, route, path, client__region=region) as span:
+        span.attributes["http.response.status_code"] = status
+        journey.work(1.5)
+        try:
+            yield
+        except Failure as failure:
+            status = failure.status
+            raise
+        finally:
+            journey.work(0.8)
+            took = 1000 * (journey.now - span.start)
+            severity: Severity = "error" if status >= 500 else "warn" if status >= 400 else "info"
+            facts: Attributes = {
+                "http__request__method": method,
+                "http__route": route,
+                "http__response__status_code": status,
+                "duration_ms": round(took, 2),
+                "client__region": region,
+            }
+            journey.say(severity, f"{method} {path or route} {status} {took:.1f}ms", **facts)
+
+
+def housekeeping(random: Random, now: Conditions) -> Iterator[Line | Measure]:
+    """What services say and measure when nobody asks them."""
+    in_use = POOL_SIZE if now.incident else random.randint(4, 22)
+    waiting = random.randint(20, 60) if now.incident else 0
     yield Line(
         "payments",
         "warn" if in_use > 45 else "debug",
-        f"connection pool: {in_use} of 50 in use, {random.randint(20, 60) if incident else 0} waiting",
+        f"connection pool: {in_use} of {POOL_SIZE} in use, {waiting} waiting",
         attributes={"pool.in_use": in_use},
+    )
+    pool: Attributes = {"db.client.connection.pool.name": "payments"}
+    for state, count in (("used", in_use), ("idle", POOL_SIZE - in_use)):
+        labels = pool | {"db.client.connection.state": state}
+        yield Measure("payments", "db.client.connection.count", "{connection}", "gauge", count, labels)
+    yield Measure("payments", "db.client.connection.pending_requests", "{request}", "gauge", waiting, pool)
+    backlog = random.randint(0, 2) if now.incident else random.randint(3, 25)
+    yield Measure(
+        "shipping", "shop.shipping.queue", "{message}", "gauge", backlog, {"messaging.destination.name": "orders.placed"}
     )
     if random.random() < 0.2:
         yield Line(
@@ -107,20 +234,3 @@ def housekeeping(random: Random, *, incident: bool) -> Iterator[Line]:
         )
     if random.random() < 0.01:
         yield Line("shipping", "fatal", "label printer driver crashed: segmentation fault, restarting")
-
-
-def _access(random: Random, method: str, route: str, status: int, duration_ms: float) -> Line:
-    severity: Severity = "error" if status >= 500 else "warn" if status >= 400 else "info"
-    return Line(
-        "gateway",
-        severity,
-        f"{method} {route} {status} {duration_ms:.1f}ms",
-        duration_ms / 1000,
-        {
-            "http.request.method": method,
-            "http.route": route,
-            "http.response.status_code": status,
-            "duration_ms": round(duration_ms, 2),
-            "client.region": random.choice(REGIONS),
-        },
-    )

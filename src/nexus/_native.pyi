@@ -1024,6 +1024,9 @@ class SpanBatch:
     def take(self, mask: bytes) -> SpanBatch:
         """The spans that `mask` marks: one byte a span, 0 leaves it out. Raises ValueError on another length."""
 
+    def render(self, limit: int) -> list[bytes]:
+        """The first `limit` spans, each a JSON object, for people to look at."""
+
 @final
 class DecodedSpans:
     """A decoded body: the accepted spans, and what was wrong with the others."""
@@ -1039,8 +1042,8 @@ class DecodedSpans:
         """(span number from 1, message) of the first 100 rejected spans."""
 
 def decode_otlp_traces_protobuf(body: bytes, *, now_ns: int) -> DecodedSpans:
-    """Decode an OTLP traces export request. `now_ns` stands in for missing times; see `nexus-core/src/traces`. A span without
-    ids, or with ids of another length, is rejected. Raises `DecodeError` on a body that is no such message."""
+    """Decode an OTLP traces export request. `now_ns` stands in for missing times; see `nexus-core/src/traces`. A span
+    without ids, or with ids of another length, is rejected. Raises `DecodeError` on a body that is no such message."""
 
 def decode_otlp_traces_json(body: bytes, *, now_ns: int) -> DecodedSpans:
     """The same request in JSON. What Tempo answers (`batches`, ids in base64, names of enums) is read too."""
@@ -1054,6 +1057,10 @@ def decode_jaeger_thrift_binary(body: bytes, *, now_ns: int) -> DecodedSpans:
 
 def decode_jaeger_thrift_compact(body: bytes, *, now_ns: int) -> DecodedSpans:
     """As `decode_jaeger_thrift_binary`, in the compact protocol."""
+
+def decode_jaeger_datagrams(body: bytes, *, now_ns: int, compact: bool) -> DecodedSpans:
+    """Decode calls of `emitBatch`, each behind its length (4 bytes, little-endian), in the compact or the binary protocol.
+    One that cannot be read is rejected and costs nothing else. Raises `DecodeError` on lengths that do not fit."""
 
 def decode_jaeger_protobuf(body: bytes, *, now_ns: int) -> DecodedSpans:
     """Decode a `jaeger.api_v2.PostSpansRequest`. Raises `DecodeError`."""
@@ -1083,6 +1090,49 @@ def encode_native_spans(
     day: int | None = None,
     promoted: list[tuple[str, str, str, str]] = ...,
     retention: list[tuple[Filter, int]] = ...,
+    pending: int = 0,
 ) -> tuple[bytes, int]:
-    """One Native block of `nexus.spans` with all its columns, rows sorted as the table is (empty when it would have no rows),
-    and 0. Arguments and errors as those of `encode_native`."""
+    """One Native block of `nexus.spans` with all its columns, rows sorted as the table is (empty when it would have no
+    rows), and 0. `pending` is the slice of time in which undecided spans arrived. Other arguments and errors as those of
+    `encode_native`."""
+
+# Rows of whole spans (`rows`, `sources`: a `SpanRows` of the trace store), those of a trace one after the other, rendered; a
+# span that came twice is shown once. Raise ValueError when rows end early.
+
+def render_spans_otlp_json(
+    rows: bytes, sources: list[tuple[str, str | None]], *, key: str = "resourceSpans", names: bool = False
+) -> bytes:
+    """`{"resourceSpans":[...]}`, or under another key; `names`: ids in base64 and enumerations by name, as protobuf's JSON
+    has them."""
+
+def render_spans_otlp_protobuf(rows: bytes, sources: list[tuple[str, str | None]]) -> bytes:
+    """One `TracesData`."""
+
+def render_traces_otlp_protobuf(rows: bytes, sources: list[tuple[str, str | None]]) -> list[bytes]:
+    """`TracesData` messages of at most a thousand spans, each of one trace."""
+
+def render_spans_jaeger(rows: bytes, sources: list[tuple[str, str | None]]) -> bytes:
+    """A JSON array of traces as Jaeger's older API has them."""
+
+def render_spans_jaeger_protobuf(rows: bytes, sources: list[tuple[str, str | None]]) -> list[bytes]:
+    """`jaeger.api_v2.SpansResponseChunk` messages of about 1 MiB at most, each with spans of one trace."""
+
+def render_spans_zipkin(rows: bytes, sources: list[tuple[str, str | None]]) -> bytes:
+    """A JSON array of Zipkin v2 spans."""
+
+def render_traces_zipkin(rows: bytes, sources: list[tuple[str, str | None]]) -> bytes:
+    """A JSON array of arrays of Zipkin v2 spans, one a trace."""
+
+def render_trace(rows: bytes, sources: list[tuple[str, str | None]]) -> bytes | None:
+    """The web UI's document of the first trace (`schema.TraceDocument`); None without rows."""
+
+def render_span(rows: bytes, sources: list[tuple[str, str | None]]) -> bytes | None:
+    """The first span with everything that is known of it (`schema.WholeSpan`); None without rows."""
+
+def sum_critical_paths(rows: bytes) -> tuple[int, list[tuple[str, str, int]]]:
+    """Rows of a `CriticalPaths` plan: how many critical paths there are, and (service, operation, ns) of all of them, most
+    first. Raises ValueError when rows end early."""
+
+def spans_of_file(body: bytes, *, now_ns: int = 0) -> tuple[bytes, list[tuple[str, str | None]]]:
+    """A file of spans (OTLP in JSON, or traces as Jaeger's UI saves them) as rows and sources for the functions above. Raises
+    DecodeError (a ValueError) for anything else."""

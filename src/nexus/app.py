@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from nexus.pipeline.receivers.listener import SocketReceiver
     from nexus.pipeline.receivers.tls import Tls
     from nexus.pipeline.self_telemetry import SelfTelemetry
+    from nexus.pipeline.span_metrics import SpanMetrics
     from nexus.security.audit.forwarding import Forwarding
     from nexus.security.audit.ledger import Ledger
     from nexus.security.audit.log import Audit
@@ -55,6 +56,10 @@ _TITLES: Final = {
     "statsd_tcp": "StatsD, TCP",
     "statsd_tls": "StatsD, TLS",
     "statsd_unix": "StatsD, Unix",
+    "jaeger_compact": "Jaeger, UDP",
+    "jaeger_binary": "Jaeger, UDP",
+    "jaeger_http": "Jaeger, HTTP",
+    "zipkin": "Zipkin",
 }
 
 log = logging.getLogger("nexus.app")
@@ -130,6 +135,7 @@ class Process:
         self._audit: Audit | None = None
         self._forwarding: Forwarding | None = None
         self._metrics: MetricRouter | None = None
+        self._span_metrics: SpanMetrics | None = None
 
     def config(self) -> Config:
         """The configuration in force."""
@@ -168,20 +174,23 @@ class Process:
             if opening.done():
                 opening.result()
             try:
-                door, otlp_door = await self._open_doors(readiness, addresses)
+                doors = await self._open_doors(readiness, addresses)
             except ConfigError:
                 # When another Nexus has the data directory as well as the port, that is the better thing to say.
                 await opening
                 raise
             store, metadata, password = await opening
         services = self._services(store, metadata, pool, readiness, addresses)
-        door.app = server_app.main_app(
-            services, components.http_receivers(services.topology, services.intake, services.config())
-        )
-        otlp_door.app = server_app.otlp_app(services, components.otlp_receivers(services.topology, services.intake))
+        pipelines = (services.topology, services.intake, services.trace_pipeline)
+        doors["http"].app = server_app.main_app(services, components.http_receivers(*pipelines, services.config()))
+        doors["otlp_http"].app = server_app.otlp_app(services, components.otlp_receivers(*pipelines))
+        for name in components.trace_ports(self._config):
+            doors[name].app = server_app.otlp_app(services, [components.trace_receiver(name, services.trace_pipeline)])
         await self._start_grpc(services)
         assert self._metrics is not None
         self._metrics.start()
+        assert self._span_metrics is not None
+        self._span_metrics.start()
         self._exits.push_async_callback(self._metrics.close)
         self._exits.push_async_callback(self._drain, services)
         await self._start_listeners(services)
@@ -212,7 +221,8 @@ class Process:
             raise
         return store, metadata, password
 
-    async def _open_doors(self, readiness: Any, addresses: Any) -> tuple[_Door, _Door]:
+    async def _open_doors(self, readiness: Any, addresses: Any) -> dict[str, _Door]:
+        from nexus import components
         from nexus.server.http import HttpServer, bind
         from nexus.server.tls import http_tls
 
@@ -224,23 +234,31 @@ class Process:
         ):
             if tls is not None:
                 self._tls[name] = tls
-        doors = []
-        for name, host, port in (("http", http.host, http.port), ("otlp_http", self._config.otlp_host, otlp.http_port)):
+        doors = {}
+        places = [
+            ("http", http.host, http.port, "http.port (NEXUS_HTTP_PORT)"),
+            ("otlp_http", self._config.otlp_host, otlp.http_port, "otlp.http_port (NEXUS_OTLP_HTTP_PORT)"),
+        ]
+        for name, one in components.trace_ports(self._config).items():
+            places.append((name, one.host or http.host, one.port, f"receivers.{name}"))
+        for name, host, port, setting in places:
             try:
                 sock = bind(host, port)
             except OSError as error:
-                setting = "http.port (NEXUS_HTTP_PORT)" if name == "http" else "otlp.http_port (NEXUS_OTLP_HTTP_PORT)"
                 raise ConfigError(
                     f"{error.strerror}.", hint=f"Stop what uses it, or choose another port with {setting}."
                 ) from error
             door = _Door(readiness)
-            server = HttpServer(door, sock, http.trusted_proxies, self._tls.get(name.partition("_")[0]))
+            server = HttpServer(door, sock, http.trusted_proxies, self._tls.get("otlp" if name == "otlp_http" else "http"))
             await server.start()
             self._exits.push_async_callback(self._stop_server, server)
-            setattr(addresses, f"{name}_port", server.port)
+            if name in ("http", "otlp_http"):
+                setattr(addresses, f"{name}_port", server.port)
+            else:
+                addresses.trace_ports[name] = server.port
             self._registry.gauge(f"nexus_{name}_connections", "Open connections.", read=_count_of(server))
-            doors.append(door)
-        return doors[0], doors[1]
+            doors[name] = door
+        return doors
 
     def _opened_vault(self) -> Vault:
         assert self._vault is not None
@@ -255,8 +273,10 @@ class Process:
         from nexus.pipeline.metric_statistics import MetricStatistics
         from nexus.pipeline.metrics import MetricPipeline
         from nexus.pipeline.pipelines import PipelineSets
-        from nexus.pipeline.statistics import IngestStatistics
+        from nexus.pipeline.span_metrics import SpanMetrics, SpanMetricsOptions
+        from nexus.pipeline.statistics import TRACES, IngestStatistics
         from nexus.pipeline.topology import Topology
+        from nexus.pipeline.traces import TracePipeline
         from nexus.security.access import ANY_TENANT
         from nexus.security.audit.log import Audit
         from nexus.security.authority import Authorities
@@ -365,12 +385,24 @@ class Process:
             tenants.check_active,
         )
         intake = components.metric_intake(self._config, metric_pipeline)
-        deletions = Deletions(metadata, store, audit, time.time_ns)
+        span_metrics = self._span_metrics = SpanMetrics(metric_pipeline, SpanMetricsOptions(), self._registry)
+        trace_pipeline = TracePipeline(
+            store.traces,
+            IngestStatistics(self._registry, signal=TRACES),
+            pool,
+            tenants.ensure,
+            lambda: self._config.ingest.max_body_bytes,
+            span_metrics.observe,
+            lambda tenant: Meter(limiter, Subjects(tenant=tenant)),
+            tenants.check_active,
+        )
+        deletions = Deletions(metadata, {"logs": store, "traces": store.traces}, audit, time.time_ns)
         # What remembers something of a tenant drops it when the tenant is gone.
         forget = (
             pipelines.forget,
             topology.statistics.forget,
             metric_pipeline.statistics.forget,
+            trace_pipeline.statistics.forget,
             intake.groups.forget,
             self._registry.forget_tenant,
             lambda tenant: keys.forget(),
@@ -378,7 +410,8 @@ class Process:
         )
 
         async def settle(seconds: float) -> None:
-            await asyncio.gather(topology.settle(seconds), metric_pipeline.settle(seconds))
+            pipelines = (topology, metric_pipeline, trace_pipeline)
+            await asyncio.gather(*(one.settle(seconds) for one in pipelines))
 
         removals = Removals(
             metadata, store, store, metrics, store.traces, deletions, audit, time.time_ns, settle, forget, tenants.removed
@@ -423,8 +456,10 @@ class Process:
             lifecycle=store,
             metrics=metrics,
             metric_lifecycle=store.series,
+            traces=store.traces,
             trace_lifecycle=store.traces,
             metric_pipeline=metric_pipeline,
+            trace_pipeline=trace_pipeline,
             intake=intake,
             limiter=limiter,
             deletions=deletions,
@@ -555,6 +590,7 @@ class Process:
                 "http_port": addresses.http_port,
                 "otlp_http_port": addresses.otlp_http_port,
                 "otlp_grpc_port": addresses.otlp_grpc_port,
+                **{f"{name}_port": port for name, port in addresses.trace_ports.items()},
                 "listeners": [
                     {"receiver": one.receiver, "tenant": one.tenant, "host": one.host, "port": one.port}
                     for one in addresses.listeners
@@ -566,6 +602,7 @@ class Process:
             f"  Web UI and API  {url}",
             f"  OTLP over gRPC  {otlp}:{addresses.otlp_grpc_port}{'   (TLS)' if 'otlp' in self._tls else ''}",
             f"  OTLP over HTTP  {secure['otlp']}://{otlp}:{addresses.otlp_http_port}",
+            *(f"  {_TITLES[name]:<16}{secure['http']}://{host}:{port}" for name, port in addresses.trace_ports.items()),
             *(
                 f"  {_TITLES[one.receiver]:<16}{_shown_address(one.host, one.port)}   (tenant {one.tenant})"
                 for one in addresses.listeners
@@ -625,7 +662,11 @@ class Process:
         """Refuse new records and wait for those handed over."""
         try:
             async with asyncio.timeout(self._config.shutdown_timeout):
-                await asyncio.gather(services.topology.drain(), services.metric_pipeline.drain())
+                await asyncio.gather(services.topology.drain(), services.trace_pipeline.drain())
+                # What was derived from the last spans is stored before metrics are refused.
+                assert self._span_metrics is not None
+                await self._span_metrics.stop()
+                await services.metric_pipeline.drain()
         except TimeoutError:
             log.error("some records were not stored in time; their senders were not told otherwise")
         asyncio.get_running_loop().call_later(QUERY_GRACE, services.queries.cancel_all)

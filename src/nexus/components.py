@@ -15,6 +15,7 @@ from nexus.pipeline.receivers.datadog import Datadog
 from nexus.pipeline.receivers.elasticsearch import Elasticsearch
 from nexus.pipeline.receivers.firehose import Firehose
 from nexus.pipeline.receivers.influx import Influx
+from nexus.pipeline.receivers.jaeger import JaegerHttp
 from nexus.pipeline.receivers.journald import Journald
 from nexus.pipeline.receivers.json_lines import JsonLines
 from nexus.pipeline.receivers.loki import Loki
@@ -23,11 +24,12 @@ from nexus.pipeline.receivers.prometheus_import import PrometheusImport
 from nexus.pipeline.receivers.pushgateway import Pushgateway
 from nexus.pipeline.receivers.remote_write import RemoteWrite
 from nexus.pipeline.receivers.splunk import Acknowledgements, Splunk
+from nexus.pipeline.receivers.zipkin import Zipkin
 from nexus.pipeline.topology import Topology
 from nexus.security.permissions import Permission
 
 if TYPE_CHECKING:
-    from nexus.config import Config
+    from nexus.config import Config, TracePortConfig
     from nexus.model.batch import MetricBatch
     from nexus.outgoing.targets import Rules as OutgoingRules
     from nexus.pipeline.intake import MetricIntake
@@ -35,6 +37,7 @@ if TYPE_CHECKING:
     from nexus.pipeline.receivers.listener import SocketReceiver
     from nexus.pipeline.receivers.otlp_grpc import OtlpGrpc
     from nexus.pipeline.scrape.manager import Scraping
+    from nexus.pipeline.traces import TracePipeline
     from nexus.security.audit.ledger import Ledger
     from nexus.security.limits.catalogue import Rules
     from nexus.security.limits.limiter import Meter
@@ -63,18 +66,31 @@ def metric_intake(config: Config, pipeline: MetricPipeline) -> MetricIntake:
     return MetricIntake(pipeline, otlp_decoder(config.otlp.metrics), groups)
 
 
-def otlp_receivers(topology: Topology, metrics: MetricIntake) -> list[HttpReceiver]:
+def otlp_receivers(topology: Topology, metrics: MetricIntake, traces: TracePipeline) -> list[HttpReceiver]:
     """Receivers of the OTLP/HTTP port."""
-    return [OtlpHttp(topology, metrics)]
+    return [OtlpHttp(topology, metrics, traces)]
 
 
-def http_receivers(topology: Topology, metrics: MetricIntake, config: Config | None = None) -> list[HttpReceiver]:
+def trace_ports(config: Config) -> dict[str, TracePortConfig]:
+    """Further HTTP ports by the name of their receiver."""
+    ports = {JaegerHttp.name: config.receivers.jaeger_http, Zipkin.name: config.receivers.zipkin}
+    return {name: found[0] for name, found in ports.items() if found}
+
+
+def trace_receiver(name: str, traces: TracePipeline) -> HttpReceiver:
+    """The receiver of such a port."""
+    return Zipkin(traces) if name == Zipkin.name else JaegerHttp(traces)
+
+
+def http_receivers(
+    topology: Topology, metrics: MetricIntake, traces: TracePipeline, config: Config | None = None
+) -> list[HttpReceiver]:
     """Receivers of the main port; the default configuration without one."""
     from nexus.config import Config as Defaults
 
     config = config or Defaults()
     return [
-        OtlpHttp(topology, metrics),
+        OtlpHttp(topology, metrics, traces),
         JsonLines(topology),
         Loki(topology),
         Elasticsearch(topology, config.elasticsearch.version),
@@ -86,13 +102,19 @@ def http_receivers(topology: Topology, metrics: MetricIntake, config: Config | N
         Influx(metrics),
         PrometheusImport(metrics),
         Pushgateway(metrics),
+        Zipkin(traces),
+        JaegerHttp(traces),
     ]
 
 
 def grpc_receiver(services: Services) -> OtlpGrpc:
-    """The receiver with a port of its own. gRPC takes a while to load, so it comes with the call."""
+    """The receiver with a port of its own, and the query services on it. gRPC takes a while to load, so it comes with the
+    call."""
     from nexus.pipeline.receivers.otlp_grpc import OtlpGrpc
     from nexus.security.limits.catalogue import EndpointClass
+    from nexus.server.api.jaeger import grpc as jaeger
+    from nexus.server.api.tempo import grpc as tempo
+    from nexus.server.api.tracing.grpc import QueryServices
     from nexus.server.throttle import Throttle
 
     throttle = Throttle(services.limiter)
@@ -110,7 +132,9 @@ def grpc_receiver(services: Services) -> OtlpGrpc:
         ingest = services.config().ingest
         return BodyLimits(ingest.max_body_bytes, ingest.body_idle_timeout, ingest.body_timeout)
 
-    return OtlpGrpc(services.topology, services.intake, enter, limits, services.budget)
+    queries = QueryServices(services, jaeger.METHODS | tempo.METHODS)
+    pipelines = (services.topology, services.intake, services.trace_pipeline)
+    return OtlpGrpc(*pipelines, enter, limits, services.budget, (queries,))
 
 
 def scraping(
@@ -171,6 +195,12 @@ def socket_receivers(services: Services) -> list[SocketReceiver]:
 
         receivers += [
             StatsdReceiver(one, one.host or config.http.host, services.metric_pipeline) for one in config.receivers.statsd
+        ]
+    if config.receivers.jaeger:
+        from nexus.pipeline.receivers.jaeger import JaegerReceiver
+
+        receivers += [
+            JaegerReceiver(one, one.host or config.http.host, services.trace_pipeline) for one in config.receivers.jaeger
         ]
     return receivers
 

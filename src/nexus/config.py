@@ -643,6 +643,28 @@ class StatsdConfig(ListenerConfig, forbid_unknown_fields=True, frozen=True, kw_o
             raise ValueError("`histogram_buckets` are finite and ascend")
 
 
+class JaegerConfig(ListenerConfig, forbid_unknown_fields=True, frozen=True, kw_only=True):
+    """A listener for Jaeger's clients over UDP, as its agent was."""
+
+    protocol: Annotated[
+        Literal["compact", "binary"],
+        Meta(description="Thrift's protocol: compact (most clients, to 6831) or binary (6832)."),
+    ] = "compact"
+    port: Annotated[Port, Meta(description="Port; 0 picks a free one and prints it.")] = 6831
+    receive_buffer_bytes: Annotated[Size, Meta(description=_RECEIVE_BUFFER)] = Size(8 << 20)
+
+    def __post_init__(self) -> None:
+        """Check what a single value does not show."""
+        self.check(self.protocol)
+
+
+class TracePortConfig(Struct, forbid_unknown_fields=True, frozen=True, kw_only=True):
+    """A further HTTP port, for clients that know no other; senders need an API key there too."""
+
+    port: Annotated[Port, Meta(description="Port; 0 picks a free one and prints it.")]
+    host: Annotated[str, Meta(description="Address to listen on; empty means `http.host`.")] = ""
+
+
 class PushConfig(Struct, forbid_unknown_fields=True, frozen=True):
     """Metrics pushed by batch jobs, as to a Pushgateway: a group stays until it is deleted."""
 
@@ -897,6 +919,13 @@ class ReceiversConfig(Struct, forbid_unknown_fields=True, frozen=True):
     forward: Annotated[list[ForwardConfig], Meta(description="Listeners for Fluentd and Fluent Bit.")] = []
     graphite: Annotated[list[GraphiteConfig], Meta(description="Listeners for Graphite's plaintext protocol.")] = []
     statsd: Annotated[list[StatsdConfig], Meta(description="Listeners for StatsD and DogStatsD.")] = []
+    jaeger: Annotated[list[JaegerConfig], Meta(description="Listeners for Jaeger's clients over UDP.")] = []
+    jaeger_http: Annotated[
+        list[TracePortConfig], Meta(max_length=1, description="A port for Jaeger's clients over HTTP, such as 14268.")
+    ] = []
+    zipkin: Annotated[
+        list[TracePortConfig], Meta(max_length=1, description="A port for Zipkin's clients, such as 9411.")
+    ] = []
 
 
 class Config(Masked, forbid_unknown_fields=True, frozen=True):

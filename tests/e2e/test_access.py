@@ -22,7 +22,7 @@ from nexus.server.routes import WEBSOCKET, Route
 pytestmark = pytest.mark.e2e
 
 NOTHING: Any = None
-ROUTES = main_routes(http_receivers(NOTHING, NOTHING))
+ROUTES = main_routes(http_receivers(NOTHING, NOTHING, NOTHING))
 GUARDED = [route for route in ROUTES if not route.public]
 PERMITTED = [route for route in GUARDED if isinstance(route.permission, Permission)]
 IDS = [f"{route.method} {route.path}" for route in GUARDED]

@@ -31,6 +31,16 @@ def test_nothing_acknowledged_is_lost_or_doubled(options: list[str]) -> None:
 
 
 @pytest.mark.e2e
+@pytest.mark.parametrize("options", [["--rounds", "4"], ["--rounds", "2", "--fsync"]], ids=["commit", "fsync"])
+def test_no_acknowledged_span_is_lost_or_doubled(options: list[str]) -> None:
+    """Through every receiver of traces that takes idempotency keys."""
+    said = soaked("soak_traces.py", *options)
+    assert re.search(r"^lost +0$", said, re.M) and re.search(r"^duplicated +0$", said, re.M)
+    acknowledged = re.search(r"^acknowledged +([\d,]+) records", said, re.M)
+    assert acknowledged and int(acknowledged[1].replace(",", "")) > 1000
+
+
+@pytest.mark.e2e
 def test_no_scrape_is_lost_or_doubled() -> None:
     """But for those that were under way."""
     said = soaked("soak_scrape.py", "--rounds", "2")

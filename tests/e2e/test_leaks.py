@@ -41,7 +41,7 @@ pytestmark = pytest.mark.e2e
 
 NOTHING: Any = None
 PASSWORD = "Prevail-9-Orchard-Lantern"
-ROUTES = main_routes(http_receivers(NOTHING, NOTHING))
+ROUTES = main_routes(http_receivers(NOTHING, NOTHING, NOTHING))
 DOORS = [route for route in ROUTES if route.method != WEBSOCKET]
 OWN, OTHER = "own", "other"
 ALL_BUT_ADMIN = [permission for permission in Permission if permission is not Permission.ADMIN]

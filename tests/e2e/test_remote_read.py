@@ -30,7 +30,7 @@ from tests.e2e.test_prometheus_api import END, START, close, normal, samples
 from tests.unit.scrape.test_exposition import PROTOBUF, client_model, delimited
 
 from nexus import _native
-from nexus.server.api.prometheus.reading import fields
+from nexus.server.protobuf import fields
 
 pytestmark = [
     pytest.mark.e2e,

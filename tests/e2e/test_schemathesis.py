@@ -33,7 +33,9 @@ pytestmark = pytest.mark.e2e
 SECONDS = float(os.environ.get("NEXUS_SOAK_SECONDS", "20"))
 NOTHING: Any = None
 ROUTES = [
-    replace(route, described=True) for route in main_routes(http_receivers(NOTHING, NOTHING)) if route.method != WEBSOCKET
+    replace(route, described=True)
+    for route in main_routes(http_receivers(NOTHING, NOTHING, NOTHING))
+    if route.method != WEBSOCKET
 ]
 DEFECTS = ("a request failed", "a delivery failed", "Traceback")
 MODES = (GenerationMode.POSITIVE, GenerationMode.NEGATIVE)

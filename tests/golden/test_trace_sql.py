@@ -99,7 +99,10 @@ def statements(plan: Plan, catalog: Catalog = CATALOG, scoped: Scoped | None = N
                 texts.append(found.matches(scoped, plan, SOME, catalog))
             return texts
         case TagNames():
-            return [tables.tag_names(scoped, plan, catalog, ())]
+            (window, *_) = newest_first(plan.scan.time, catalog)
+            known = frozenset({"http.route"})
+            counts = tables.frequent_names(scoped, plan, window, catalog, ())
+            return [counts, tables.tag_names(scoped, plan, catalog, (), known)]
         case TagValues():
             return [tables.tag_values(scoped, plan, catalog, ())]
         case SpanFacets():

@@ -8,6 +8,7 @@ import { existsSync, readFileSync } from "node:fs";
 import { createServer } from "node:http";
 import { extname } from "node:path";
 import * as metrics from "./metrics.mjs";
+import * as traces from "./traces.mjs";
 
 const root = new URL("../../src/nexus/server/static", import.meta.url).pathname;
 const port = Number(process.argv[2] ?? 8099);
@@ -176,6 +177,7 @@ const HOT = [
 
 const handlers = {
   ...metrics.handlers,
+  ...traces.handlers,
   "GET auth/session": (_body, signedIn) => session(signedIn),
   "POST auth/login": (body) => {
     if (body.password !== "nexus")
@@ -602,6 +604,8 @@ const server = createServer((request, response) => {
       }
       const relabelled = metrics.relabel(name);
       if (relabelled) return send(200, relabelled);
+      const traced = traces.answer(request.method, url.pathname.replace("/api/nexus/v1/", ""), url);
+      if (traced) return Array.isArray(traced) ? send(...traced) : send(200, traced);
       const handler = handlers[name];
       if (!handler) return send(404, { error: { code: "not_found", message: name } });
       const answer = handler(text ? JSON.parse(text) : {}, signedIn);

@@ -77,8 +77,8 @@ mod _native {
     use crate::traces::batch::SpanBatch;
     #[pymodule_export]
     use crate::traces::decode::{
-        DecodedSpans, decode_jaeger_protobuf, decode_jaeger_thrift_binary, decode_jaeger_thrift_compact,
-        decode_otlp_traces_json, decode_otlp_traces_protobuf, decode_zipkin_json,
+        DecodedSpans, decode_jaeger_datagrams, decode_jaeger_protobuf, decode_jaeger_thrift_binary,
+        decode_jaeger_thrift_compact, decode_otlp_traces_json, decode_otlp_traces_protobuf, decode_zipkin_json,
     };
     #[pymodule_export]
     use crate::traces::derive::SpanDeriver;
@@ -88,7 +88,7 @@ mod _native {
     use crate::traces::render::{
         render_span, render_spans_jaeger, render_spans_jaeger_protobuf, render_spans_otlp_json,
         render_spans_otlp_protobuf, render_spans_zipkin, render_trace, render_traces_otlp_protobuf,
-        render_traces_zipkin, sum_critical_paths,
+        render_traces_zipkin, spans_of_file, sum_critical_paths,
     };
     #[pymodule_export]
     use crate::traces::spansets::{evaluate_spansets, matching_spans};

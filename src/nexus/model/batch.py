@@ -47,6 +47,52 @@ class Decoded(Protocol):
         ...
 
 
+class SpanBatch(Protocol):
+    """A columnar batch of spans, immutable once decoded."""
+
+    @property
+    def num_rows(self) -> int:
+        """Number of spans."""
+        ...
+
+    @property
+    def num_bytes(self) -> int:
+        """Bytes held by the columns."""
+        ...
+
+    def services(self) -> list[tuple[str, int, int]]:
+        """Service, spans, bytes."""
+        ...
+
+    def render(self, limit: int) -> list[bytes]:
+        """The first `limit` spans, each a JSON object, for people to look at."""
+        ...
+
+
+class DecodedSpans(Protocol):
+    """What a decoder made of a body. `errors` are (span number from 1, sentence), the first 100."""
+
+    @property
+    def batch(self) -> SpanBatch:
+        """The spans that were understood."""
+        ...
+
+    @property
+    def accepted(self) -> int:
+        """Spans in the batch."""
+        ...
+
+    @property
+    def rejected(self) -> int:
+        """Spans that were not understood."""
+        ...
+
+    @property
+    def errors(self) -> list[tuple[int, str]]:
+        """Why, for the first 100 of them."""
+        ...
+
+
 class MetricBatch(Protocol):
     """Metrics of one tenant, columnar, immutable once decoded: series, samples, exemplars, metadata."""
 

@@ -13,7 +13,7 @@ from typing import Any, Final
 
 import msgspec
 
-from nexus.model.batch import Decoded, DecodedMetrics
+from nexus.model.batch import Decoded, DecodedMetrics, DecodedSpans
 from nexus.pipeline.pipelines import Work
 from nexus.pipeline.trial import MAX_RECORDS, tried
 
@@ -37,6 +37,8 @@ class Inspection:
         self._records: list[dict[str, Any]] = []
         self._series: list[msgspec.Raw] = []
         self._metrics = False
+        self._spans: list[msgspec.Raw] = []
+        self._traces = False
 
     def note_metrics(self, tenant: str, decoded: DecodedMetrics) -> None:
         """Add a delivery of metrics."""
@@ -47,6 +49,16 @@ class Inspection:
         self._errors += [{"line": number, "message": message} for number, message in decoded.errors]
         room = MAX_RECORDS - len(self._series)
         self._series += [msgspec.Raw(series) for series in decoded.batch.render(room)] if room > 0 else []
+
+    def note_spans(self, decoded: DecodedSpans) -> None:
+        """Add a delivery of spans. Any thread may call."""
+        self.deliveries += 1
+        self._traces = True
+        self._accepted += decoded.accepted
+        self._rejected += decoded.rejected
+        self._errors += [{"line": number, "message": message} for number, message in decoded.errors]
+        room = MAX_RECORDS - len(self._spans)
+        self._spans += [msgspec.Raw(span) for span in decoded.batch.render(room)] if room > 0 else []
 
     def note(self, tenant: str, decoded: Decoded, work: Work | None) -> None:
         """Add a delivery. Any thread may call."""
@@ -82,6 +94,7 @@ class Inspection:
                 "errors": self._errors[:MAX_RECORDS],
                 "records": self._records,
                 **({"series": self._series} if self._metrics else {}),
+                **({"spans": self._spans} if self._traces else {}),
             }
         )
 

@@ -41,6 +41,12 @@ def export_response(outcome: Outcome, content_type: str) -> bytes:
     return _response("rejectedLogRecords", outcome.rejected, message, content_type)
 
 
+def traces_response(outcome: Outcome, content_type: str) -> bytes:
+    """`ExportTraceServiceResponse`; `partial_success` is unset when every span was accepted."""
+    message = describe(outcome.errors, outcome.rejected, "span")
+    return _response("rejectedSpans", outcome.rejected, message, content_type)
+
+
 def metrics_response(outcome: MetricOutcome, content_type: str) -> bytes:
     """`ExportMetricsServiceResponse`; `partial_success` is unset when every data point was accepted."""
     return _response("rejectedDataPoints", outcome.refused, outcome.message, content_type)

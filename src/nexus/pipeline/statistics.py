@@ -8,7 +8,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Final
 
-from nexus.model.batch import LogBatch
+from nexus.model.batch import LogBatch, SpanBatch
 from nexus.telemetry import Registry
 
 WINDOW_SECONDS: Final = 10
@@ -47,30 +47,42 @@ class TenantIngest:
         self._second = max(second, self._second)
 
 
+@dataclass(frozen=True, slots=True)
+class Signal:
+    """How counters of a signal are called: the beginning of their names, what is counted in them and in words."""
+
+    prefix: str
+    noun: str
+    title: str
+
+
+LOGS: Final = Signal("nexus_ingest", "records", "Records")
+TRACES: Final = Signal("nexus_traces", "spans", "Spans")
+
+
 class IngestStatistics:
     """Counters of the pipeline. The clock gives Unix seconds."""
 
-    def __init__(self, registry: Registry, clock: Callable[[], float] = time.time) -> None:
-        """Register the counters."""
+    def __init__(self, registry: Registry, clock: Callable[[], float] = time.time, signal: Signal = LOGS) -> None:
+        """Register the counters of a signal."""
         self._clock = clock
         self._tenants: OrderedDict[str, TenantIngest] = OrderedDict()
         self._services: dict[str, set[str]] = {}
+        prefix, noun, title = signal.prefix, signal.noun, signal.title
         counter = registry.counter
-        self._records = counter(
-            "nexus_ingest_records_total", "Records stored, by tenant and receiver.", "tenant", "receiver"
-        )
-        self._bytes = counter("nexus_ingest_bytes_total", "Body bytes taken in after decompression.", "tenant", "receiver")
+        self._records = counter(f"{prefix}_{noun}_total", f"{title} stored, by tenant and receiver.", "tenant", "receiver")
+        self._bytes = counter(f"{prefix}_bytes_total", "Body bytes taken in after decompression.", "tenant", "receiver")
         self._service_records = counter(
-            "nexus_ingest_service_records_total", "Records stored, by tenant and service.", "tenant", "service"
+            f"{prefix}_service_{noun}_total", f"{title} stored, by tenant and service.", "tenant", "service"
         )
         self._service_bytes = counter(
-            "nexus_ingest_service_bytes_total", "Decoded bytes stored, by tenant and service.", "tenant", "service"
+            f"{prefix}_service_bytes_total", "Decoded bytes stored, by tenant and service.", "tenant", "service"
         )
         self._rejected = counter(
-            "nexus_ingest_rejected_records_total", "Records that were refused.", "tenant", "receiver", "reason"
+            f"{prefix}_rejected_{noun}_total", f"{title} that were refused.", "tenant", "receiver", "reason"
         )
         self._truncated = counter(
-            "nexus_ingest_truncated_records_total", "Records that were cut to the largest size.", "tenant", "receiver"
+            f"{prefix}_truncated_{noun}_total", f"{title} that were cut to the largest size.", "tenant", "receiver"
         )
         self._refused = counter(
             "nexus_ingest_refused_requests_total",
@@ -79,16 +91,13 @@ class IngestStatistics:
             "reason",
         )
         self._replayed = counter(
-            "nexus_ingest_replayed_requests_total",
-            "Requests answered from their idempotency key.",
-            "tenant",
-            "receiver",
+            f"{prefix}_replayed_requests_total", "Requests answered from their idempotency key.", "tenant", "receiver"
         )
         self.seconds = registry.histogram(
-            "nexus_ingest_seconds", "Seconds from the body's last byte until durable and visible.", "receiver"
+            f"{prefix}_seconds", "Seconds from the body's last byte until durable and visible.", "receiver"
         )
 
-    def stored(self, tenant: str, receiver: str, size: int, batch: LogBatch, rejected: int) -> None:
+    def stored(self, tenant: str, receiver: str, size: int, batch: LogBatch | SpanBatch, rejected: int) -> None:
         """A delivery was stored, all of it or the good part."""
         self._bytes.add(size, tenant, receiver)
         if batch.num_rows:

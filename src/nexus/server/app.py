@@ -10,7 +10,7 @@ from typing import Final
 import msgspec
 
 from nexus.pipeline.http import HttpReceiver
-from nexus.server.api import loki, operations, prometheus
+from nexus.server.api import jaeger, loki, operations, prometheus, tempo, zipkin
 from nexus.server.api.elasticsearch import routes as elasticsearch
 from nexus.server.api.nexus_v1 import (
     accounts,
@@ -33,12 +33,14 @@ from nexus.server.api.nexus_v1 import (
     queries,
     retention,
     roles,
+    services,
     sql,
     sso,
     targets,
     teams,
     tenants,
     trace_retention,
+    traces,
     users,
     views,
 )
@@ -84,6 +86,11 @@ _TABLES: Final = (
     accounts.ROUTES,
     loki.ROUTES,
     prometheus.ROUTES,
+    traces.ROUTES,
+    services.ROUTES,
+    jaeger.ROUTES,
+    tempo.ROUTES,
+    zipkin.ROUTES,
     scim.ROUTES,
 )
 

@@ -11,6 +11,7 @@ from nexus.errors import LimitExceeded
 from nexus.model.time import NS_PER_SECOND
 from nexus.model.units import Duration
 from nexus.query.plan import Bounds, Context, Limits, LogScan, Plan, PromQuery, ReadSeries, SeriesScan, TimeRange
+from nexus.query.trace_plan import FindTraces, SpanScan
 from nexus.security.limits.limiter import Meter
 
 P = TypeVar("P", bound=Plan)
@@ -70,17 +71,19 @@ def reaching_back(config: QueryConfig, meter: Meter | None, plan: P, now_ns: int
     earliest = now_ns - int(longest * NS_PER_SECOND)
     if longest and isinstance(scan, SeriesScan):
         return replace(plan, scan=replace(scan, start=max(scan.start, earliest // 10**6)))  # type: ignore[arg-type]
-    if not longest or not isinstance(scan, LogScan):
+    if not longest or not isinstance(scan, LogScan | SpanScan):
         return plan
     start = earliest if scan.time.start is None else max(scan.time.start, earliest)
     return replace(plan, scan=replace(scan, time=TimeRange(start, scan.time.end)))  # type: ignore[arg-type]
 
 
-def scans(plan: Plan) -> Iterator[LogScan]:
-    """The scans of a plan; none of SQL, and of one record."""
+def scans(plan: Plan) -> Iterator[LogScan | SpanScan | FindTraces]:
+    """The scans of a plan; none of SQL, of one record, and of traces by their ids."""
+    if isinstance(plan, FindTraces):
+        yield plan
     for name in ("scan", "selection", "baseline"):
         found = getattr(plan, name, None)
-        if isinstance(found, LogScan):
+        if isinstance(found, LogScan | SpanScan):
             yield found
 
 

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from nexus.pipeline.live import LiveHub
     from nexus.pipeline.metrics import MetricPipeline
     from nexus.pipeline.topology import Topology
+    from nexus.pipeline.traces import TracePipeline
     from nexus.security.audit.log import Audit
     from nexus.security.authority import Authorities
     from nexus.security.identity import Authenticator
@@ -39,7 +40,7 @@ if TYPE_CHECKING:
     from nexus.storage.api import LogLifecycle, LogStore, RunningQuery
     from nexus.storage.metadata.api import MetadataStore
     from nexus.storage.metric_api import MetricLifecycle, MetricStore
-    from nexus.storage.trace_api import TraceLifecycle
+    from nexus.storage.trace_api import TraceLifecycle, TraceStore
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,6 +62,8 @@ class Addresses:
     otlp_host: str = ""
     otlp_http_port: int = 0
     otlp_grpc_port: int = 0
+    trace_ports: dict[str, int] = field(default_factory=dict)
+    """Further HTTP ports by the name of their receiver."""
     listeners: list[Listening] = field(default_factory=list)
 
 
@@ -110,8 +113,10 @@ class Services:
     lifecycle: LogLifecycle
     metrics: MetricStore
     metric_lifecycle: MetricLifecycle
+    traces: TraceStore
     trace_lifecycle: TraceLifecycle
     metric_pipeline: MetricPipeline
+    trace_pipeline: TracePipeline
     deletions: Deletions
     removals: Removals
     limiter: Limiter

@@ -4,15 +4,20 @@ from __future__ import annotations
 
 import asyncio
 import base64
+import errno
 import gzip
+import os
+import socket
 import ssl
+import struct
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 import pytest
-from aiohttp import web
+from aiohttp import ClientConnectorError, TCPConnector, web
+from aiohttp.client_reqrep import ConnectionKey
 from tests.certificates import Authority
 from tests.unit.scrape.targets_server import Kept, TargetServer, is_stale, serving
 
@@ -87,6 +92,70 @@ async def test_samples_and_what_is_said_about_the_scrape(server: TargetServer, r
     (target,) = ScrapeView(running.scraping).active("t")
     assert (target["health"], target["scrapePool"], target["scrapeInterval"]) == ("up", "j", "100ms")
     assert ScrapeView(running.scraping).active("other") == []
+
+
+@pytest.fixture
+def nobody() -> Iterator[str]:
+    """An address of this machine at which nobody listens."""
+    with socket.socket() as bound:
+        bound.bind(("127.0.0.1", 0))
+        yield f"127.0.0.1:{bound.getsockname()[1]}"
+
+
+async def test_a_target_that_is_not_there(nobody: str, running: Running) -> None:
+    running.job(nobody)
+    await running.scraping.start()
+    await running.up(0)
+    assert running.error() == f"no connection to {nobody}: connection refused"
+
+
+async def test_a_target_that_speaks_no_tls(server: TargetServer, running: Running) -> None:
+    running.job(server.address, scheme="https")
+    await running.scraping.start()
+    await running.up(0)
+    assert running.error().startswith(f"no TLS with {server.address}: ")
+    assert "_" not in running.error() and "Errno" not in running.error()
+
+
+@pytest.mark.parametrize(
+    ("error", "words"),
+    [
+        (OSError(errno.ECONNREFUSED, "Connect call failed ('127.0.0.1', 9)"), "no connection to a:9: connection refused"),
+        (OSError(errno.ENETUNREACH, "x"), "no connection to a:9: network is unreachable"),
+        (
+            OSError(
+                "Multiple exceptions: [Errno 111] Connect call failed ('::1', 9, 0, 0), [Errno 113] Connect call failed"
+            ),
+            f"no connection to a:9: {os.strerror(111).lower()}, {os.strerror(113).lower()}",
+        ),
+        (OSError("anything"), "no connection to a:9: the system does not say why"),
+    ],
+)
+async def test_the_system_says_why_there_is_no_connection(
+    error: OSError, words: str, running: Running, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fails(self: TCPConnector, *_: object, **__: object) -> NoReturn:
+        raise ClientConnectorError(ConnectionKey("a", 9, False, True, None, None, None), error)
+
+    monkeypatch.setattr(TCPConnector, "connect", fails)
+    running.job("a:9")
+    await running.scraping.start()
+    await running.up(0)
+    assert running.error() == words
+
+
+async def test_a_connection_that_breaks(running: Running) -> None:
+    async def resets(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readuntil(b"\r\n\r\n")
+        writer.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        writer.close()
+
+    async with await asyncio.start_server(resets, "127.0.0.1", 0) as listening:
+        address = f"127.0.0.1:{listening.sockets[0].getsockname()[1]}"
+        running.job(address)
+        await running.scraping.start()
+        await running.up(0)
+        assert running.error() == f"the connection to {address} broke: connection reset by peer"
 
 
 async def test_what_goes_away_is_marked_stale(server: TargetServer, running: Running) -> None:

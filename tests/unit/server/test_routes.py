@@ -28,7 +28,7 @@ async def handler(call: Any) -> Any:
 
 
 def every_route() -> list[Route]:
-    return main_routes(http_receivers(NOTHING, NOTHING))
+    return main_routes(http_receivers(NOTHING, NOTHING, NOTHING))
 
 
 def test_every_route_asks_for_a_permission_or_may_be_public() -> None:
@@ -148,7 +148,7 @@ def test_the_contract_has_its_doors() -> None:
 
 
 def test_receivers_write() -> None:
-    routes = receiver_routes(otlp_receivers(NOTHING, NOTHING))
+    routes = receiver_routes(otlp_receivers(NOTHING, NOTHING, NOTHING))
     assert {(route.permission, route.path.endswith("/metrics")) for route in routes} == {
         (Permission.LOGS_WRITE, False),
         (Permission.METRICS_WRITE, True),

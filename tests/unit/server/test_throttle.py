@@ -12,7 +12,10 @@ from nexus.server.routes import BASE, WEBSOCKET, receiver_routes
 from nexus.server.throttle import class_of
 
 NOTHING: Any = None
-ROUTES = [*main_routes(http_receivers(NOTHING, NOTHING)), *receiver_routes(otlp_receivers(NOTHING, NOTHING))]
+ROUTES = [
+    *main_routes(http_receivers(NOTHING, NOTHING, NOTHING)),
+    *receiver_routes(otlp_receivers(NOTHING, NOTHING, NOTHING)),
+]
 
 
 def test_every_door_with_something_behind_it_has_a_class() -> None:

@@ -94,6 +94,23 @@ async def test_the_same_after_a_restart(open_store: OpenStore) -> None:
     assert json.loads((await again.series.answer(scoped(plan, "t"))).data) == []
 
 
+async def test_a_stop_has_its_time(open_store: OpenStore, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What it is not enough for is in the log, and stored by the next one."""
+    monkeypatch.setattr(flush, "STOP_SECONDS", 0.0)
+    store = open_store()
+    many = [({"__name__": "m", "n": str(n)}, ramp(NOW - HOUR, 50)) for n in range(3000)]
+    await store.series.append("t", batch(*many))
+    store.close()
+    monkeypatch.undo()
+    again = open_store()
+    assert rows(again, f"SELECT count() FROM nexus.{CHUNKS}") == [[0]]
+    assert await value(again.series, "sum(count_over_time(m[2h]))", NOW) == 150_000
+    again.close()
+    last = open_store()
+    assert rows(last, f"SELECT sum(samples), uniqExact(series) FROM nexus.{CHUNKS}") == [[150_000, 3000]]
+    assert await value(last.series, "sum(count_over_time(m[2h]))", NOW) == 150_000
+
+
 async def test_what_there_is(open_store: OpenStore) -> None:
     """Series, names, values, the catalogue; an unknown tenant reads as empty everywhere."""
     store = open_store().series

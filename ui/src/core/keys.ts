@@ -6,6 +6,8 @@ export type Action =
   | "goHome"
   | "goLogs"
   | "goMetrics"
+  | "goTraces"
+  | "goServices"
   | "goTargets"
   | "goQuery"
   | "goStart"
@@ -32,6 +34,8 @@ export type Action =
   | "wrap"
   | "live"
   | "context"
+  | "findNext"
+  | "findPrevious"
   | "views"
   | "tabRows"
   | "tabPatterns"
@@ -58,6 +62,8 @@ export const BINDINGS: readonly Binding[] = [
   { action: "goHome", keys: "g h", group: "general" },
   { action: "goLogs", keys: "g l", group: "general" },
   { action: "goMetrics", keys: "g m", group: "general" },
+  { action: "goTraces", keys: "g t", group: "general" },
+  { action: "goServices", keys: "g s", group: "general" },
   { action: "goTargets", keys: "g o", group: "general" },
   { action: "goQuery", keys: "g q", group: "general" },
   { action: "goStart", keys: "g n", group: "general" },
@@ -93,6 +99,8 @@ export const BINDINGS: readonly Binding[] = [
   { action: "filter", keys: "f", group: "rows" },
   { action: "exclude", keys: "x", group: "rows" },
   { action: "context", keys: "c", group: "rows" },
+  { action: "findNext", keys: "n", group: "rows" },
+  { action: "findPrevious", keys: "shift+n", group: "rows" },
   { action: "wrap", keys: "w", group: "rows" },
 ];
 

@@ -18,6 +18,7 @@ export interface Prefs {
   searches: string[];
   statements: string[];
   promqls: string[];
+  traceqls: string[];
 }
 
 export const DEFAULT_PREFS: Prefs = {
@@ -35,6 +36,7 @@ export const DEFAULT_PREFS: Prefs = {
   searches: [],
   statements: [],
   promqls: [],
+  traceqls: [],
 };
 
 export const ROW_HEIGHT: Record<Density, number> = { compact: 20, normal: 24, roomy: 32 };

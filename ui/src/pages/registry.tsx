@@ -12,8 +12,10 @@ import {
   IconLogs,
   IconRobot,
   IconRocket,
+  IconRoute,
   IconSettings,
   IconShieldHalf,
+  IconSitemap,
   IconTargetArrow,
   IconUser,
   IconUsers,
@@ -26,8 +28,11 @@ import { t } from "../core/text.ts";
 export interface Page {
   path: string;
   title: string;
-  /** Where the rail shows it; pages of the settings stand in their own navigation, and the profile in the user's menu. */
-  group: keyof typeof t.nav.groups | "settings" | "user";
+  /**
+   * Where the rail shows it; pages of the settings stand in their own navigation, the profile in the user's menu, and "inside"
+   * are pages about one thing, which lists and links lead to.
+   */
+  group: keyof typeof t.nav.groups | "settings" | "user" | "inside";
   icon: ComponentType<{ size?: number | string; stroke?: number | string }>;
   /** Keyboard action that leads here. */
   action?: Action;
@@ -75,6 +80,44 @@ export const PAGES: readonly Page[] = [
     permission: "metrics:read",
     timed: true,
     load: () => import("./metrics/MetricsPage.tsx"),
+  },
+  {
+    path: "/traces",
+    title: t.nav.traces,
+    group: "investigate",
+    icon: IconRoute,
+    action: "goTraces",
+    permission: "traces:read",
+    timed: true,
+    load: () => import("./traces/TracesPage.tsx"),
+  },
+  {
+    path: "/traces/:id",
+    title: t.nav.trace,
+    group: "inside",
+    icon: IconRoute,
+    permission: "traces:read",
+    timed: false,
+    load: () => import("./traces/TracePage.tsx"),
+  },
+  {
+    path: "/services",
+    title: t.nav.services,
+    group: "investigate",
+    icon: IconSitemap,
+    action: "goServices",
+    permission: "traces:read",
+    timed: true,
+    load: () => import("./services/ServicesPage.tsx"),
+  },
+  {
+    path: "/services/:name",
+    title: t.nav.service,
+    group: "inside",
+    icon: IconSitemap,
+    permission: "traces:read",
+    timed: true,
+    load: () => import("./services/ServicePage.tsx"),
   },
   {
     path: "/query",
@@ -215,5 +258,8 @@ export function needs(page: Page): readonly string[] {
 }
 
 export function pageAt(pathname: string): Page | undefined {
-  return PAGES.find((page) => page.path === pathname.replace(/(.)\/$/, "$1"));
+  const path = pathname.replace(/(.)\/$/, "$1");
+  return PAGES.find((page) =>
+    page.path.includes(":") ? path.startsWith(page.path.slice(0, page.path.indexOf(":"))) : page.path === path,
+  );
 }

@@ -1,15 +1,21 @@
 //! A batch in the making: labels in any order become packed ones, what is wrong is refused with its reason.
 //!
 //! Labels that come sorted, as most do, are copied once and checked as a whole.
+//!
+//! What a batch takes is counted before it is taken, and lists grow by half, to no more than the bound: so while one of them
+//! is moved, all of it is in memory a little over twice at most.
 
 use super::{Decoded, MAX_BATCH_BYTES, MAX_HELP_BYTES, MAX_LABEL_BYTES};
 use crate::decode::Rejections;
 use nexus_series::NAME;
 use nexus_series::batch::{BatchSeries, Exemplar, Metadata, MetricBatch, MetricKind};
-use nexus_series::histogram::Histogram;
+use nexus_series::histogram::{Histogram, Span};
 use nexus_series::labels::{pack, push_label, unpack};
 use std::fmt;
 use std::ops::Range;
+
+/// Most bytes of the length of a label's text.
+const MOST_VARINT: usize = 3;
 
 /// What is wrong with the labels of a series.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -52,6 +58,10 @@ struct Open {
     too_long: usize,
     /// Samples that were left out.
     skipped: usize,
+    /// Bytes of its float samples.
+    floats: usize,
+    /// Something of it was left out, because the batch is as large as it may be.
+    beyond: bool,
 }
 
 /// See the module text.
@@ -88,10 +98,11 @@ impl BatchBuilder {
         }
     }
 
-    /// Keeps the batch in proportion to a body whose labels are references: a small one must not become a large batch.
+    /// Keeps the batch in proportion to a body of little that may stand for much, as references to labels and histograms
+    /// without buckets do: a small one must not become a large batch.
     #[must_use]
     pub fn in_proportion(mut self, body: usize) -> Self {
-        self.most = MAX_BATCH_BYTES.min((32 << 20) + 32 * body);
+        self.most = MAX_BATCH_BYTES.min((16 << 20) + 32 * body);
         self
     }
 
@@ -131,13 +142,18 @@ impl BatchBuilder {
         }
         let packed = &mut self.batch.labels;
         let length = packed.len() - self.open.start + name.len() + value.len();
-        if length > MAX_LABEL_BYTES || self.bytes > self.most {
-            // It is refused at its end: labels that are references must cost neither memory nor time before that.
+        // It is refused at its end: labels that are references must cost neither memory nor time before that.
+        if length > MAX_LABEL_BYTES {
             self.open.too_long = self.open.too_long.max(length);
             return;
         }
-        let name_at = if (name.len() | value.len()) < 128 {
-            packed.reserve(name.len() + value.len() + 2);
+        if self.bytes + self.open.floats + length > self.most {
+            self.open.beyond = true;
+            return;
+        }
+        let short = (name.len() | value.len()) < 128;
+        room(packed, name.len() + value.len() + if short { 2 } else { 2 * MOST_VARINT }, self.most);
+        let name_at = if short {
             packed.push(name.len() as u8);
             let at = packed.len();
             packed.extend_from_slice(name);
@@ -171,10 +187,15 @@ impl BatchBuilder {
     /// The same of one that says when what it counts began (ms); 0: it does not.
     #[inline]
     pub fn float_from(&mut self, start: i64, timestamp: i64, value: f64) {
-        if self.batch.values.len() >= self.most / 16 {
+        let samples = self.batch.values.len();
+        let starts = if start == 0 { 0 } else { 8 * (samples + 1 - self.batch.starts.as_slice().len()) };
+        if self.bytes + self.open.floats + 16 + starts > self.most {
             self.open.skipped += 1;
             return;
         }
+        self.open.floats += 16 + starts;
+        room(&mut self.batch.timestamps, 1, self.most);
+        room(&mut self.batch.values, 1, self.most);
         self.batch.timestamps.push(timestamp);
         self.batch.values.push(value);
         self.batch.say_start(start);
@@ -187,22 +208,30 @@ impl BatchBuilder {
 
     /// The same of one that says when what it counts began (ms); 0: it does not.
     pub fn histogram_from(&mut self, start: i64, timestamp: i64, histogram: Histogram) {
-        let buckets = histogram.positive.len() + histogram.negative.len() + histogram.custom_values.len();
-        self.bytes += size_of::<(i64, Histogram)>() + 8 * (buckets + histogram.positive_spans.len());
-        if self.bytes > self.most {
+        let buckets =
+            histogram.positive.capacity() + histogram.negative.capacity() + histogram.custom_values.capacity();
+        let spans = histogram.positive_spans.capacity() + histogram.negative_spans.capacity();
+        let starts = if start == 0 { 0 } else { size_of::<i64>() };
+        let bytes = size_of::<(i64, Histogram)>() + 8 * buckets + size_of::<Span>() * spans + starts;
+        if self.bytes + self.open.floats + bytes > self.most {
             self.open.skipped += 1;
             return;
         }
+        self.bytes += bytes;
+        room(&mut self.batch.histograms, 1, self.most);
         self.batch.histograms.push((timestamp, histogram));
         self.batch.say_histogram_start(start);
     }
 
     /// An exemplar of the open series.
     pub fn exemplar(&mut self, exemplar: Exemplar) {
-        self.bytes += size_of::<Exemplar>() + exemplar.labels.len();
-        if self.bytes > self.most {
+        let bytes = size_of::<Exemplar>() + exemplar.labels.capacity();
+        if self.bytes + self.open.floats + bytes > self.most {
+            self.open.beyond = true;
             return;
         }
+        self.bytes += bytes;
+        room(&mut self.batch.exemplars, 1, self.most);
         self.batch.exemplars.push(exemplar);
     }
 
@@ -229,7 +258,7 @@ impl BatchBuilder {
             self.batch.labels.truncate(self.open.start);
             return;
         }
-        if self.bytes > self.most || self.open.skipped > 0 {
+        if self.open.beyond || self.open.skipped > 0 {
             self.refuse(&format!("the request needs more than {} bytes of memory: send smaller ones", self.most));
             return;
         }
@@ -237,15 +266,17 @@ impl BatchBuilder {
             self.refuse(&fault.to_string());
             return;
         }
-        self.bytes += floats * 16 + size_of::<BatchSeries>() + self.batch.labels.len() - self.open.start;
-        if self.bytes > self.most {
+        let bytes = self.open.floats + size_of::<BatchSeries>() + self.batch.labels.len() - self.open.start;
+        if self.bytes + bytes > self.most {
             self.refuse(&format!("the request needs more than {} bytes of memory: send smaller ones", self.most));
             return;
         }
+        self.bytes += bytes;
         self.series.labels.end = self.batch.labels.len();
         self.series.floats.end = self.batch.values.len();
         self.series.histograms.end = self.batch.histograms.len();
         self.series.exemplars.end = self.batch.exemplars.len();
+        room(&mut self.batch.series, 1, self.most);
         self.batch.series.push(self.series.clone());
     }
 
@@ -258,15 +289,26 @@ impl BatchBuilder {
     /// What a sender says about a family. Said again, the last counts. Names that are no text are passed over.
     pub fn metadata(&mut self, name: &[u8], kind: MetricKind, help: &[u8], unit: &[u8]) {
         let Ok(name) = std::str::from_utf8(name) else { return };
-        if name.is_empty() || name.len() > MAX_HELP_BYTES || self.bytes > self.most {
+        if name.is_empty() || name.len() > MAX_HELP_BYTES {
             return;
         }
-        let metadata = Metadata { name: name.to_owned(), kind, help: text(help), unit: text(unit) };
-        if let Some(&at) = self.last_metadata.get(name) {
-            self.batch.metadata[at] = metadata;
+        let known = self.last_metadata.get(name).copied();
+        let (help, unit) = (text(help), text(unit));
+        let mut bytes = help.len() + unit.len();
+        if known.is_none() {
+            bytes += 2 * size_of::<Metadata>() + 2 * name.len();
+        }
+        if self.bytes + bytes > self.most {
+            return;
+        }
+        self.bytes += bytes;
+        let metadata = Metadata { name: name.to_owned(), kind, help, unit };
+        if let Some(at) = known {
+            let before = std::mem::replace(&mut self.batch.metadata[at], metadata);
+            self.bytes -= before.help.len() + before.unit.len();
         } else {
-            self.bytes += 2 * size_of::<Metadata>() + 2 * name.len() + metadata.help.len() + metadata.unit.len();
             self.last_metadata.insert(name.to_owned(), self.batch.metadata.len());
+            room(&mut self.batch.metadata, 1, self.most);
             self.batch.metadata.push(metadata);
         }
     }
@@ -315,7 +357,7 @@ impl BatchBuilder {
             batch.values.len() + batch.histograms.len() - self.series.floats.start - self.series.histograms.start
                 + self.open.skipped;
         // What was read of it counts, so that many of them cost no more than what is kept does.
-        self.bytes += batch.labels.len() - self.open.start;
+        self.bytes = (self.bytes + batch.labels.len() - self.open.start).min(self.most);
         let name = metric_name(&batch.labels[self.open.start..]);
         let named = if name.is_empty() { String::new() } else { format!("{name:?}: ") };
         self.rejections.push_many(self.series.position as u64 + 1, samples as u64, || format!("{named}{why}"));
@@ -339,6 +381,21 @@ pub fn exemplar_labels(labels: &[(&[u8], &[u8])]) -> Option<Vec<u8>> {
         texts.push((std::str::from_utf8(name).ok()?, std::str::from_utf8(value).ok()?));
     }
     Some(pack(texts))
+}
+
+/// Makes room for `more` elements in a list of at most `most` bytes.
+#[inline]
+fn room<T>(list: &mut Vec<T>, more: usize, most: usize) {
+    if list.capacity() - list.len() < more {
+        grow(list, more, most);
+    }
+}
+
+#[cold]
+fn grow<T>(list: &mut Vec<T>, more: usize, most: usize) {
+    let half_more = (list.capacity() + list.capacity() / 2).max(256 / size_of::<T>());
+    let capacity = half_more.min(most / size_of::<T>()).max(list.len() + more);
+    list.reserve_exact(capacity - list.len());
 }
 
 #[cold]
@@ -487,10 +544,64 @@ mod tests {
             builder.end();
         }
         let decoded = builder.finish();
-        assert!(decoded.batch.labels.len() < 33 << 20, "{}", decoded.batch.labels.len());
-        let message = "the request needs more than 33586432 bytes of memory: send smaller ones";
+        assert!(decoded.batch.labels.len() < 17 << 20, "{}", decoded.batch.labels.len());
+        let message = "the request needs more than 16809216 bytes of memory: send smaller ones";
         assert!(decoded.rejections.first()[0].1.contains(message), "{:?}", decoded.rejections.first());
         assert_eq!(decoded.batch.series.len() as u64 + decoded.rejections.count(), 2000);
+    }
+
+    /// Bytes that the lists of a batch have taken, full or not.
+    fn taken(batch: &MetricBatch) -> usize {
+        batch.labels.capacity()
+            + batch.series.capacity() * size_of::<BatchSeries>()
+            + (batch.timestamps.capacity() + batch.values.capacity()) * 8
+            + batch.starts.bytes()
+            + batch.histograms.capacity() * size_of::<(i64, Histogram)>()
+            + batch.exemplars.capacity() * size_of::<Exemplar>()
+            + batch.exemplars.iter().map(|one| one.labels.capacity()).sum::<usize>()
+            + batch.metadata.capacity() * size_of::<Metadata>()
+            + batch.metadata.iter().map(|one| one.name.len() + one.help.len() + one.unit.len()).sum::<usize>()
+    }
+
+    #[test]
+    fn memory_is_bounded_whatever_fills_it() {
+        type Fill = fn(&mut BatchBuilder, usize);
+        let fills: [(&str, Fill); 6] = [
+            ("labels", |builder, round| {
+                builder.label(b"a", format!("{round}{}", "x".repeat(900)).as_bytes());
+                builder.float(1, 1.0);
+            }),
+            ("floats", |builder, _| (0..100).for_each(|at| builder.float(at, 1.0))),
+            ("floats with starts", |builder, _| (1..100).for_each(|at| builder.float_from(at, at, 1.0))),
+            ("histograms", |builder, _| (0..100).for_each(|at| builder.histogram(at, Histogram::default()))),
+            ("exemplars", |builder, _| {
+                builder.float(1, 1.0);
+                for _ in 0..10 {
+                    builder.exemplar(Exemplar { labels: vec![0; 100], timestamp: 0, value: 0.0 });
+                }
+            }),
+            ("help said again", |builder, round| {
+                let name = format!("n{}", round / 2);
+                builder.metadata(name.as_bytes(), MetricKind::Gauge, &vec![b'x'; MAX_HELP_BYTES * (round % 2)], b"");
+                builder.float(1, 1.0);
+            }),
+        ];
+        for (what, fill) in fills {
+            let mut builder = BatchBuilder::new(1000).in_proportion(1000);
+            let most = builder.most;
+            for round in 0..30_000 {
+                builder.begin(round);
+                builder.label(b"__name__", b"up");
+                fill(&mut builder, round);
+                builder.end();
+            }
+            let bytes = taken(&builder.batch);
+            assert!(bytes <= most / 2 * 3, "{what}: {bytes}");
+            assert!(
+                bytes >= most / 2 && (builder.rejections.count() > 0 || what == "help said again"),
+                "{what}: {bytes}"
+            );
+        }
     }
 
     #[test]

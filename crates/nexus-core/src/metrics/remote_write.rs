@@ -20,7 +20,7 @@ const MAX_EXEMPLAR_LABELS: usize = 64;
 /// # Errors
 /// When the body is no such message.
 pub fn decode_v1(body: &[u8]) -> Result<Decoded, DecodeError> {
-    let mut builder = BatchBuilder::new(body.len());
+    let mut builder = BatchBuilder::new(body.len()).in_proportion(body.len());
     request_v1(Reader::new(body, 0), &mut builder)
         .map_err(|error| DecodeError(format!("not a remote write 1.0 request: {error}")))?;
     Ok(builder.finish())

@@ -102,6 +102,13 @@ impl<B: RowBuilder> Records<B> {
         }
     }
 
+    /// Reject something that is no record.
+    pub fn reject(&mut self, message: impl FnOnce() -> String) {
+        self.builder.abort();
+        self.number += 1;
+        self.rejections.push(self.number, message);
+    }
+
     /// Id of the next attribute's key, if it is the one that the last record had in this place.
     #[inline]
     pub fn recent_key(&mut self, key: &[u8]) -> Option<KeyId> {

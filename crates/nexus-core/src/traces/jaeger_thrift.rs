@@ -32,26 +32,58 @@ pub fn decode_jaeger_compact(body: &[u8], now_ns: i64) -> Result<Decoded<SpanBat
     decode(Compact, body, now_ns, body.first() == Some(&0x82))
 }
 
+/// Decode datagrams, each behind its length (4 bytes, little-endian). One that cannot be read costs nothing else, and what was
+/// read of it before the fault is kept.
+///
+/// # Errors
+/// When lengths do not fit, which is a fault of whoever put the datagrams together.
+pub fn decode_jaeger_datagrams(body: &[u8], now_ns: i64, compact: bool) -> Result<Decoded<SpanBatch>, DecodeError> {
+    check_size(body)?;
+    let mut spans = TaggedSpans::new(now_ns);
+    let mut rest = body;
+    while let Some((length, after)) = rest.split_first_chunk() {
+        let length = u32::from_le_bytes(*length) as usize;
+        let Some((datagram, after)) = after.split_at_checked(length) else {
+            return Err(DecodeError(format!("a datagram of {length} bytes in the {} that are left", after.len())));
+        };
+        let walk = if compact {
+            let mut decoder = Decoder { protocol: Compact, input: Bytes::new(datagram), spans: &mut spans };
+            decoder.call()
+        } else {
+            let mut decoder = Decoder { protocol: Binary, input: Bytes::new(datagram), spans: &mut spans };
+            decoder.call()
+        };
+        match walk {
+            Ok(()) => {}
+            Err(Stop::Request(error)) => spans.reject(|| format!("a datagram that is no call of emitBatch: {error}")),
+            Err(Stop::Part(fault)) => spans.reject(|| format!("a datagram that is no call of emitBatch: {fault}")),
+        }
+        rest = after;
+    }
+    if rest.is_empty() { Ok(spans.finish()) } else { Err(DecodeError("half a length at the end".to_owned())) }
+}
+
 fn decode<P: Protocol>(protocol: P, body: &[u8], now_ns: i64, call: bool) -> Result<Decoded<SpanBatch>, DecodeError> {
     check_size(body)?;
-    let mut decoder = Decoder { protocol, input: Bytes::new(body), spans: TaggedSpans::new(now_ns) };
+    let mut spans = TaggedSpans::new(now_ns);
+    let mut decoder = Decoder { protocol, input: Bytes::new(body), spans: &mut spans };
     match if call { decoder.call() } else { decoder.batch() } {
-        Ok(()) => Ok(decoder.spans.finish()),
+        Ok(()) => Ok(spans.finish()),
         Err(Stop::Request(error)) => Err(DecodeError(format!("not a batch of jaeger.thrift: {error}"))),
         Err(Stop::Part(fault)) => Err(DecodeError(format!("not a batch of jaeger.thrift: {fault}"))),
     }
 }
 
-struct Decoder<'a, P> {
+struct Decoder<'a, 's, P> {
     protocol: P,
     input: Bytes<'a>,
-    spans: TaggedSpans,
+    spans: &'s mut TaggedSpans,
 }
 
 /// A tag: key and value.
 type Tag<'a> = (&'a [u8], Scalar<'a>);
 
-impl<'a, P: Protocol> Decoder<'a, P> {
+impl<'a, P: Protocol> Decoder<'a, '_, P> {
     /// Read a call of `emitBatch`.
     fn call(&mut self) -> Walk<()> {
         let start = self.input;
@@ -186,7 +218,7 @@ impl<'a, P: Protocol> Decoder<'a, P> {
         let trace = trace_id(high, low);
         self.spans.builder().trace_id(trace);
         self.spans.builder().span_id(id.to_be_bytes());
-        parent_and_links(&mut self.spans, trace, parent.to_be_bytes(), &references);
+        parent_and_links(self.spans, trace, parent.to_be_bytes(), &references);
         Ok(self.spans.times(time, duration)?)
     }
 

@@ -2,8 +2,10 @@
 
 use crate::batch::{attribute_stats, mask_of};
 use crate::error::detached;
+use nexus_core::traces::preview::preview;
 use nexus_core::traces::{SpanBatch as Batch, concat};
 use pyo3::prelude::*;
+use pyo3::types::PyBytes;
 use std::convert::Infallible;
 use std::sync::Arc;
 
@@ -67,5 +69,11 @@ impl SpanBatch {
         let mask = mask_of(mask, self.inner.num_rows())?;
         let taken = detached(py, || Ok::<_, Infallible>(self.inner.take(&mask)))?;
         Ok(Self { inner: Arc::new(taken) })
+    }
+
+    /// The first `limit` spans, each a JSON object.
+    fn render<'py>(&self, py: Python<'py>, limit: usize) -> PyResult<Vec<Bound<'py, PyBytes>>> {
+        let shown = detached(py, || Ok::<_, Infallible>(preview(&self.inner, limit)))?;
+        Ok(shown.iter().map(|span| PyBytes::new(py, span)).collect())
     }
 }

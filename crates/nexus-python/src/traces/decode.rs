@@ -21,9 +21,14 @@ pub struct DecodedSpans {
     errors: Vec<(u64, String)>,
 }
 
-type Decode = fn(&[u8], i64) -> Result<Decoded<Batch>, DecodeError>;
+type Decode = Result<Decoded<Batch>, DecodeError>;
 
-fn decode(py: Python<'_>, body: &Bound<'_, PyBytes>, now_ns: i64, decoder: Decode) -> PyResult<DecodedSpans> {
+fn decode(
+    py: Python<'_>,
+    body: &Bound<'_, PyBytes>,
+    now_ns: i64,
+    decoder: impl FnOnce(&[u8], i64) -> Decode + Send,
+) -> PyResult<DecodedSpans> {
     let bytes = body.as_bytes();
     let decoded = detached(py, || decoder(bytes, now_ns))?;
     let accepted = decoded.accepted();
@@ -72,4 +77,16 @@ pub fn decode_jaeger_thrift_compact(py: Python<'_>, body: &Bound<'_, PyBytes>, n
 #[pyo3(signature = (body, *, now_ns))]
 pub fn decode_jaeger_protobuf(py: Python<'_>, body: &Bound<'_, PyBytes>, now_ns: i64) -> PyResult<DecodedSpans> {
     decode(py, body, now_ns, traces::decode_jaeger_protobuf)
+}
+
+/// Decode datagrams of Jaeger's clients, each behind its length.
+#[pyfunction]
+#[pyo3(signature = (body, *, now_ns, compact))]
+pub fn decode_jaeger_datagrams(
+    py: Python<'_>,
+    body: &Bound<'_, PyBytes>,
+    now_ns: i64,
+    compact: bool,
+) -> PyResult<DecodedSpans> {
+    decode(py, body, now_ns, |bytes, now_ns| traces::decode_jaeger_datagrams(bytes, now_ns, compact))
 }

@@ -4,6 +4,7 @@ use crate::encode::attribute_source;
 use crate::error::detached;
 use nexus_core::render::{AttributeSource, BadRows};
 use nexus_core::traces::critical::sum_paths;
+use nexus_core::traces::file;
 use nexus_core::traces::render::otlp_json::Flavour;
 use nexus_core::traces::render::{self, jaeger_json, jaeger_protobuf, otlp_json, otlp_protobuf, zipkin};
 use pyo3::prelude::*;
@@ -21,16 +22,17 @@ fn rendered<T: Send>(
     detached(py, || render(rows, &sources))
 }
 
-/// `{"resourceSpans":[...]}`; of Tempo's flavour `{"batches":[...]}`, ids in base64 and enumerations by name.
+/// `{"resourceSpans":[...]}`, or under another key; `names`: ids in base64 and enumerations by name, as protobuf has them.
 #[pyfunction]
-#[pyo3(signature = (rows, sources, *, tempo=false))]
+#[pyo3(signature = (rows, sources, *, key="resourceSpans", names=false))]
 pub fn render_spans_otlp_json<'py>(
     py: Python<'py>,
     rows: &[u8],
     sources: Attributes,
-    tempo: bool,
+    key: &str,
+    names: bool,
 ) -> PyResult<Bound<'py, PyBytes>> {
-    let (key, flavour) = if tempo { ("batches", Flavour::Protobuf) } else { ("resourceSpans", Flavour::Otlp) };
+    let flavour = if names { Flavour::Protobuf } else { Flavour::Otlp };
     let list = rendered(py, rows, sources, |rows, sources| otlp_json::render(rows, sources, flavour))?;
     Ok(PyBytes::new(py, &[b"{\"", key.as_bytes(), b"\":", &list, b"}"].concat()))
 }
@@ -102,4 +104,16 @@ pub fn render_span<'py>(py: Python<'py>, rows: &[u8], sources: Attributes) -> Py
 pub fn sum_critical_paths(py: Python<'_>, rows: &[u8]) -> PyResult<(u64, Vec<(String, String, u64)>)> {
     let summed = detached(py, || sum_paths(rows))?;
     Ok((summed.paths, summed.rows))
+}
+
+/// A file of spans as rows and the sources of their attributes.
+#[pyfunction]
+#[pyo3(signature = (body, *, now_ns=0))]
+pub fn spans_of_file<'py>(py: Python<'py>, body: &[u8], now_ns: i64) -> PyResult<(Bound<'py, PyBytes>, Attributes)> {
+    let rows = detached(py, || file::decode_file(body, now_ns).map(|batch| file::rows_of(&batch)))?;
+    let sources = file::sources().into_iter().filter_map(|source| match source {
+        AttributeSource::Map(kind) => Some((kind.letter().to_owned(), None)),
+        AttributeSource::Column(..) => None,
+    });
+    Ok((PyBytes::new(py, &rows), sources.collect()))
 }

@@ -11,6 +11,7 @@ use crate::log::{Frame, kind};
 use nexus_series::batch::{BatchSeries, MetricBatch};
 use nexus_series::histogram::Histogram;
 use nexus_series::labels::{pack, series_id, unpack};
+use rayon::prelude::*;
 use std::collections::BTreeMap;
 use std::ops::RangeInclusive;
 use std::sync::Arc;
@@ -446,10 +447,26 @@ impl Engine {
     pub(super) fn add_series(&self, tenant: &Tenant, packed: &[u8], labels: &[(&str, &str)]) -> u32 {
         let (number, new) = tenant.index.add(packed);
         if new {
-            tenant.index.series(number).head().stagger = stagger(labels, self.options.shape.chunk_ms);
-            let bytes = size_of::<crate::index::Series>() + 64 + labels.len() * 16;
-            self.index_bytes.fetch_add(bytes as u64, Ordering::Relaxed);
+            self.note_new(tenant, number, labels);
         }
         number
+    }
+
+    /// The same of many, on all cores; their numbers.
+    pub(super) fn add_all_series(&self, tenant: &Tenant, all: &[&[u8]]) -> Vec<u32> {
+        let numbers = tenant.index.add_all(all);
+        numbers.par_iter().zip(all).with_min_len(128).for_each(|(&(number, new), packed)| {
+            if new {
+                let labels: Vec<(&str, &str)> = unpack(packed).collect();
+                self.note_new(tenant, number, &labels);
+            }
+        });
+        numbers.into_iter().map(|(number, _)| number).collect()
+    }
+
+    fn note_new(&self, tenant: &Tenant, number: u32, labels: &[(&str, &str)]) {
+        tenant.index.series(number).head().stagger = stagger(labels, self.options.shape.chunk_ms);
+        let bytes = size_of::<crate::index::Series>() + 64 + labels.len() * 16;
+        self.index_bytes.fetch_add(bytes as u64, Ordering::Relaxed);
     }
 }

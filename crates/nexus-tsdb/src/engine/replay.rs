@@ -18,8 +18,14 @@ use nexus_series::batch::{Exemplar, Metadata};
 use nexus_series::histogram::Histogram;
 use nexus_series::labels::unpack;
 use nexus_series::starts::StartTimes;
+use rayon::prelude::*;
 use std::io;
 use std::sync::Arc;
+
+/// Samples that are decoded before they are put into heads, at most; and series that are added at a time.
+const WAITING: usize = 1 << 15;
+/// So few are not worth being shared among cores.
+const ALONE: usize = 512;
 
 /// What replaying gave.
 pub struct Replayed {
@@ -31,17 +37,63 @@ pub struct Replayed {
 
 type Map<K, V> = HashMap<K, V, RandomState>;
 
+/// A series that the log has a number for.
+#[derive(Clone, Copy)]
+struct Known {
+    /// Its number now.
+    number: u32,
+    /// Up to which record it is complete.
+    covered: u64,
+}
+
+/// The log's numbers of a tenant's series. Mostly there are no gaps between them.
+#[derive(Default)]
+struct Numbers {
+    dense: Vec<Option<Known>>,
+    sparse: Map<u32, Known>,
+}
+
+impl Numbers {
+    #[inline]
+    fn get(&self, logged: u32) -> Option<Known> {
+        match self.dense.get(logged as usize) {
+            Some(known) => *known,
+            None => self.sparse.get(&logged).copied(),
+        }
+    }
+
+    fn define(&mut self, logged: u32, known: Known) {
+        let at = logged as usize;
+        if at >= self.dense.len() {
+            if at > 2 * self.dense.len() + (1 << 16) || self.sparse.contains_key(&logged) {
+                self.sparse.insert(logged, known);
+                return;
+            }
+            let before = self.dense.len();
+            self.dense.resize(at + 1, None);
+            // What lay beyond its end before.
+            if !self.sparse.is_empty() {
+                for (one, kept) in self.sparse.extract_if(|one, _| (before..=at).contains(&(*one as usize))) {
+                    self.dense[one as usize] = Some(kept);
+                }
+            }
+        }
+        self.dense[at] = Some(known);
+    }
+}
+
 struct Replay<'a> {
     engine: &'a Engine,
     scratch: Scratch,
     sequence: u64,
     samples: u64,
-    /// Numbers of series in the log, by tenant: theirs now, and up to which record they are complete.
-    numbers: Map<String, Map<u32, u32>>,
-    covered: Map<String, Map<u32, u64>>,
+    /// By tenant.
+    numbers: Map<String, Numbers>,
     extras_covered: Map<String, u64>,
     /// Series of batches that are not stored.
     batches: Map<u64, Vec<(Arc<Tenant>, u32)>>,
+    /// Kept for its memory.
+    waiting: Vec<(u32, LateSample)>,
 }
 
 impl Engine {
@@ -52,9 +104,9 @@ impl Engine {
             sequence: 0,
             samples: 0,
             numbers: Map::default(),
-            covered: Map::default(),
             extras_covered: Map::default(),
             batches: Map::default(),
+            waiting: Vec::new(),
         };
         if let Some(path) = &found.checkpoint {
             let mut complete = false;
@@ -119,7 +171,6 @@ impl Replay<'_> {
         match kind {
             kind::RESET => {
                 self.numbers.clear();
-                self.covered.clear();
             }
             kind::SAMPLES => self.samples(sequence, false, &mut body)?,
             kind::SAMPLES_STARTED => self.samples(sequence, true, &mut body)?,
@@ -136,7 +187,6 @@ impl Replay<'_> {
                     self.engine.forget_heads(&tenant);
                 }
                 self.numbers.remove(name);
-                self.covered.remove(name);
             }
             kind::STATE => self.state(sequence, &mut body)?,
             kind::EXTRAS => self.extras(sequence, &mut body)?,
@@ -144,10 +194,6 @@ impl Replay<'_> {
             _ => return Err(Damaged("a record of a kind that is not known")),
         }
         Ok(())
-    }
-
-    fn covered(&self, tenant: &str, number: u32, sequence: u64) -> bool {
-        self.covered.get(tenant).and_then(|series| series.get(&number)).is_some_and(|&covered| sequence <= covered)
     }
 
     fn samples(&mut self, sequence: u64, started: bool, body: &mut &[u8]) -> Result<(), Damaged> {
@@ -160,15 +206,17 @@ impl Replay<'_> {
             engine: self.engine,
             tenant: &tenant,
             numbers,
-            covered: self.covered.get(&name),
             sequence,
             now_s,
+            waiting: std::mem::take(&mut self.waiting),
             samples: 0,
             extras_covered,
         };
-        read_parts(body, started, &mut self.scratch, &mut filling)?;
-        self.samples += filling.samples;
-        Ok(())
+        let read = read_parts(body, started, &mut self.scratch, &mut filling);
+        // Also of a damaged record: what stands before the damage counted so far, too.
+        filling.fill();
+        (self.samples, self.waiting) = (self.samples + filling.samples, filling.waiting);
+        read
     }
 
     fn batch(&mut self, sequence: u64, body: &mut &[u8]) -> Result<(), Damaged> {
@@ -178,8 +226,9 @@ impl Replay<'_> {
             let mut logged = 0u32;
             for _ in 0..take_count(body, body.len())? {
                 logged = logged.wrapping_add(take_number(body)?);
-                let Some(&number) = self.numbers.get(&name).and_then(|numbers| numbers.get(&logged)) else { continue };
-                if !self.covered(&name, number, sequence) {
+                let Some(known) = self.numbers.get(&name).and_then(|numbers| numbers.get(logged)) else { continue };
+                if sequence > known.covered {
+                    let number = known.number;
                     self.engine.change_head(&tenant, number, |head| {
                         head.close(self.engine.options.shape);
                         head.number_pieces(sequence);
@@ -226,8 +275,9 @@ impl Replay<'_> {
         let mut logged = 0u32;
         for _ in 0..take_count(body, body.len())? {
             logged = logged.wrapping_add(take_number(body)?);
-            let Some(&number) = self.numbers.get(&name).and_then(|numbers| numbers.get(&logged)) else { continue };
-            if !self.covered(&name, number, sequence) {
+            let Some(known) = self.numbers.get(&name).and_then(|numbers| numbers.get(logged)) else { continue };
+            let number = known.number;
+            if sequence > known.covered {
                 self.engine.change_head(&tenant, number, |head| head.erase(from, to));
             }
             let mut extras = tenant.extras.lock().expect("no panic while locked");
@@ -236,35 +286,39 @@ impl Replay<'_> {
         Ok(())
     }
 
-    fn define(&mut self, tenant: &Tenant, logged: u32, packed: &[u8]) -> u32 {
-        let number = add(self.engine, tenant, packed);
-        self.numbers.entry_ref(tenant.name.as_str()).or_default().insert(logged, number);
-        number
-    }
-
     fn state(&mut self, sequence: u64, body: &mut &[u8]) -> Result<(), Damaged> {
         let tenant = self.engine.make_tenant(take_str(body)?);
+        let mut states = Vec::new();
         while !body.is_empty() {
-            let logged = take_number(body)?;
-            let packed = take_text(body)?.to_vec();
-            let number = self.define(&tenant, logged, &packed);
-            self.covered.entry_ref(tenant.name.as_str()).or_default().insert(number, sequence);
-            self.head_state(&tenant, number, body)?;
+            states.push(self.head_state(body)?);
         }
+        let packed: Vec<&[u8]> = states.iter().map(|state| state.packed).collect();
+        let added = self.engine.add_all_series(&tenant, &packed);
+        let numbers = self.numbers.entry_ref(tenant.name.as_str()).or_default();
+        for (state, &number) in states.iter().zip(&added) {
+            numbers.define(state.logged, Known { number, covered: sequence });
+            for batch in state.pieces.iter().map(|piece| piece.1).filter(|batch| *batch > 0) {
+                self.batches.entry(batch).or_default().push((tenant.clone(), number));
+            }
+        }
+        let engine = self.engine;
+        let work = states.into_par_iter().with_min_len(64).zip(added);
+        self.samples += work.map(|(state, number)| restore(engine, &tenant, number, state)).sum::<usize>() as u64;
         Ok(())
     }
 
-    fn head_state(&mut self, tenant: &Arc<Tenant>, number: u32, body: &mut &[u8]) -> Result<(), Damaged> {
+    fn head_state<'b>(&mut self, body: &mut &'b [u8]) -> Result<State<'b>, Damaged> {
+        let (logged, packed) = (take_number(body)?, take_text(body)?);
         let sequence = take(body)?;
         let opened = take_number(body)?;
         let last = take_signed(body)?;
-        let open = take_open(body)?;
+        let open = OpenState::take(body)?;
         let late = self.late(body)?;
         let mut pieces = Vec::new();
         for _ in 0..take_count(body, body.len())? {
             let (sequence, batch) = (take(body)?, take(body)?);
             let piece = match take_bytes(body, 1)?[0] {
-                0 => Body::Floats(take_open(body)?),
+                0 => PieceState::Floats(OpenState::take(body)?),
                 kind @ (1 | 2) => {
                     let late = self.late(body)?;
                     let starts: StartTimes = late.iter().map(|one| one.start).collect();
@@ -281,39 +335,13 @@ impl Replay<'_> {
                     } else {
                         histograms.collect::<Option<_>>().map(|histograms| Body::Histograms(histograms, starts))
                     };
-                    body.ok_or(Damaged("a list has samples of another kind than it says"))?
+                    PieceState::Listed(body.ok_or(Damaged("a list has samples of another kind than it says"))?)
                 }
                 _ => return Err(Damaged("a kind of samples that is not known")),
             };
-            let piece = Piece::new(sequence, piece);
-            if batch > 0 {
-                piece.take_into(batch);
-                self.batches.entry(batch).or_default().push((tenant.clone(), number));
-            }
-            pieces.push(piece);
+            pieces.push((sequence, batch, piece));
         }
-        let series = tenant.index.series(number);
-        let mut count = open.count() + late.len();
-        for time in pieces.iter().flat_map(|piece| [piece.first(), piece.last()]) {
-            series.activity.note(time);
-        }
-        if open.count() > 0 {
-            series.activity.note(open.first());
-            series.activity.note(open.last());
-        }
-        for one in &late {
-            series.activity.note(one.time);
-        }
-        self.engine.change_head(tenant, number, |head| {
-            for piece in pieces {
-                count += piece.samples();
-                head.restore_piece(piece);
-            }
-            head.restore_open(open, late, sequence, opened);
-            head.restore_last((last > i64::MIN).then_some(last));
-        });
-        self.samples += count as u64;
-        Ok(())
+        Ok(State { logged, packed, sequence, opened, last, open, late, pieces })
     }
 
     fn late(&mut self, body: &mut &[u8]) -> Result<Vec<LateSample>, Damaged> {
@@ -352,16 +380,89 @@ impl Replay<'_> {
     }
 }
 
-fn take_open(body: &mut &[u8]) -> Result<Open, Damaged> {
-    let count = take(body)?;
-    let started = count & WITH_STARTS != 0;
-    let count = usize::try_from(count & !WITH_STARTS).unwrap_or(usize::MAX);
-    if count > MAX_SAMPLES {
-        return Err(Damaged("it has more samples than there can be"));
+/// A series of a checkpoint: what is quick to take one after the other, to be decoded on all cores.
+struct State<'a> {
+    logged: u32,
+    packed: &'a [u8],
+    sequence: u64,
+    opened: u32,
+    last: i64,
+    open: OpenState<'a>,
+    late: Vec<LateSample>,
+    /// Sequence, batch, samples.
+    pieces: Vec<(u64, u64, PieceState<'a>)>,
+}
+
+enum PieceState<'a> {
+    Floats(OpenState<'a>),
+    Listed(Body),
+}
+
+struct OpenState<'a> {
+    bytes: &'a [u8],
+    count: usize,
+    starts: Runs,
+}
+
+impl<'a> OpenState<'a> {
+    fn take(body: &mut &'a [u8]) -> Result<Self, Damaged> {
+        let count = take(body)?;
+        let started = count & WITH_STARTS != 0;
+        let count = usize::try_from(count & !WITH_STARTS).unwrap_or(usize::MAX);
+        if count > MAX_SAMPLES {
+            return Err(Damaged("it has more samples than there can be"));
+        }
+        let bytes = take_text(body)?;
+        let starts = if started { Runs::decode(body, count)? } else { Runs::default() };
+        Ok(Self { bytes, count, starts })
     }
-    let bytes = take_text(body)?;
-    let starts = if started { Runs::decode(body, count)? } else { Runs::default() };
-    Ok(Open::from_parts(bytes, count, &starts))
+
+    fn open(&self) -> Open {
+        Open::from_parts(self.bytes, self.count, &self.starts)
+    }
+}
+
+/// Puts a head back; how many samples it has.
+fn restore(engine: &Engine, tenant: &Tenant, number: u32, state: State<'_>) -> usize {
+    let open = state.open.open();
+    let pieces: Vec<Piece> = state
+        .pieces
+        .into_iter()
+        .map(|(sequence, batch, piece)| {
+            let piece = Piece::new(
+                sequence,
+                match piece {
+                    PieceState::Floats(open) => Body::Floats(open.open()),
+                    PieceState::Listed(body) => body,
+                },
+            );
+            if batch > 0 {
+                piece.take_into(batch);
+            }
+            piece
+        })
+        .collect();
+    let series = tenant.index.series(number);
+    let mut count = open.count() + state.late.len();
+    for time in pieces.iter().flat_map(|piece| [piece.first(), piece.last()]) {
+        series.activity.note(time);
+    }
+    if open.count() > 0 {
+        series.activity.note(open.first());
+        series.activity.note(open.last());
+    }
+    for one in &state.late {
+        series.activity.note(one.time);
+    }
+    engine.change_head(tenant, number, |head| {
+        for piece in pieces {
+            count += piece.samples();
+            head.restore_piece(piece);
+        }
+        head.restore_open(open, state.late, state.sequence, state.opened);
+        head.restore_last((state.last > i64::MIN).then_some(state.last));
+    });
+    count
 }
 
 fn add(engine: &Engine, tenant: &Tenant, packed: &[u8]) -> u32 {
@@ -373,10 +474,11 @@ fn add(engine: &Engine, tenant: &Tenant, packed: &[u8]) -> u32 {
 struct Filling<'a> {
     engine: &'a Engine,
     tenant: &'a Tenant,
-    numbers: &'a mut Map<u32, u32>,
-    covered: Option<&'a Map<u32, u64>>,
+    numbers: &'a mut Numbers,
     sequence: u64,
     now_s: u32,
+    /// Samples that are not in their heads yet.
+    waiting: Vec<(u32, LateSample)>,
     samples: u64,
     extras_covered: bool,
 }
@@ -384,41 +486,64 @@ struct Filling<'a> {
 impl Filling<'_> {
     /// The series of a number, unless it holds this record already.
     fn series(&self, logged: u32) -> Option<u32> {
-        let number = *self.numbers.get(&logged)?;
-        let covered = self.covered.and_then(|series| series.get(&number));
-        covered.is_none_or(|&covered| self.sequence > covered).then_some(number)
+        let known = self.numbers.get(logged)?;
+        (self.sequence > known.covered).then_some(known.number)
+    }
+
+    fn wait(&mut self, logged: u32, sample: LateSample) {
+        let Some(number) = self.series(logged) else { return };
+        self.waiting.push((number, sample));
+        if self.waiting.len() >= WAITING {
+            self.fill();
+        }
+    }
+
+    /// Puts samples into their heads, on all cores: each has a share of the series, so that samples of one stay in order.
+    fn fill(&mut self) {
+        let (engine, waiting) = (self.engine, &self.waiting);
+        let shares = if waiting.len() < ALONE { 1 } else { rayon::current_num_threads().min(16) };
+        (0..shares).into_par_iter().for_each(|share| {
+            let shape = engine.options.shape;
+            for (number, sample) in waiting.iter().filter(|(number, _)| *number as usize % shares == share) {
+                self.tenant.index.series(*number).activity.note(sample.time);
+                engine.change_head(self.tenant, *number, |head| match sample.value {
+                    Value::Float(value) => {
+                        head.push((sample.time, sample.start), value, self.sequence, self.now_s, shape)
+                    }
+                    Value::Histogram(_) => head.push_late(sample.clone(), self.sequence, self.now_s, shape),
+                });
+            }
+        });
+        self.samples += self.waiting.len() as u64;
+        self.waiting.clear();
     }
 }
 
 impl Sink for Filling<'_> {
-    fn define(&mut self, logged: u32, packed: &[u8]) {
-        let number = add(self.engine, self.tenant, packed);
-        self.numbers.insert(logged, number);
+    fn define(&mut self, series: &[(u32, &[u8])]) {
+        for some in series.chunks(WAITING) {
+            let packed: Vec<&[u8]> = some.iter().map(|(_, packed)| *packed).collect();
+            let added = self.engine.add_all_series(self.tenant, &packed);
+            for (&(logged, _), number) in some.iter().zip(added) {
+                let before = self.numbers.get(logged).filter(|known| known.number == number);
+                self.numbers.define(logged, Known { number, covered: before.map_or(0, |known| known.covered) });
+            }
+        }
     }
 
     fn float(&mut self, logged: u32, (time, start): (i64, i64), value: f64) {
-        let Some(number) = self.series(logged) else { return };
-        self.samples += 1;
-        self.tenant.index.series(number).activity.note(time);
-        let shape = self.engine.options.shape;
-        self.engine
-            .change_head(self.tenant, number, |head| head.push((time, start), value, self.sequence, self.now_s, shape));
+        self.wait(logged, LateSample { time, start, value: Value::Float(value) });
     }
 
     fn histogram(&mut self, logged: u32, (time, start): (i64, i64), histogram: Histogram) {
-        let Some(number) = self.series(logged) else { return };
-        self.samples += 1;
-        self.tenant.index.series(number).activity.note(time);
-        let shape = self.engine.options.shape;
-        let sample = LateSample { time, start, value: Value::Histogram(Arc::new(histogram)) };
-        self.engine.change_head(self.tenant, number, |head| head.push_late(sample, self.sequence, self.now_s, shape));
+        self.wait(logged, LateSample { time, start, value: Value::Histogram(Arc::new(histogram)) });
     }
 
     fn exemplar(&mut self, logged: u32, exemplar: Exemplar) {
         if self.extras_covered {
             return;
         }
-        if let Some(&number) = self.numbers.get(&logged) {
+        if let Some(Known { number, .. }) = self.numbers.get(logged) {
             let mut extras = self.tenant.extras.lock().expect("no panic while locked");
             extras.add_exemplar(number, exemplar, i64::from(self.now_s) * 1000);
         }

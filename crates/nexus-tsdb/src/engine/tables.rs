@@ -7,44 +7,75 @@ use crate::index::DAY_MS;
 use crate::log::record::kind_of;
 use nexus_series::batch::Metadata;
 use nexus_series::labels::{pack, unpack};
+use rayon::prelude::*;
 
 fn bad(damaged: Damaged) -> EngineError {
     EngineError::Bad(format!("the rows cannot be read: {}", damaged.0))
 }
 
+/// Series that are added at a time.
+const AT_ONCE: usize = 1 << 13;
+
+struct SeriesRow<'a> {
+    tenant: &'a str,
+    packed: &'a [u8],
+    days: Vec<u16>,
+}
+
+impl<'a> SeriesRow<'a> {
+    fn take(rows: &mut &'a [u8]) -> Result<Self, Damaged> {
+        let tenant = take_text(rows)?;
+        let packed = take_string(rows)?;
+        let days = take_array(rows)?;
+        let mut days: Vec<u16> =
+            (0..days).map(|_| take_number::<2>(rows).map(u16::from_le_bytes)).collect::<Result<_, _>>()?;
+        days.sort_unstable();
+        Ok(Self { tenant, packed, days })
+    }
+}
+
 impl Engine {
     /// Series of the tables, RowBinary: tenant String, labels String (packed), days Array(UInt16). How many rows.
     pub fn load_series(&self, mut rows: &[u8], now_ms: i64) -> Result<usize, EngineError> {
-        let mut count = 0;
+        let (mut count, mut some) = (0, Vec::new());
         while !rows.is_empty() {
-            let tenant = take_text(&mut rows).map_err(bad)?;
-            let packed = take_string(&mut rows).map_err(bad)?;
-            let days = take_array(&mut rows).map_err(bad)?;
-            let days = (0..days).map(|_| take_number::<2>(&mut rows).map(u16::from_le_bytes));
-            let mut days: Vec<u16> = days.collect::<Result<_, _>>().map_err(bad)?;
-            days.sort_unstable();
-            let labels: Vec<(&str, &str)> = unpack(packed).collect();
-            if labels.is_empty() || pack(labels.iter().copied()) != packed {
-                return Err(EngineError::Bad(format!("row {} holds no labels", count + 1)));
-            }
+            let row = SeriesRow::take(&mut rows).map_err(bad)?;
             count += 1;
-            let tenant = self.make_tenant(tenant);
-            // Adding is the writer's.
-            let writer = self.write();
-            let number = self.add_series(&tenant, packed, &labels);
+            if some.len() >= AT_ONCE || some.first().is_some_and(|first: &SeriesRow<'_>| first.tenant != row.tenant) {
+                self.load_some(&some, now_ms)?;
+                some.clear();
+            }
+            some.push(row);
+        }
+        self.load_some(&some, now_ms)?;
+        Ok(count)
+    }
+
+    /// Rows of one tenant, on all cores.
+    fn load_some(&self, rows: &[SeriesRow<'_>], now_ms: i64) -> Result<(), EngineError> {
+        let Some(first) = rows.first() else { return Ok(()) };
+        let sound = |row: &SeriesRow<'_>| !row.packed.is_empty() && pack(unpack(row.packed)) == row.packed;
+        if let Some(row) = rows.par_iter().with_min_len(128).find_any(|row| !sound(row)) {
+            return Err(EngineError::Bad(format!("a row of the tenant {:?} holds no labels", row.tenant)));
+        }
+        let packed: Vec<&[u8]> = rows.iter().map(|row| row.packed).collect();
+        let tenant = self.make_tenant(first.tenant);
+        // Adding is the writer's.
+        let writer = self.write();
+        let numbers = self.add_all_series(&tenant, &packed);
+        rows.par_iter().zip(numbers).with_min_len(128).for_each(|(row, number)| {
             let series = tenant.index.series(number);
             let mut head = series.head();
-            for &day in &days {
+            for &day in &row.days {
                 let start = i64::from(day) * DAY_MS;
                 series.activity.note(start);
                 series.activity.note((start + DAY_MS - 1).min(now_ms).max(start));
                 head.note_stored_day(i64::from(day));
                 series.activity.note_stored(start, start + DAY_MS - 1);
             }
-            drop(head);
-            drop(writer);
-        }
-        Ok(count)
+        });
+        drop(writer);
+        Ok(())
     }
 
     /// Metadata of the tables, rows as `SealedRows::metadata` has them. How many.

@@ -308,6 +308,43 @@ fn nothing_is_lost_or_doubled_whatever_happens() {
     }
 }
 
+/// Records of so many series are replayed on all cores: samples of a series must stay in their order.
+#[test]
+fn many_series_are_replayed_as_they_were() {
+    let folder = Folder::new("many");
+    let mut engine = Engine::open(&folder.0, OPTIONS).unwrap();
+    let mut dice = Dice(7);
+    for round in 0..8 {
+        let mut building = Building::default();
+        let at = NOW + round * 15_000;
+        for number in 0..3000 {
+            let number = number.to_string();
+            let labels = [("__name__", "m"), ("n", number.as_str())];
+            let value = Value::Float(dice.below(1000) as f64);
+            // The same time again, something late, and the series once more further down.
+            let samples = [(at, value.clone()), (at, Value::Float(7.0)), (at - 20_000, value)];
+            building.series(&labels, &samples[..=dice.below(3) as usize]);
+            if dice.below(10) == 0 {
+                let one = Arc::new(some_histogram(&mut dice, 3));
+                building.series(&labels, &[(at + 5, Value::Histogram(one)), (at + 6, Value::Float(1.0))]);
+            }
+        }
+        append(&engine, &building.0, &Limits::default());
+        let before = read_all(&engine, None);
+        if round == 4 {
+            engine.checkpoint().unwrap();
+        }
+        if round % 2 == 0 {
+            drop(engine);
+            engine = Engine::open(&folder.0, OPTIONS).unwrap();
+        }
+        assert_eq!(differences(&read_all(&engine, None), &before), [""; 0], "round {round}");
+        assert_eq!(engine.head_bytes.load(Ordering::Relaxed), heads(&engine));
+        assert_eq!(engine.tenant("t").unwrap().index.len(), 3000);
+    }
+    assert!(engine.replayed.0 >= 8 * 3000);
+}
+
 /// What of two contents differs, the first few.
 fn differences(found: &Contents, wanted: &Contents) -> Vec<String> {
     let keys: BTreeSet<_> = found.keys().chain(wanted.keys()).collect();

@@ -18,6 +18,7 @@ use nexus_series::labels::{SeriesId, unpack};
 use nexus_series::symbols::{Label, Sym, SymbolTable};
 use nexus_series::{NAME, labels};
 use postings::Postings;
+use rayon::prelude::*;
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, RwLock, RwLockReadGuard};
 
@@ -79,6 +80,12 @@ impl Default for Index {
     }
 }
 
+/// What `add_all` finds out of a series before it adds any.
+enum Found {
+    Known(u32),
+    New(Arc<[Label]>),
+}
+
 /// Finds series by id as long as it lives.
 pub struct Lookup<'a> {
     index: &'a Index,
@@ -126,12 +133,84 @@ impl Index {
         if let Some(number) = self.lookup().find(id) {
             return (number, false);
         }
-        let labels: Arc<[Label]> =
-            unpack(packed).map(|(name, value)| (self.symbols.intern(name), self.symbols.intern(value))).collect();
+        let labels = self.intern(packed);
+        let mut by_id = self.by_id.write().expect("no panic while locked");
+        let number = self.push(&mut by_id, id, labels.clone());
+        drop(by_id);
+        self.postings.write().expect("no panic while locked").add(number, &labels);
+        (number, true)
+    }
+
+    /// The same of many, on all cores: for each its number, and whether it is new.
+    pub fn add_all(&self, all: &[&[u8]]) -> Vec<(u32, bool)> {
+        let found: Vec<(SeriesId, Found)> = {
+            let lookup = self.lookup();
+            let work = |some: &[&[u8]]| {
+                let ids: Vec<SeriesId> = some.iter().map(|packed| labels::series_id(packed)).collect();
+                let known: Vec<Option<u32>> = ids.iter().map(|id| lookup.find(*id)).collect();
+                let new = some.iter().zip(&known).filter(|(_, known)| known.is_none()).map(|(packed, _)| *packed);
+                let mut labels = self.intern_all(new).into_iter();
+                let mut found = Vec::with_capacity(some.len());
+                for (id, known) in ids.into_iter().zip(known) {
+                    let new = || Found::New(labels.next().expect("one for each that is new"));
+                    found.push((id, known.map_or_else(new, Found::Known)));
+                }
+                found
+            };
+            all.par_chunks(256).flat_map_iter(work).collect()
+        };
+        let (mut numbers, mut new) = (Vec::with_capacity(all.len()), Vec::new());
+        let mut by_id = self.by_id.write().expect("no panic while locked");
+        for (id, found) in found {
+            // It may be there twice.
+            let again = || by_id.find(id as u64, |&number| self.series[number as usize].id == id).copied();
+            let (known, labels) = match found {
+                Found::Known(number) => (Some(number), None),
+                Found::New(labels) => (again(), Some(labels)),
+            };
+            if let (None, Some(labels)) = (known, labels) {
+                let number = self.push(&mut by_id, id, labels.clone());
+                new.push((number, labels));
+                numbers.push((number, true));
+            } else {
+                numbers.extend(known.map(|number| (number, false)));
+            }
+        }
+        drop(by_id);
+        self.postings.write().expect("no panic while locked").add_all(&new);
+        numbers
+    }
+
+    fn intern(&self, packed: &[u8]) -> Arc<[Label]> {
+        unpack(packed).map(|(name, value)| (self.symbols.intern(name), self.symbols.intern(value))).collect()
+    }
+
+    /// The same of many series. Texts that the series before has, too, as at least names mostly are, are looked up once.
+    fn intern_all<'a>(&self, all: impl Iterator<Item = &'a [u8]>) -> Vec<Arc<[Label]>> {
+        let (mut texts, mut before, mut series) = (Vec::<&str>::new(), Vec::<usize>::new(), Vec::new());
+        for packed in all {
+            let mut now = Vec::with_capacity(before.len());
+            for text in unpack(packed).flat_map(|(name, value)| [name, value]) {
+                let same = before.get(now.len()).copied().filter(|&place| texts[place] == text);
+                now.push(same.unwrap_or(texts.len()));
+                if same.is_none() {
+                    texts.push(text);
+                }
+            }
+            before.clone_from(&now);
+            series.push(now);
+        }
+        let symbols = self.symbols.intern_all(&texts);
+        let labels =
+            |places: Vec<usize>| places.chunks_exact(2).map(|pair| (symbols[pair[0]], symbols[pair[1]])).collect();
+        series.into_iter().map(labels).collect()
+    }
+
+    fn push(&self, by_id: &mut HashTable<u32>, id: SeriesId, labels: Arc<[Label]>) -> u32 {
         let metric = labels.iter().find(|(name, _)| *name == self.name).map_or(Sym(0), |(_, value)| *value);
         let number = self.series.push(Series {
             id,
-            labels: labels.clone(),
+            labels,
             metric,
             activity: Activity::default(),
             counted: AtomicBool::new(false),
@@ -139,10 +218,8 @@ impl Index {
             head: Mutex::default(),
         }) as u32;
         self.count.store(number + 1, Ordering::Release);
-        self.postings.write().expect("no panic while locked").add(number, &labels);
-        let mut by_id = self.by_id.write().expect("no panic while locked");
         by_id.insert_unique(id as u64, number, |&number| self.series[number as usize].id as u64);
-        (number, true)
+        number
     }
 
     /// Forgets series (ascending numbers): they are found no more. Whoever forgets is alone, as for `add`.

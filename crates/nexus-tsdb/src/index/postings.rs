@@ -3,6 +3,8 @@
 use foldhash::fast::RandomState;
 use hashbrown::{HashMap, HashSet};
 use nexus_series::symbols::{Label, Sym};
+use rayon::prelude::*;
+use std::sync::Arc;
 
 /// Series of a label. Most labels of many values have one or few.
 #[derive(Clone, Debug)]
@@ -22,6 +24,16 @@ impl List {
 
 type Values = HashMap<Sym, List, RandomState>;
 
+fn push(values: &mut Values, value: Sym, number: u32) {
+    values
+        .entry(value)
+        .and_modify(|list| match list {
+            List::One(first) => *list = List::Many(vec![*first, number]),
+            List::Many(numbers) => numbers.push(number),
+        })
+        .or_insert(List::One(number));
+}
+
 /// See the module text.
 #[derive(Default)]
 pub struct Postings {
@@ -32,16 +44,23 @@ impl Postings {
     /// Adds a series; its number is higher than all before.
     pub fn add(&mut self, number: u32, labels: &[Label]) {
         for &(name, value) in labels {
-            self.names
-                .entry(name)
-                .or_default()
-                .entry(value)
-                .and_modify(|list| match list {
-                    List::One(first) => *list = List::Many(vec![*first, number]),
-                    List::Many(numbers) => numbers.push(number),
-                })
-                .or_insert(List::One(number));
+            push(self.names.entry(name).or_default(), value, number);
         }
+    }
+
+    /// Adds series with ascending numbers, names beside each other.
+    pub fn add_all(&mut self, series: &[(u32, Arc<[Label]>)]) {
+        for &(name, _) in series.iter().flat_map(|(_, labels)| labels.iter()) {
+            self.names.entry(name).or_default();
+        }
+        let mut names: Vec<(Sym, &mut Values)> = self.names.iter_mut().map(|(name, values)| (*name, values)).collect();
+        names.par_iter_mut().for_each(|(name, values)| {
+            for (number, labels) in series {
+                for (_, value) in labels.iter().filter(|(label, _)| label == name) {
+                    push(values, *value, *number);
+                }
+            }
+        });
     }
 
     /// Takes series (ascending) with their labels out, going over each list they are in once.

@@ -54,6 +54,38 @@ fn selection_is_what_asking_every_series_gives() {
 }
 
 #[test]
+fn many_added_at_once_are_as_if_added_one_after_the_other() {
+    let one_by_one = index_of(2000);
+    let packed: Vec<Vec<u8>> = (0..2000).map(|number| one_by_one.packed(number)).collect();
+    let together = Index::default();
+    assert_eq!(together.add(&packed[700]), (0, true));
+    // Some twice in one call, some known before.
+    let first: Vec<&[u8]> = packed[..1000].iter().chain(&packed[900..1000]).map(Vec::as_slice).collect();
+    let added = together.add_all(&first);
+    assert_eq!(added.iter().filter(|(_, new)| *new).count(), 999);
+    assert_eq!(added[700], (0, false));
+    assert_eq!(added[1000..], added[900..1000].iter().map(|(number, _)| (*number, false)).collect::<Vec<_>>());
+    together.add_all(&packed.iter().map(Vec::as_slice).collect::<Vec<_>>());
+    assert_eq!((together.len(), together.known(), together.num_pairs()), (2000, 2000, one_by_one.num_pairs()));
+    for (number, packed) in packed.iter().enumerate() {
+        let found = together.lookup().find(labels::series_id(packed)).unwrap();
+        assert_eq!(&together.packed(found), packed, "{number}");
+        together.series(found).activity.note(1000);
+    }
+    for (name, value) in [("job", "job1"), ("zone", "eu"), ("id", "1234"), ("__name__", "m0")] {
+        let set = [vec![matcher(name, Op::Equal, value)]];
+        let ids = |index: &Index| {
+            let numbers = index.select(&set, &Sight::default(), 0, 2000);
+            assert!(numbers.is_sorted());
+            let mut ids: Vec<SeriesId> = numbers.iter().map(|&number| index.series(number).id).collect();
+            ids.sort_unstable();
+            ids
+        };
+        assert_eq!(ids(&together), ids(&one_by_one), "{name}");
+    }
+}
+
+#[test]
 fn forgotten_series_are_found_no_more() {
     let index = index_of(12);
     index.forget(&[4]);

@@ -149,8 +149,8 @@ pub fn kind_of(number: u8) -> Option<MetricKind> {
 
 /// What a record of samples is read into.
 pub trait Sink {
-    /// A series gets a number.
-    fn define(&mut self, number: u32, packed: &[u8]);
+    /// Series get numbers.
+    fn define(&mut self, series: &[(u32, &[u8])]);
     /// A float of a time and start time.
     fn float(&mut self, number: u32, at: (i64, i64), value: f64);
     /// A histogram of a time and start time.
@@ -205,10 +205,10 @@ pub fn read_front<'a>(body: &mut &'a [u8]) -> Result<(&'a str, u32), Damaged> {
 
 /// Reads what follows the front, of a record with start times or without.
 pub fn read_parts(body: &mut &[u8], started: bool, scratch: &mut Scratch, sink: &mut dyn Sink) -> Result<(), Damaged> {
-    for _ in 0..take_count(body, body.len())? {
-        let number = take_number(body)?;
-        sink.define(number, take_text(body)?);
-    }
+    let count = take_count(body, body.len())?;
+    let defined = (0..count).map(|_| Ok((take_number(body)?, take_text(body)?)));
+    let defined: Vec<(u32, &[u8])> = defined.collect::<Result<_, Damaged>>()?;
+    sink.define(&defined);
     let (mut number, mut before, mut start_before) = (0i64, 0i64, 0i64);
     let mut start = |body: &mut &[u8]| if started { take_start(body, &mut start_before) } else { Ok(0) };
     for _ in 0..take_count(body, body.len())? {

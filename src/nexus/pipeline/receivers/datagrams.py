@@ -18,7 +18,7 @@ from nexus.errors import ConfigError
 from nexus.pipeline.receivers.listener import Networks, bind
 
 if TYPE_CHECKING:
-    from nexus.config import GraphiteConfig, StatsdConfig, SyslogConfig
+    from nexus.config import GraphiteConfig, JaegerConfig, StatsdConfig, SyslogConfig
 
 DATAGRAMS: Final = 512
 """Read at a time, before others have their turn."""
@@ -48,7 +48,9 @@ class DatagramOptions:
     path: str = ""
 
     @classmethod
-    def of(cls, config: GraphiteConfig | StatsdConfig | SyslogConfig, name: str, host: str, path: str = "") -> Self:
+    def of(
+        cls, config: GraphiteConfig | JaegerConfig | StatsdConfig | SyslogConfig, name: str, host: str, path: str = ""
+    ) -> Self:
         """As configured."""
         return cls(name, host, config.port, Networks(config.networks), int(config.receive_buffer_bytes), path)
 

@@ -1,5 +1,5 @@
-"""OTLP over gRPC: `LogsService/Export` and `MetricsService/Export` as generic handlers, request bytes straight to the
-native decoder.
+"""OTLP over gRPC: `LogsService`, `MetricsService` and `TraceService` as generic handlers, and Jaeger's `CollectorService`;
+request bytes go straight to the native decoder.
 
 The method is served as a stream of requests of which one is read: on the wire that is the unary method, and it lets the
 caller be authenticated, and the shared budget be asked, before the message is received.
@@ -12,30 +12,33 @@ import contextlib
 import logging
 import time
 import urllib.parse
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping, Sequence
 from functools import partial
 from typing import Any, Final
 
 import grpc
 import grpc.aio
 
-from nexus.errors import InvalidRequest, NexusError, NotFound
+from nexus.errors import InvalidRequest, NexusError
 from nexus.pipeline.body import BodyLimits, BodyTimeout, Budget, Lease
 from nexus.pipeline.decode import native_module
 from nexus.pipeline.intake import MetricIntake
 from nexus.pipeline.metrics import raise_if_retryable
-from nexus.pipeline.otlp import PROTOBUF, export_response, metrics_response, retry_seconds, rpc_code, status
+from nexus.pipeline.otlp import PROTOBUF, export_response, metrics_response, retry_seconds, rpc_code, status, traces_response
 from nexus.pipeline.receivers.tls import Tls
 from nexus.pipeline.topology import Delivery, Outcome, Topology
+from nexus.pipeline.traces import TracePipeline
 from nexus.security.limits.limiter import Meter
 from nexus.security.permissions import Permission
 
 NAME: Final = "otlp_grpc"
+JAEGER_NAME: Final = "jaeger_grpc"
 _SERVICE: Final = "/opentelemetry.proto.collector.{0}.v1.{1}Service/Export"
 LOGS_METHOD: Final = _SERVICE.format("logs", "Logs")
 METRICS_METHOD: Final = _SERVICE.format("metrics", "Metrics")
-_OTHER_METHODS: Final = {_SERVICE.format("trace", "Trace"): "traces"}
-METHODS: Final = (LOGS_METHOD, METRICS_METHOD, *_OTHER_METHODS)
+TRACES_METHOD: Final = _SERVICE.format("trace", "Trace")
+JAEGER_METHOD: Final = "/jaeger.api_v2.CollectorService/PostSpans"
+METHODS: Final = (LOGS_METHOD, METRICS_METHOD, TRACES_METHOD, JAEGER_METHOD)
 """Every method that is answered."""
 
 _ONCE: Final = frozenset({"authorization", "cookie", "idempotency-key", "x-scope-orgid"})
@@ -60,16 +63,20 @@ class OtlpGrpc:
         self,
         topology: Topology,
         metrics: MetricIntake,
+        traces: TracePipeline,
         enter: Enter,
         limits: Callable[[], BodyLimits],
         budget: Budget,
+        more: Sequence[grpc.GenericRpcHandler] = (),
     ) -> None:
-        """`enter` is the identity seam; `budget` is shared with the HTTP receivers."""
+        """`enter` is the identity seam; `budget` is shared with the HTTP receivers. `more` are other services on the port."""
         self._topology = topology
         self._metrics = metrics
+        self._traces = traces
         self._enter = enter
         self._limits = limits
         self._budget = budget
+        self._more = tuple(more)
         self._server: Any = None
 
     async def start(self, host: str, port: int, tls: Tls | None = None) -> int:
@@ -87,7 +94,18 @@ class OtlpGrpc:
             ]
         )
         self._server.add_generic_rpc_handlers(
-            (_Methods({LOGS_METHOD: self._logs, METRICS_METHOD: self._points}, self._export),)
+            (
+                _Methods(
+                    {
+                        LOGS_METHOD: self._logs,
+                        METRICS_METHOD: self._points,
+                        TRACES_METHOD: self._spans,
+                        JAEGER_METHOD: self._jaeger_spans,
+                    },
+                    self._export,
+                ),
+                *self._more,
+            )
         )
         address = f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
         try:
@@ -130,8 +148,19 @@ class OtlpGrpc:
             raise_if_retryable(outcome)
             return metrics_response(outcome, PROTOBUF)
 
+    async def _spans(self, context: Any) -> bytes:
+        async with self._delivered(context, Permission.TRACES_WRITE) as delivery:
+            decoder = partial(native_module().decode_otlp_traces_protobuf, now_ns=time.time_ns())
+            return (await self._traces.deliver(delivery, decoder, _traces_answer)).reply
+
+    async def _jaeger_spans(self, context: Any) -> bytes:
+        async with self._delivered(context, Permission.TRACES_WRITE, JAEGER_NAME) as delivery:
+            decoder = partial(native_module().decode_jaeger_protobuf, now_ns=time.time_ns())
+            # `PostSpansResponse` has no fields: there is no way to tell of spans that were refused.
+            return (await self._traces.deliver(delivery, decoder, lambda outcome: b"")).reply
+
     @contextlib.asynccontextmanager
-    async def _delivered(self, context: Any, permission: Permission) -> AsyncIterator[Delivery]:
+    async def _delivered(self, context: Any, permission: Permission, receiver: str = NAME) -> AsyncIterator[Delivery]:
         """The message of a call whose sender may send it."""
         metadata = read_metadata(context.invocation_metadata())
         tenant, meter = await self._enter(metadata, peer_address(context.peer()), permission)
@@ -139,7 +168,7 @@ class OtlpGrpc:
         with Lease(self._budget, meter.take_bytes) as lease:
             body = await self._read(context)
             lease.take(len(body))
-            delivery = Delivery(NAME, tenant, body, key=metadata.get("idempotency-key", ""), lease=lease)
+            delivery = Delivery(receiver, tenant, body, key=metadata.get("idempotency-key", ""), lease=lease)
             delivery.meter = meter.take_records
             del body
             yield delivery
@@ -203,21 +232,15 @@ class _Methods(grpc.GenericRpcHandler):  # type: ignore[misc]
 
     def service(self, handler_call_details: Any) -> Any:
         method = handler_call_details.method
-        if method in self._methods:
-            return self._methods[method]
-        if method in _OTHER_METHODS:
-            return grpc.stream_unary_rpc_method_handler(partial(_unimplemented, _OTHER_METHODS[method]))
-        return None
-
-
-async def _unimplemented(signal: str, _requests: Any, context: Any) -> bytes:
-    error = NotFound(f"OTLP {signal} are not accepted.", hint="Nexus accepts logs and metrics.")
-    await context.abort(grpc.StatusCode.UNIMPLEMENTED, str(error))
-    raise AssertionError("unreachable")
+        return self._methods.get(method)
 
 
 def _answer(outcome: Outcome) -> bytes:
     return export_response(outcome, PROTOBUF)
+
+
+def _traces_answer(outcome: Outcome) -> bytes:
+    return traces_response(outcome, PROTOBUF)
 
 
 async def _abort(context: Any, error: NexusError) -> None:

@@ -1,4 +1,4 @@
-"""OTLP over HTTP: logs and metrics as protobuf or JSON, at the standard paths and at those that others use."""
+"""OTLP over HTTP: logs, metrics and traces as protobuf or JSON, at the standard paths and at those that others use."""
 
 from __future__ import annotations
 
@@ -11,13 +11,21 @@ from nexus.pipeline.decode import native_module
 from nexus.pipeline.http import Endpoint, Reply, Request, retry_headers
 from nexus.pipeline.intake import MetricIntake
 from nexus.pipeline.metrics import raise_if_retryable
-from nexus.pipeline.otlp import JSON, PROTOBUF, export_response, metrics_response, status
+from nexus.pipeline.otlp import JSON, PROTOBUF, export_response, metrics_response, status, traces_response
 from nexus.pipeline.topology import Delivery, Outcome, Topology
+from nexus.pipeline.traces import TracePipeline
 from nexus.security.permissions import Permission
 
 _LOGS: Final = ("/v1/logs", "/otlp/v1/logs")
 _METRICS: Final = ("/v1/metrics", "/otlp/v1/metrics", "/api/v1/otlp/v1/metrics", "/opentelemetry/v1/metrics")
-_OTHERS: Final = ("/v1/traces", "/v1development/profiles", "/otlp/v1/traces")
+_TRACES: Final = (
+    "/v1/traces",
+    "/otlp/v1/traces",
+    "/api/v1/otlp/v1/traces",
+    "/opentelemetry/v1/traces",
+    "/insert/opentelemetry/v1/traces",
+)
+_OTHERS: Final = ("/v1development/profiles",)
 _MEDIA: Final = (PROTOBUF, JSON)
 
 
@@ -40,21 +48,31 @@ class OtlpHttp:
             )
             for path in _METRICS[1:]
         ),
+        Endpoint(_TRACES[0], "Send traces by OTLP (ExportTraceServiceRequest)", _MEDIA, permission=Permission.TRACES_WRITE),
+        *(
+            Endpoint(
+                path, "Send traces by OTLP, at a path that others use", _MEDIA, False, permission=Permission.TRACES_WRITE
+            )
+            for path in _TRACES[1:]
+        ),
         *(Endpoint(path, "A signal that is not accepted yet: always 404", _MEDIA, False) for path in _OTHERS),
     )
 
-    def __init__(self, topology: Topology, metrics: MetricIntake) -> None:
+    def __init__(self, topology: Topology, metrics: MetricIntake, traces: TracePipeline) -> None:
         """Deliver into these pipelines."""
         self._topology = topology
         self._metrics = metrics
+        self._traces = traces
 
     async def receive(self, request: Request, delivery: Delivery) -> Reply:
         """Store the records; the answer is an export response."""
         if request.path in _METRICS:
             return await self._receive_metrics(request, delivery)
+        if request.path in _TRACES:
+            return await self._receive_traces(request, delivery)
         if request.path not in _LOGS:
             signal = request.path.rpartition("/")[2]
-            raise NotFound(f"OTLP {signal} are not accepted.", hint="Nexus accepts logs and metrics.")
+            raise NotFound(f"OTLP {signal} are not accepted.", hint="Nexus accepts logs, metrics and traces.")
         content_type = _content_type(request)
         native = native_module()
         decode = _choose(content_type, native.decode_otlp_logs_protobuf, native.decode_otlp_logs_json)
@@ -74,6 +92,17 @@ class OtlpHttp:
         )
         raise_if_retryable(outcome)
         return Reply(200, metrics_response(outcome, content_type), content_type)
+
+    async def _receive_traces(self, request: Request, delivery: Delivery) -> Reply:
+        content_type = _content_type(request)
+        native = native_module()
+        decode = _choose(content_type, native.decode_otlp_traces_protobuf, native.decode_otlp_traces_json)
+
+        def answer(outcome: Outcome) -> bytes:
+            return traces_response(outcome, content_type)
+
+        outcome = await self._traces.deliver(delivery, partial(decode, now_ns=time.time_ns()), answer)
+        return Reply(200, outcome.reply, content_type)
 
     def refuse(self, request: Request, error: NexusError) -> Reply:
         """A `google.rpc.Status` in the request's content type."""

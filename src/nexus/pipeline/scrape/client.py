@@ -11,6 +11,7 @@ import asyncio
 import base64
 import ipaddress
 import os
+import re
 import socket
 import ssl
 import time
@@ -34,6 +35,7 @@ KEEPALIVE: Final = 150.0
 SECRET_SECONDS: Final = 5.0
 MAX_SECRET: Final = 1 << 16
 _REDIRECT_STATUSES: Final = frozenset({301, 302, 303, 307, 308})
+_ERRNO: Final = re.compile(r"\[Errno (\d+)\]")
 _TLS: Final = {
     "TLS10": ssl.TLSVersion.TLSv1,
     "TLS11": ssl.TLSVersion.TLSv1_1,
@@ -444,10 +446,29 @@ def _reason(error: Exception, url: str) -> str:
             return f"the certificate of {where} is not valid: {str(error.certificate_error)[:200]}"
         case aiohttp.ClientConnectorDNSError():
             return f"{where} is not known to the resolver"
+        case aiohttp.ClientSSLError():
+            return f"no TLS with {where}: {_tls_words(error.os_error)}"
         case aiohttp.ClientConnectorError():
-            return f"no connection to {where}: {error.os_error.strerror or error.os_error}"
+            return f"no connection to {where}: {_system_words(error.os_error)}"
         case aiohttp.ServerDisconnectedError():
             return f"{where} closed the connection without an answer"
         case aiohttp.ClientPayloadError():
             return f"{where} broke off within its answer"
+        case OSError(errno=int()):
+            return f"the connection to {where} broke: {_system_words(error)}"
     return f"{where} could not be asked: {str(error)[:200] or type(error).__name__}"
+
+
+def _system_words(error: OSError) -> str:
+    """What the system says of it. Of several addresses that failed in several ways, what it says of each."""
+    # The text of an exception is Python's, and only it has the numbers when there is no single one.
+    numbers = [error.errno] if error.errno else [int(number) for number in _ERRNO.findall(str(error))]
+    said = list(dict.fromkeys(os.strerror(number) for number in numbers))
+    words = [text[:1].lower() + text[1:] for text in said]
+    return ", ".join(words) or "the system does not say why"
+
+
+def _tls_words(error: OSError) -> str:
+    """What the TLS library says of it."""
+    reason = error.reason if isinstance(error, ssl.SSLError) else None
+    return reason.replace("_", " ").lower() if reason else "the handshake failed"

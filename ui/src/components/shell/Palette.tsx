@@ -2,7 +2,7 @@
 import { useComputedColorScheme, useMantineColorScheme } from "@mantine/core";
 import { useDebouncedValue } from "@mantine/hooks";
 import { createSpotlight, Spotlight } from "@mantine/spotlight";
-import { IconArrowRight, IconBolt, IconChartLine, IconRoute, IconSearch } from "@tabler/icons-react";
+import { IconArrowRight, IconBolt, IconChartLine, IconLogs, IconRoute, IconSearch } from "@tabler/icons-react";
 import { keepPreviousData, useQuery } from "@tanstack/react-query";
 import { type ReactNode, useEffect, useState, useSyncExternalStore } from "react";
 import { useNavigate } from "react-router";
@@ -94,12 +94,14 @@ function useEntries(): { pages: Entry[]; actions: Entry[] } {
   const metrics = usePermission("metrics:read");
   const targets = usePermission("targets:read");
   const keysOf = (action?: string): string | undefined => BINDINGS.find((binding) => binding.action === action)?.keys;
-  const pages = visible.map((page) => ({
-    id: page.path,
-    label: page.title,
-    keys: keysOf(page.action),
-    run: () => void navigate(to(page.path)),
-  }));
+  const pages = visible
+    .filter((page) => page.group !== "inside")
+    .map((page) => ({
+      id: page.path,
+      label: page.title,
+      keys: keysOf(page.action),
+      run: () => void navigate(to(page.path)),
+    }));
   const actions: Entry[] = [
     {
       id: "live",
@@ -171,7 +173,11 @@ export default function Palette(): ReactNode {
   useEffect(() => {
     if (named.length > 0) keepChosen();
   }, [named]);
-  const allowed = { metrics: usePermission("metrics:read"), targets: usePermission("targets:read") };
+  const allowed = {
+    metrics: usePermission("metrics:read"),
+    targets: usePermission("targets:read"),
+    traces: usePermission("traces:read"),
+  };
   const item = (entry: Entry, icon: ReactNode): ReactNode => (
     <Spotlight.Action
       key={entry.id}
@@ -201,10 +207,17 @@ export default function Palette(): ReactNode {
         leftSection={<IconSearch size={18} />}
       />
       <Spotlight.ActionsList>
+        {id?.field === "trace_id" && allowed.traces && (
+          <Spotlight.Action
+            label={t.palette.openTrace(id.id)}
+            leftSection={<IconRoute size={18} />}
+            onClick={() => void navigate(to(`/traces/${id.id}`))}
+          />
+        )}
         {id && (
           <Spotlight.Action
             label={id.field === "trace_id" ? t.palette.trace(id.id) : t.palette.span(id.id)}
-            leftSection={<IconRoute size={18} />}
+            leftSection={<IconLogs size={18} />}
             onClick={() => void navigate(to("/logs", { q: `${id.field}:${id.id}` }))}
           />
         )}

@@ -51,12 +51,7 @@ export function Rail(): ReactNode {
             {t.nav.groups[group] && <div className={styles.group}>{t.nav.groups[group]}</div>}
             {members.map((page) => (
               <Tooltip key={page.path} label={page.title} position="right" disabled={!narrow}>
-                <NavLink
-                  to={to(page.path)}
-                  end={page.path !== SETTINGS.path}
-                  className={styles.link}
-                  aria-label={page.title}
-                >
+                <NavLink to={to(page.path)} end={page.path === "/"} className={styles.link} aria-label={page.title}>
                   <page.icon size={18} stroke={1.6} />
                   {!narrow && page.title}
                 </NavLink>

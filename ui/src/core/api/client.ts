@@ -7,6 +7,7 @@ import type * as metrics from "./metrics.ts";
 import type * as pipelines from "./pipelines.ts";
 import type { paths } from "./schema.d.ts";
 import type * as security from "./security.ts";
+import type * as traces from "./traces.ts";
 import type * as api from "./types.ts";
 import type { Whole } from "./types.ts";
 
@@ -369,6 +370,92 @@ export class Api {
   }
   reloadTargets(): Promise<metrics.ReloadAnswer> {
     return this.take(this.client.POST("/api/nexus/v1/targets/reload"));
+  }
+  searchTraces(body: traces.TraceSearchRequest, signal?: AbortSignal): Promise<traces.TracesSearchAnswer> {
+    return this.take(this.client.POST("/api/nexus/v1/traces/search", { body, signal }));
+  }
+  trace(id: string, query: { start?: string; end?: string }, signal?: AbortSignal): Promise<traces.TraceDocument> {
+    return this.take(this.client.GET("/api/nexus/v1/traces/{id}", { params: { path: { id }, query }, signal }));
+  }
+  async span(id: string, span: string, signal?: AbortSignal): Promise<traces.WholeSpan> {
+    const path = { id, span };
+    const call = this.client.GET("/api/nexus/v1/traces/{id}/spans/{span}", { params: { path }, signal });
+    return (await this.take<{ span: object }, { span: traces.WholeSpan }>(call as Result<{ span: object }>)).span;
+  }
+  traceOtlp(id: string, signal?: AbortSignal): Promise<object> {
+    return this.take(
+      this.client.GET("/api/nexus/v1/traces/{id}/otlp", { params: { path: { id } }, signal }) as Result<object>,
+    );
+  }
+  renderTrace(file: object, signal?: AbortSignal): Promise<traces.TraceDocument> {
+    return this.take(this.client.POST("/api/nexus/v1/traces/render", { body: file as never, signal }));
+  }
+  traceHeatmap(
+    body: traces.TracesQuery & { step: number; query_id?: string },
+    signal?: AbortSignal,
+  ): Promise<traces.TracesHeatmapAnswer> {
+    return this.take(this.client.POST("/api/nexus/v1/traces/heatmap", { body, signal }));
+  }
+  traceFacets(
+    body: traces.TracesQuery & { fields?: string[]; limit: number; query_id?: string },
+    signal?: AbortSignal,
+  ): Promise<traces.TracesFacetsAnswer> {
+    return this.take(this.client.POST("/api/nexus/v1/traces/facets", { body, signal }));
+  }
+  traceTags(query: traces.TracesQuery, signal?: AbortSignal): Promise<traces.TagsAnswer> {
+    return this.take(this.client.GET("/api/nexus/v1/traces/tags", { params: { query }, signal }));
+  }
+  traceTagValues(tag: string, query: traces.TracesQuery, signal?: AbortSignal): Promise<traces.TagValuesAnswer> {
+    const params = { path: { tag }, query };
+    return this.take(this.client.GET("/api/nexus/v1/traces/tags/{tag}/values", { params, signal }));
+  }
+  compareTraces(
+    body: { selection: traces.TracesQuery; baseline: traces.TracesQuery; query_id?: string },
+    signal?: AbortSignal,
+  ): Promise<traces.TracesCompareAnswer> {
+    return this.take(this.client.POST("/api/nexus/v1/traces/compare", { body, signal }));
+  }
+  traceMetrics(
+    body: traces.TracesQuery & { step: number; instant?: boolean; query_id?: string },
+    signal?: AbortSignal,
+  ): Promise<traces.TracesMetricsAnswer> {
+    return this.take(this.client.POST("/api/nexus/v1/traces/metrics", { body, signal }));
+  }
+  services(query: { start: string; end: string }, signal?: AbortSignal): Promise<traces.ServicesAnswer> {
+    return this.take(this.client.GET("/api/nexus/v1/services", { params: { query }, signal }));
+  }
+  serviceMap(
+    query: { start: string; end: string; at?: string },
+    signal?: AbortSignal,
+  ): Promise<traces.ServiceMapAnswer> {
+    return this.take(this.client.GET("/api/nexus/v1/services/map", { params: { query }, signal }));
+  }
+  serviceOperations(
+    name: string,
+    query: { start: string; end: string },
+    signal?: AbortSignal,
+  ): Promise<{ operations: traces.OperationRow[] }> {
+    const params = { path: { name }, query };
+    return this.take(this.client.GET("/api/nexus/v1/services/{name}/operations", { params, signal }));
+  }
+  serviceDependencies(
+    name: string,
+    query: { start: string; end: string },
+    signal?: AbortSignal,
+  ): Promise<traces.DependenciesAnswer> {
+    const params = { path: { name }, query };
+    return this.take(this.client.GET("/api/nexus/v1/services/{name}/dependencies", { params, signal }));
+  }
+  serviceErrors(
+    name: string,
+    query: { start: string; end: string },
+    signal?: AbortSignal,
+  ): Promise<{ errors: traces.ErrorGroup[] }> {
+    const params = { path: { name }, query };
+    return this.take(this.client.GET("/api/nexus/v1/services/{name}/errors", { params, signal }));
+  }
+  criticalPath(body: traces.CriticalPathRequest, signal?: AbortSignal): Promise<traces.CriticalPathAnswer> {
+    return this.take(this.client.POST("/api/nexus/v1/services/critical-path", { body, signal }));
   }
   /** What stands under `data` in an answer of the Prometheus API; arguments may be repeated. */
   async prometheus<T>(path: string, query: Record<string, string | string[]>, signal?: AbortSignal): Promise<T> {

@@ -12,12 +12,14 @@ import { t } from "../../core/text.ts";
 import { toIso } from "../../core/time/instant.ts";
 import { absolute, resolveExpression, type Span, zoomOut } from "../../core/time/range.ts";
 import type { Tab } from "../../core/url/codecs.ts";
+import { pushPanel } from "../../core/url/panels.ts";
 import { useAction } from "../../hooks/useActions.tsx";
 import { useMovingSpan } from "../../hooks/useLive.ts";
 import { useCancelQueries, useHistogram, useParts } from "../../hooks/useLogs.ts";
 import { usePrefs, useSetPrefs } from "../../hooks/usePrefs.ts";
 import { useSize } from "../../hooks/useSize.ts";
 import { useTime } from "../../hooks/useTime.tsx";
+import { useUrlPanel } from "../../hooks/useUrlPanel.ts";
 import { type LogsUrl, useLogsUrl } from "../../hooks/useUrlState.ts";
 import { Chips } from "./Chips.tsx";
 import { Facets } from "./Facets.tsx";
@@ -33,6 +35,7 @@ import { FiltersProvider } from "./useFilters.tsx";
 const PatternsView = lazy(() => import("./PatternsView.tsx"));
 const CompareView = lazy(() => import("./CompareView.tsx"));
 const ContextView = lazy(() => import("./ContextView.tsx"));
+const Panels = lazy(() => import("../../components/panels/Panels.tsx"));
 const FieldPanel = lazy(() => import("./FieldPanel.tsx"));
 
 const STACKS = ["severity", "service", ""];
@@ -55,6 +58,7 @@ function spanOf(from: string, to: string, page: { now: bigint; zone: string }): 
 
 export function LogsPage(): ReactNode {
   const [url, setUrl] = useLogsUrl();
+  const [beside, setPanel] = useUrlPanel();
   const time = useTime();
   const { facetsShown } = usePrefs();
   const setPrefs = useSetPrefs();
@@ -95,6 +99,10 @@ export function LogsPage(): ReactNode {
   const onSelect = useCallback((sel: string) => setUrl({ sel, stat: "" }), [setUrl]);
   const onContext = useCallback((ctx: string) => setUrl({ ctx, sel: "", stat: "", same: "stream" }), [setUrl]);
   const onField = useCallback((stat: string) => setUrl({ stat, sel: "" }), [setUrl]);
+  const onTrace = useCallback(
+    (id: string, traceSpan: string) => setPanel(pushPanel("", { kind: "trace", id, span: traceSpan })),
+    [setPanel],
+  );
   const onTab = useCallback(
     (tab: Tab) => {
       if (tab !== "rows") setLive(false);
@@ -131,7 +139,7 @@ export function LogsPage(): ReactNode {
   const visible = (inContext ? around : shown).current;
   const known = url.sel === "" ? undefined : visible.find((record) => record.id === url.sel);
   const tabs = <Tabs tab={url.tab} onTab={onTab} />;
-  const panel = url.sel !== "" || url.stat !== "";
+  const panel = url.sel !== "" || url.stat !== "" || beside !== "";
 
   const content = (): ReactNode => {
     if (live && url.tab === "rows")
@@ -188,6 +196,7 @@ export function LogsPage(): ReactNode {
       onColumns={onColumns}
       onContext={onContext}
       onField={onField}
+      onTrace={onTrace}
     >
       <div className={styles.page}>
         <QueryBar
@@ -257,10 +266,15 @@ export function LogsPage(): ReactNode {
               </div>
             )}
           </div>
-          {url.sel !== "" && (
+          {beside !== "" && (
+            <Suspense>
+              <Panels value={beside} onChange={setPanel} />
+            </Suspense>
+          )}
+          {url.sel !== "" && beside === "" && (
             <RecordPanel id={url.sel} known={known} zone={zone} words={words} onClose={() => onSelect("")} />
           )}
-          {url.stat !== "" && url.sel === "" && (
+          {url.stat !== "" && url.sel === "" && beside === "" && (
             <Suspense>
               <FieldPanel
                 scope={sideScope}

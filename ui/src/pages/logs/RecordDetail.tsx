@@ -4,6 +4,7 @@ import { IconColumns3, IconListSearch, IconMinus, IconPlus } from "@tabler/icons
 import { type KeyboardEvent, type ReactNode, useMemo, useState } from "react";
 import { CopyIcon, CopyTextButton } from "../../components/common/CopyButton.tsx";
 import { IconButton } from "../../components/common/IconButton.tsx";
+import { TraceButton } from "../../components/trace/TraceButton.tsx";
 import type { LogRecord } from "../../core/api/types.ts";
 import { formatValue } from "../../core/format.ts";
 import { type DetailField, detailGroups, jsonBody, recordJson, SHOWN_CHARACTERS } from "../../core/logs/records.ts";
@@ -102,7 +103,7 @@ function Body({ body, words }: { body: string; words: string[] }): ReactNode {
 }
 
 export function RecordDetail({ record, zone, words }: { record: LogRecord; zone: string; words: string[] }): ReactNode {
-  const { openContext } = useFilters();
+  const { openContext, openTrace } = useFilters();
   const groups = useMemo(() => detailGroups(record), [record]);
   const [active, setActive] = useState<string | null>(null);
   const severity = asSeverity(record.severity);
@@ -131,6 +132,13 @@ export function RecordDetail({ record, zone, words }: { record: LogRecord; zone:
           >
             {t.context.open}
           </Button>
+        )}
+        {openTrace && record.trace_id !== "" && (
+          <TraceButton
+            id={record.trace_id}
+            at={fromNsText(record.timestamp)}
+            onOpen={() => openTrace(record.trace_id, record.span_id)}
+          />
         )}
         <CopyTextButton text={() => recordJson(record)} label={t.logs.copyRecord} />
       </div>

@@ -25,6 +25,8 @@ export interface Filters {
   openContext?: (id: string) => void;
   /** Statistics of a field, in the panel. */
   openField?: (field: string) => void;
+  /** The trace that a record belongs to, in the panel. */
+  openTrace?: (trace: string, span: string) => void;
 }
 
 const FiltersContext = createContext<Filters | null>(null);
@@ -37,11 +39,12 @@ interface Props {
   onColumns(columns: string[]): void;
   onContext?: (id: string) => void;
   onField?: (field: string) => void;
+  onTrace?: (trace: string, span: string) => void;
   children: ReactNode;
 }
 
 export function FiltersProvider(props: Props): ReactNode {
-  const { query, parts, columns, onQuery, onColumns, onContext, onField, children } = props;
+  const { query, parts, columns, onQuery, onColumns, onContext, onField, onTrace, children } = props;
   const value = useMemo<Filters>(
     () => ({
       parts,
@@ -55,8 +58,9 @@ export function FiltersProvider(props: Props): ReactNode {
         onColumns(columns.includes(field) ? columns.filter((name) => name !== field) : [...columns, field]),
       openContext: onContext,
       openField: onField,
+      openTrace: onTrace,
     }),
-    [query, parts, columns, onQuery, onColumns, onContext, onField],
+    [query, parts, columns, onQuery, onColumns, onContext, onField, onTrace],
   );
   return <FiltersContext value={value}>{children}</FiltersContext>;
 }

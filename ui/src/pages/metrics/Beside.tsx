@@ -1,26 +1,25 @@
 /** The panel beside the charts: logs of the same labels and time, or an exemplar with its trace. */
-import { Button } from "@mantine/core";
-import { IconExternalLink } from "@tabler/icons-react";
-import type { ReactNode } from "react";
-import { Link } from "react-router";
+import { lazy, type ReactNode, Suspense } from "react";
 import { CopyIcon } from "../../components/common/CopyButton.tsx";
 import { ErrorState, Skeleton, State } from "../../components/common/State.tsx";
+import { LogLines } from "../../components/logs/LogLines.tsx";
 import { SidePanel } from "../../components/shell/SidePanel.tsx";
-import { asSeverity, SEVERITY_LETTER } from "../../core/logs/severity.ts";
+import { TraceButton } from "../../components/trace/TraceButton.tsx";
 import { logsOf } from "../../core/metrics/pivot.ts";
 import { labelsText } from "../../core/metrics/series.ts";
 import { formatUnit, unitOfMetric } from "../../core/metrics/units.ts";
 import { m } from "../../core/metricsText.ts";
 import { fieldTerm } from "../../core/query/edit.ts";
-import { formatClock, formatInstant } from "../../core/time/format.ts";
-import { fromMs, fromNsText, toIso } from "../../core/time/instant.ts";
-import type { Span } from "../../core/time/range.ts";
-import { useLogFields, useLogLines, useLogsBeside } from "../../hooks/useMetrics.ts";
-import { usePagePath } from "../../hooks/usePagePath.ts";
+import { formatInstant } from "../../core/time/format.ts";
+import { fromMs } from "../../core/time/instant.ts";
+import { parsePanels, pushPanel } from "../../core/url/panels.ts";
+import { useLogFields } from "../../hooks/useMetrics.ts";
 import { usePermission } from "../../hooks/useSession.ts";
 import { useTime } from "../../hooks/useTime.tsx";
 import styles from "./Beside.module.css";
 import { usePinned } from "./LogsCount.tsx";
+
+const Panels = lazy(() => import("../../components/panels/Panels.tsx"));
 
 interface Exemplar {
   /** Seconds since the epoch. */
@@ -56,11 +55,25 @@ export function readPanel(text: string): Panel | null {
   }
 }
 
-export function Beside({ panel, query, onClose }: { panel: string; query: string; onClose(): void }): ReactNode {
+interface Props {
+  panel: string;
+  query: string;
+  onClose(): void;
+  onPanel(panel: string): void;
+}
+
+export function Beside({ panel, query, onClose, onPanel }: Props): ReactNode {
   const found = readPanel(panel);
+  const onTrace = (id: string): void => onPanel(pushPanel(panel, { kind: "trace", id, span: "" }));
+  if (parsePanels(panel).length > 0)
+    return (
+      <Suspense>
+        <Panels value={panel} onChange={onPanel} />
+      </Suspense>
+    );
   if (!found) return null;
   return found.kind === "exemplar" ? (
-    <ExemplarPanel exemplar={found.exemplar} onClose={onClose} />
+    <ExemplarPanel exemplar={found.exemplar} onClose={onClose} onTrace={onTrace} />
   ) : (
     <LogsPanel labels={found.labels} query={query} onClose={onClose} />
   );
@@ -96,7 +109,7 @@ function LogsPanel({
           ) : (
             <>
               {pivot.unused.length > 0 && <p className={styles.note}>{m.logsUnused(pivot.unused.join(", "))}</p>}
-              <Lines query={pivot.query} span={span} none={m.logsNone} />
+              <LogLines query={pivot.query} span={span} none={m.logsNone} />
             </>
           )}
         </div>
@@ -107,7 +120,15 @@ function LogsPanel({
 
 const QUARTER_HOUR = 900_000_000_000n;
 
-function ExemplarPanel({ exemplar, onClose }: { exemplar: Exemplar; onClose(): void }): ReactNode {
+function ExemplarPanel({
+  exemplar,
+  onClose,
+  onTrace,
+}: {
+  exemplar: Exemplar;
+  onClose(): void;
+  onTrace(id: string): void;
+}): ReactNode {
   const { zone } = useTime();
   const at = fromMs(exemplar.t * 1000);
   const allowed = usePermission("logs:read");
@@ -133,60 +154,20 @@ function ExemplarPanel({ exemplar, onClose }: { exemplar: Exemplar; onClose(): v
             </div>
           ))}
         </dl>
+        {exemplar.id && (
+          <div>
+            <TraceButton id={exemplar.id} at={at} onOpen={() => onTrace(exemplar.id)} />
+          </div>
+        )}
         {!exemplar.id && <State title={m.noTrace} />}
         {exemplar.id && !allowed && <State title={m.noLogsRight} />}
         {exemplar.id && allowed && (
           <>
             <h3>{m.traceLogs}</h3>
-            <Lines query={fieldTerm("trace_id", exemplar.id)} span={span} none={m.traceNone} />
+            <LogLines query={fieldTerm("trace_id", exemplar.id)} span={span} none={m.traceNone} />
           </>
         )}
       </div>
     </SidePanel>
-  );
-}
-
-/** The count first, then the newest lines, and the way to all of them. */
-function Lines({ query, span, none }: { query: string; span: Span; none: string }): ReactNode {
-  const { zone } = useTime();
-  const to = usePagePath();
-  const count = useLogsBeside(query, span, true);
-  const lines = useLogLines(query, span);
-  return (
-    <>
-      <div className={styles.head}>
-        <code title={query}>{query}</code>
-        {count.data && <b data-testid="beside-count">{m.logsCount(count.data.count)}</b>}
-        <Button
-          size="compact-xs"
-          variant="default"
-          component={Link}
-          to={to("/logs", { q: query, from: toIso(span.from), to: toIso(span.to) })}
-          leftSection={<IconExternalLink size={14} />}
-        >
-          {m.logsOpen}
-        </Button>
-      </div>
-      {lines.isPending && <Skeleton rows={8} />}
-      {lines.isError && <ErrorState error={lines.error} onRetry={() => void lines.refetch()} />}
-      {lines.data && lines.data.records.length === 0 && <State title={none} />}
-      {lines.data && lines.data.records.length > 0 && (
-        <ol className={styles.lines} data-testid="beside-lines">
-          {lines.data.records.map((record) => {
-            const severity = asSeverity(record.severity);
-            const body = typeof record.body === "string" ? record.body : JSON.stringify(record.body);
-            return (
-              <li key={record.id}>
-                <span className={styles.time}>{formatClock(fromNsText(record.timestamp), zone, 3)}</span>
-                <span className={styles.severity} style={{ color: `var(--severity-${severity})` }} title={severity}>
-                  {SEVERITY_LETTER[severity]}
-                </span>
-                <span className={styles.text}>{body.slice(0, 300)}</span>
-              </li>
-            );
-          })}
-        </ol>
-      )}
-    </>
   );
 }

@@ -98,6 +98,7 @@ export function MetricsPage(): ReactNode {
             panel={url.panel}
             query={url.q.find((entry) => !entry.hidden)?.query ?? ""}
             onClose={() => setUrl({ panel: "" })}
+            onPanel={(panel) => setUrl({ panel })}
           />
         )}
       </div>

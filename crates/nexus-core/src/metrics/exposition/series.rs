@@ -55,24 +55,41 @@ pub fn end_of_series(line: &[u8], blanks: bool) -> Result<usize, String> {
     if line.get(at) != Some(&b'{') {
         return if end > 0 { Ok(end) } else { Err(unexpected(line, 0, "a metric name")) };
     }
+    at += 1;
     loop {
-        let Some(found) = memchr::memchr2(b'"', b'}', &line[at..]) else {
+        // A newline ends the search, a backslash is none of a series: so that of many lines which are none each is looked at
+        // twice at most. Within quotes both may stand.
+        let Some(found) = line[at..].iter().position(|byte| matches!(byte, b'"' | b'}' | b'\n' | b'\\')) else {
+            looked_at(line.len() - at);
             return Err("the labels have no closing brace".into());
         };
+        looked_at(found + 1);
         at += found + 1;
-        if line[at - 1] == b'}' {
-            return Ok(at);
+        match line[at - 1] {
+            b'}' => return Ok(at),
+            b'"' => at = end_of_quoted(line, at)?,
+            b'\\' => return Err("a backslash outside of quotes".into()),
+            _ => return Err("the labels have no closing brace".into()),
         }
-        at = end_of_quoted(line, at)?;
     }
+}
+
+/// Counts the bytes that the search for the end of a series looks at, for a test.
+#[inline]
+#[cfg_attr(not(test), allow(unused_variables))]
+fn looked_at(bytes: usize) {
+    #[cfg(test)]
+    tests::LOOKED_AT.with(|count| count.set(count.get() + bytes));
 }
 
 /// The place after the closing quote; `at` is the one after the opening quote.
 fn end_of_quoted(line: &[u8], mut at: usize) -> Result<usize, String> {
     loop {
         let Some(found) = memchr::memchr2(b'"', b'\\', &line[at..]) else {
+            looked_at(line.len() - at);
             return Err("a quoted text is not closed".into());
         };
+        looked_at(found + 1);
         at += found + 1;
         if line[at - 1] == b'"' {
             return Ok(at);
@@ -251,6 +268,11 @@ fn check_names(labels: &Labels<'_>) -> Result<(), String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::cell::Cell;
+
+    thread_local! {
+        pub static LOOKED_AT: Cell<usize> = const { Cell::new(0) };
+    }
 
     fn parsed(text: &str, blanks: bool) -> Result<Vec<(String, String)>, String> {
         let end = end_of_series(text.as_bytes(), blanks)?;
@@ -277,6 +299,10 @@ mod tests {
         assert_eq!(parsed("{a=\"\"} 1", false), owned(&[("a", "")]));
         for (text, message) in [
             ("a{b=\"c\"", "the labels have no closing brace"),
+            ("a{b=\"c\"\n} 1", "the labels have no closing brace"),
+            ("a{\nb=\"c\"} 1", "the labels have no closing brace"),
+            ("a{\\\"b\"=\"c\"} 1", "a backslash outside of quotes"),
+            ("a{b=\"c\"\\} 1", "a backslash outside of quotes"),
             ("a{b=\"c}", "a quoted text is not closed"),
             ("a{b=c} 1", "expected a quoted text, found \"c}\""),
             ("a{1=\"c\"} 1", "expected a label name, found \"1=\\\"c\\\"}\""),
@@ -288,5 +314,40 @@ mod tests {
             assert_eq!(parsed(text, true), Err(message.to_owned()), "{text}");
         }
         assert!(parsed("a{b=\"c\", d=\"e\"} 1", false).is_err());
+    }
+
+    #[test]
+    fn quoted_texts_hold_newlines_and_backslashes() {
+        assert_eq!(
+            parsed("a{b=\"1\n2\\\n}\",\"c\nd\"=\"\\\\\"} 1", true),
+            owned(&[("b", "1\n2\\\n}"), ("c\nd", "\\"), ("__name__", "a")])
+        );
+    }
+
+    /// Each line that is none must not be searched to the end of the body.
+    #[test]
+    fn many_lines_without_an_end_are_looked_at_in_linear_time() {
+        for line in [
+            "a{\"",
+            "a{",
+            "a{\"\"",
+            "h_{le=\"1\"\t+54",
+            "a{\\\"",
+            "a{b=\"\\",
+            "a{b=\"\\\"",
+            "{\"a\",\"",
+            "a{b=\"1\",",
+            "a{b=\"}",
+        ] {
+            let body = format!("{line}\n").repeat(2000) + "}";
+            LOOKED_AT.set(0);
+            let (mut lines, mut rest) = (0, body.as_bytes());
+            while let Some(end) = memchr::memchr(b'\n', rest) {
+                lines += usize::from(end_of_series(rest, true).is_err());
+                rest = &rest[end + 1..];
+            }
+            assert!(LOOKED_AT.get() <= 3 * body.len(), "{line}: {} of {} bytes", LOOKED_AT.get(), body.len());
+            assert!(lines >= 1, "{line}");
+        }
     }
 }

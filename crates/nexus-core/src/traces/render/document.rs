@@ -2,7 +2,7 @@
 //! everything that is known of it.
 
 use super::super::critical::{Paths, Section};
-use super::super::rows::{Span, read_spans};
+use super::super::rows::{Span, by_trace, read_spans};
 use super::super::tree::{Node, Tree};
 use super::text::{array, is_set, list, write_hex, write_int, write_quoted, write_text, write_unsigned};
 use crate::columns::AttributeValue;
@@ -29,14 +29,14 @@ impl<'a> Names<'a> {
     }
 }
 
-/// Rows of one trace as its document; none when there are no rows.
+/// The first trace of rows as its document; none when there are no rows.
 pub fn render_trace(rows: &[u8], sources: &[AttributeSource]) -> Result<Option<Vec<u8>>, BadRows> {
-    let spans = read_spans(rows, sources)?;
-    let Some(first) = spans.first() else { return Ok(None) };
+    let every = read_spans(rows, sources)?;
+    let Some(spans) = by_trace(&every).next() else { return Ok(None) };
     let nodes: Vec<Node> = spans.iter().map(Span::node).collect();
     let tree = Tree::new(&nodes);
     let critical = Paths::new(&nodes, &tree).of_trace();
-    Ok(Some(document(first.trace_id, &spans, &tree, &critical)))
+    Ok(Some(document(spans[0].trace_id, spans, &tree, &critical)))
 }
 
 fn document(trace_id: [u8; 16], spans: &[Span<'_>], tree: &Tree, critical: &[Section]) -> Vec<u8> {

@@ -13,7 +13,7 @@ mod protobuf;
 #[cfg(test)]
 mod tests;
 mod text;
-mod values;
+pub(super) mod values;
 pub mod zipkin;
 
 pub use document::{render_span, render_trace};

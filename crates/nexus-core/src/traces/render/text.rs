@@ -1,7 +1,7 @@
 //! What the JSON renderers share.
 
+pub use crate::json::writer::write_int;
 use crate::json::writer::write_string;
-pub use crate::json::writer::{write_float, write_int};
 use std::borrow::Cow;
 
 /// A JSON string of bytes that should be UTF-8.

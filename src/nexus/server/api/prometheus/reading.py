@@ -6,7 +6,7 @@ Source: prometheus/prompb remote.proto, types.proto; https://prometheus.io/docs/
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from typing import Final
 
@@ -19,6 +19,7 @@ from nexus.query.promql import regex
 from nexus.security.permissions import Permission
 from nexus.server.api.nexus_v1.asking import ask, close_plan
 from nexus.server.call import Call
+from nexus.server.protobuf import fields, packed, signed, varint
 from nexus.server.queries import checked_id
 from nexus.server.recheck import access_ended
 from nexus.server.stream import StreamedAnswer
@@ -110,7 +111,7 @@ def parse_request(body: bytes) -> ReadRequest:
                 raise InvalidRequest(f"a read request has at most {MAX_QUERIES} queries.")
             scans.append(_scan(value))
         elif number == 2:
-            accepted += [value] if isinstance(value, int) else _packed(value)
+            accepted += [value] if isinstance(value, int) else packed(value)
     return ReadRequest(tuple(scans), tuple(accepted))
 
 
@@ -145,63 +146,6 @@ def _matcher(body: bytes) -> LabelMatcher:
         except ValueError as error:
             raise InvalidRequest(f"error parsing regexp: {error}") from error
     return LabelMatcher(texts[2], _OPERATORS[kind], texts[3])
-
-
-def fields(body: bytes) -> Iterator[tuple[int, int | bytes]]:
-    """Numbers and values of the fields of a message. Raises `InvalidRequest`."""
-    at = 0
-    while at < len(body):
-        key, at = _varint(body, at)
-        number, wire = key >> 3, key & 7
-        if wire == 0:
-            value, at = _varint(body, at)
-            yield number, value
-            continue
-        if wire == 2:
-            length, at = _varint(body, at)
-        elif wire in (1, 5):
-            length = 8 if wire == 1 else 4
-        else:
-            raise InvalidRequest("the read request is not protobuf.")
-        if at + length > len(body):
-            raise InvalidRequest("the read request ends in the middle of a field.")
-        yield number, body[at : at + length]
-        at += length
-
-
-def _packed(body: bytes) -> Iterator[int]:
-    at = 0
-    while at < len(body):
-        value, at = _varint(body, at)
-        yield value
-
-
-def _varint(body: bytes, at: int) -> tuple[int, int]:
-    value = shift = 0
-    while shift < 70:
-        if at >= len(body):
-            raise InvalidRequest("the read request ends in the middle of a number.")
-        value |= (body[at] & 0x7F) << shift
-        at += 1
-        if not body[at - 1] & 0x80:
-            return value & 0xFFFF_FFFF_FFFF_FFFF, at
-        shift += 7
-    raise InvalidRequest("the read request has a number that is too long.")
-
-
-def signed(value: int) -> int:
-    """An int64 of its bits."""
-    return value - (1 << 64) if value >> 63 else value
-
-
-def varint(value: int) -> bytes:
-    """A number that is not negative."""
-    found = bytearray()
-    while value > 0x7F:
-        found.append(value & 0x7F | 0x80)
-        value >>= 7
-    found.append(value)
-    return bytes(found)
 
 
 def literal_snappy(body: bytes) -> bytes:

@@ -3,11 +3,14 @@
 A step takes what native code has sealed, inserts its rows, and says `done`, upon which the part of the log that made them
 durable may go. A step that failed is given back and tried again later; one that was interrupted by a kill comes again after
 the replay of the log, and rows that are stored twice are read once. Whoever changes stored rows holds `paused` meanwhile.
+
+A stop stores what it can in `STOP_SECONDS`: what is left is in the log, and is written as a checkpoint when that is closed.
 """
 
 from __future__ import annotations
 
 import logging
+import math
 import threading
 import time
 from collections.abc import Callable, Iterable, Iterator
@@ -27,6 +30,11 @@ log = logging.getLogger(__name__)
 LOOK_SECONDS: Final = 5.0
 RETRY_SECONDS: Final = (1.0, 30.0)
 """Shortest and longest wait after a failure."""
+
+STOP_SECONDS: Final = 2.0
+STEP_SAMPLES: Final = 4_000_000
+STOP_STEP_SAMPLES: Final = 500_000
+"""About so many samples at a time, so that little is held twice; at a stop fewer, so that it ends in time."""
 
 
 @dataclass(slots=True)
@@ -80,7 +88,7 @@ class Flusher:
         self._wake.set()
 
     def stop(self) -> None:
-        """Bring everything into the tables, then end. What cannot be stored stays in the log."""
+        """Bring into the tables what a few seconds are enough for, then end. The rest stays in the log."""
         self._stopping.set()
         self._wake.set()
         if self._thread is not None:
@@ -88,7 +96,7 @@ class Flusher:
         if self._connection is None:
             return
         try:
-            self._flush(everything=True)
+            self._flush(everything=True, until=time.monotonic() + STOP_SECONDS)
         except EngineError as error:
             log.error("the newest samples could not be stored, they stay in the log: %s", error)
         self._connect.release(self._connection)
@@ -122,11 +130,11 @@ class Flusher:
                 log.exception("storing samples failed in an unexpected way, trying again in %g s", delay)
                 wait, delay = delay, min(delay * 2, RETRY_SECONDS[1])
 
-    def _flush(self, *, everything: bool = False) -> int:
-        samples = 0
-        while True:
+    def _flush(self, *, everything: bool = False, until: float = math.inf) -> int:
+        samples, most = 0, STEP_SAMPLES if until == math.inf else STOP_STEP_SAMPLES
+        while time.monotonic() < until:
             with self._lock:
-                sealed = self._engine.take_sealed(int(self._clock() * 1000), all=everything)
+                sealed = self._engine.take_sealed(int(self._clock() * 1000), all=everything, max_samples=most)
                 if sealed is None:
                     return samples
                 began = time.perf_counter()
@@ -149,6 +157,8 @@ class Flusher:
                 self.statistics.seconds += time.perf_counter() - began
             if self._stopping.is_set() and not everything:
                 return samples
+        log.info("%d samples were stored in time, the rest stays in the log", samples)
+        return samples
 
     def _store(self, sealed: _native.Sealed) -> None:
         # A series that is known without samples does no harm; samples of one that is not cannot be found.

@@ -131,14 +131,14 @@ class EmbeddedMetricStore:
         self._rollups.start()
 
     def stop(self) -> None:
-        """Take nothing more and store everything. Queries go on until `close`."""
+        """Take nothing more, store what a few seconds are enough for. Queries go on until `close`."""
         self._maintenance.stop()
         self._writer.stop()
         self._rollups.stop()
         self._flusher.stop()
 
     def close(self) -> None:
-        """Close the log; nothing may run any more."""
+        """Close the log, with a checkpoint when it holds much; nothing may run any more."""
         self._engine.close()
 
     # ---------------------------------------------------------------------------------------------------- MetricStore

@@ -13,6 +13,8 @@ from nexus.query.trace_plan import (
     FindTraces,
     GetTrace,
     GetTraces,
+    Place,
+    SamplingPreview,
     SearchSpans,
     SpanCount,
     SpanErrors,
@@ -35,6 +37,8 @@ from nexus.storage.clickhouse.traces import rows, search, tables
 from nexus.storage.clickhouse.traces.found import Candidate
 from nexus.storage.clickhouse.traces.masking import known_to
 from nexus.storage.clickhouse.traces.profile import profile
+from nexus.storage.clickhouse.traces.sampling.sql import preview, previewed
+from nexus.storage.clickhouse.traces.sampling.visibility import Visibility
 from nexus.storage.clickhouse.traces.scan import of_these_traces, spans_of, these_spans, widened
 from nexus.storage.clickhouse.traces.series import compile_series, read_series
 from nexus.storage.clickhouse.traces.windows import newest_first
@@ -50,8 +54,9 @@ _LETTERS: Final = {"s": "string", "i": "int", "f": "float", "b": "bool", "d": "d
 class TraceReader:
     """See the module text. `changed` must be called whenever spans came or went, before anybody is told."""
 
-    def __init__(self, pool: QueryPool, learned: Callable[[], LearnedColumns]) -> None:
+    def __init__(self, pool: QueryPool, learned: Callable[[], LearnedColumns], visibility: Visibility) -> None:
         self._pool = pool
+        self._visibility = visibility
         self._learned = learned
         self._version = 0
         self._catalog: tuple[int, Catalog] | None = None
@@ -118,8 +123,11 @@ class TraceReader:
         return await self._pool.run(query, run)
 
     def known(self, session: Session, query: Scoped) -> Catalog:
-        """What is stored, as far as it concerns what a scoped plan sees."""
-        return known_to(query, self._current(session))
+        """What is stored, as far as it concerns what a scoped plan sees. Spans that move are seen once until the session
+        ends."""
+        # The view comes before the catalog: the days of what it counts are in there then.
+        view = session.hold(self._visibility.reading())
+        return known_to(query, replace(self._current(session), pending=view))
 
     def _current(self, session: Session) -> Catalog:
         # The version is read before the partitions: a commit in between makes the next query ask again.
@@ -238,7 +246,7 @@ class _Asking:
                 answer = self.rows(profile(query, plan, catalog, extras))
                 return [_profiled(row) for row in answer] if plan.step else answer
             case TagNames():
-                return self.rows(tables.tag_names(query, plan, catalog, self.spansets(plan.scan)[0]))
+                return self._tag_names(plan)
             case TagValues():
                 answer = self.rows(tables.tag_values(query, plan, catalog, self.spansets(plan.scan)[0]))
                 return [[key_value(text), _LETTERS[text[:1]], spans] for text, spans in answer]
@@ -249,10 +257,26 @@ class _Asking:
                 return self.rows(tables.heatmap(query, plan, catalog, self.spansets(plan.scan)[0]))
             case SpanErrors():
                 return self.rows(tables.errors(query, plan, catalog, self.spansets(plan.scan)[0]))
+            case SamplingPreview():
+                return previewed(plan, self.rows(preview(query, plan, catalog)))
             case SpanCount():
                 return self.rows(tables.count(query, plan, catalog, self.spansets(plan.scan)[0]))
             case _:
                 raise TypeError(f"{type(plan).__name__} does not answer with a table")
+
+    def _tag_names(self, plan: TagNames) -> list[list[Any]]:
+        """Names that the newest spans have need not be looked for."""
+        extra = self.spansets(plan.scan)[0]
+        windows = newest_first(plan.scan.time, self.catalog)
+        known: frozenset[str] = frozenset()
+        if windows and self.catalog.columns and plan.place in (None, Place.SPAN):
+            (counts,) = self.rows(tables.frequent_names(self._query, plan, windows[0], self.catalog, extra))
+            columns = zip(self.catalog.columns, counts, strict=True)
+            known = frozenset(column.key for column, count in columns if int(count or 0))
+        found = self.rows(tables.tag_names(self._query, plan, self.catalog, extra, known))
+        found += [[str(Place.SPAN), name] for name in known]
+        first = {place: sorted({name for at, name in found if at == place})[: plan.limit] for place, _ in found}
+        return [[place, name] for place in sorted(first) for name in first[place]]
 
 
 def _profiled(row: list[Any]) -> list[Any]:

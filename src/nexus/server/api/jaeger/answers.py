@@ -1,0 +1,39 @@
+"""Answers of Jaeger's older API: everything lies under `data`. Traces come encoded from native code."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any
+
+import msgspec
+from starlette.responses import Response
+
+from nexus import _native
+from nexus.errors import NexusError
+from nexus.pipeline.http import retry_headers
+from nexus.storage.trace_api import SpanRows
+
+JSON = "application/json"
+
+
+def structured(data: Any, total: int = 0) -> Response:
+    """An answer; `bytes` are JSON already."""
+    encoded = data if isinstance(data, bytes) else msgspec.json.encode(data)
+    return Response(b'{"data":%s,"total":%d,"limit":0,"offset":0,"errors":null}' % (encoded, total), media_type=JSON)
+
+
+def refuse(error: NexusError) -> Response:
+    """An error as Jaeger has it."""
+    headers = retry_headers(error)
+    if error.http_status == 401:
+        headers["WWW-Authenticate"] = "Bearer"
+    status = 400 if error.http_status == 422 else error.http_status
+    body = {"data": None, "total": 0, "limit": 0, "offset": 0, "errors": [{"code": status, "msg": str(error)}]}
+    return Response(msgspec.json.encode(body), status, headers, media_type=JSON)
+
+
+async def traces(rows: SpanRows | None) -> Response:
+    """Traces."""
+    if rows is None or not rows.data:
+        return structured([])
+    return structured(await asyncio.to_thread(_native.render_spans_jaeger, rows.data, rows.attributes))

@@ -1,0 +1,1 @@
+"""What the APIs about traces share: the native one, Jaeger's, Tempo's and Zipkin's."""

@@ -1,0 +1,69 @@
+/** From a service to its traces, errors and logs: the number first, then the panel. */
+import { Button } from "@mantine/core";
+import { IconAlertTriangle, IconLogs, IconRoute } from "@tabler/icons-react";
+import type { ReactNode } from "react";
+import { formatShort } from "../../core/format.ts";
+import { fieldTerm } from "../../core/query/edit.ts";
+import { tracesOf } from "../../core/services/services.ts";
+import { toIso } from "../../core/time/instant.ts";
+import { x } from "../../core/tracesText.ts";
+import type { Panel } from "../../core/url/panels.ts";
+import { usePermission } from "../../hooks/useSession.ts";
+import { useTime } from "../../hooks/useTime.tsx";
+import { useLogCount, useTraceCount } from "../../hooks/useTraces.ts";
+
+interface Props {
+  service: string;
+  /** Conditions beside the service. */
+  more?: readonly string[];
+  onOpen(panel: Panel): void;
+}
+
+export function Jumps({ service, more = [], onOpen }: Props): ReactNode {
+  const { span } = useTime();
+  const logsAllowed = usePermission("logs:read");
+  const range = { from: toIso(span.from), to: toIso(span.to) };
+  const all = tracesOf(service, ...more);
+  const failed = tracesOf(service, ...more, "status = error");
+  const logs = fieldTerm("service", service);
+  const traceCount = useTraceCount(all, span, true);
+  const errorCount = useTraceCount(failed, span, true);
+  const logCount = useLogCount(logs, span, logsAllowed);
+  const said = (answer: { count: number; more: boolean } | undefined): string =>
+    answer ? (answer.more ? x.countMore(answer.count) : formatShort(answer.count)) : "…";
+  return (
+    <>
+      <Button
+        size="compact-xs"
+        variant="default"
+        leftSection={<IconRoute size={14} />}
+        c={traceCount.data?.count === 0 ? "dimmed" : undefined}
+        onClick={() => onOpen({ kind: "traces", query: all, ...range })}
+        data-testid="jump-traces"
+      >
+        {x.title} {said(traceCount.data)}
+      </Button>
+      <Button
+        size="compact-xs"
+        variant="default"
+        leftSection={<IconAlertTriangle size={14} />}
+        c={errorCount.data?.count === 0 ? "dimmed" : undefined}
+        onClick={() => onOpen({ kind: "traces", query: failed, ...range })}
+      >
+        {x.errorRate} {said(errorCount.data)}
+      </Button>
+      {logsAllowed && (
+        <Button
+          size="compact-xs"
+          variant="default"
+          leftSection={<IconLogs size={14} />}
+          c={logCount.data?.count === 0 ? "dimmed" : undefined}
+          onClick={() => onOpen({ kind: "logs", query: logs, ...range })}
+          data-testid="jump-logs"
+        >
+          {x.logs} {logCount.data ? formatShort(logCount.data.count) : "…"}
+        </Button>
+      )}
+    </>
+  );
+}

@@ -1,0 +1,51 @@
+/** The list of services: order, words, and what a jump to their signals asks for. */
+import type { ServiceRow } from "../api/traces.ts";
+import { equals, SERVICE } from "../traces/traceql.ts";
+
+export const SERVICE_ORDERS = ["name", "requestRate", "errorRate", "p50", "p95", "p99", "apdex"] as const;
+export type ServiceOrder = (typeof SERVICE_ORDERS)[number];
+
+export function sortServices(
+  services: readonly ServiceRow[],
+  find: string,
+  by: ServiceOrder,
+  down: boolean,
+): ServiceRow[] {
+  const words = find.toLowerCase().split(/\s+/).filter(Boolean);
+  const sign = down ? -1 : 1;
+  return services
+    .filter((service) => words.every((word) => service.name.toLowerCase().includes(word)))
+    .sort(
+      (a, b) =>
+        (by === "name" ? sign * a.name.localeCompare(b.name) : sign * ((a[by] ?? -1) - (b[by] ?? -1))) ||
+        a.name.localeCompare(b.name),
+    );
+}
+
+/** Apdex as it is usually told. */
+export function apdexWord(apdex: number): "excellent" | "good" | "fair" | "poor" | "bad" {
+  if (apdex >= 0.94) return "excellent";
+  if (apdex >= 0.85) return "good";
+  if (apdex >= 0.7) return "fair";
+  return apdex >= 0.5 ? "poor" : "bad";
+}
+
+export function tracesOf(service: string, ...more: string[]): string {
+  return `{ ${[equals(SERVICE, service), ...more].join(" && ")} }`;
+}
+
+/** PromQL over the derived series: what the charts of a service draw. */
+export function serviceQueries(service: string, seconds: number): { rate: string; errors: string; latency: string[] } {
+  const window = `${Math.max(60, Math.round(seconds / 60))}s`;
+  const name = service.replace(/[\\"]/g, "\\$&");
+  const kinds = 'span_kind=~"SPAN_KIND_SERVER|SPAN_KIND_CONSUMER"';
+  const calls = `traces_spanmetrics_calls_total{service="${name}", ${kinds}`;
+  const buckets = `traces_spanmetrics_latency_bucket{service="${name}", ${kinds}}`;
+  return {
+    rate: `sum(rate(${calls}}[${window}]))`,
+    errors: `sum(rate(${calls}, status_code="STATUS_CODE_ERROR"}[${window}])) / sum(rate(${calls}}[${window}]))`,
+    latency: [0.5, 0.95, 0.99].map(
+      (quantile) => `histogram_quantile(${quantile}, sum by (le) (rate(${buckets}[${window}])))`,
+    ),
+  };
+}
