@@ -150,10 +150,9 @@ def test_bad_requests(
 
 
 def test_other_signals_are_named(nexus: NexusProcess) -> None:
-    for path in ("/v1/traces", "/v1development/profiles"):
-        answer = nexus.request("POST", path, b"", PROTOBUF, port=nexus.otlp_port)
-        assert answer.status == 404
-        assert "Nexus accepts logs" in Status.FromString(answer.body).message
+    answer = nexus.request("POST", "/v1development/profiles", b"", PROTOBUF, port=nexus.otlp_port)
+    assert answer.status == 404
+    assert "Nexus accepts logs, metrics and traces" in Status.FromString(answer.body).message
 
 
 def test_refusals_have_the_shape_of_the_protocol(nexus: NexusProcess) -> None:
@@ -224,8 +223,8 @@ def test_grpc_refusals(nexus: NexusProcess, tenant: str, channel: Channel) -> No
     too_large = channel.refusal(b"\x0a" * (5 << 20), x_scope_orgid=tenant)
     assert too_large.code() is grpc.StatusCode.RESOURCE_EXHAUSTED
     assert not dict(too_large.trailing_metadata()).get("grpc-status-details-bin")
-    traces = "/opentelemetry.proto.collector.trace.v1.TraceService/Export"
-    assert channel.refusal(b"", method=traces).code() is grpc.StatusCode.UNIMPLEMENTED
+    profiles = "/opentelemetry.proto.collector.profiles.v1development.ProfilesService/Export"
+    assert channel.refusal(b"", method=profiles).code() is grpc.StatusCode.UNIMPLEMENTED
     assert channel.refusal(b"", method="/no.such/Method").code() is grpc.StatusCode.UNIMPLEMENTED
     assert nexus.count(tenant=tenant) == 0
 

@@ -13,7 +13,17 @@ from tests.oracles import batches, template
 DAY_NS = 86_400 * 10**9
 FOREVER = 65_535
 SEVERITIES = ["unset", "trace", "debug", "info", "warn", "error", "fatal"]
-FIXED = {"UInt8": "B", "UInt16": "H", "UInt32": "I", "UInt64": "Q", "Int64": "q", "Float64": "d", "Bool": "?", "Date": "H"}
+FIXED = {
+    "UInt8": "B",
+    "UInt16": "H",
+    "UInt32": "I",
+    "UInt64": "Q",
+    "Int64": "q",
+    "Float32": "f",
+    "Float64": "d",
+    "Bool": "?",
+    "Date": "H",
+}
 MAPS = {
     "s": "attributes_string",
     "i": "attributes_int",
@@ -105,6 +115,10 @@ def _values(reader: Reader, kind: str, count: int) -> list[Any]:
         keys, values = _values(reader, match[1], offsets[-1]), _values(reader, match[2], offsets[-1])
         entries = list(zip(keys, values, strict=True))
         return [entries[start:end] for start, end in zip([0, *offsets], offsets, strict=False)]
+    if match := re.fullmatch(r"Array\((.*)\)", kind):
+        offsets = reader.fixed("Q", count)
+        items = _values(reader, match[1], offsets[-1])
+        return [items[start:end] for start, end in zip([0, *offsets], offsets, strict=False)]
     if match := re.fullmatch(r"FixedString\((\d+)\)", kind):
         return [reader.take(int(match[1])) for _ in range(count)]
     if kind == "String":

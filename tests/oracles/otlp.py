@@ -60,18 +60,19 @@ def rows(body: bytes, now_ns: int) -> tuple[list[Row], list[int]]:
     rejected: list[int] = []
     for number, (resource, scope, record) in enumerate(_records(request), 1):
         try:
-            taken.append(_resource(resource) | _scope(scope) | _record(record, now_ns))
+            taken.append(resource_row(resource) | scope_row(scope) | _record(record, now_ns))
         except Rejected:
             rejected.append(number)
     return taken, rejected
 
 
-def _lenient_request() -> type[Any]:
+def lenient(name: str, *modules: Any) -> type[Any]:
+    """The class of a message whose strings, and those of all that it holds, are bytes."""
     pool = descriptor_pool.DescriptorPool()
-    for module in (common_pb2, resource_pb2, logs_pb2, logs_service_pb2):
+    for module in (common_pb2, resource_pb2, *modules):
         file = descriptor_pb2.FileDescriptorProto()
         module.DESCRIPTOR.CopyToProto(file)
-        for message in file.message_type:
+        for message in nested(file.message_type):
             kept = [field for field in message.field if field.name not in IGNORED_FIELDS]
             for field in kept:
                 if field.type == field.TYPE_STRING:
@@ -80,11 +81,17 @@ def _lenient_request() -> type[Any]:
             del message.field[:]
             message.field.extend(fields)
         pool.Add(file)
-    name = "opentelemetry.proto.collector.logs.v1.ExportLogsServiceRequest"
     return message_factory.GetMessageClass(pool.FindMessageTypeByName(name))
 
 
-LENIENT_REQUEST = _lenient_request()
+def nested(messages: Any) -> Iterator[Any]:
+    """Message types and those declared in them."""
+    for message in messages:
+        yield message
+        yield from nested(message.nested_type)
+
+
+LENIENT_REQUEST = lenient("opentelemetry.proto.collector.logs.v1.ExportLogsServiceRequest", logs_pb2, logs_service_pb2)
 
 
 def _records(request: Any) -> Iterator[tuple[Any, Any, Any]]:
@@ -94,22 +101,22 @@ def _records(request: Any) -> Iterator[tuple[Any, Any, Any]]:
                 yield resource_logs.resource, scope_logs.scope, record
 
 
-def _resource(resource: Any) -> Row:
-    attributes = _map(resource.attributes, 0)
+def resource_row(resource: Any) -> Row:
+    attributes = mapping(resource.attributes, 0)
     service = attributes.get("service.name")
     if service is None or service == "":
         service = "unknown_service"
     return {
-        "service": service if isinstance(service, str) else _json(service),
-        "resource": _json(attributes),
+        "service": service if isinstance(service, str) else as_json(service),
+        "resource": as_json(attributes),
     }
 
 
-def _scope(scope: Any) -> Row:
+def scope_row(scope: Any) -> Row:
     return {
-        "scope_name": _text(scope.name),
-        "scope_version": _text(scope.version),
-        "scope_attributes": _json(_map(scope.attributes, 0)) if scope.attributes else "",
+        "scope_name": as_text(scope.name),
+        "scope_version": as_text(scope.version),
+        "scope_attributes": as_json(mapping(scope.attributes, 0)) if scope.attributes else "",
     }
 
 
@@ -117,7 +124,7 @@ def _record(record: Any, now_ns: int) -> Row:
     time, observed = record.time_unix_nano, record.observed_time_unix_nano
     if time > MAX_NS or observed > MAX_NS:
         raise Rejected
-    severity_text = _text(record.severity_text)
+    severity_text = as_text(record.severity_text)
     number = record.severity_number if 0 < record.severity_number <= 24 else _named_severity(severity_text)
     row: Row = {
         "timestamp": time or observed or now_ns,
@@ -128,9 +135,9 @@ def _record(record: Any, now_ns: int) -> Row:
         "trace_id": record.trace_id if len(record.trace_id) == 16 else bytes(16),
         "span_id": record.span_id if len(record.span_id) == 8 else bytes(8),
         "trace_flags": record.flags & 0xFF,
-        "event_name": _text(record.event_name),
+        "event_name": as_text(record.event_name),
     }
-    return row | _attributes(record.attributes)
+    return row | attribute_rows(record.attributes)
 
 
 def _named_severity(text: str) -> int:
@@ -145,16 +152,16 @@ def _body(body: Any) -> str:
         case None:
             return ""
         case "string_value":
-            return _text(body.string_value)
+            return as_text(body.string_value)
         case _:
-            return _json(_value(body, 0))
+            return as_json(_value(body, 0))
 
 
-def _attributes(attributes: Any) -> Row:
+def attribute_rows(attributes: Any) -> Row:
     """Maps by type. The last value of a key stays, in its place."""
     last: dict[str, tuple[str, Any]] = {}
     for attribute in attributes:
-        key = _text(attribute.key)
+        key = as_text(attribute.key)
         last.pop(key, None)
         kind = attribute.value.WhichOneof("value")
         value = _value(attribute.value, 0)
@@ -168,7 +175,7 @@ def _attributes(attributes: Any) -> Row:
             case "bool_value":
                 last[key] = ("bool", value)
             case _:
-                last[key] = ("json", _json(value))
+                last[key] = ("json", as_json(value))
     maps: Row = {f"attributes_{kind}": [] for kind in ("string", "int", "float", "bool", "json")}
     for key, (kind, value) in last.items():
         maps[f"attributes_{kind}"].append((key, value))
@@ -184,7 +191,7 @@ def _value(any_value: Any, depth: int) -> Any:
         case None:
             return None
         case "string_value":
-            return _text(any_value.string_value)
+            return as_text(any_value.string_value)
         case "bytes_value":
             return base64.b64encode(any_value.bytes_value).decode()
         case "double_value":
@@ -192,13 +199,13 @@ def _value(any_value: Any, depth: int) -> Any:
         case "array_value":
             return [_value(value, depth + 1) for value in any_value.array_value.values]
         case "kvlist_value":
-            return _map(any_value.kvlist_value.values, depth + 1)
+            return mapping(any_value.kvlist_value.values, depth + 1)
         case _:
             return getattr(any_value, kind)
 
 
-def _map(pairs: Any, depth: int) -> dict[str, Any]:
-    return {_text(pair.key): _value(pair.value, depth) for pair in pairs}
+def mapping(pairs: Any, depth: int) -> dict[str, Any]:
+    return {as_text(pair.key): _value(pair.value, depth) for pair in pairs}
 
 
 def _double(value: float) -> float | str:
@@ -207,14 +214,14 @@ def _double(value: float) -> float | str:
     return "NaN" if math.isnan(value) else "Infinity" if value > 0 else "-Infinity"
 
 
-def _text(text: bytes) -> str:
+def as_text(text: bytes) -> str:
     try:
         return text.decode()
     except UnicodeDecodeError as error:
         raise Rejected from error
 
 
-def _json(value: Any) -> str:
+def as_json(value: Any) -> str:
     """Compact, keys sorted, and of the short escapes only those that people know."""
     text = orjson.dumps(value, option=orjson.OPT_SORT_KEYS).decode()
     return re.sub(r"\\.", lambda escape: {r"\b": r"\u0008", r"\f": r"\u000c"}.get(escape[0], escape[0]), text)

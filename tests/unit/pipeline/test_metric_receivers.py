@@ -157,7 +157,7 @@ OTLP = {
 
 @pytest.mark.parametrize("path", ["/v1/metrics", "/otlp/v1/metrics", "/api/v1/otlp/v1/metrics", "/opentelemetry/v1/metrics"])
 async def test_otlp_answers_with_rejected_data_points(metrics: MetricBench, path: str) -> None:
-    receiver = OtlpHttp(None, metrics.intake)  # type: ignore[arg-type]
+    receiver = OtlpHttp(None, metrics.intake, None)  # type: ignore[arg-type]
     assert next(one for one in receiver.endpoints if one.path == path).permission is Permission.METRICS_WRITE
     reply = await send(receiver, path, json.dumps(OTLP).encode(), headers={"content-type": "application/json"})
     assert reply.status == 200
@@ -173,7 +173,7 @@ async def test_otlp_answers_with_rejected_data_points(metrics: MetricBench, path
 async def test_otlp_refusals_that_pass_are_for_now(metrics: MetricBench) -> None:
     metrics.store.refusals = (Refusal("series_limit", "no room", 1, retryable=True),)
     body = json.dumps({"resourceMetrics": [OTLP["resourceMetrics"][0]]}).replace('"bad", "sum"', '"good", "gauge"').encode()
-    receiver = OtlpHttp(None, metrics.intake)  # type: ignore[arg-type]
+    receiver = OtlpHttp(None, metrics.intake, None)  # type: ignore[arg-type]
     reply = await send(receiver, "/v1/metrics", body, headers={"content-type": "application/json"})
     assert (reply.status, reply.headers["Retry-After"]) == (429, "5")
     assert json.loads(reply.body)["details"][0]["retryDelay"] == "5.000s"

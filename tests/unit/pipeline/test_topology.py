@@ -188,7 +188,7 @@ def test_field_mapping_from_query_and_headers() -> None:
 
 
 async def test_otlp_paths_types_and_refusals(bench: Bench, metrics: MetricBench) -> None:
-    receiver = OtlpHttp(bench.topology, metrics.intake)
+    receiver = OtlpHttp(bench.topology, metrics.intake, None)  # type: ignore[arg-type]
     as_json = {"content-type": "application/json; charset=utf-8"}
     reply = await receiver.receive(Request("/v1/logs", as_json), Delivery("otlp_http", "t", b"{}"))
     assert (reply.status, reply.body, reply.content_type) == (200, b"{}", "application/json")

@@ -346,7 +346,11 @@ mod tests {
         let spans = |value: &Value| value[0]["scopeSpans"][0]["spans"].clone();
         assert_eq!(spans(&found), spans(&expected["resourceSpans"]));
         assert_eq!(found[0]["resource"], expected["resourceSpans"][0]["resource"]);
-        for wrapped in [format!("{{\"result\":{OTLP}}}"), format!("{{\"trace\":{OTLP},\"metrics\":{{}}}}"), OTLP.replacen("resourceSpans", "batches", 1)] {
+        for wrapped in [
+            format!("{{\"result\":{OTLP}}}"),
+            format!("{{\"trace\":{OTLP},\"metrics\":{{}}}}"),
+            OTLP.replacen("resourceSpans", "batches", 1),
+        ] {
             assert_eq!(otlp_of(wrapped.as_bytes()), found);
         }
     }

@@ -48,6 +48,7 @@ struct Span<'a> {
     annotations: Vec<Annotation<'a>>,
     more_annotations: u32,
     tags: Vec<Tag<'a>>,
+    more_tags: u32,
     /// Far sides that version 1 names by `sa`, `ca` or `ma`.
     addresses: Vec<(Bytes<'a>, Endpoint<'a>)>,
     /// It has what only version 1 has.
@@ -214,7 +215,7 @@ impl<'a> Decoder<'a> {
                 self.spans.builder().event(time, utf8(&annotation.value), b"");
             }
         }
-        self.spans.builder().dropped(0, span.more_annotations, 0);
+        self.spans.builder().dropped(span.more_tags, span.more_annotations, 0);
         Ok(())
     }
 }
@@ -431,8 +432,10 @@ fn tag_value<'a>(input: &mut Input<'a>, field: &'static str) -> Walk<TagValue<'a
 }
 
 fn push_tag<'a>(span: &mut Span<'a>, key: Bytes<'a>, value: TagValue<'a>, endpoint: Option<Endpoint<'a>>) {
-    if span.tags.len() <= MAX_ATTRIBUTES {
+    if span.tags.len() < MAX_ATTRIBUTES {
         span.tags.push(Tag { key, value, endpoint });
+    } else {
+        span.more_tags = span.more_tags.saturating_add(1);
     }
 }
 

@@ -374,6 +374,9 @@ async def metrics(call: Call, asker: Asker) -> schema.TracesMetricsAnswer:
     time = range_of(call, wanted.start, wanted.end, NS_PER_HOUR)
     start, end = time.start or 0, time.end or 0
     step = wanted.step or choose_step(start, end, METRIC_POINTS)
+    if not wanted.instant:
+        # Whole steps, so that every span of the range counts.
+        start, end = start // step * step, -(-end // step) * step
     found = await metric_series(asker, wanted.q, start, end, step, instant=wanted.instant, exemplars=wanted.exemplars)
     return schema.TracesMetricsAnswer(
         str(start), str(end), str(step), list(map(_series, found.series)), found.incomplete, _spent(asker)
