@@ -990,8 +990,8 @@ def evaluate_spansets(
 
     A trace is (id, start ns of its newest matching span, number of its spansets, spansets); a spanset is (number of its
     spans, ids of the first `spans_per_trace` by start, 8 bytes each, parent, left and right of the nested set of each of
-    those as int32 when the program asks for it, [(index of a label, key or number)]). At most `limit` traces: those with the newest
-    match, or the first of the rows. Raises ValueError.
+    those as int32 when the program asks for it, [(index of a label, key or number)]). At most `limit` traces: those with
+    the newest match, or the first of the rows. Raises ValueError.
     """
 
 def matching_spans(rows: bytes, program: bytes) -> bytes:
