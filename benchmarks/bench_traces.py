@@ -122,7 +122,7 @@ def ingest(system: TraceSystem, traces: TraceSet) -> Ingest:
         time.sleep(SETTLE_S)
         system.server.wait_idle(timeout=1_200.0)
     cpu = cpu_seconds(pid) - before
-    stored = system.count()
+    stored = system.count(traces)
     if stored != traces.spans:
         raise BenchmarkError(f"{system.name} stored {stored} of {traces.spans} acknowledged spans")
     return Ingest(traces.spans, cpu, at_last_answer, report.seconds, system.disk(), curve.peak.rss_mb, report.latency_ms)

@@ -125,7 +125,7 @@ def _example() -> list[str]:
 
 def _document(version: str) -> dict[str, Any]:
     nothing: Any = None
-    return describe(main_routes(http_receivers(nothing, nothing)), version)
+    return describe(main_routes(http_receivers(nothing, nothing, nothing)), version)
 
 
 def openapi() -> bytes:

@@ -1090,9 +1090,11 @@ def encode_native_spans(
     day: int | None = None,
     promoted: list[tuple[str, str, str, str]] = ...,
     retention: list[tuple[Filter, int]] = ...,
+    pending: int = 0,
 ) -> tuple[bytes, int]:
     """One Native block of `nexus.spans` with all its columns, rows sorted as the table is (empty when it would have no
-    rows), and 0. Arguments and errors as those of `encode_native`."""
+    rows), and 0. `pending` is the slice of time in which undecided spans arrived. Other arguments and errors as those of
+    `encode_native`."""
 
 # Rows of whole spans (`rows`, `sources`: a `SpanRows` of the trace store), those of a trace one after the other, rendered; a
 # span that came twice is shown once. Raise ValueError when rows end early.

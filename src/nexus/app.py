@@ -396,7 +396,7 @@ class Process:
             lambda tenant: Meter(limiter, Subjects(tenant=tenant)),
             tenants.check_active,
         )
-        deletions = Deletions(metadata, store, audit, time.time_ns)
+        deletions = Deletions(metadata, {"logs": store, "traces": store.traces}, audit, time.time_ns)
         # What remembers something of a tenant drops it when the tenant is gone.
         forget = (
             pipelines.forget,

@@ -156,7 +156,9 @@ def test_a_deleted_secret_is_gone(launch: Launch) -> None:
     assert nexus.get(f"{API}/logs/deletions/{started['id']}", tenant="other").status == 404
     first, last = [e for e in nexus.get(f"{API}/audit", tenant="t").json["entries"] if e["subject"] == started["id"]][::-1]
     assert (first["action"], last["action"]) == ("deletion.started", "deletion.done")
-    assert first["details"] == {"query": "user:u7", "reason": "GDPR request 17", "records": "30", "from": "", "to": ""}
+    assert first["details"] == {
+        "signal": "logs", "query": "user:u7", "reason": "GDPR request 17", "records": "30", "from": "", "to": "",
+    }  # fmt: skip
     assert nexus.stop() == 0
     assert files_with(nexus.folder, marker.encode()) == []
 

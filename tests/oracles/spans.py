@@ -457,16 +457,16 @@ _MADE = {
 }
 
 
-def insert_statement(spans: list[Span]) -> str:
-    """SQL that stores spans."""
+def insert_statement(spans: list[Span], pending: int = 0) -> str:
+    """SQL that stores spans; `pending` is the slice in which they arrived when they are pending."""
     types = _TYPES | {name: type.removeprefix("LowCardinality(").removesuffix(")") if type.startswith("Low") else type
                       for name, type in LEARNED.values()}  # fmt: skip
     structure = ", ".join(f"{name} {type}" for name, type in types.items())
     targets = [_MADE.get(name, (name, name)) for name in types]
     lines = "\n".join(json.dumps(row(span), ensure_ascii=False) for span in spans)
     return (
-        f"INSERT INTO nexus.spans ({', '.join(target for target, _ in targets)}, expires_on) "
-        f"SELECT {', '.join(made for _, made in targets)}, toDate('2149-01-01') "
+        f"INSERT INTO nexus.spans ({', '.join(target for target, _ in targets)}, expires_on, pending) "
+        f"SELECT {', '.join(made for _, made in targets)}, toDate('2149-01-01'), {pending} "
         f"FROM format(JSONEachRow, {_literal(structure)}, {_literal(lines)})"
     )
 

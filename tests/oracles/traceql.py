@@ -11,6 +11,8 @@ import struct
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
+from tests.oracles.spans import Oracle, Span
+
 from nexus.query.trace_plan import KINDS, STATUSES, SpanExpr, Spansets
 from nexus.query.traces.ast import (
     Aggregate,
@@ -34,7 +36,6 @@ from nexus.query.traces.expressions import condition_of, value_of
 from nexus.query.traces.lower import failing
 from nexus.query.traces.names import label_of
 from nexus.query.traces.printer import print_expression
-from oracles.spans import Oracle, Span
 
 FAIL = failing("")
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from hypothesis import strategies as st
+from tests.oracles.spans import Span
 
 from nexus.query.traces.ast import (
     Aggregate,
@@ -25,7 +26,6 @@ from nexus.query.traces.ast import (
     Unary,
 )
 from nexus.query.traces.names import STRUCTURAL
-from oracles.spans import Span
 
 TRACE = bytes(range(16))
 

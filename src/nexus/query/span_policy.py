@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Final
 
-from nexus.errors import MaskedField
+from nexus.errors import InvalidRequest, MaskedField
 from nexus.query.masks import hides
 from nexus.query.plan import (
     All,
@@ -35,6 +35,7 @@ from nexus.query.trace_plan import (
     GetTrace,
     GetTraces,
     Place,
+    SamplingPreview,
     SpanExpr,
     SpanField,
     SpanProfile,
@@ -47,6 +48,9 @@ from nexus.query.trace_plan import (
 
 COLUMNS: Final = frozenset({"timestamp", "service", "trace_id", "span_id", "scope_name", "scope_version"})
 """Columns of log records that spans have, too."""
+
+OF_TRACES: Final = frozenset({"traceDuration", "rootName", "rootServiceName", "span:childCount"})
+"""Intrinsics of the whole trace."""
 
 _NOTHING: Final = Or(())
 _BODY: Final = Field(FieldKind.COLUMN, "body")
@@ -110,6 +114,33 @@ def check_ids(hidden: frozenset[Field]) -> None:
             )
 
 
+def check_erasable(scan: SpanScan) -> None:
+    """Refuse what a removal cannot know: it looks at spans one by one. Raises `InvalidRequest`."""
+    program = scan.spansets is not None and bool(scan.spansets.program)
+    leaves = scan.spansets.leaves if scan.spansets is not None else ()
+    if program or any(_of_trace(field) for condition in (scan.where, *leaves) for field in fields_of(condition)):
+        raise InvalidRequest(
+            "spans can be deleted by what they say themselves, not by what their trace or other spans say.",
+            hint="Leave out structural operators, aggregates and fields such as rootName and traceDuration.",
+        )
+
+
+def _of_trace(field: SpanField) -> bool:
+    return field.place is Place.INTRINSIC and field.name in OF_TRACES
+
+
+def fields_of(expression: SpanExpr) -> Iterator[SpanField]:
+    """The fields that an expression names."""
+    match expression:
+        case SpanField():
+            yield expression
+        case Unary(_, part):
+            yield from fields_of(part)
+        case Binary(_, left, right):
+            yield from fields_of(left)
+            yield from fields_of(right)
+
+
 def masked(field: SpanField, hidden: frozenset[Field]) -> bool:
     """Would the value of a field be one of the hidden ones?"""
     match field.place:
@@ -139,6 +170,8 @@ def conditions(plan: TracePlan) -> Iterator[SpanExpr]:
         case SpanProfile(selection, baseline):
             yield from _of_scan(selection)
             yield from _of_scan(baseline)
+        case SamplingPreview(policy=policy):
+            yield from (rule.where for rule in policy.rules)
         case _:
             yield from _of_scan(plan.scan)
 

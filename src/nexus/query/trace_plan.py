@@ -361,6 +361,36 @@ class SpanCount:
     scan: SpanScan
 
 
+@dataclass(frozen=True, slots=True)
+class SamplingRule:
+    """A rule of tail sampling. It matches a trace with some span that meets `where` and, with `slow`, is a root or a server
+    span that took longer than this quantile of its operation (service and name) over the last hour. Of the traces that it
+    matches it keeps a share (`probability`, 0 to 1) or about so many a second (`per_second`); one of both is set."""
+
+    name: str
+    where: SpanExpr = EVERY_SPAN
+    slow: float | None = None
+    probability: float | None = 1.0
+    per_second: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class SamplingPolicy:
+    """What is kept of a tenant's traces: the first rule that matches decides, `otherwise` is the probability of the rest."""
+
+    rules: tuple[SamplingRule, ...] = ()
+    otherwise: float = 1.0
+
+
+@dataclass(frozen=True, slots=True)
+class SamplingPreview:
+    """What a policy would have kept of the spans that are stored of a range, in rows (rule, traces, kept traces, spans, kept
+    spans), the rules in their order and "" for the rest. Counts are by weight, what is kept is what is to be expected."""
+
+    time: TimeRange
+    policy: SamplingPolicy
+
+
 TracePlan = (
     GetTrace
     | GetTraces
@@ -375,4 +405,5 @@ TracePlan = (
     | CriticalPaths
     | SpanErrors
     | SpanCount
+    | SamplingPreview
 )

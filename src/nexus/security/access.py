@@ -84,19 +84,29 @@ class Access:
     policy_text: str = ""
     """The policy in the search language: what outlives the request (a deletion) is closed over this again."""
     erasable: Sight = EVERY_RECORD
-    """What the roles that delete show."""
+    """What the roles that delete records show."""
+    erasable_spans: Sight = EVERY_RECORD
+    """The same of spans."""
 
     @property
     def erasing(self) -> Access:
-        """The same for deleting: only what is seen, and shown by a role that deletes."""
-        if self.erasable == EVERY_RECORD or self.erasable == Sight(self.policy, self.masked, self.policy_text):
+        """The same for deleting records: only what is seen, and shown by a role that deletes them."""
+        return self._within(self.erasable)
+
+    @property
+    def erasing_spans(self) -> Access:
+        """The same for deleting spans."""
+        return self._within(self.erasable_spans)
+
+    def _within(self, sight: Sight) -> Access:
+        if sight == EVERY_RECORD or sight == Sight(self.policy, self.masked, self.policy_text):
             return self
-        policies = [one for one in (self.policy, self.erasable.policy) if one is not None]
-        texts = [f"({one})" for one in (self.policy_text, self.erasable.text) if one]
+        policies = [one for one in (self.policy, sight.policy) if one is not None]
+        texts = [f"({one})" for one in (self.policy_text, sight.text) if one]
         return replace(
             self,
             policy=And(tuple(policies)) if policies else None,
-            masked=self.masked | self.erasable.masked,
+            masked=self.masked | sight.masked,
             policy_text=" AND ".join(texts),
         )
 
@@ -135,8 +145,11 @@ def combine(roles: Iterable[Role]) -> Access:
     permissions = frozenset(permission for role in every for permission in role.permissions)
     reading = [role for role in every if role.permissions & READING]
     seen = _sight(reading or [role for role in every if role.permissions & ABOUT_RECORDS])
-    erasable = _sight([role for role in every if Permission.LOGS_DELETE in role.permissions])
-    return Access(grants, seen.policy, seen.masked, permissions, seen.text, erasable)
+    erasable, spans = (
+        _sight([role for role in every if permission in role.permissions])
+        for permission in (Permission.LOGS_DELETE, Permission.TRACES_DELETE)
+    )
+    return Access(grants, seen.policy, seen.masked, permissions, seen.text, erasable, spans)
 
 
 def _sight(roles: list[Role]) -> Sight:

@@ -32,6 +32,8 @@ def lacking(giver: Access, role: Role, tenant: str) -> str:
     sights = [giver] if role.permissions & ABOUT_RECORDS else []
     if Permission.LOGS_DELETE in role.permissions:
         sights.append(giver.erasing)
+    if Permission.TRACES_DELETE in role.permissions:
+        sights.append(giver.erasing_spans)
     for sight in sights:
         if sight.policy is not None and (role.policy is None or not implies(role.policy, sight.policy)):
             return "the sight of every record that it shows"

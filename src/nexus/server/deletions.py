@@ -1,4 +1,5 @@
-"""Deletions of records in progress: one after the other, written down before they begin, gone on with after a restart.
+"""Deletions of records and spans in progress: one after the other, written down before they begin, gone on with after a
+restart.
 
 `running` while the engine rewrites what holds the records; `verifying` when no query finds them any more, until nothing on
 disk holds them; then `done`. What fails for a while (a full disk) is tried again; `failed` is what cannot be helped.
@@ -9,7 +10,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import replace
 from typing import Final
 
@@ -17,6 +18,9 @@ from nexus.errors import InvalidRequest, NexusError, Overloaded
 from nexus.query import policy
 from nexus.query.logs import lower, parse
 from nexus.query.plan import Count, LogScan, Scoped, TimeRange
+from nexus.query.trace_plan import SpanCount, SpanScan
+from nexus.query.traces.lower import lower_scan
+from nexus.query.traces.parser import parse as parse_traceql
 from nexus.security.actor import SYSTEM, Actor
 from nexus.security.audit.log import Audit
 from nexus.storage.api import ErasureFailed, LogLifecycle
@@ -36,10 +40,12 @@ log = logging.getLogger(__name__)
 class Deletions:
     """See the module text. Lives on one event loop; `run` is its background task."""
 
-    def __init__(self, metadata: MetadataStore, lifecycle: LogLifecycle, audit: Audit, now_ns: Callable[[], int]) -> None:
-        """Nothing begins before `run`."""
+    def __init__(
+        self, metadata: MetadataStore, lifecycles: Mapping[str, LogLifecycle], audit: Audit, now_ns: Callable[[], int]
+    ) -> None:
+        """`lifecycles` are those of logs and traces, by signal. Nothing begins before `run`."""
         self._metadata = metadata
-        self._lifecycle = lifecycle
+        self._lifecycles = lifecycles
         self._audit = audit
         self._now_ns = now_ns
         self._wake = asyncio.Event()
@@ -53,7 +59,7 @@ class Deletions:
         await asyncio.to_thread(self._metadata.put_deletion, deletion)
         await self._audit.record(
             actor, deletion.tenant, "deletion.started", deletion.id,
-            query=deletion.query, reason=deletion.reason, records=deletion.records,
+            signal=deletion.signal, query=deletion.query, reason=deletion.reason, records=deletion.records,
             **{"from": _shown(deletion.start), "to": _shown(deletion.end)},
         )  # fmt: skip
         self._wake.set()
@@ -108,12 +114,13 @@ class Deletions:
                 await asyncio.sleep(RETRY_SECONDS)
 
     async def _erase(self, deletion: StoredDeletion, query: Scoped) -> StoredDeletion:
-        if await self._lifecycle.erasure_progress(deletion.id) is None:
-            parts = await self._lifecycle.erase(deletion.id, query)
+        lifecycle = self._lifecycles[deletion.signal]
+        if await lifecycle.erasure_progress(deletion.id) is None:
+            parts = await lifecycle.erase(deletion.id, query)
             deletion = await self._note(deletion, parts_total=parts, parts_left=parts, error="")
         failing_since = 0.0
         while True:
-            progress = await self._lifecycle.erasure_progress(deletion.id)
+            progress = await lifecycle.erasure_progress(deletion.id)
             if progress is None:
                 raise ErasureFailed("the engine has given the deletion up.", hint="Its log says why; delete again.")
             if progress.done:
@@ -121,13 +128,14 @@ class Deletions:
             deletion = await self._note(deletion, parts_left=progress.parts_left, error=progress.error[:1000])
             failing_since = (failing_since or time.monotonic()) if progress.error else 0.0
             if failing_since and time.monotonic() - failing_since > GIVE_UP_SECONDS:
-                await self._lifecycle.stop_erasure(deletion.id)
+                await lifecycle.stop_erasure(deletion.id)
                 raise ErasureFailed(f"the engine could not do it: {progress.error[:1000]}")
             await asyncio.sleep(LOOK_SECONDS)
 
     async def _verify(self, deletion: StoredDeletion, query: Scoped) -> StoredDeletion:
+        lifecycle = self._lifecycles[deletion.signal]
         while True:
-            progress = await self._lifecycle.erased(deletion.id, query)
+            progress = await lifecycle.erased(deletion.id, query)
             if not progress.parts_left:
                 return deletion
             deletion = await self._note(deletion, parts_left=progress.parts_left, error="")
@@ -146,9 +154,18 @@ def scan(query: str, start: int | None, end: int | None, now_ns: int) -> LogScan
     return LogScan(TimeRange(start, end), lower(parse(query).root, now_ns=now_ns))
 
 
+def span_scan(query: str, start: int | None, end: int | None) -> SpanScan:
+    """What is deleted of spans; the query is TraceQL. Raises `QuerySyntaxError`."""
+    return lower_scan(parse_traceql(query), query, TimeRange(start, end))
+
+
 def scoped(deletion: StoredDeletion) -> Scoped:
-    """The records of a deletion, closed over its tenant and what its asker could see."""
-    plan = Count(scan(deletion.query, deletion.start, deletion.end, deletion.created_at))
+    """The records or spans of a deletion, closed over its tenant and what its asker could see."""
+    plan: Count | SpanCount
+    if deletion.signal == "traces":
+        plan = SpanCount(span_scan(deletion.query, deletion.start, deletion.end))
+    else:
+        plan = Count(scan(deletion.query, deletion.start, deletion.end, deletion.created_at))
     visible = lower(parse(deletion.policy).root, now_ns=deletion.created_at) if deletion.policy else None
     return policy.scope(plan, tenant=deletion.tenant, policy=visible, query_id=f"deletion-{deletion.id}")
 

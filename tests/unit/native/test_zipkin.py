@@ -61,6 +61,11 @@ def test_the_least_of_a_span() -> None:
     assert (row["timestamp"], row["duration"], row["status"]) == (NOW, 0, 0)
 
 
+def test_a_duration_without_a_start_is_kept() -> None:
+    (row,) = rows(decode([{"traceId": "1f", "id": "2", "duration": 30}]).batch)
+    assert (row["timestamp"], row["duration"]) == (NOW, 30_000)
+
+
 def test_a_shared_id_stays_two_spans() -> None:
     server = V2 | {"kind": "SERVER", "shared": True, "localEndpoint": {"serviceName": "cart"}, "remoteEndpoint": None}
     found = rows(decode([V2, server]).batch)

@@ -9,6 +9,9 @@ import time
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from tests.oracles.spans import Span
+from tests.oracles.traceql import SlowTrace
+from tests.strategies.traceql_programs import pipelines, traces
 
 from nexus import _native
 from nexus.model.time import TimeRange
@@ -18,9 +21,6 @@ from nexus.query.traces.lower import failing, lower_search
 from nexus.query.traces.parser import parse
 from nexus.query.traces.printer import print_query
 from nexus.query.traces.program import spansets_of
-from oracles.spans import Span
-from oracles.traceql import SlowTrace
-from strategies.traceql_programs import pipelines, traces
 
 FAIL = failing("")
 

@@ -1,7 +1,7 @@
 /** Where the nodes of a map stand, worked out in a thread of its own. */
 import { useEffect, useMemo, useState } from "react";
 import type { ServiceMapAnswer } from "../core/api/traces.ts";
-import { type LayoutRequest, layoutGraph, type Placed } from "../core/services/layout.ts";
+import type { LayoutRequest, Placed } from "../core/services/layout.ts";
 import { WorkerClient } from "../core/worker.ts";
 
 function openWorker(): Worker {
@@ -21,7 +21,7 @@ export function useMapLayout(map: ServiceMapAnswer | null): PlacedMap | null {
   const [client, setClient] = useState<WorkerClient<LayoutRequest> | null>(null);
   const [done, setDone] = useState<{ shape: string; placed: Placed } | null>(null);
   useEffect(() => {
-    const opened = new WorkerClient<LayoutRequest>(openWorker, layoutGraph);
+    const opened = new WorkerClient<LayoutRequest>(openWorker());
     setClient(opened);
     return () => opened.close();
   }, []);

@@ -1,7 +1,7 @@
 /** A trace that is open: its model, and answers about it from a thread of its own. */
 import { useEffect, useMemo, useState } from "react";
 import type { TraceDocument } from "../core/api/traces.ts";
-import { type AnswerOf, type Request, TraceEngine } from "../core/traces/engine.ts";
+import type { AnswerOf, Request } from "../core/traces/engine.ts";
 import type { Trace } from "../core/traces/model.ts";
 import { WorkerClient } from "../core/worker.ts";
 
@@ -21,8 +21,7 @@ export function useTraceEngine(document: TraceDocument | undefined): OpenTrace {
   const [open, setOpen] = useState<OpenTrace>(NOT_YET);
   useEffect(() => {
     if (!document) return;
-    const engine = new TraceEngine();
-    const client = new WorkerClient<Request>(openWorker, (request) => engine.answer(request));
+    const client = new WorkerClient<Request>(openWorker());
     let closed = false;
     client
       .ask<Trace>({ kind: "open", document })

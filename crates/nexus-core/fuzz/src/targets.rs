@@ -10,6 +10,7 @@ use nexus_core::forward::decode_forward;
 use nexus_core::forward::stream::Stream;
 use nexus_core::json::fields::FieldMapping;
 use nexus_core::json::lines::decode_json_lines;
+use nexus_core::limits::{MAX_EVENTS, MAX_LINKS};
 use nexus_core::live::render_batch;
 use nexus_core::logql;
 use nexus_core::metrics;
@@ -24,8 +25,8 @@ use nexus_core::metrics::statsd::{Aggregator, Histograms};
 use nexus_core::metrics::tsdb_block::{Block, ChunkFiles};
 use nexus_core::native::attributes::{AttributeType, PromotedColumn};
 use nexus_core::native::logs::{LogBlockOptions, encode_logs};
-use nexus_core::native::retention::Retention;
 use nexus_core::native::memory::SkeletonMemory;
+use nexus_core::native::retention::Retention;
 use nexus_core::otlp::{decode_logs_json, decode_logs_protobuf};
 use nexus_core::process::{Context, Pipelines};
 use nexus_core::select::Filter;
@@ -35,6 +36,9 @@ use nexus_core::syslog::framing::Framer;
 use nexus_core::syslog::timestamp::Zone;
 use nexus_core::syslog::{Options, decode_syslog};
 use nexus_core::template::mask_template;
+use nexus_core::traces::native::{SpanBlockOptions, encode_spans};
+use nexus_core::traces::preview::preview;
+use nexus_core::traces::{self, SpanBatch};
 use nexus_series::labels::{pack, unpack};
 use nexus_series::starts::StartTimes;
 use nexus_tsdb::chunk;
@@ -142,6 +146,62 @@ pub const TARGETS: &[Target] = &[
         samples: samples::metrics::remote_write_v2,
         heavy: samples::metrics::heavy_v2,
         tokens: &[b"__name__", b"\xff\xff\xff\xff\x0f", b"\xed\xa0\x80"],
+        protobuf: true,
+    },
+    Target {
+        name: "spans_protobuf",
+        run: |input| spans(traces::decode_traces_protobuf(input, NOW)),
+        samples: samples::spans::protobuf,
+        heavy: samples::spans::protobuf_heavy,
+        tokens: &[],
+        protobuf: true,
+    },
+    Target {
+        name: "spans_json",
+        run: |input| spans(traces::decode_traces_json(input, NOW)),
+        samples: samples::spans::json,
+        heavy: samples::spans::json_heavy,
+        tokens: samples::spans::TOKENS,
+        protobuf: false,
+    },
+    Target {
+        name: "zipkin",
+        run: |input| spans(traces::decode_zipkin_json(input, NOW)),
+        samples: samples::spans::zipkin,
+        heavy: samples::spans::zipkin_heavy,
+        tokens: samples::spans::TOKENS,
+        protobuf: false,
+    },
+    Target {
+        name: "jaeger_binary",
+        run: |input| spans(traces::decode_jaeger_binary(input, NOW)),
+        samples: samples::spans::jaeger_binary,
+        heavy: samples::spans::thrift_heavy,
+        tokens: &[],
+        protobuf: false,
+    },
+    Target {
+        name: "jaeger_compact",
+        run: |input| spans(traces::decode_jaeger_compact(input, NOW)),
+        samples: samples::spans::jaeger_compact,
+        heavy: samples::spans::thrift_heavy,
+        tokens: &[],
+        protobuf: false,
+    },
+    Target {
+        name: "jaeger_datagrams",
+        run: |input| spans(traces::decode_jaeger_datagrams(input, NOW, true)),
+        samples: samples::spans::jaeger_datagrams,
+        heavy: samples::spans::thrift_heavy,
+        tokens: &[],
+        protobuf: false,
+    },
+    Target {
+        name: "jaeger_protobuf",
+        run: |input| spans(traces::decode_jaeger_protobuf(input, NOW)),
+        samples: samples::spans::jaeger_protobuf,
+        heavy: samples::spans::jaeger_protobuf_heavy,
+        tokens: &[],
         protobuf: true,
     },
     Target {
@@ -602,6 +662,45 @@ fn decoded(result: Result<Decoded, DecodeError>) -> Check {
             None
         }
     }
+}
+
+/// Spans can be shown, divided, joined and stored.
+fn spans(result: Result<Decoded<SpanBatch>, DecodeError>) -> Check {
+    let decoded = match result {
+        Ok(decoded) => decoded,
+        Err(error) => {
+            assert!(!error.to_string().is_empty());
+            return None;
+        }
+    };
+    Some(Box::new(move || {
+        let batch = &decoded.batch;
+        assert!(decoded.rejections.first().len() as u64 <= decoded.rejections.count());
+        assert_eq!(batch.days().iter().map(|day| day.1).sum::<u64>(), batch.num_rows() as u64);
+        assert_eq!(batch.services().iter().map(|service| service.1).sum::<u64>(), batch.num_rows() as u64);
+        for row in 0..batch.num_rows() {
+            assert!(batch.trace_ids[row] != [0; 16] && batch.span_ids[row] != [0; 8] && batch.timestamps[row] >= 0);
+            assert!(batch.kinds[row] <= 5 && batch.statuses[row] <= 2 && batch.weights[row] >= 1.0);
+            assert!(batch.events.row(row).len() <= MAX_EVENTS && batch.links.row(row).len() <= MAX_LINKS);
+        }
+        for shown in preview(batch, 100) {
+            assert!(std::str::from_utf8(&shown).is_ok(), "texts are UTF-8");
+        }
+        let odd: Vec<bool> = (0..batch.num_rows()).map(|row| row % 2 == 1).collect();
+        let even: Vec<bool> = odd.iter().map(|odd| !odd).collect();
+        let (odd, even) = (batch.take(&odd), batch.take(&even));
+        let joined = traces::concat(&[&odd, &even]).expect("parts of a batch fit together");
+        assert_eq!((joined.days(), joined.services()), (batch.days(), batch.services()));
+        let promoted = [
+            promotion("http.method", AttributeType::String, "LowCardinality(Nullable(String))"),
+            promotion("a", AttributeType::Int, "Nullable(Int64)"),
+        ];
+        let retention = Retention { days: 30, rules: &[], now_ns: NOW };
+        let options = SpanBlockOptions { tenant: "t", commit_id: 1, retention, day: None, promoted: &promoted };
+        for batch in [batch, &joined] {
+            encode_spans(batch, &options).expect("the columns have types that fit");
+        }
+    }))
 }
 
 /// A batch can be sent on and stored, and comes back as it was.

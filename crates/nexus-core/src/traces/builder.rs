@@ -19,7 +19,7 @@ pub struct SpanBatchBuilder {
     origins: OriginsBuilder,
     attributes: AttributesBuilder,
     now_ns: i64,
-    span: Span,
+    span: Scalars,
     /// Bytes of its events and links.
     list_bytes: u64,
     last_text: [u32; 3],
@@ -29,7 +29,7 @@ pub struct SpanBatchBuilder {
 
 /// Scalars of the span being built.
 #[derive(Debug, Default)]
-struct Span {
+struct Scalars {
     trace_id: [u8; 16],
     span_id: [u8; 8],
     parent_span_id: [u8; 8],
@@ -62,7 +62,7 @@ impl SpanBatchBuilder {
             origins: OriginsBuilder::default(),
             attributes: AttributesBuilder::new(false),
             now_ns: now_ns.max(0),
-            span: Span::default(),
+            span: Scalars::default(),
             list_bytes: 0,
             last_text: [0; 3],
             last_weight: (0, 1.0),
@@ -76,6 +76,11 @@ impl SpanBatchBuilder {
         self.batch.reserve(rows);
         self.origins.columns.reserve(rows);
         self.attributes.columns.strings.values.reserve(4 * rows, body_bytes / 8);
+    }
+
+    /// What stands in for missing times.
+    pub fn now_ns(&self) -> i64 {
+        self.now_ns
     }
 
     /// Which trace the span belongs to. A span of a trace of zeros is refused.
@@ -289,7 +294,7 @@ impl RowBuilder for SpanBatchBuilder {
         self.batch.events.abort_row();
         self.batch.links.abort_row();
         self.attributes.begin();
-        self.span = Span::default();
+        self.span = Scalars::default();
         self.list_bytes = 0;
     }
 

@@ -188,9 +188,7 @@ fn span(spans: &mut TaggedSpans, mut message: Reader<'_>, shared: &Process) -> W
     }
     spans.builder().trace_id(trace);
     parent_and_links(spans, trace, [0; 8], &references);
-    let end = start.checked_add(duration).ok_or(Fault::Time { field: "end", value: u64::MAX })?;
-    spans.builder().times(start, end.max(0));
-    Ok(())
+    Ok(spans.times_ns(start, duration)?)
 }
 
 fn reference(mut message: Reader<'_>) -> Walk<Reference> {

@@ -18,6 +18,8 @@ pub struct SpanBlockOptions<'a> {
     pub tenant: &'a str,
     /// Commit of all rows.
     pub commit_id: u64,
+    /// The time slice in which undecided spans arrived (tail sampling), 0 for spans that stay.
+    pub pending: u32,
     /// How long rows are kept.
     pub retention: Retention<'a>,
     /// Spans that began on this UTC day only (days since the epoch).
@@ -27,7 +29,7 @@ pub struct SpanBlockOptions<'a> {
 }
 
 /// Columns beside the promoted ones.
-const COLUMNS: usize = 37;
+const COLUMNS: usize = 38;
 
 /// One Native block with all columns of `nexus.spans`, rows sorted as the table is, empty without rows. Promoted keys are
 /// left out of the maps.
@@ -127,6 +129,8 @@ fn scalars(block: &mut Block, batch: &SpanBatch, options: &SpanBlockOptions<'_>,
     block.values(each().map(|row| batch.weights[row].to_le_bytes()));
     block.column("commit_id", "UInt64");
     block.values(std::iter::repeat_n(options.commit_id.to_le_bytes(), rows.len()));
+    block.column("pending", "UInt32");
+    block.values(std::iter::repeat_n(options.pending.to_le_bytes(), rows.len()));
     expires_on(block, &options.retention, batch, rows);
 }
 

@@ -75,13 +75,18 @@ impl TaggedSpans {
         self.records.reject(message);
     }
 
-    /// When it began, in µs since the epoch, and how long it took.
+    /// When it began, in µs since the epoch, 0 when that is not known, and how long it took.
     pub fn times(&mut self, start: i64, duration: i64) -> Result<(), Fault> {
-        let start_ns = nanos("start", start)?;
+        let start = nanos("start", start)?;
+        let duration = duration.checked_mul(1000).ok_or(Fault::Micros { field: "duration", value: duration })?;
+        self.times_ns(start, duration)
+    }
+
+    /// The same in ns. A negative duration is an end before the start, which the builder marks.
+    pub fn times_ns(&mut self, start: i64, duration: i64) -> Result<(), Fault> {
+        let start = if start == 0 { self.builder().now_ns() } else { start };
         let end = start.checked_add(duration).ok_or(Fault::Micros { field: "end", value: i64::MAX })?;
-        // A negative duration is an end before the start, which the builder marks.
-        let end_ns = if end < 0 { 0 } else { nanos("end", end)? };
-        self.builder().times(start_ns, end_ns);
+        self.builder().times(start, end.max(0));
         Ok(())
     }
 
@@ -95,7 +100,7 @@ impl TaggedSpans {
             },
             (b"error", Scalar::Bool(error)) => self.error(error),
             (b"error", Scalar::Text(b"true" | b"1")) => self.error(true),
-            (b"error", Scalar::Text(b"false" | b"0")) => {}
+            (b"error", Scalar::Text(b"false" | b"0")) | (b"otel.status_code", Scalar::Text(b"UNSET")) => {}
             (b"error", Scalar::Text(message)) => {
                 self.error(true);
                 if self.message.is_empty() {
@@ -104,7 +109,6 @@ impl TaggedSpans {
             }
             (b"otel.status_code", Scalar::Text(b"OK")) => self.status = OK,
             (b"otel.status_code", Scalar::Text(b"ERROR")) => self.status = ERROR,
-            (b"otel.status_code", Scalar::Text(b"UNSET")) => {}
             (b"otel.status_description", Scalar::Text(message)) => set(&mut self.message, message),
             (b"otel.scope.name" | b"otel.library.name", Scalar::Text(name)) => set(&mut self.scope[0], name),
             (b"otel.scope.version" | b"otel.library.version", Scalar::Text(version)) => {

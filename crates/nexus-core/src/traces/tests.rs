@@ -260,7 +260,7 @@ fn blocks_have_rows_of_one_day_or_nothing() {
     let batch = decode(&[span(&[])]).batch;
     let block = |day| {
         let retention = Retention { days: 30, rules: &[], now_ns: NOW };
-        let options = SpanBlockOptions { tenant: "t", commit_id: 1, retention, day, promoted: &[] };
+        let options = SpanBlockOptions { tenant: "t", commit_id: 1, pending: 0, retention, day, promoted: &[] };
         encode_spans(&batch, &options).unwrap()
     };
     assert!(block(Some(1)).is_empty());

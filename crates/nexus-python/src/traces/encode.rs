@@ -11,7 +11,7 @@ use pyo3::types::PyBytes;
 
 /// A batch as one Native block of `nexus.spans`, and 0: spans have no skeletons.
 #[pyfunction]
-#[pyo3(signature = (batch, *, tenant, commit_id, retention_days, now_ns, day=None, promoted=Vec::new(), retention=Vec::new()))]
+#[pyo3(signature = (batch, *, tenant, commit_id, retention_days, now_ns, day=None, promoted=Vec::new(), retention=Vec::new(), pending=0))]
 #[allow(clippy::too_many_arguments, clippy::needless_pass_by_value)]
 pub fn encode_native_spans<'py>(
     py: Python<'py>,
@@ -23,12 +23,14 @@ pub fn encode_native_spans<'py>(
     day: Option<u32>,
     promoted: Vec<(String, String, String, String)>,
     retention: Vec<(Py<Filter>, u32)>,
+    pending: u32,
 ) -> PyResult<(Bound<'py, PyBytes>, usize)> {
     let rules = rules_of(&retention);
     let promoted = promoted_columns(promoted)?;
     let options = SpanBlockOptions {
         tenant,
         commit_id,
+        pending,
         retention: Retention { days: retention_days, rules: &rules, now_ns },
         day,
         promoted: &promoted,

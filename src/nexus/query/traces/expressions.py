@@ -116,7 +116,9 @@ def _lower(node: Expr, fail: Fail) -> SpanExpr:
             return negated(_lower(inner, fail))
         case Unary(_, inner):
             part = _lower(inner, fail)
-            return PlanUnary("-", part)
+            if not isinstance(part, Constant):
+                return PlanUnary("-", part)
+            return _calculated("-", Constant("int", 0), part, node.pos, fail)
         case Binary():
             return _binary(node, fail)
     raise AssertionError(node)
@@ -140,13 +142,17 @@ def _binary(node: Binary, fail: Fail) -> SpanExpr:
 
 def _constant(node: Binary, left: Constant, right: Constant, fail: Fail) -> Constant:
     if node.op in ARITHMETIC:
-        found = calculated(node.op, Static(left.kind, left.value), Static(right.kind, right.value))
-        if found is None:
-            fail(node.pos, f"`{node.op}` of these two numbers has no value.", "It divides by zero or is too large.")
-        return Constant(found.kind, found.value)
+        return _calculated(node.op, left, right, node.pos, fail)
     if node.op in ("=~", "!~"):
         return Constant("bool", regex.matches(str(right.value), str(left.value)) == (node.op == "=~"))
     return Constant("bool", _compared(node.op, left.value, right.value))
+
+
+def _calculated(op: str, left: Constant, right: Constant, pos: Position, fail: Fail) -> Constant:
+    found = calculated(op, Static(left.kind, left.value), Static(right.kind, right.value))
+    if found is None:
+        fail(pos, f"`{op}` of these numbers has no value.", "It divides by zero or is too large.")
+    return Constant(found.kind, found.value)
 
 
 def _compared(op: str, left: str | int | float, right: str | int | float) -> bool:

@@ -32,15 +32,37 @@ class Partition:
 
 
 @dataclass(frozen=True, slots=True)
+class PendingView:
+    """Rows of some tenants are pending before they stay (tail sampling), and are stored twice while they move. Rows of the
+    slices up to `settled` count where they stay, later ones where they are pending: each once. Slices are named by their
+    ends, s since the epoch."""
+
+    settled: int
+    tenants: frozenset[str]
+
+    def conditions(self, tenant: str) -> tuple[str, ...]:
+        """What sees each row of a tenant once."""
+        if tenant not in self.tenants:
+            return ()
+        return (f"(pending > {self.settled} OR (pending = 0 AND commit_id < {first_move(self.settled + 1)}))",)
+
+
+def first_move(slice: int) -> int:
+    """The least commit id of rows that came out of a slice. Writers' own are times in us, which are less."""
+    return 1 << 63 | slice << 24
+
+
+@dataclass(frozen=True, slots=True)
 class Catalog:
     """A snapshot. `in_maps` are the (key, type) pairs that were ever stored in a map, `plain` the ids of the partitions that
-    may hold records without a skeleton; None when that is not known."""
+    may hold records without a skeleton; None when that is not known. `pending` says which of the rows that move are seen."""
 
     columns: tuple[LearnedColumn, ...] = ()
     partitions: tuple[Partition, ...] = ()
     in_maps: frozenset[tuple[str, str]] | None = None
     plain: frozenset[str] | None = None
     table: SignalTable = LOGS
+    pending: PendingView | None = None
     map_types: frozenset[str] = field(init=False, compare=False)
     """Types of which rows may hold attributes that no learned column covers."""
 

@@ -37,6 +37,8 @@ class Waiting:
     digest: bytes | None = None
     fingerprint: int = 0
     entry: Entry | None = None
+    pending: bool = False
+    """Whether its rows are stored as pending."""
 
     @property
     def stored_days(self) -> tuple[int, ...]:

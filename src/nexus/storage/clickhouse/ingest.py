@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Any
 
 from nexus.storage.api import Progress, Receipt, Token
@@ -21,7 +23,7 @@ from nexus.storage.clickhouse.retention import Policies, Retention
 from nexus.storage.clickhouse.seen_keys import SeenKeys
 from nexus.storage.clickhouse.signal_tables import SignalTable
 from nexus.storage.clickhouse.tokens import TokenLedger
-from nexus.storage.clickhouse.writer import GroupWriter, stored_days
+from nexus.storage.clickhouse.writer import Arrivals, GroupWriter, stored_days
 
 
 class SignalIngest:
@@ -41,12 +43,14 @@ class SignalIngest:
         policies: Policies,
         changed: Callable[[], None],
         plain: Callable[[set[int]], None] | None = None,
+        arrivals: Arrivals | None = None,
     ) -> None:
         options = engine.options
         self.table = table
         self._engine = engine
         self._maintenance = maintenance
         self._disk = disk
+        self._moving = threading.Lock()
         self.changed = changed
         ((empty,),) = connection.rows(f"SELECT count() = 0 FROM {table.path}")
         self.was_empty = bool(empty)
@@ -58,12 +62,35 @@ class SignalIngest:
         self.retention = Retention(database, retention_days, policies, self.attributes, table)
         self.retention.start(connection)
         self.writer = GroupWriter(
-            engine, table, encode, self.ledger, self.learned, disk, options.writer, self.retention.expiry, changed, plain
-        )
+            engine, table, encode, self.ledger, self.learned, disk, options.writer, self.retention.expiry, changed, plain,
+            arrivals,
+        )  # fmt: skip
 
     def attributes(self) -> Catalog:
         """Where attributes are held, for conditions that need no partitions."""
         return Catalog(self.learned.columns, (), self.learned.seen, table=self.table)
+
+    @contextmanager
+    def moving(self) -> Iterator[None]:
+        """Stored rows are read and inserted again inside: no change of stored rows begins meanwhile."""
+        with self._moving:
+            yield
+
+    @contextmanager
+    def _quiet(self) -> Iterator[None]:
+        """Nothing is inserted inside, by whomever."""
+        with self._moving, self.writer.paused():
+            yield
+
+    @property
+    def in_doubt(self) -> bool:
+        """Whether it is not known of some commit what is stored of it."""
+        return self.writer.in_doubt
+
+    def settle(self, connection: Connection) -> None:
+        """Find out what is stored of commits in doubt. Raises `EngineError`, `sqlite3.Error`."""
+        with self.writer.paused():
+            self.writer.settle(connection)
 
     def _changed_schema(self) -> None:
         self._engine.save_schema()
@@ -85,7 +112,7 @@ class SignalIngest:
 
     def follow(self, connection: Connection) -> bool:
         """Take over policies of retention that have changed. Raises `EngineError`."""
-        return self.retention.follow(connection, self.writer.paused)
+        return self.retention.follow(connection, self._quiet)
 
     async def follow_retention(self) -> None:
         """See `storage.api`."""
@@ -99,7 +126,7 @@ class SignalIngest:
         """Begin to remove what meets a condition, which is made once nothing is inserted; see `storage.api`."""
 
         def work(connection: Connection) -> int:
-            with self.writer.paused():
+            with self._quiet():
                 self.writer.settle(connection)
                 return erasure.begin(connection, id, condition(), self.table.name)
 
@@ -123,7 +150,7 @@ class SignalIngest:
 
     async def forget_policy(self, tenant: str) -> None:
         """Forget a tenant's policy of retention, which is not wanted any more."""
-        await self._maintenance.run(lambda connection: self.retention.forget(connection, tenant, self.writer.paused))
+        await self._maintenance.run(lambda connection: self.retention.forget(connection, tenant, self._quiet))
 
     # ------------------------------------------------------------------------------------------------------ to look at
 

@@ -101,6 +101,22 @@ class MetricOptions:
 
 
 @dataclass(frozen=True, slots=True)
+class SamplingOptions:
+    """How traces of tenants that sample are decided."""
+
+    slice_seconds: int = 30
+    """Spans are decided by the slices of time in which they arrive."""
+    wait_seconds: float = 60.0
+    """After the end of a slice: the rest of its traces comes meanwhile."""
+    pending_bytes: int = 4 * GIB
+    """Beyond this much on disk slices are decided before their time."""
+    decision_seconds: int = 3 * 86_400
+    """How long a decision is remembered for spans that come late."""
+    chunk_bytes: int = 128 * MIB
+    """Of a slice are moved at one time at most: they are in memory meanwhile."""
+
+
+@dataclass(frozen=True, slots=True)
 class StoreOptions:
     """The embedded store."""
 
@@ -119,6 +135,7 @@ class StoreOptions:
     writer: WriterOptions = field(default_factory=WriterOptions)
     reader: ReaderOptions = field(default_factory=ReaderOptions)
     metrics: MetricOptions = field(default_factory=MetricOptions)
+    sampling: SamplingOptions = field(default_factory=SamplingOptions)
 
     @property
     def engine_memory(self) -> int:

@@ -14,6 +14,7 @@ import queue
 import threading
 import time
 from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, ExitStack, closing
 from dataclasses import dataclass, field
 from typing import Any, Final, Protocol, TypeVar
 
@@ -80,6 +81,15 @@ class Session:
         self.rows_read = 0
         self.bytes_read = 0
         self.sql: list[str] = []
+        self._held = ExitStack()
+
+    def hold(self, context: AbstractContextManager[T]) -> T:
+        """Enter a context and leave it when the job has ended."""
+        return self._held.enter_context(context)
+
+    def close(self) -> None:
+        """The job has ended."""
+        self._held.close()
 
     def query(self, sql: str, format: str) -> bytes:
         """Run a statement. Raises `EngineError`, and `asyncio.CancelledError` once the job is cancelled."""
@@ -215,7 +225,8 @@ class QueryPool:
             if self._stopping:
                 raise _stopping()
             connection = connections.for_job(job)
-            result = job.work(Session(connection, job, self._ask_control))
+            with closing(Session(connection, job, self._ask_control)) as session:
+                result = job.work(session)
         except EngineError as error:
             if not job.cancelled:
                 # The text of an error in a user's SQL may quote a record, which is not for those who read this log.

@@ -23,6 +23,8 @@ class SignalTable:
     """Whether learned columns of many values get a filter."""
     prefix: str
     """Before the names of what `ingest.sqlite` holds of it; logs were there first and have none."""
+    pending: bool = False
+    """Whether rows may be pending (tail sampling): a day has further partitions then, `<day>-<slice>`."""
 
     @property
     def path(self) -> str:
@@ -36,5 +38,5 @@ class SignalTable:
 
 
 LOGS: Final = SignalTable("logs", "hour", 3_600_000_000_000, ("timestamp", "observed_timestamp"), False, "")
-SPANS: Final = SignalTable("spans", "slot", 300_000_000_000, ("timestamp",), True, "span_")
+SPANS: Final = SignalTable("spans", "slot", 300_000_000_000, ("timestamp",), True, "span_", pending=True)
 SIGNAL_TABLES: Final = (LOGS, SPANS)

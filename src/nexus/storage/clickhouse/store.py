@@ -39,6 +39,7 @@ from nexus.storage.clickhouse.reader import LogReader
 from nexus.storage.clickhouse.retention import Policies
 from nexus.storage.clickhouse.scan import erasure_condition
 from nexus.storage.clickhouse.signal_tables import LOGS
+from nexus.storage.clickhouse.traces.sampling.sampler import Policies as SamplingPolicies
 from nexus.storage.clickhouse.traces.store import EmbeddedTraceStore
 from nexus.storage.clickhouse.writer import WriterStatistics
 
@@ -65,6 +66,8 @@ class TraceSettings:
     """The default's; None: that of the options."""
     policies: Policies = dict
     """Tenants' own."""
+    sampling: SamplingPolicies = dict
+    """Of the tenants that sample."""
 
 
 class ClickHouseStore:
@@ -97,7 +100,7 @@ class ClickHouseStore:
             )  # fmt: skip
             self.traces = EmbeddedTraceStore(
                 engine, connection, database, self._maintenance, self._disk, self._pool,
-                traces.retention_days or (lambda: options.retention_days), traces.policies,
+                traces.retention_days or (lambda: options.retention_days), traces.policies, traces.sampling,
             )  # fmt: skip
             self._reader = LogReader(self._pool, self._ingest.learned, plain, self.traces.reader.known)
             self.series = EmbeddedMetricStore(
@@ -120,7 +123,7 @@ class ClickHouseStore:
         )
         self._pool.start()
         self._ingest.writer.start()
-        self.traces.ingest.writer.start()
+        self.traces.start()
         self.series.start()
         self._housekeeper.start()
 
@@ -147,7 +150,7 @@ class ClickHouseStore:
         """Commit what waits, end all threads, close the engine."""
         self._maintenance.stop()
         self._ingest.writer.stop()
-        self.traces.ingest.writer.stop()
+        self.traces.stop()
         self.series.stop()
         self._pool.stop()
         self._housekeeper.stop()
@@ -260,7 +263,7 @@ class ClickHouseStore:
             "disk_full": ("1 while writing is stopped for lack of space.", float(self._disk.full)),
             "disk_free_bytes": ("Free space on the data disk at the last look.", self._disk.free),
             "repairs": ("Table definitions put right at the start.", len(self._engine.repairs)),
-            **self.traces.ingest.metrics("spans", "span_"),
+            **self.traces.metrics(),
             **self.series.metrics(),
         }
 

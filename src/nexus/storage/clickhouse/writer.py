@@ -14,8 +14,8 @@ import sqlite3
 import threading
 import time
 from collections import defaultdict
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass
 from typing import Any, Final, Protocol
 
@@ -50,6 +50,18 @@ class Connect(Protocol):
     def release(self, connection: Connection) -> None: ...
 
 
+class Arrivals(Protocol):
+    """Tells which tenants' rows stay pending, and in which slice of time they arrive."""
+
+    def pends(self, tenant: str) -> bool:
+        """Whether rows of a tenant that are stored now are pending."""
+        ...
+
+    def arriving(self, tenants: frozenset[str]) -> AbstractContextManager[int]:
+        """The slice of rows that are inserted inside; it is not decided before that has ended."""
+        ...
+
+
 @dataclass(slots=True)
 class WriterStatistics:
     """Counters since the start, and what waits now."""
@@ -68,7 +80,8 @@ class WriterStatistics:
 
 class GroupWriter:
     """See the module text. `expiry` tells the encoder how long a tenant's records are kept; `committed` is called after each
-    commit, from the committer's thread; `plain` before one with records that have no skeleton, with its days."""
+    commit, from the committer's thread; `plain` before one with records that have no skeleton, with its days. With
+    `arrivals` rows may be pending; those and others are commits of their own: a commit is still one part a day."""
 
     def __init__(
         self,
@@ -82,9 +95,11 @@ class GroupWriter:
         expiry: Callable[[str], dict[str, Any]],
         committed: Callable[[], None],
         plain: Callable[[set[int]], None] | None = None,
+        arrivals: Arrivals | None = None,
     ) -> None:
         self._engine = engine
         self._table = table
+        self._arrivals = arrivals
         self._encode = encode
         self._ledger = ledger
         self._learned = learned
@@ -139,6 +154,11 @@ class GroupWriter:
                 self._paused = False
                 self._work.notify_all()
             self._pausing.release()
+
+    @property
+    def in_doubt(self) -> bool:
+        """Whether it is not known of some commit what is stored of it."""
+        return bool(self._doubtful)
 
     def settle(self, connection: Connection) -> None:
         """Find out what is stored of commits in doubt, while paused. Raises `EngineError`, `sqlite3.Error`."""
@@ -289,6 +309,21 @@ class GroupWriter:
         except DiskFull as error:
             self._answer([(waiting, error) for waiting in taken])
             return
+        for group in self._alike(taken):
+            self._commit_alike(connection, group)
+
+    def _alike(self, taken: list[Waiting]) -> list[list[Waiting]]:
+        """Batches that can be one commit."""
+        if self._arrivals is None:
+            return [taken]
+        pending = {tenant: self._arrivals.pends(tenant) for tenant in {waiting.tenant for waiting in taken}}
+        groups: dict[bool, list[Waiting]] = {}
+        for waiting in taken:
+            waiting.pending = pending[waiting.tenant]
+            groups.setdefault(waiting.pending, []).append(waiting)
+        return list(groups.values())
+
+    def _commit_alike(self, connection: Connection, taken: list[Waiting]) -> None:
         outcome = self._insert_all(connection, taken)
         if outcome and len(taken) > 1 and not any(_is_environment(error) for error in outcome.values()):
             # Some batch may be at fault: those that are not stored are tried one by one.
@@ -299,6 +334,15 @@ class GroupWriter:
 
     def _insert_all(self, connection: Connection, taken: Sequence[Waiting]) -> dict[Waiting, NexusError]:
         """Insert batches as one commit. Returns those that are not stored (as a whole), with why."""
+        arriving: AbstractContextManager[int] = nullcontext(0)
+        if self._arrivals is not None and taken[0].pending:
+            arriving = self._arrivals.arriving(frozenset(waiting.tenant for waiting in taken))
+        with arriving as pending:
+            return self._insert_commit(connection, taken, {"pending": pending} if pending else {})
+
+    def _insert_commit(
+        self, connection: Connection, taken: Sequence[Waiting], options: dict[str, Any]
+    ) -> dict[Waiting, NexusError]:
         entries = [waiting.entry for waiting in taken if waiting.entry]
         retries = [waiting.digest for waiting in taken if waiting.digest and not waiting.entry]
         days = {day for waiting in taken for day in waiting.stored_days}
@@ -309,7 +353,7 @@ class GroupWriter:
             promoted = self._learned.prepare(connection, [waiting.batch for waiting in taken])
             if entries or retries:
                 self._ledger.begin(commit_id, entries, retries)
-            self._insert(connection, taken, commit_id, promoted)
+            self._insert(connection, taken, commit_id, promoted, options)
         except Exception as error:
             return self._after_failure(connection, taken, commit_id, sorted(days), error)
         if entries or retries:
@@ -323,8 +367,15 @@ class GroupWriter:
         self._committed()
         return {}
 
-    def _insert(self, connection: Connection, taken: Sequence[Waiting], commit_id: int, promoted: list[Promotion]) -> None:
-        shared = functools.partial(self._encode, commit_id=commit_id, now_ns=time.time_ns(), promoted=promoted)
+    def _insert(
+        self,
+        connection: Connection,
+        taken: Sequence[Waiting],
+        commit_id: int,
+        promoted: list[Promotion],
+        options: dict[str, Any],
+    ) -> None:
+        shared = functools.partial(self._encode, commit_id=commit_id, now_ns=time.time_ns(), promoted=promoted, **options)
 
         def encode(batch: Any, *, tenant: str, day: int | None) -> tuple[bytes, int]:
             return shared(batch, tenant=tenant, day=day, **self._expiry(tenant))
@@ -417,7 +468,7 @@ class GroupWriter:
 def stored_days(table: SignalTable, connection: Connection, commit_ids: list[int], days: list[int]) -> set[tuple[int, int]]:
     """Which (commit id, UTC day) of these commits and days of a table are there."""
     ids = ", ".join(str(commit_id) for commit_id in commit_ids)
-    partitions = ", ".join(quote(partition_id(day)) for day in days)
+    partitions = ", ".join(map(quote, partitions_of(table, connection, days))) or "''"
     rows = connection.rows(
         f"SELECT commit_id, {table.day} AS day FROM {table.path} "
         f"WHERE commit_id IN ({ids}) AND _partition_id IN ({partitions}) GROUP BY commit_id, day"
@@ -425,9 +476,15 @@ def stored_days(table: SignalTable, connection: Connection, commit_ids: list[int
     return {(int(commit_id), int(day)) for commit_id, day in rows}
 
 
-def partition_id(day: int) -> str:
-    """The engine's name for the partition of a UTC day (days since the epoch)."""
-    return str(day)
+def partitions_of(table: SignalTable, connection: Connection, days: Iterable[int]) -> list[str]:
+    """The engine's names for the partitions of UTC days (days since the epoch)."""
+    wanted = [str(day) for day in days]
+    if not table.pending:
+        return wanted
+    known = connection.rows(
+        f"SELECT DISTINCT partition_id FROM system.parts WHERE database = 'nexus' AND table = {quote(table.name)} AND active"
+    )
+    return sorted(str(partition) for (partition,) in known if str(partition).partition("-")[0] in wanted)
 
 
 def _resolve(group: list[tuple[Waiting, NexusError | None]]) -> None:

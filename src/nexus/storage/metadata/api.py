@@ -258,8 +258,8 @@ class StoredRetention:
 
 @dataclass(frozen=True, slots=True)
 class StoredDeletion:
-    """A deletion of records. `start` and `end` are the range in ns, None where it is open; `state` is `running`,
-    `verifying`, `done` or `failed`."""
+    """A deletion of records or of spans (`signal`: logs or traces, whose query is TraceQL). `start` and `end` are the range
+    in ns, None where it is open; `state` is `running`, `verifying`, `done` or `failed`."""
 
     id: str
     tenant: str
@@ -277,6 +277,7 @@ class StoredDeletion:
     error: str = ""
     policy: str = ""
     """What the asker could see, in the search language; empty: everything."""
+    signal: str = "logs"
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,11 +9,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from tests.oracles.spans import LEARNED, Oracle, Span, insert_statement, letter_of, random_spans
+from tests.oracles.filled_spans import fill
+from tests.oracles.spans import Oracle, Span, random_spans
 
 from nexus.query.plan import All, Field, Predicate
 from nexus.query.policy import scope
-from nexus.storage.clickhouse.attributes import LearnedColumn
 from nexus.storage.clickhouse.options import StoreOptions
 from nexus.storage.clickhouse.store import ClickHouseStore
 
@@ -29,22 +29,6 @@ class Filled:
     def scoped(self, plan: Any, policy: Predicate | None = None, masked: frozenset[Field] = frozenset()) -> Any:
         """A plan of the tenant."""
         return scope(plan, tenant="acme", policy=policy or All(), masked=masked, query_id="q")
-
-
-def fill(store: ClickHouseStore, spans: list[Span]) -> None:
-    """Store spans, beside the writer."""
-    connection = store._engine.connect()
-    try:
-        learned = store.traces.ingest.learned
-        columns = [LearnedColumn(key, letter, name, kind) for (key, letter), (name, kind) in LEARNED.items()]
-        if not learned.columns:
-            learned._add(connection, columns)
-        pairs = {(key, letter_of(held)) for span in spans for key, held in span.attributes.items()}
-        learned._seen.note(pairs - set(LEARNED))
-        connection.execute(insert_statement(spans))
-        store.traces.ingest.changed()
-    finally:
-        store._engine.release(connection)
 
 
 @pytest.fixture(scope="module")

@@ -6,7 +6,7 @@ import { formatRate } from "../../core/format.ts";
 import { formatShare } from "../../core/logs/compare.ts";
 import { formatUnit } from "../../core/metrics/units.ts";
 import { type Compared, edgeKey, edgeWidth, errorTone, type MapDifference } from "../../core/services/graph.ts";
-import { pathOf } from "../../core/services/layout.ts";
+import { middleOf, pathOf } from "../../core/services/layout.ts";
 import { x } from "../../core/tracesText.ts";
 import { NODE_HEIGHT, NODE_WIDTH, type PlacedMap } from "../../hooks/useMapLayout.ts";
 import { IconButton } from "../common/IconButton.tsx";
@@ -157,7 +157,7 @@ export function ServiceMap({ placed, focus, difference, grouped, onOpen, onFocus
           const points = places.edges[index] ?? [];
           const compared = difference?.edges.get(edgeKey(edge));
           const dim = near !== null && edge.client !== hover && edge.server !== hover;
-          const [, b, c] = points;
+          const middle = middleOf(points);
           const said = `${x.calls(edge.client, edge.server)}: ${formatRate(edge.requestRate)}, ${formatShare(edge.errorRate)} ${x.errorRate}, p95 ${formatUnit(edge.p95Server || edge.p95Client, "seconds")}`;
           return (
             // biome-ignore lint/a11y/noInteractiveElementToNoninteractiveRole: a drawing; the keyboard reaches the same by its service
@@ -177,8 +177,8 @@ export function ServiceMap({ placed, focus, difference, grouped, onOpen, onFocus
                 data-dim={dim || undefined}
                 strokeWidth={edgeWidth(edge.requestRate, most)}
               />
-              {b && c && (map.edges.length <= 30 || (near && !dim)) && (
-                <text className={styles.edgeLabel} x={(b.x + c.x) / 2} y={(b.y + c.y) / 2 - 4}>
+              {(map.edges.length <= 30 || (near && !dim)) && (
+                <text className={styles.edgeLabel} x={middle.x} y={middle.y - 5}>
                   {compared ? changeText(compared) : formatRate(edge.requestRate)}
                 </text>
               )}

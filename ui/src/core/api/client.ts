@@ -372,88 +372,90 @@ export class Api {
     return this.take(this.client.POST("/api/nexus/v1/targets/reload"));
   }
   searchTraces(body: traces.TraceSearchRequest, signal?: AbortSignal): Promise<traces.TracesSearchAnswer> {
-    return this.post("traces/search", body, signal);
+    return this.take(this.client.POST("/api/nexus/v1/traces/search", { body, signal }));
   }
-  trace(id: string, hint: { start?: string; end?: string }, signal?: AbortSignal): Promise<traces.TraceDocument> {
-    return this.read(`traces/${encodeURIComponent(id)}`, hint, signal);
+  trace(id: string, query: { start?: string; end?: string }, signal?: AbortSignal): Promise<traces.TraceDocument> {
+    return this.take(this.client.GET("/api/nexus/v1/traces/{id}", { params: { path: { id }, query }, signal }));
   }
-  async span(id: string, spanId: string, signal?: AbortSignal): Promise<traces.WholeSpan> {
-    const path = `traces/${encodeURIComponent(id)}/spans/${encodeURIComponent(spanId)}`;
-    return (await this.read<{ span: traces.WholeSpan }>(path, {}, signal)).span;
+  async span(id: string, span: string, signal?: AbortSignal): Promise<traces.WholeSpan> {
+    const path = { id, span };
+    const call = this.client.GET("/api/nexus/v1/traces/{id}/spans/{span}", { params: { path }, signal });
+    return (await this.take<{ span: object }, { span: traces.WholeSpan }>(call as Result<{ span: object }>)).span;
   }
   traceOtlp(id: string, signal?: AbortSignal): Promise<object> {
-    return this.read(`traces/${encodeURIComponent(id)}/otlp`, {}, signal);
+    return this.take(
+      this.client.GET("/api/nexus/v1/traces/{id}/otlp", { params: { path: { id } }, signal }) as Result<object>,
+    );
   }
   renderTrace(file: object, signal?: AbortSignal): Promise<traces.TraceDocument> {
-    return this.post("traces/render", file, signal);
+    return this.take(this.client.POST("/api/nexus/v1/traces/render", { body: file as never, signal }));
   }
-  traceHeatmap(body: traces.TracesQuery & { step: number }, signal?: AbortSignal): Promise<traces.TracesHeatmapAnswer> {
-    return this.post("traces/heatmap", body, signal);
+  traceHeatmap(
+    body: traces.TracesQuery & { step: number; query_id?: string },
+    signal?: AbortSignal,
+  ): Promise<traces.TracesHeatmapAnswer> {
+    return this.take(this.client.POST("/api/nexus/v1/traces/heatmap", { body, signal }));
   }
   traceFacets(
-    body: traces.TracesQuery & { fields?: string[]; limit: number },
+    body: traces.TracesQuery & { fields?: string[]; limit: number; query_id?: string },
     signal?: AbortSignal,
   ): Promise<traces.TracesFacetsAnswer> {
-    return this.post("traces/facets", body, signal);
+    return this.take(this.client.POST("/api/nexus/v1/traces/facets", { body, signal }));
   }
   traceTags(query: traces.TracesQuery, signal?: AbortSignal): Promise<traces.TagsAnswer> {
-    return this.read("traces/tags", query, signal);
+    return this.take(this.client.GET("/api/nexus/v1/traces/tags", { params: { query }, signal }));
   }
-  traceTagValues(tag: string, query: traces.TracesQuery, signal?: AbortSignal): Promise<{ values: traces.TagValue[] }> {
-    return this.read(`traces/tags/${encodeURIComponent(tag)}/values`, query, signal);
+  traceTagValues(tag: string, query: traces.TracesQuery, signal?: AbortSignal): Promise<traces.TagValuesAnswer> {
+    const params = { path: { tag }, query };
+    return this.take(this.client.GET("/api/nexus/v1/traces/tags/{tag}/values", { params, signal }));
   }
   compareTraces(
     body: { selection: traces.TracesQuery; baseline: traces.TracesQuery; query_id?: string },
     signal?: AbortSignal,
   ): Promise<traces.TracesCompareAnswer> {
-    return this.post("traces/compare", body, signal);
+    return this.take(this.client.POST("/api/nexus/v1/traces/compare", { body, signal }));
   }
   traceMetrics(
-    body: traces.TracesQuery & { step: number; instant?: boolean },
+    body: traces.TracesQuery & { step: number; instant?: boolean; query_id?: string },
     signal?: AbortSignal,
   ): Promise<traces.TracesMetricsAnswer> {
-    return this.post("traces/metrics", body, signal);
+    return this.take(this.client.POST("/api/nexus/v1/traces/metrics", { body, signal }));
   }
-  services(range: { start: string; end: string }, signal?: AbortSignal): Promise<traces.ServicesAnswer> {
-    return this.read("services", range, signal);
+  services(query: { start: string; end: string }, signal?: AbortSignal): Promise<traces.ServicesAnswer> {
+    return this.take(this.client.GET("/api/nexus/v1/services", { params: { query }, signal }));
   }
   serviceMap(
-    range: { start: string; end: string; at?: string },
+    query: { start: string; end: string; at?: string },
     signal?: AbortSignal,
   ): Promise<traces.ServiceMapAnswer> {
-    return this.read("services/map", range, signal);
+    return this.take(this.client.GET("/api/nexus/v1/services/map", { params: { query }, signal }));
   }
   serviceOperations(
     name: string,
-    range: { start: string; end: string },
+    query: { start: string; end: string },
     signal?: AbortSignal,
   ): Promise<{ operations: traces.OperationRow[] }> {
-    return this.read(`services/${encodeURIComponent(name)}/operations`, range, signal);
+    const params = { path: { name }, query };
+    return this.take(this.client.GET("/api/nexus/v1/services/{name}/operations", { params, signal }));
   }
   serviceDependencies(
     name: string,
-    range: { start: string; end: string },
+    query: { start: string; end: string },
     signal?: AbortSignal,
   ): Promise<traces.DependenciesAnswer> {
-    return this.read(`services/${encodeURIComponent(name)}/dependencies`, range, signal);
+    const params = { path: { name }, query };
+    return this.take(this.client.GET("/api/nexus/v1/services/{name}/dependencies", { params, signal }));
   }
   serviceErrors(
     name: string,
-    range: { start: string; end: string },
+    query: { start: string; end: string },
     signal?: AbortSignal,
   ): Promise<{ errors: traces.ErrorGroup[] }> {
-    return this.read(`services/${encodeURIComponent(name)}/errors`, range, signal);
+    const params = { path: { name }, query };
+    return this.take(this.client.GET("/api/nexus/v1/services/{name}/errors", { params, signal }));
   }
   criticalPath(body: traces.CriticalPathRequest, signal?: AbortSignal): Promise<traces.CriticalPathAnswer> {
-    return this.post("services/critical-path", body, signal);
-  }
-  private read<T>(path: string, query: object, signal?: AbortSignal): Promise<T> {
-    const call = this.client.GET as unknown as (path: string, init: object) => Result<T>;
-    return this.take(call(`/api/nexus/v1/${path}`, { params: { query }, signal })) as Promise<T>;
-  }
-  private post<T>(path: string, body: object, signal?: AbortSignal): Promise<T> {
-    const call = this.client.POST as unknown as (path: string, init: object) => Result<T>;
-    return this.take(call(`/api/nexus/v1/${path}`, { body, signal })) as Promise<T>;
+    return this.take(this.client.POST("/api/nexus/v1/services/critical-path", { body, signal }));
   }
   /** What stands under `data` in an answer of the Prometheus API; arguments may be repeated. */
   async prometheus<T>(path: string, query: Record<string, string | string[]>, signal?: AbortSignal): Promise<T> {

@@ -29,8 +29,16 @@ const LAYER_GAP = 96;
 const ROW_GAP = 28;
 const SWEEPS = 8;
 
-/** The edges without those that close a circle, which are turned round. */
-function acyclic(count: number, edges: LayoutRequest["edges"]): [number, number][] {
+interface Forward {
+  from: number;
+  to: number;
+  /** Of the edges that were asked for; and whether it was turned round. */
+  index: number;
+  turned: boolean;
+}
+
+/** The edges with those that close a circle turned round; calls of oneself are left out. */
+function acyclic(count: number, edges: LayoutRequest["edges"]): Forward[] {
   const out: number[][] = Array.from({ length: count }, () => []);
   edges.forEach(([from, to], index) => {
     if (from !== to) out[from]?.push(index);
@@ -62,16 +70,18 @@ function acyclic(count: number, edges: LayoutRequest["edges"]): [number, number]
       }
     }
   }
-  return edges.flatMap(([from, to], index): [number, number][] =>
-    from === to ? [] : [turned.has(index) ? [to, from] : [from, to]],
+  return edges.flatMap(([from, to], index): Forward[] =>
+    from === to
+      ? []
+      : [turned.has(index) ? { from: to, to: from, index, turned: true } : { from, to, index, turned: false }],
   );
 }
 
-function layersOf(count: number, edges: readonly [number, number][]): Int32Array {
+function layersOf(count: number, edges: readonly Forward[]): Int32Array {
   const layer = new Int32Array(count);
   const open = new Int32Array(count);
   const out: number[][] = Array.from({ length: count }, () => []);
-  for (const [from, to] of edges) {
+  for (const { from, to } of edges) {
     open[to] = (open[to] ?? 0) + 1;
     out[from]?.push(to);
   }
@@ -87,98 +97,141 @@ function layersOf(count: number, edges: readonly [number, number][]): Int32Array
   return layer;
 }
 
-export function layoutGraph({ count, edges, nodeWidth, nodeHeight }: LayoutRequest): Placed {
-  const forward = acyclic(count, edges);
-  const layer = layersOf(count, forward);
-  const linked = new Uint8Array(count);
-  for (const [from, to] of forward) {
+/**
+ * A call over several layers goes through a place of its own in each between, as if a node stood there, so that it passes
+ * beside the boxes and not behind them.
+ */
+function withWaypoints(
+  count: number,
+  forward: readonly Forward[],
+  layer: Int32Array,
+): { layers: number[]; links: [number, number][]; ways: Map<number, number[]> } {
+  const layers = [...layer];
+  const links: [number, number][] = [];
+  const ways = new Map<number, number[]>();
+  let next = count;
+  for (const { from, to, index } of forward) {
+    const way: number[] = [];
+    let before = from;
+    for (let at = (layer[from] ?? 0) + 1; at < (layer[to] ?? 0); at += 1) {
+      layers.push(at);
+      links.push([before, next]);
+      way.push(next);
+      before = next;
+      next += 1;
+    }
+    links.push([before, to]);
+    ways.set(index, way);
+  }
+  return { layers, links, ways };
+}
+
+/** Order within each layer; the place of every node, 0 in the middle. */
+function order(
+  layers: readonly number[],
+  links: readonly [number, number][],
+): { place: Float64Array; tallest: number } {
+  const size = layers.length;
+  const before: number[][] = Array.from({ length: size }, () => []);
+  const after: number[][] = Array.from({ length: size }, () => []);
+  const linked = new Uint8Array(size);
+  for (const [from, to] of links) {
+    before[to]?.push(from);
+    after[from]?.push(to);
     linked[from] = 1;
     linked[to] = 1;
   }
   const columns: number[][] = [];
-  for (let node = 0; node < count; node += 1) {
+  for (let node = 0; node < size; node += 1) {
     if (!linked[node]) continue;
-    const at = layer[node] ?? 0;
+    const at = layers[node] ?? 0;
     while (columns.length <= at) columns.push([]);
     columns[at]?.push(node);
   }
-  const place = new Float64Array(count);
+  const place = new Float64Array(size);
   const settle = (column: readonly number[]): void => {
     column.forEach((node, row) => {
       place[node] = row - (column.length - 1) / 2;
     });
   };
   for (const column of columns) settle(column);
-  const before: number[][] = Array.from({ length: count }, () => []);
-  const after: number[][] = Array.from({ length: count }, () => []);
-  for (const [from, to] of forward) {
-    before[to]?.push(from);
-    after[from]?.push(to);
-  }
   for (let sweep = 0; sweep < SWEEPS; sweep += 1) {
     const down = sweep % 2 === 0;
     for (const column of down ? columns : [...columns].reverse()) {
       const wish = new Map(
         column.map((node) => {
           const near = (down ? before : after)[node] ?? [];
-          return [
-            node,
-            near.length === 0
-              ? (place[node] ?? 0)
-              : near.reduce((sum, one) => sum + (place[one] ?? 0), 0) / near.length,
-          ];
+          const mean = near.reduce((sum, one) => sum + (place[one] ?? 0), 0) / near.length;
+          return [node, near.length === 0 ? (place[node] ?? 0) : mean];
         }),
       );
       column.sort((a, b) => (wish.get(a) ?? 0) - (wish.get(b) ?? 0) || a - b);
       settle(column);
     }
   }
-  const tallest = columns.reduce((most, column) => Math.max(most, column.length), 0);
+  return { place, tallest: columns.reduce((most, column) => Math.max(most, column.length), 0) };
+}
+
+export function layoutGraph({ count, edges, nodeWidth, nodeHeight }: LayoutRequest): Placed {
+  const forward = acyclic(count, edges);
+  const { layers, links, ways } = withWaypoints(count, forward, layersOf(count, forward));
+  const { place, tallest } = order(layers, links);
   const [stepX, stepY] = [nodeWidth + LAYER_GAP, nodeHeight + ROW_GAP];
-  const nodes: Point[] = Array.from({ length: count }, (_, node) => ({
-    x: (layer[node] ?? 0) * stepX + nodeWidth / 2,
+  const points: Point[] = layers.map((layer, node) => ({
+    x: layer * stepX + nodeWidth / 2,
     y: ((place[node] ?? 0) + (tallest - 1) / 2) * stepY + nodeHeight / 2,
   }));
   // Those without calls stand below the others, in lines as wide as the drawing.
-  const alone = Array.from({ length: count }, (_, node) => node).filter((node) => !linked[node]);
-  const perLine = Math.max(4, columns.length);
+  const called = new Set(edges.flat());
+  const alone = Array.from({ length: count }, (_, node) => node).filter((node) => !called.has(node));
+  const perLine = Math.max(4, Math.max(0, ...layers) + 1);
   const top = tallest > 0 ? tallest * stepY + ROW_GAP : 0;
   alone.forEach((node, at) => {
-    nodes[node] = {
+    points[node] = {
       x: (at % perLine) * (nodeWidth + ROW_GAP) + nodeWidth / 2,
       y: top + Math.floor(at / perLine) * stepY + nodeHeight / 2,
     };
   });
   const half = nodeWidth / 2;
-  const paths = edges.map(([from, to]) => {
-    const [a, b] = [nodes[from] ?? { x: 0, y: 0 }, nodes[to] ?? { x: 0, y: 0 }];
+  const turned = new Set(forward.filter((edge) => edge.turned).map((edge) => edge.index));
+  const paths = edges.map(([from, to], index) => {
+    const [a, b] = [points[from] ?? ORIGIN, points[to] ?? ORIGIN];
     if (from === to) return loop(a, nodeWidth, nodeHeight);
-    return bend(a, b, half, nodeHeight);
+    const between = (ways.get(index) ?? []).map((node) => points[node] ?? ORIGIN);
+    if (b.x > a.x) return through([{ x: a.x + half, y: a.y }, ...between, { x: b.x - half, y: b.y }]);
+    if (between.length > 0 && turned.has(index))
+      return through([{ x: a.x - half, y: a.y }, ...between.reverse(), { x: b.x + half, y: b.y }]);
+    return under(a, b, nodeHeight);
   });
+  const nodes = points.slice(0, count);
   return {
     nodes,
     edges: paths,
     width: nodes.reduce((most, point) => Math.max(most, point.x + half), 0),
-    height: nodes.reduce((most, point) => Math.max(most, point.y + nodeHeight / 2), 0),
+    height: points.reduce((most, point) => Math.max(most, point.y + nodeHeight / 2), 0),
   };
 }
 
-/** From side to side, or round the outside where the call goes back or within a layer. */
-function bend(a: Point, b: Point, half: number, height: number): Point[] {
-  if (b.x > a.x) {
-    const reach = Math.max(40, (b.x - a.x - half * 2) / 2);
-    return [
-      { x: a.x + half, y: a.y },
-      { x: a.x + half + reach, y: a.y },
-      { x: b.x - half - reach, y: b.y },
-      { x: b.x - half, y: b.y },
-    ];
+const ORIGIN: Point = { x: 0, y: 0 };
+
+/** A smooth line through points, level at each: three more points for every one behind the first. */
+function through(stops: readonly Point[]): Point[] {
+  const line: Point[] = [stops[0] ?? ORIGIN];
+  for (let at = 1; at < stops.length; at += 1) {
+    const [a, b] = [stops[at - 1] ?? ORIGIN, stops[at] ?? ORIGIN];
+    const reach = (b.x - a.x) / 2;
+    line.push({ x: a.x + reach, y: a.y }, { x: b.x - reach, y: b.y }, b);
   }
-  const under = Math.max(a.y, b.y) + height;
+  return line;
+}
+
+/** Below both, where a call goes back to the layer before or stays within one. */
+function under(a: Point, b: Point, height: number): Point[] {
+  const low = Math.max(a.y, b.y) + height;
   return [
     { x: a.x, y: a.y + height / 2 },
-    { x: a.x, y: under },
-    { x: b.x, y: under },
+    { x: a.x, y: low },
+    { x: b.x, y: low },
     { x: b.x, y: b.y + height / 2 },
   ];
 }
@@ -192,10 +245,27 @@ function loop(a: Point, width: number, height: number): Point[] {
   ];
 }
 
-/** SVG path of an edge. */
+/** SVG path of an edge: its first point, and then cubic curves of three points each. */
 export function pathOf(points: readonly Point[]): string {
-  const [a, b, c, d] = points;
-  if (!a || !b || !c || !d) return "";
   const at = ({ x, y }: Point): string => `${Math.round(x * 10) / 10} ${Math.round(y * 10) / 10}`;
-  return `M ${at(a)} C ${at(b)}, ${at(c)}, ${at(d)}`;
+  const [first, ...rest] = points;
+  if (!first) return "";
+  const curves: string[] = [];
+  for (let index = 0; index + 2 < rest.length; index += 3)
+    curves.push(
+      `C ${rest
+        .slice(index, index + 3)
+        .map(at)
+        .join(", ")}`,
+    );
+  return `M ${at(first)} ${curves.join(" ")}`;
+}
+
+/** Where its label stands: in the middle. */
+export function middleOf(points: readonly Point[]): Point {
+  const [a, b] = [
+    points[Math.floor((points.length - 1) / 2)] ?? ORIGIN,
+    points[Math.ceil((points.length - 1) / 2)] ?? ORIGIN,
+  ];
+  return { x: (a.x + b.x) / 2, y: (a.y + b.y) / 2 };
 }

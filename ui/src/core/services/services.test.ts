@@ -1,7 +1,7 @@
 import { describe, expect, it } from "vitest";
 import type { MapEdge, MapNode, ServiceMapAnswer, ServiceRow } from "../api/traces.ts";
 import { around, differMaps, edgeKey, edgeWidth, errorTone, filterMap, groupMap, matrixOf } from "./graph.ts";
-import { layoutGraph, pathOf } from "./layout.ts";
+import { layoutGraph, middleOf, pathOf } from "./layout.ts";
 import { apdexWord, serviceQueries, sortServices, tracesOf } from "./services.ts";
 
 const node = (name: string, rest: Partial<MapNode> = {}): MapNode => ({
@@ -112,8 +112,21 @@ describe("the layout", () => {
     expect(placed.nodes[1]?.x).toBeLessThan(placed.nodes[3]?.x ?? 0);
     // Without calls: below.
     expect(placed.nodes[4]?.y).toBeGreaterThan(placed.nodes[0]?.y ?? 0);
-    expect(placed.edges.every((points) => points.length === 4)).toBe(true);
+    expect(placed.edges.every((points) => points.length % 3 === 1)).toBe(true);
     expect(pathOf(placed.edges[0] ?? [])).toMatch(/^M [\d. ]+ C /);
+  });
+
+  it("takes calls over several layers past the boxes between", () => {
+    const placed = place(3, [
+      [0, 1],
+      [1, 2],
+      [0, 2],
+    ]);
+    const [, , far = []] = placed.edges;
+    expect(far.length).toBe(7);
+    expect(far[3]?.x).toBe(placed.nodes[1]?.x);
+    expect(far[3]?.y).not.toBe(placed.nodes[1]?.y);
+    expect(middleOf(far)).toEqual(far[3]);
   });
 
   it("never puts two nodes onto each other, and is quick", () => {

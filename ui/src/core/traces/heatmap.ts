@@ -22,22 +22,35 @@ export interface DurationHeat {
   failed: number;
 }
 
-/** Rows that are in no column are left out at both ends, so that what there is fills the picture. */
+/** Bounds of a class of durations in ns: four to an octave, 0 is no time at all. */
+function boundsOf(number: number): { low: number; high: number } {
+  if (number <= 0) return { low: 0, high: 1 };
+  const edge = (at: number): number => 2 ** Math.floor(at / 4) * (1 + (at % 4) / 4);
+  return { low: edge(number - 1), high: edge(number) };
+}
+
+/** Classes that do not occur are rows too, but for those beyond the shortest and the longest spans. */
 export function readHeatmap(answer: TracesHeatmapAnswer, span: Span, step: bigint): DurationHeat {
   const from = span.from - (span.from % step);
   const columns = Math.max(1, Number((span.to - from + step - 1n) / step));
-  const used = answer.classes.map((_, row) => answer.counts.some((column) => (column[row] ?? 0) > 0));
-  const [first, last] = [used.indexOf(true), used.lastIndexOf(true)];
-  const kept = first < 0 ? [] : answer.classes.slice(first, last + 1);
+  const used = answer.classes.flatMap((one, index) =>
+    answer.counts.some((column) => (column[index] ?? 0) > 0) ? [one.class] : [],
+  );
+  const first = used.reduce((least, number) => Math.min(least, number), Number.POSITIVE_INFINITY);
+  const last = used.reduce((most, number) => Math.max(most, number), Number.NEGATIVE_INFINITY);
+  const rows = used.length === 0 ? 0 : last - first + 1;
+  const bounds = Array.from({ length: rows }, (_, row) => boundsOf(first + row));
+  for (const { class: number, low, high } of answer.classes)
+    if (bounds[number - first]) bounds[number - first] = { low: Number(low), high: Number(high) };
   const heat: DurationHeat = {
     columns,
-    rows: kept.length,
+    rows,
     from,
     step,
-    low: kept.map((one) => Number(one.low)),
-    high: kept.map((one) => Number(one.high)),
-    counts: new Float64Array(columns * kept.length),
-    errors: new Float64Array(columns * kept.length),
+    low: bounds.map(({ low }) => low),
+    high: bounds.map(({ high }) => high),
+    counts: new Float64Array(columns * rows),
+    errors: new Float64Array(columns * rows),
     most: 0,
     mostErrors: 0,
     total: 0,
@@ -46,17 +59,18 @@ export function readHeatmap(answer: TracesHeatmapAnswer, span: Span, step: bigin
   answer.buckets.forEach((bucket, index) => {
     const column = Number((fromNsText(bucket) - from) / step);
     if (column < 0 || column >= columns) return;
-    for (let row = 0; row < kept.length; row += 1) {
-      const count = answer.counts[index]?.[first + row] ?? 0;
-      const errors = answer.errors[index]?.[first + row] ?? 0;
-      const at = column * kept.length + row;
-      heat.counts[at] = count;
-      heat.errors[at] = errors;
+    answer.classes.forEach(({ class: number }, place) => {
+      const row = number - first;
+      if (row < 0 || row >= rows) return;
+      const count = answer.counts[index]?.[place] ?? 0;
+      const errors = answer.errors[index]?.[place] ?? 0;
+      heat.counts[column * rows + row] = count;
+      heat.errors[column * rows + row] = errors;
       heat.most = Math.max(heat.most, count);
       heat.mostErrors = Math.max(heat.mostErrors, errors);
       heat.total += count;
       heat.failed += errors;
-    }
+    });
   });
   return heat;
 }

@@ -56,6 +56,21 @@ describe("the heatmap of durations", () => {
     expect(chosenBy(heat, boxOf({ column: 0, row: 0 }, { column: 0, row: 0 }))).toMatchObject({ min: "", max: "2ms" });
   });
 
+  it("has a row for classes that do not occur between those that do", () => {
+    const classes = [
+      { class: 81, low: "1048576", high: "1310720" },
+      { class: 84, low: "1835008", high: "2097152" },
+    ];
+    const gap = readHeatmap(
+      { ...answer, classes, counts: [[1, 2]], errors: [[0, 0]], buckets: [String(100n * SECOND)] },
+      span,
+      20n * SECOND,
+    );
+    expect(gap.rows).toBe(4);
+    expect(gap.low).toEqual([1_048_576, 1_310_720, 1_572_864, 1_835_008]);
+    expect([...gap.counts.slice(0, 4)]).toEqual([1, 0, 0, 2]);
+  });
+
   it("chooses round steps", () => {
     expect(heatStep({ from: 0n, to: 3600n * SECOND }, 100)).toBe(60n * SECOND);
     expect(heatStep({ from: 0n, to: SECOND }, 100)).toBe(SECOND);

@@ -1,7 +1,7 @@
 /** The search as fields: service, operation, durations, status, attributes. It reads the query's text and edits it. */
-import { Autocomplete, Button, Select, TextInput } from "@mantine/core";
+import { Button, Select, TextInput } from "@mantine/core";
 import { IconPlus, IconX } from "@tabler/icons-react";
-import { type KeyboardEvent, type ReactNode, useEffect, useState } from "react";
+import { type KeyboardEvent, type ReactNode, useEffect, useId, useState } from "react";
 import { IconButton } from "../../components/common/IconButton.tsx";
 import type { Span } from "../../core/time/range.ts";
 import {
@@ -177,8 +177,9 @@ function AttributeRow({ row, fields, names, onFields, onChange, onRemove }: RowP
   const [field, setField] = useState(row.field);
   const [value, setValue] = useState(row.value);
   const [values, setValues] = useState<string[]>([]);
-  const done = (next: Partial<FormRow> = {}): void => {
-    const whole = { field: field.trim(), op: row.op, value: value.trim(), ...next };
+  const list = useId();
+  const done = (): void => {
+    const whole = { field: field.trim(), op: row.op, value: value.trim() };
     if (whole.field !== row.field || whole.op !== row.op || whole.value !== row.value) onChange(whole);
   };
   const lookup = (): void => {
@@ -193,16 +194,14 @@ function AttributeRow({ row, fields, names, onFields, onChange, onRemove }: RowP
   };
   return (
     <div className={styles.attribute}>
-      <Autocomplete
+      <TextInput
         size="xs"
         label={x.attribute}
         placeholder="span.http.method"
         value={field}
-        data={[...fields]}
-        limit={40}
+        list={`${list}-fields`}
         onFocus={onFields}
-        onChange={setField}
-        onOptionSubmit={(chosen) => done({ field: chosen })}
+        onChange={(event) => setField(event.currentTarget.value)}
         onBlur={() => done()}
         onKeyDown={enter}
       />
@@ -215,21 +214,32 @@ function AttributeRow({ row, fields, names, onFields, onChange, onRemove }: RowP
         allowDeselect={false}
         onChange={(op) => onChange({ field: field.trim(), op: op ?? "=", value: value.trim() })}
       />
-      <Autocomplete
+      <TextInput
         size="xs"
         label={x.value}
         value={value}
-        data={values}
-        limit={40}
+        list={`${list}-values`}
         onFocus={lookup}
-        onChange={setValue}
-        onOptionSubmit={(chosen) => done({ value: chosen })}
+        onChange={(event) => setValue(event.currentTarget.value)}
         onBlur={() => done()}
         onKeyDown={enter}
       />
+      <Choices id={`${list}-fields`} of={fields} />
+      <Choices id={`${list}-values`} of={values} />
       <IconButton label={x.removeAttribute(row.field)} onClick={onRemove}>
         <IconX size={14} />
       </IconButton>
     </div>
+  );
+}
+
+/** What the browser offers while one types. */
+function Choices({ id, of }: { id: string; of: readonly string[] }): ReactNode {
+  return (
+    <datalist id={id}>
+      {of.slice(0, 100).map((choice) => (
+        <option key={choice} value={choice} />
+      ))}
+    </datalist>
   );
 }

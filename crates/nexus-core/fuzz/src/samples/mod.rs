@@ -13,6 +13,7 @@ pub mod metrics;
 pub mod otlp;
 pub mod otlp_json;
 pub mod pipelines;
+pub mod spans;
 pub mod syslog;
 pub mod template;
 

@@ -16,9 +16,11 @@ async def status(call: Call) -> Response:
     """What came in for the tenant since the process started."""
     counted, rate = call.services.topology.statistics.of(call.tenant)
     samples, samples_rate = call.services.metric_pipeline.statistics.of(call.tenant)
+    spans, spans_rate = call.services.trace_pipeline.statistics.of(call.tenant)
     if not call.access.unrestricted:
         # How much comes in, and when, tells of records that the caller may not see: only whether any has come.
-        return json_response(IngestStatus(min(counted.records, 1), 0, 0.0, "", min(samples.records, 1), 0, 0.0))
+        records, of_metrics, of_traces = (min(one.records, 1) for one in (counted, samples, spans))
+        return json_response(IngestStatus(records, 0, 0.0, "", of_metrics, 0, 0.0, of_traces, 0, 0.0))
     last = format_time(int(counted.last_received * 1e6) * 1000) if counted.last_received else ""
     return json_response(
         IngestStatus(
@@ -29,6 +31,9 @@ async def status(call: Call) -> Response:
             samples.records,
             samples.rejected,
             round(samples_rate, 3),
+            spans.records,
+            spans.rejected,
+            round(spans_rate, 3),
         )
     )
 

@@ -5,6 +5,8 @@
 -- bytes instead of five. `root` says that there is no parent (zeros), for one byte that is read instead of sixteen.
 -- `duration_class` is four classes an octave (see `nexus-core/src/traces/duration.rs`): one byte that searches, heatmaps and
 -- quantiles read instead of eight.
+-- `pending` is 0 but for spans of tenants that sample (ADR 0021): until their trace is decided it is the slice of time in which
+-- they arrived, and a partition of its own that goes as a whole.
 -- `weight` is how many spans this one stands for: 1 / the probability with which it was kept.
 -- {engine} and {on_cluster} are filled in by the migrator; learned attribute columns are added beside the maps, those with
 -- many values with a filter of their own.
@@ -48,6 +50,7 @@ CREATE TABLE IF NOT EXISTS nexus.spans {on_cluster}
     links_attributes    Array(String),
     weight              Float32,
     commit_id           UInt64,
+    pending             UInt32,
     expires_on          Date,
 
     INDEX by_time timestamp TYPE minmax GRANULARITY 1,
@@ -56,7 +59,7 @@ CREATE TABLE IF NOT EXISTS nexus.spans {on_cluster}
     INDEX by_value mapValues(attributes_string) TYPE bloom_filter(0.01) GRANULARITY 1
 )
 ENGINE = {engine}
-PARTITION BY toDate32(timestamp, 'UTC')
+PARTITION BY (toDate32(timestamp, 'UTC'), pending)
 ORDER BY (tenant, slot, trace_id, timestamp)
 TTL expires_on DELETE
 SETTINGS storage_policy = 'nexus', index_granularity = 8192, ttl_only_drop_parts = 0;

@@ -12,11 +12,12 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Final
 
+from nexus.query.span_policy import fields_of
 from nexus.query.trace_plan import KINDS, STATUSES, Binary, Constant, Kind, Place, SpanExpr, SpanField, Unary
 from nexus.storage.clickhouse.catalog import Catalog
 from nexus.storage.clickhouse.literals import quote
 from nexus.storage.clickhouse.traces.durations import class_of
-from nexus.storage.clickhouse.traces.ways import EVENTS, LINKS, OF_TRACES, Way, ways_of
+from nexus.storage.clickhouse.traces.ways import COLUMNS_OF_TRACES, EVENTS, LINKS, Way, ways_of
 
 _NUMBERS: Final = frozenset({"int", "float", "duration"})
 _ORDER: Final = ("=", "!=", "<", "<=", ">", ">=")
@@ -155,23 +156,11 @@ class Expressions:
 def of_traces(expressions: Iterator[SpanExpr]) -> frozenset[str]:
     """Columns about whole traces that expressions name."""
     return frozenset(
-        OF_TRACES[field.name]
+        COLUMNS_OF_TRACES[field.name]
         for expression in expressions
         for field in fields_of(expression)
-        if field.place is Place.INTRINSIC and field.name in OF_TRACES
+        if field.place is Place.INTRINSIC and field.name in COLUMNS_OF_TRACES
     )
-
-
-def fields_of(expression: SpanExpr) -> Iterator[SpanField]:
-    """The fields that an expression names."""
-    match expression:
-        case SpanField():
-            yield expression
-        case Unary(_, part):
-            yield from fields_of(part)
-        case Binary(_, left, right):
-            yield from fields_of(left)
-            yield from fields_of(right)
 
 
 # --------------------------------------------------------------------------------------------------------------- pieces

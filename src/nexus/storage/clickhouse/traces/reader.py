@@ -13,6 +13,7 @@ from nexus.query.trace_plan import (
     FindTraces,
     GetTrace,
     GetTraces,
+    SamplingPreview,
     SearchSpans,
     SpanCount,
     SpanErrors,
@@ -35,6 +36,8 @@ from nexus.storage.clickhouse.traces import rows, search, tables
 from nexus.storage.clickhouse.traces.found import Candidate
 from nexus.storage.clickhouse.traces.masking import known_to
 from nexus.storage.clickhouse.traces.profile import profile
+from nexus.storage.clickhouse.traces.sampling.sql import preview, previewed
+from nexus.storage.clickhouse.traces.sampling.visibility import Visibility
 from nexus.storage.clickhouse.traces.scan import of_these_traces, spans_of, these_spans, widened
 from nexus.storage.clickhouse.traces.series import compile_series, read_series
 from nexus.storage.clickhouse.traces.windows import newest_first
@@ -50,8 +53,9 @@ _LETTERS: Final = {"s": "string", "i": "int", "f": "float", "b": "bool", "d": "d
 class TraceReader:
     """See the module text. `changed` must be called whenever spans came or went, before anybody is told."""
 
-    def __init__(self, pool: QueryPool, learned: Callable[[], LearnedColumns]) -> None:
+    def __init__(self, pool: QueryPool, learned: Callable[[], LearnedColumns], visibility: Visibility) -> None:
         self._pool = pool
+        self._visibility = visibility
         self._learned = learned
         self._version = 0
         self._catalog: tuple[int, Catalog] | None = None
@@ -118,8 +122,11 @@ class TraceReader:
         return await self._pool.run(query, run)
 
     def known(self, session: Session, query: Scoped) -> Catalog:
-        """What is stored, as far as it concerns what a scoped plan sees."""
-        return known_to(query, self._current(session))
+        """What is stored, as far as it concerns what a scoped plan sees. Spans that move are seen once until the session
+        ends."""
+        # The view comes before the catalog: the days of what it counts are in there then.
+        view = session.hold(self._visibility.reading())
+        return known_to(query, replace(self._current(session), pending=view))
 
     def _current(self, session: Session) -> Catalog:
         # The version is read before the partitions: a commit in between makes the next query ask again.
@@ -249,6 +256,8 @@ class _Asking:
                 return self.rows(tables.heatmap(query, plan, catalog, self.spansets(plan.scan)[0]))
             case SpanErrors():
                 return self.rows(tables.errors(query, plan, catalog, self.spansets(plan.scan)[0]))
+            case SamplingPreview():
+                return previewed(plan, self.rows(preview(query, plan, catalog)))
             case SpanCount():
                 return self.rows(tables.count(query, plan, catalog, self.spansets(plan.scan)[0]))
             case _:

@@ -4,13 +4,12 @@ Every compiled query of spans is made of these, and there is no other way to nam
 from __future__ import annotations
 
 import base64
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from functools import partial
 from typing import Final
 
-from nexus.errors import InvalidRequest
 from nexus.query.plan import Scoped, TimeRange
-from nexus.query.span_policy import closed
+from nexus.query.span_policy import check_erasable, closed
 from nexus.query.trace_plan import EVERY_SPAN, Binary, SpanExpr, SpanScan
 from nexus.storage.clickhouse.catalog import Catalog
 from nexus.storage.clickhouse.literals import quote
@@ -66,7 +65,7 @@ def either(leaves: tuple[SpanExpr, ...]) -> SpanExpr:
 
 def _scan(scoped: Scoped, time: TimeRange, catalog: Catalog, conditions: list[str], joined: frozenset[str]) -> Scan:
     held = seen(scoped, catalog)
-    joins = _joins(scoped, time, catalog, joined)
+    joins = _joins(scoped, time, catalog, joined) if joined else ""
     branches = []
     for part in slices(time, catalog):
         chosen = (*held, *part.conditions)
@@ -79,8 +78,9 @@ def _scan(scoped: Scoped, time: TimeRange, catalog: Catalog, conditions: list[st
 
 
 def seen(scoped: Scoped, catalog: Catalog) -> tuple[str, ...]:
-    """Tenant and row policy."""
-    return (f"tenant = {quote(scoped.tenant)}", *Conditions(catalog).conjuncts(closed(scoped.policy)))
+    """Tenant and row policy, each span once."""
+    once = catalog.pending.conditions(scoped.tenant) if catalog.pending else ()
+    return (f"tenant = {quote(scoped.tenant)}", *once, *Conditions(catalog).conjuncts(closed(scoped.policy)))
 
 
 def readable(scoped: Scoped, catalog: Catalog, text: str) -> str:
@@ -104,25 +104,33 @@ def _masked(scoped: Scoped, catalog: Catalog, chosen: tuple[str, ...], joins: st
 
 def _joins(scoped: Scoped, time: TimeRange, catalog: Catalog, joined: frozenset[str]) -> str:
     """What spans are told of the whole of their traces, as far as they are stored within `REACH` of the range and seen."""
-    if not joined:
-        return ""
     reach = widened(time)
+
+    def read(columns: str, *extra: str) -> str:
+        return spans_of(scoped, reach, catalog, extra=extra).union(columns)
+
+    return joins_of(joined, read)
+
+
+def joins_of(joined: frozenset[str], read: Callable[..., str]) -> str:
+    """Joins for columns of whole traces (`ways.OF_TRACES`); `read` selects columns of the spans that these are made of, with
+    further conditions."""
     text = ""
     if joined & {"_root_name", "_root_service"}:
-        roots = spans_of(scoped, reach, catalog, extra=("root",)).union("trace_id, timestamp, name, service")
+        roots = read("trace_id, timestamp, name, service", "root")
         text += (
             "\nANY LEFT JOIN (SELECT trace_id AS _rt, 1 AS _rooted, toString(argMin(name, timestamp)) AS _root_name, "
             f"toString(argMin(service, timestamp)) AS _root_service FROM (\n{roots}\n) GROUP BY trace_id) AS _r "
             "ON trace_id = _rt"
         )
     if "_trace_duration" in joined:
-        times = spans_of(scoped, reach, catalog).union("trace_id, toUnixTimestamp64Nano(timestamp) AS b, duration")
+        times = read("trace_id, toUnixTimestamp64Nano(timestamp) AS b, duration")
         text += (
             "\nANY LEFT JOIN (SELECT trace_id AS _dt, max(b + toInt64(duration)) - min(b) AS _trace_duration "
             f"FROM (\n{times}\n) GROUP BY trace_id) AS _d ON trace_id = _dt"
         )
     if "_children" in joined:
-        children = spans_of(scoped, reach, catalog, extra=("NOT root",)).union("trace_id, parent_span_id")
+        children = read("trace_id, parent_span_id", "NOT root")
         text += (
             "\nANY LEFT JOIN (SELECT trace_id AS _ct, parent_span_id AS _cp, toInt64(count()) AS _children "
             f"FROM (\n{children}\n) GROUP BY trace_id, parent_span_id) AS _c ON trace_id = _ct AND span_id = _cp"
@@ -164,10 +172,6 @@ def these_spans(packed: bytes) -> str:
 def erasure_condition(scoped: Scoped, scan: SpanScan, catalog: Catalog) -> str:
     """Tenant, row policy, time and condition of a scan as one condition for statements that remove spans. Raises
     `InvalidRequest` when it is about whole traces, of which a removal does not know."""
+    check_erasable(scan)
     where = where_of(scan)
-    if of_traces(iter((where,))) or (scan.spansets is not None and scan.spansets.program):
-        raise InvalidRequest(
-            "spans can be deleted by what they say themselves, not by what their trace or other spans say.",
-            hint="Leave out structural operators, aggregates and fields such as rootName and traceDuration.",
-        )
     return conjunction([*seen(scoped, catalog), *time_conditions(scan.time, SPANS), *Expressions(catalog).conjuncts(where)])

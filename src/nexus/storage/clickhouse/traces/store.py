@@ -22,6 +22,8 @@ from nexus.storage.clickhouse.queries import QueryPool
 from nexus.storage.clickhouse.retention import Policies
 from nexus.storage.clickhouse.signal_tables import SPANS
 from nexus.storage.clickhouse.traces.reader import TraceReader
+from nexus.storage.clickhouse.traces.sampling.sampler import Policies as SamplingPolicies
+from nexus.storage.clickhouse.traces.sampling.sampler import Sampler
 from nexus.storage.clickhouse.traces.scan import erasure_condition
 from nexus.storage.trace_api import SeriesSet, SpanRows, TraceHits
 
@@ -43,12 +45,35 @@ class EmbeddedTraceStore:
         pool: QueryPool,
         retention_days: Callable[[], int],
         policies: Policies,
+        sampling: SamplingPolicies,
+        clock: Callable[[], float] = time.time,
     ) -> None:
-        self.reader = TraceReader(pool, lambda: self.ingest.learned)
+        self._maintenance = maintenance
+        self.sampler = Sampler(engine, database, engine.options.sampling, sampling, clock)
+        self.reader = TraceReader(pool, lambda: self.ingest.learned, self.sampler.visibility)
         self.ingest = SignalIngest(
             engine, connection, database, maintenance, disk, SPANS, _native.encode_native_spans, retention_days, policies,
-            self.reader.changed,
+            self.reader.changed, arrivals=self.sampler.arrivals,
         )  # fmt: skip
+        self.sampler.prepare(connection, self.ingest, lost=database.is_new or engine.directory.machine_failed)
+
+    def start(self) -> None:
+        """Start writer and sampler. Raises `EngineError`."""
+        self.ingest.writer.start()
+        self.sampler.start()
+
+    def stop(self) -> None:
+        """Commit what waits, end their threads."""
+        self.ingest.writer.stop()
+        self.sampler.stop()
+
+    async def follow_sampling(self) -> None:
+        """Take over policies of sampling that have changed."""
+        await asyncio.to_thread(self.sampler.follow)
+
+    def metrics(self) -> dict[str, tuple[str, float]]:
+        """Name, help text and value of what is worth watching."""
+        return {**self.ingest.metrics("spans", "span_"), **self.sampler.metrics()}
 
     # ----------------------------------------------------------------------------------------------------- TraceStore
 
@@ -88,6 +113,10 @@ class EmbeddedTraceStore:
         """See `storage.api.LogLifecycle`."""
         return await self.ingest.retention_progress(tenant)
 
+    async def count(self, query: Scoped) -> Table:
+        """See `storage.trace_api.TraceLifecycle`."""
+        return await self.reader.table(query)
+
     async def erase(self, id: str, query: Scoped) -> int:
         """Begin to remove the spans of a `SpanCount` plan's scan; see `storage.api.LogLifecycle`."""
         return await self.ingest.erase(id, lambda: self._condition(query))
@@ -112,6 +141,7 @@ class EmbeddedTraceStore:
             answer = await self.table(query)
             if not answer.rows or not int(answer.rows[0][0]):
                 await self.ingest.forget_policy(tenant)
+                await self._maintenance.run(lambda connection: self.sampler.forget(connection, tenant))
                 return
             await self._remove(f"spans-tenant-{time.time_ns()}-{number}", query)
         raise ErasureFailed(f"after {MAX_ROUNDS} deletions there are still spans; something goes on storing them.")

@@ -14,7 +14,7 @@ EVENTS: Final = {"_en": "events_name", "_ea": "events_attributes", "_et": "event
 LINKS: Final = {"_lt": "links_trace_id", "_ls": "links_span_id", "_la": "links_attributes"}
 """Names by which a lambda over events (links) knows their columns."""
 
-OF_TRACES: Final = {
+COLUMNS_OF_TRACES: Final = {
     "traceDuration": "_trace_duration",
     "rootName": "_root_name",
     "rootServiceName": "_root_service",

@@ -13,7 +13,7 @@ Kind = Literal["column", "attribute", "resource"]
 
 
 class IngestStatus(Struct):
-    """Is data arriving? Counts since start and over the last 10 s, for this tenant: log records, and samples of metrics."""
+    """Is data arriving? Counts since start and over the last 10 s, for this tenant: log records, samples of metrics, spans."""
 
     records_total: int
     rejected_total: int
@@ -22,6 +22,9 @@ class IngestStatus(Struct):
     samples_total: int = 0
     samples_refused_total: int = 0
     samples_per_second: float = 0.0
+    spans_total: int = 0
+    spans_rejected_total: int = 0
+    spans_per_second: float = 0.0
 
 
 # --------------------------------------------------------------------------------------------------------------- logs

@@ -72,7 +72,7 @@ async def test_every_field_comes_back(open_store: OpenStore) -> None:
         assert (row["name"], row["kind"], row["status"], row["status_message"]) == (
             span.name, span.kind, span.status, span.message,
         )  # fmt: skip
-        service = span.service or "unknown_service"
+        service = span.resource.get("service.name", "unknown_service")
         assert (row["timestamp"], row["duration"], row["service"]) == (span.start, span.duration, service)
         assert json.loads(row["resource"]) == span.resource
         expected = {(key, letter_of(held)): value_of(held)[1] for key, held in span.attributes.items()}
