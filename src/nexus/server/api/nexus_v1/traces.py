@@ -51,7 +51,7 @@ from nexus.server.errors import json_response
 from nexus.server.routes import BASE, Parameter, Route
 from nexus.storage.trace_api import MatchedSpan, MetricSeries, SeriesSet, SpanRows, TraceHit
 
-MAX_FILE: Final = 256 << 20
+MAX_FILE: Final = 64 << 20
 """Bytes of a file of spans that is drawn."""
 MAX_CELLS: Final = 500
 """Most buckets of a heatmap."""
