@@ -61,6 +61,20 @@ PROMQL = [
     '{user_email=~"masked.*"}',
     'sort_by_label(info({__name__=~".+"}, {__name__=~".+"}), "user_email")',
 ]
+TRACEQL = [
+    "{}",
+    '{ .user.email =~ "theirs.*|hidden.*" || resource.service.name =~ "theirs.*|hidden.*" }',
+    "{ span.user.email != nil } | select(span.user.email, span.pod, resource.host.name)",
+    "{} | by(span.user.email) | select(span.pod, status)",
+    '{ resource.service.name = "visible" } >> {} | select(span.user.email)',
+]
+SPAN_METRICS = [
+    "{} | rate() by (span.user.email)",
+    "{} | count_over_time() by (resource.service.name, span.pod)",
+    "{} | compare({ status = error }, 50)",
+    "{} | quantile_over_time(duration, .5) by (name) | topk(10)",
+]
+TAGS = ["span.user.email", "resource.service.name", "name", "span.pod", ".host.name", "event.user.email", "rootServiceName"]
 SELECTORS = ['{__name__=~".+"}', '{__name__=~"hidden.*|theirs.*"}', '{user_email!=""}']
 NOW = int(time.time())
 
@@ -139,6 +153,32 @@ VALUES: dict[str, list[Any]] = {
     "search": ["", "hidden", "theirs"],
     "unit": ["", "seconds"],
     "top": [50],
+    "q": TRACEQL,
+    "spansPerTrace": [10],
+    "spss": ["10"],
+    "scope": ["span", "resource", "intrinsic"],
+    "service": ["visible"],
+    "services": ["visible"],
+    "operation": [""],
+    "serviceName": ["visible"],
+    "spanName": ["", "all"],
+    "spanKind": ["", "server"],
+    "annotationQuery": ["", "user.email"],
+    "quantile": ["0.95"],
+    "groupByOperation": ["true"],
+    "lookback": ["3600000"],
+    "tags": ["", '{"user.email":"theirs"}'],
+    "traceIds": ["aa0000000000000000000000000000aa,bb0000000000000000000000000000bb"],
+    "traceID": ["aa0000000000000000000000000000aa", "bb0000000000000000000000000000bb"],
+    "endTs": [str(NOW * 1000 + 60_000)],
+    "at": ["", "now"],
+    "apdex": ["", "0.5"],
+    "exemplars": [10],
+    "quantiles": [[0.0, 1.0]],
+    "traces": [10],
+    "query.serviceName": ["visible"],
+    "query.startTimeMin": ["2020-01-01T00:00:00Z"],
+    "query.startTimeMax": ["2200-01-01T00:00:00Z"],
     "points": [100],
 }
 """Values by the name of a field, parameter or part of a path."""
@@ -161,6 +201,11 @@ OF: dict[tuple[str, str], list[Any]] = {
     ("ExplainRequest", "language"): ["search"],
     ("UserChange", "disabled"): [False],
     ("DeleteTenantRequest", "confirm"): [SPARE_TENANT],
+    ("TracesMetricsRequest", "q"): SPAN_METRICS,
+    ("TracesMetricsRequest", "step"): [0],
+    ("TracesHeatmapRequest", "step"): [0],
+    ("TracesFacetsRequest", "fields"): [[], TAGS],
+    ("CriticalPathRequest", "operation"): ["", "a visible span"],
     ("LimitsRequest", "limits"): [{"ingest_requests": 1_000_000}],
 }
 """Values by shape and field, where the name alone does not tell."""
@@ -177,9 +222,11 @@ WHOLE: dict[str, list[dict[str, Any]]] = {
 ONE_OF: dict[str, str] = {"RolePreviewRequest": "role"}
 """Shapes of which one field must be given, though each may be left out."""
 
-ALWAYS = {"dry_run", "grants", "field", "permissions", "description"}
+ALWAYS = {"dry_run", "grants", "field", "permissions", "description", "q"}
 """Fields that a request does not make sense without, though they may be left out."""
 
+_SPAN = {"traceId": "01" * 16, "spanId": "01" * 8, "name": "probe", "startTimeUnixNano": "1", "endTimeUnixNano": "2"}
+_SPANS = {"resourceSpans": [{"scopeSpans": [{"spans": [_SPAN]}]}]}
 _SCIM = "urn:ietf:params:scim:"
 _OPERATIONS = [{"op": "replace", "path": "displayName", "value": "probe"}]
 
@@ -190,6 +237,7 @@ BODIES: list[tuple[str, list[str] | list[bytes]]] = [
     (r".* /scim/v2/Users.*", [json.dumps({"schemas": [f"{_SCIM}schemas:core:2.0:User"], "userName": "probe"})]),
     (r".* /scim/v2/Groups.*", [json.dumps({"schemas": [f"{_SCIM}schemas:core:2.0:Group"], "displayName": "probe"})]),
     (r"POST .*/api/v1/read", [_read_request(0), _read_request(1)]),
+    (r"POST .*/(traces/render|api/transform)", [json.dumps(_SPANS)]),
     (r".*/_msearch", ["".join(json.dumps(line) + "\n" for line in ({"index": "*"}, AGGREGATIONS))]),
     (r".*/_search", ["{}", json.dumps(AGGREGATIONS), json.dumps({"query": {"query_string": {"query": "hidden* theirs*"}}})]),
     (r".*", [""]),
@@ -210,6 +258,11 @@ QUERIES: list[tuple[str, dict[str, list[str]]]] = [
     # Of the other tenant: what is one's own is to be found by those who ask later.
     (rf"{PROMETHEUS}/admin/.*", {"match[]": ['{__name__=~"theirs.*"}'], "start": [""], "end": [""]}),
     (rf"{PROMETHEUS}/.*", {"query": PROMQL, "start": [""], "end": [""], "state": ["active"]}),
+    (r".*/api/metrics/query(_range)?", {"q": SPAN_METRICS, "start": [""], "end": [""], "step": ["60s"]}),
+    (r".*/api/metrics/.*", {"step": ["60000"], "lookback": ["3600000"], "spanKind": ["server"]}),
+    (r"(/jaeger)?/api/traces", {"lookback": ["1h"], "service": ["visible"], "tags": ["", '{"user.email":"theirs"}']}),
+    (r"(/tempo)?/api/search", {"tags": ["", "user.email=theirs"]}),
+    (r"(/tempo)?/api/v2/search/tag/.*", {"q": TRACEQL}),
     (r".*/_field_caps", {"fields": ["*"]}),
     (
         r".*/logs/export",
@@ -272,7 +325,8 @@ def _paths(route: Route, parts: dict[str, list[str]], ids: list[str]) -> list[st
     for number in range(max((len(values) for values in options.values()), default=1)):
         path = route.path
         for name, values in options.items():
-            path = path.replace(f"{{{name}}}", quote(values[number % len(values)], safe=""))
+            value = quote(values[number % len(values)], safe="")
+            path = path.replace(f"{{{name}}}", value).replace(f"{{+{name}}}", value)
         made.append(path)
     return made
 

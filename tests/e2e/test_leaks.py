@@ -26,14 +26,17 @@ import pytest
 import websockets
 from tests.e2e.metric_bodies import HEADERS, get, write_request
 from tests.e2e.nexus_process import API, TOKEN, Answer, NexusProcess, lines, wait_for
-from tests.e2e.probes import OF, SPARE_TENANT, Probe, distinct, probes
+from tests.e2e.probes import OF, SPAN_METRICS, SPARE_TENANT, TAGS, TRACEQL, Probe, distinct, probes
 from tests.e2e.test_otlp import request_of
 from websockets.asyncio.client import ClientConnection, connect
 
 from nexus.components import http_receivers
 from nexus.pipeline.receivers.otlp_grpc import METHODS
 from nexus.security.permissions import ROLES, Permission
+from nexus.server import protobuf as pb
+from nexus.server.api.jaeger import grpc as jaeger_grpc
 from nexus.server.api.nexus_v1.live import TOPICS
+from nexus.server.api.tempo import grpc as tempo_grpc
 from nexus.server.app import main_routes
 from nexus.server.routes import KNOWN, SELF, WEBSOCKET, Route
 
@@ -45,8 +48,20 @@ ROUTES = main_routes(http_receivers(NOTHING, NOTHING, NOTHING))
 DOORS = [route for route in ROUTES if route.method != WEBSOCKET]
 OWN, OTHER = "own", "other"
 ALL_BUT_ADMIN = [permission for permission in Permission if permission is not Permission.ADMIN]
-NAMED = {"index": ["*"], "what": ["indices"], "date": ["x"], "metric": ["x"], "key": ["none"], "scope": ["tenant"]}
+NAMED = {
+    "index": ["*"],
+    "what": ["indices"],
+    "date": ["x"],
+    "metric": ["x"],
+    "key": ["none"],
+    "scope": ["tenant"],
+    "tag": TAGS,
+}
 """Parts of paths that are not identifiers."""
+TRACES = ["aa0000000000000000000000000000aa", "bb0000000000000000000000000000bb"]
+"""Ids of a trace with a visible span and one outside the policy, and of one that lies outside; the same in both tenants."""
+SPANS = ["0101010101010101", "0202020202020202", "0303030303030303"]
+NAMED |= {"span": SPANS, "service": ["visible"]}
 
 
 def needle(beginning: str) -> str:
@@ -97,6 +112,23 @@ class World:
             visible |= {word: word, "__name__": f"{word}_total"}
         return [visible, {**dict.fromkeys(("__name__", "service", "user_email", "pod", self.hidden), self.hidden)}]
 
+    def spans(self, tenant: str) -> dict[str, Any]:
+        """What is traced in a tenant, as OTLP in JSON."""
+        word = self.theirs if tenant == OTHER else "ours"
+        hidden = dict.fromkeys(("user.email", "pod", "exception.message", self.hidden), self.hidden)
+        visible = {"user.email": self.masked, "pod": self.masked}
+        name = "a visible span"
+        if tenant == OTHER:
+            visible |= {word: word, "host.name": word}
+            name = f"a visible span {word}"
+        return {
+            "resourceSpans": [
+                _resource("visible", visible, [_span(0, 0, "", name, visible)]),
+                _resource(self.hidden, hidden, [
+                    _span(0, 1, SPANS[0], self.hidden, hidden), _span(1, 2, "", self.hidden, hidden)]),
+            ]
+        }  # fmt: skip
+
     def found(self, answer: Answer, words: list[str]) -> list[str]:
         """Which of the words an answer holds."""
         body = answer.body
@@ -104,6 +136,27 @@ class World:
             body = repr(pyarrow.parquet.read_table(io.BytesIO(body)).to_pylist()).encode()
         text = (body.decode("utf-8", "replace") + repr(list(answer.headers.items()))).lower()
         return [word for word in words if word in text]
+
+
+def _pairs(values: dict[str, str]) -> list[dict[str, Any]]:
+    return [{"key": key, "value": {"stringValue": value}} for key, value in values.items()]
+
+
+def _span(trace: int, number: int, parent: str, name: str, words: dict[str, str]) -> dict[str, Any]:
+    now = time.time_ns() - (10 - number) * 10**9
+    return {
+        "traceId": TRACES[trace], "spanId": SPANS[number], "parentSpanId": parent, "name": name, "kind": 2,
+        "startTimeUnixNano": str(now), "endTimeUnixNano": str(now + 10**9), "attributes": _pairs(words),
+        "events": [{"timeUnixNano": str(now), "name": "exception", "attributes": _pairs(words)}],
+        "links": [{"traceId": TRACES[1 - trace], "spanId": SPANS[2], "attributes": _pairs(words)}],
+        "status": {"code": 2, "message": words.get("exception.message", "failed")},
+    }  # fmt: skip
+
+
+def _resource(service: str, words: dict[str, str], spans: list[dict[str, Any]]) -> dict[str, Any]:
+    scope = {"name": service, "attributes": _pairs(words)}
+    attributes = _pairs({**words, "service.name": service})
+    return {"resource": {"attributes": attributes}, "scopeSpans": [{"scope": scope, "spans": spans}]}
 
 
 class Client:
@@ -155,6 +208,9 @@ def _made(world: World) -> World:
 
     for tenant in (OWN, OTHER):
         assert nexus.ingest(lines(*world.records(tenant)), tenant=tenant).status == 200
+        body = json.dumps(world.spans(tenant)).encode()
+        answer = nexus.request("POST", "/v1/traces", body, {"Content-Type": "application/json"}, tenant=tenant)
+        assert answer.status == 200 and answer.json == {}, answer.body
         now = int(time.time() * 1000)
         measured = [(labels, [(now - 60_000, 1.0), (now, 2.0)]) for labels in world.series(tenant)]
         for labels, samples in measured:
@@ -166,7 +222,7 @@ def _made(world: World) -> World:
             assert answer.status == 204, answer.body
     for tenant, name, ids in ((OTHER, world.objects, world.ids), (OWN, "ours", world.own_ids)):
         page = post("logs/search", {}, tenant)
-        ids += [record["id"] for record in page["records"]]
+        ids += [*TRACES, *(record["id"] for record in page["records"])]
         ids.append(post("views", {"name": name, "state": name}, tenant)["id"])
         ids.append(post("links", {"path": f"/logs?query={name}"}, tenant)["id"])
         ids.append(post("keys", {"name": name, "tenant": tenant, "permissions": ["logs:read"]}, tenant)["key"]["id"])
@@ -235,9 +291,11 @@ def plan(asker: Asker | None, world: World) -> Iterator[Probe]:
                 parts["name"] = ["service", "user_email", "pod", "__name__"]
             elif route.path.startswith("/loki") and "name" in route.path_parameters:
                 parts["name"] = ["service_name", "user_email", "pod"]
+            elif "/services/{+name}" in route.path:
+                parts["name"] = ["visible"]
             elif "/index" in route.path or "/indices" in route.path or "indices" in parts.get("what", ()):
                 parts |= {name: ["*"] for name in ("name",) if name in route.path_parameters}
-            made = probes(route, parts, ids if not parts or asker is None else [*ids[:1], OTHER])
+            made = probes(route, parts, ids if not parts or asker is None else [*ids[:1], OTHER, *TRACES])
             allowed = asker is None or (
                 asker.thorough and (not isinstance(route.permission, Permission) or route.permission in asker.permissions)
             )
@@ -501,6 +559,62 @@ def test_a_socket_ends_when_its_access_changes(world: World) -> None:
 
 
 # ----------------------------------------------------------------------------------------------------------------- gRPC
+
+
+def _questions(method: str) -> list[bytes]:
+    """Requests of a query method: for everything there is, and for what may not be seen."""
+    ids, name = [bytes.fromhex(id) for id in TRACES], method.rpartition("/")[2]
+    if method in tempo_grpc.METHODS:
+        texts = TRACEQL if name.startswith("Search") else SPAN_METRICS
+        if "TagValues" in name:
+            return [pb.text(1, tag) + pb.text(2, TRACEQL[0]) for tag in TAGS]
+        return [pb.text(8 if name == "Search" else 2 if "Tags" in name else 1, text) for text in texts]
+    if name in ("GetTrace", "ArchiveTrace"):
+        return [pb.text(1, id) for id in TRACES] if "v3" in method else [pb.message(1, id) for id in ids]
+    if name == "GetOperations":
+        return [b"", pb.text(1, "visible")]
+    seconds = pb.message(4, pb.integer(1, int(time.time()) - 600)) + pb.message(5, pb.integer(1, int(time.time()) + 600))
+    if name == "GetDependencies":
+        return [b"".join(pb.message(n, pb.integer(1, int(time.time()) + at)) for n, at in ((1, -600), (2, 600)))]
+    return [b""] if name == "GetServices" else [pb.message(1, seconds), pb.message(1, pb.text(1, "visible") + seconds)]
+
+
+@pytest.mark.parametrize("method", [*jaeger_grpc.METHODS, *tempo_grpc.METHODS])
+def test_no_query_over_grpc_leaks(world: World, method: str) -> None:
+    """Nobody, those of the other tenant and those without the permission get nothing; a policy and masks hold."""
+    nexus = world.nexus
+
+    def key(**what: Any) -> str:
+        answer = nexus.post(f"{API}/keys", {"name": "q", "tenant": OWN, **what})
+        assert answer.status == 200, answer.body
+        return f"Bearer {answer.json['secret']}"
+
+    roles = [{"role": "restricted", "tenant": OWN}]
+    account = nexus.post(f"{API}/accounts", {"name": f"asks-{secrets.token_hex(4)}", "roles": roles}).json["id"]
+    everything = [world.theirs, world.hidden, world.masked, world.objects]
+    with grpc.insecure_channel(f"127.0.0.1:{nexus.grpc_port}") as channel:
+        ask = channel.unary_stream(method)
+
+        def told(authorization: str, question: bytes, tenant: str = OWN) -> tuple[Any, str]:
+            metadata = [("x-scope-orgid", tenant)] + ([("authorization", authorization)] if authorization else [])
+            try:
+                return None, b"".join(ask(question, metadata=metadata, timeout=30)).decode("utf-8", "replace").lower()
+            except grpc.RpcError as error:
+                return error.code(), str(error.details()).lower()
+
+        refused = (grpc.StatusCode.UNAUTHENTICATED, grpc.StatusCode.PERMISSION_DENIED)
+        for number, question in enumerate(_questions(method)):
+            restricted = told(key(account=account), question)
+            assert not [word for word in everything if word in restricted[1]], (question, restricted)
+            assert restricted[0] not in (grpc.StatusCode.INTERNAL, grpc.StatusCode.UNKNOWN), (question, restricted)
+            whole = told(f"Bearer {TOKEN}", question)
+            assert whole[0] is None, (question, whole)
+            assert not [word for word in (world.theirs, world.objects) if word in whole[1]]
+            for authorization, tenant in (
+                ("", OWN), ("Bearer wrong", OWN), (key(permissions=["traces:write"]), OWN), (key(permissions=["traces:read"]), OTHER),
+            ):  # fmt: skip
+                if not number:
+                    assert told(authorization, question, tenant)[0] in refused, authorization
 
 
 @pytest.mark.parametrize("method", METHODS)

@@ -10,6 +10,7 @@ import itertools
 import json
 import os
 import time
+import urllib.error
 import urllib.request
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -116,7 +117,7 @@ def test_searching(filled: Filled) -> None:
 def test_structure_of_traces(filled: Filled) -> None:
     """Conditions on several spans of a trace, and how they lie to each other."""
     found = filled.ask(
-        "traces/search", q='{ resource.service.name = "web" } >> { db.system = "postgresql" && duration > 200ms }'
+        "traces/search", q='{ resource.service.name = "web" } >> { .db.system = "postgresql" && duration > 200ms }'
     )
     assert len(found["traces"]) == sum(filled.shop.slow(number) for number in range(30))
     assert filled.ask("traces/search", q="{ name =~ `Cart.*` } | count() > 2")["traces"] == []
@@ -141,8 +142,8 @@ def test_a_trace_and_a_span(filled: Filled) -> None:
     assert drawn.json == trace
     saved = filled.get(f"/jaeger/api/traces/{id}")
     assert filled.nexus.post(f"{API}/traces/render", saved, tenant=TENANT).json["critical"] == trace["critical"]
-    for path in (f"traces/{'0' * 31}f0", f"traces/{id}/spans/00000000000000ff"):
-        assert filled.nexus.get(f"{API}/{path[:39] if 'spans' not in path else path}", tenant=TENANT).status == 404
+    for path in (f"traces/{'e' * 32}", f"traces/{id}/spans/00000000000000ff"):
+        assert filled.nexus.get(f"{API}/{path}", tenant=TENANT).status == 404
     assert filled.nexus.get(f"{API}/traces/xyz", tenant=TENANT).status == 400
 
 
@@ -242,6 +243,11 @@ def _map(filled: Filled) -> set[tuple[str, str, str]]:
 # ------------------------------------------------------------------------------------------------------------------ Jaeger
 
 
+def short(id: str) -> str:
+    """A trace id of 64 bits as Jaeger writes it."""
+    return id.removeprefix("0" * 16)
+
+
 @pytest.mark.parametrize("base", ["", "/jaeger"])
 def test_grafana_asks_jaeger(filled: Filled, base: str) -> None:
     """The requests of Grafana's Jaeger data source, in its order."""
@@ -254,7 +260,7 @@ def test_grafana_asks_jaeger(filled: Filled, base: str) -> None:
         limit=20, minDuration="100ms", tags=json.dumps({"http.response.status_code": "200"}), lookback="custom",
     )["data"]  # fmt: skip
     wanted = [n for n in range(29, -1, -1) if n % 2 and filled.shop.slow(n) and not filled.shop.failed(n)]
-    assert [trace["traceID"] for trace in found] == [filled.shop.id(number) for number in wanted]
+    assert [trace["traceID"] for trace in found] == [short(filled.shop.id(number)) for number in wanted]
     trace = filled.get(f"{base}/api/traces/{filled.shop.id(5)}", start=filled.start // 1000, end=filled.end // 1000)
     assert [len(one["spans"]) for one in trace["data"]] == [4]
     assert set(trace["data"][0]["processes"]) == {"p1", "p2"}
@@ -270,9 +276,9 @@ def test_the_older_jaeger_ui(filled: Filled) -> None:
     operations = filled.get("/api/operations", service="cart", spanKind="server")["data"]
     assert operations == [{"name": "Cart/Add", "spanKind": "server"}]
     by_tag = filled.get("/api/traces", service="cart", lookback="1h", limit=20, tags=json.dumps({"error": "true"}))["data"]
-    assert {trace["traceID"] for trace in by_tag} == {filled.shop.id(number) for number in range(0, 30, 5)}
+    assert {trace["traceID"] for trace in by_tag} == {short(filled.shop.id(number)) for number in range(0, 30, 5)}
     several = filled.get("/api/traces", traceID=[filled.shop.id(1), filled.shop.id(2)])["data"]
-    assert {trace["traceID"] for trace in several} == {filled.shop.id(1), filled.shop.id(2)}
+    assert {trace["traceID"] for trace in several} == {short(filled.shop.id(1)), short(filled.shop.id(2))}
     assert filled.nexus.post(f"/api/archive/{filled.shop.id(1)}", {}, tenant=TENANT).json["data"] == []
     assert filled.get("/api/traces", status=400)["errors"][0]["msg"] == "parameter 'service' is required"
     rates = filled.get("/api/metrics/calls", service=["web", "cart"], groupByOperation="true", step=15_000, ratePer=60_000)
@@ -303,7 +309,7 @@ def test_the_newer_jaeger_ui(filled: Filled, names: str) -> None:
     assert ids == {filled.shop.id(number) for number in (20, 22, 24, 26, 28)}
     summaries = filled.get("/api/v3/trace-summaries", **query)["summaries"]
     assert {one["traceId"] for one in summaries} == ids
-    assert summaries[0]["services"][0] == {"name": "cart", "spanCount": 2, "errorSpanCount": 0}
+    assert summaries[0]["services"][0] == {"name": "cart", "spanCount": 2}
     assert filled.get("/api/v3/services") == {"services": ["cart", "web"]}
     kinds = {"spanKind" if names == "camel" else "span_kind": "client"}
     assert filled.get("/api/v3/operations", service="cart", **kinds) == {
@@ -563,7 +569,18 @@ class Jaeger(Program):
         config.write_text(CONFIG.format(http=self.port, grpc=free_port(), otlp=self.otlp, health=free_port()))
         self._command = [path, "--config", str(config)]
 
+    def send(self, body: bytes) -> bool:
+        """Hand spans over, if it takes them yet."""
+        headers = {"Content-Type": "application/x-protobuf"}
+        request = urllib.request.Request(f"http://127.0.0.1:{self.otlp}/v1/traces", body, headers)
+        try:
+            with urllib.request.urlopen(request, timeout=10) as answer:
+                return bool(answer.status == 200)
+        except urllib.error.URLError:
+            return False
+
     def get(self, path: str) -> Any:
+        """JSON of a GET."""
         with urllib.request.urlopen(self.url + path, timeout=10) as answer:
             return json.load(answer)
 
@@ -573,11 +590,7 @@ def test_answers_like_jaeger(filled: Filled, tmp_path: Path) -> None:
     """The same spans in a real one: the same traces, in both JSON forms, whatever the order of lists."""
     real = Jaeger(JAEGER, tmp_path).start()
     try:
-        request = urllib.request.Request(
-            f"http://127.0.0.1:{real.otlp}/v1/traces", filled.shop.whole.SerializeToString(),
-            {"Content-Type": "application/x-protobuf"},
-        )  # fmt: skip
-        urllib.request.urlopen(request, timeout=10).close()
+        wait_for("the spans to be sent", lambda: real.send(filled.shop.whole.SerializeToString()))
         wait_for("the spans to be stored", lambda: real.get("/api/v3/services")["services"])
         for number in (0, 1, 3):
             path = f"traces/{filled.shop.id(number)}"

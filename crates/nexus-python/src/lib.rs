@@ -86,7 +86,7 @@ mod _native {
     use crate::traces::encode::encode_native_spans;
     #[pymodule_export]
     use crate::traces::render::{
-        render_span, render_spans_jaeger, render_spans_jaeger_protobuf, render_spans_otlp_json,
+        order_traces, render_span, render_spans_jaeger, render_spans_jaeger_protobuf, render_spans_otlp_json,
         render_spans_otlp_protobuf, render_spans_zipkin, render_trace, render_traces_otlp_protobuf,
         render_traces_zipkin, spans_of_file, sum_critical_paths,
     };

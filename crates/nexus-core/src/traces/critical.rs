@@ -86,17 +86,14 @@ impl<'a> Paths<'a> {
                 let (start, end) = (child.start.max(visit.start), child.end().min(visit.end));
                 (start < end && end <= visit.until).then_some((at, start, end))
             });
-            match next {
-                Some((at, start, end)) => {
-                    push(&mut sections, visit.span, end, visit.until);
-                    (visit.child, visit.until) = (at + 1, start);
-                    let below = self.visit(self.children[at], start, end);
-                    visits.push(below);
-                }
-                None => {
-                    push(&mut sections, visit.span, visit.start, visit.until);
-                    visits.pop();
-                }
+            if let Some((at, start, end)) = next {
+                push(&mut sections, visit.span, end, visit.until);
+                (visit.child, visit.until) = (at + 1, start);
+                let below = self.visit(self.children[at], start, end);
+                visits.push(below);
+            } else {
+                push(&mut sections, visit.span, visit.start, visit.until);
+                visits.pop();
             }
         }
         sections

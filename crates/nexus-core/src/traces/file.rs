@@ -234,7 +234,9 @@ pub fn rows_of(batch: &SpanBatch) -> Vec<u8> {
     }
     order.sort_by_key(|&row| first[&batch.trace_ids[row]]);
     let mut out = Vec::with_capacity(batch.num_bytes());
-    order.iter().for_each(|&row| write_row(&mut out, batch, row));
+    for row in order {
+        write_row(&mut out, batch, row);
+    }
     out
 }
 

@@ -8,6 +8,7 @@
 use super::tree::Node;
 use crate::columns::AttributeValue;
 use crate::render::{AttributeSource, BadRows, Rows, row_attributes};
+use std::collections::HashMap;
 
 /// A span. Texts should be UTF-8, which whoever writes them out makes sure of.
 #[derive(Debug, Clone, Copy)]
@@ -258,6 +259,20 @@ fn read_links<'a>(reader: &mut Rows<'a>) -> Option<Vec<Link<'a>>> {
     Some(links)
 }
 
+/// The rows of whole traces in the order of their ids; of traces that are not named, last, in the order in which they come.
+pub fn in_order(rows: &[u8], sources: &[AttributeSource], ids: &[[u8; 16]]) -> Result<Vec<u8>, BadRows> {
+    let places: HashMap<&[u8; 16], usize> = ids.iter().enumerate().map(|(place, id)| (id, place)).collect();
+    let mut reader = Rows::new(rows);
+    let mut found = Vec::new();
+    while !reader.at_end() {
+        let at = reader.at;
+        let one = span(&mut reader, rows, sources).ok_or(BadRows { at })?;
+        found.push((places.get(&one.trace_id).copied().unwrap_or(usize::MAX), at..reader.at));
+    }
+    found.sort_by_key(|(place, _)| *place);
+    Ok(found.into_iter().flat_map(|(_, range)| &rows[range]).copied().collect())
+}
+
 /// The spans of each trace: rows of one follow each other.
 pub fn by_trace<'s, 'a>(spans: &'s [Span<'a>]) -> impl Iterator<Item = &'s [Span<'a>]> {
     spans.chunk_by(|one, other| one.trace_id == other.trace_id)
@@ -409,6 +424,16 @@ pub(crate) mod tests {
         assert_eq!((links[0].trace_id, links[0].span_id[7], links[0].attributes), ([9; 16], 8, &b"{\"a\":true}"[..]));
         assert_eq!((spans[1].event_count, spans[1].links().len(), spans[1].attributes().len()), (0, 0, 0));
         assert_eq!(by_trace(&spans).count(), 1);
+    }
+
+    #[test]
+    fn traces_are_put_in_order() {
+        let of = |trace: u8, id: u64| Row { trace, ..row(id, 0, 1, 1) };
+        let (rows, sources) = (encode(&[of(1, 1), of(1, 2), of(2, 3), of(3, 4), of(9, 5)]), sources());
+        let ordered = in_order(&rows, &sources, &[[3; 16], [7; 16], [1; 16], [2; 16]]).unwrap();
+        let found: Vec<u8> = read_spans(&ordered, &sources).unwrap().iter().map(|span| span.span_id[7]).collect();
+        assert_eq!(found, [4, 1, 2, 3, 5]);
+        assert!(in_order(&rows[1..], &sources, &[]).is_err());
     }
 
     #[test]

@@ -7,6 +7,7 @@ use nexus_core::traces::critical::sum_paths;
 use nexus_core::traces::file;
 use nexus_core::traces::render::otlp_json::Flavour;
 use nexus_core::traces::render::{self, jaeger_json, jaeger_protobuf, otlp_json, otlp_protobuf, zipkin};
+use nexus_core::traces::rows::in_order;
 use pyo3::prelude::*;
 use pyo3::types::PyBytes;
 
@@ -97,6 +98,19 @@ pub fn render_trace<'py>(py: Python<'py>, rows: &[u8], sources: Attributes) -> P
 #[pyfunction]
 pub fn render_span<'py>(py: Python<'py>, rows: &[u8], sources: Attributes) -> PyResult<Option<Bound<'py, PyBytes>>> {
     Ok(rendered(py, rows, sources, render::render_span)?.map(|json| PyBytes::new(py, &json)))
+}
+
+/// The rows of traces in the order of their ids (16 bytes each).
+#[pyfunction]
+#[allow(clippy::needless_pass_by_value)]
+pub fn order_traces<'py>(
+    py: Python<'py>,
+    rows: &[u8],
+    sources: Attributes,
+    ids: Vec<[u8; 16]>,
+) -> PyResult<Bound<'py, PyBytes>> {
+    let ordered = rendered(py, rows, sources, |rows, sources| in_order(rows, sources, &ids))?;
+    Ok(PyBytes::new(py, &ordered))
 }
 
 /// How many critical paths there are in rows of a `CriticalPaths` plan, and (service, operation, ns) of all of them.

@@ -69,7 +69,8 @@ class OtlpGrpc:
         budget: Budget,
         more: Sequence[grpc.GenericRpcHandler] = (),
     ) -> None:
-        """`enter` is the identity seam; `budget` is shared with the HTTP receivers. `more` are other services on the port."""
+        """`enter` is the identity seam; `budget` is shared with the HTTP receivers, `more` are other services on the
+        port."""
         self._topology = topology
         self._metrics = metrics
         self._traces = traces

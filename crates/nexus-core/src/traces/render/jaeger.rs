@@ -104,7 +104,9 @@ impl<'s, 'a> Trace<'s, 'a> {
             trace.spans.push(Shown { span, id, parent, process, warnings: Vec::new() });
         }
         let mut warn = |places: &[u32], warning| {
-            places.iter().for_each(|&place| trace.spans[place as usize].warnings.push(warning));
+            for &place in places {
+                trace.spans[place as usize].warnings.push(warning);
+            }
         };
         warn(&tree.orphans, "the parent of this span is not stored");
         warn(&tree.cycles, "the parent of this span is one of its descendants");

@@ -1,7 +1,7 @@
 //! Traces in the JSON of Jaeger's older API, which its UI and Grafana's data source read: an array of traces.
 
 use super::jaeger::{Shown, Tag, Trace, each_trace, fields, process_tags, references, tags};
-use super::text::{array, list, write_hex, write_int, write_quoted, write_text, write_unsigned};
+use super::text::{array, is_set, list, write_hex, write_int, write_quoted, write_text, write_unsigned};
 use super::values::float_text;
 use crate::render::{AttributeSource, BadRows};
 use std::borrow::Cow;
@@ -25,7 +25,7 @@ pub fn render(rows: &[u8], sources: &[AttributeSource]) -> Result<Vec<u8>, BadRo
 
 fn write_trace(out: &mut Vec<u8>, trace: &Trace<'_, '_>) {
     out.extend_from_slice(b"{\"traceID\":");
-    write_hex(out, &trace.spans[0].span.trace_id);
+    write_trace_id(out, &trace.spans[0].span.trace_id);
     out.extend_from_slice(b",\"spans\":");
     array(out, &trace.spans, write_span);
     out.extend_from_slice(b",\"processes\":{");
@@ -45,7 +45,7 @@ fn write_trace(out: &mut Vec<u8>, trace: &Trace<'_, '_>) {
 fn write_span(out: &mut Vec<u8>, shown: &Shown<'_, '_>) {
     let span = shown.span;
     out.extend_from_slice(b"{\"traceID\":");
-    write_hex(out, &span.trace_id);
+    write_trace_id(out, &span.trace_id);
     out.extend_from_slice(b",\"spanID\":");
     write_hex(out, &shown.id);
     if span.flags & 255 != 0 {
@@ -60,7 +60,7 @@ fn write_span(out: &mut Vec<u8>, shown: &Shown<'_, '_>) {
         out.extend_from_slice(b"{\"refType\":\"");
         out.extend_from_slice(kind);
         out.extend_from_slice(b"\",\"traceID\":");
-        write_hex(out, &reference.trace_id);
+        write_trace_id(out, &reference.trace_id);
         out.extend_from_slice(b",\"spanID\":");
         write_hex(out, &reference.span_id);
         out.push(b'}');
@@ -84,6 +84,11 @@ fn write_span(out: &mut Vec<u8>, shown: &Shown<'_, '_>) {
     out.extend_from_slice(b",\"warnings\":");
     write_warnings(out, &shown.warnings);
     out.push(b'}');
+}
+
+/// Those of 64 bits have 16 digits, as in Jaeger.
+fn write_trace_id(out: &mut Vec<u8>, id: &[u8; 16]) {
+    write_hex(out, if is_set(&id[..8]) { id } else { &id[8..] });
 }
 
 fn write_process_id(out: &mut Vec<u8>, number: usize) {

@@ -14,6 +14,8 @@ use std::net::IpAddr;
 
 const KINDS: [&[u8]; 6] = [b"", b"", b"SERVER", b"CLIENT", b"PRODUCER", b"CONSUMER"];
 
+/// Key and value.
+type Tag<'a> = (Cow<'a, [u8]>, Cow<'a, [u8]>);
 type Pairs<'a> = Vec<(Cow<'a, [u8]>, Leaf<'a>)>;
 
 /// Rows of one trace as a JSON array of spans.
@@ -142,7 +144,7 @@ fn write_annotation(out: &mut Vec<u8>, event: Event<'_>) {
 }
 
 fn write_tags(out: &mut Vec<u8>, span: &Span<'_>, attributes: &Pairs<'_>) {
-    let mut tags: Vec<(Cow<'_, [u8]>, Cow<'_, [u8]>)> = Vec::new();
+    let mut tags: Vec<Tag<'_>> = Vec::new();
     let mut seen = HashSet::with_hasher(foldhash::fast::RandomState::default());
     let known: [(&str, &[u8]); 4] = [
         ("otel.scope.name", span.scope_name),

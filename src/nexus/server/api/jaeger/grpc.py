@@ -150,7 +150,7 @@ async def find_trace_summaries_v3(call: Call, asker: Asker, request: Message) ->
 
 def _summary(hit: TraceHit) -> bytes:
     services = (
-        pb.message(8, pb.text(1, name) + pb.integer(2, spans) + pb.integer(3, errors))
+        pb.message(9, pb.text(1, name) + pb.integer(2, spans) + pb.integer(3, errors))
         for name, (spans, errors) in sorted(hit.services.items())
     )
     return b"".join(

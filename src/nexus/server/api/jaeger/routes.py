@@ -113,7 +113,7 @@ async def transform(call: Call) -> Response:
 
 _ID: Final = Parameter("id", "Trace id in hexadecimal digits", "path", True)
 _SEARCH: Final = (
-    Parameter("service", "Name of the service"),
+    Parameter("service", "Name of the service, unless ids are named", required=True),
     Parameter("operation", "Name of the operation"),
     Parameter("tags", "Tags as a JSON object"),
     Parameter("tag", "Tag as key:value, repeated"),
@@ -127,7 +127,6 @@ _SEARCH: Final = (
 )
 _METRICS: Final = (
     Parameter("service", "Name of a service, repeated", required=True),
-    Parameter("quantile", "For latencies: 0 to 1"),
     Parameter("groupByOperation", "Apart by operation?"),
     Parameter("endTs", "End in ms since the epoch"),
     Parameter("lookback", "ms before the end"),
@@ -137,11 +136,15 @@ _METRICS: Final = (
 )
 
 
+def _metrics(name: str) -> tuple[Parameter, ...]:
+    return (*_METRICS, Parameter("quantile", "0 to 1", required=True)) if name == "latencies" else _METRICS
+
+
 def _routes(base: str) -> list[Route]:
     def route(path: str, work: Work, summary: str, *parameters: Parameter, method: str = "GET") -> Route:
         return Route(
             method, f"{base}/api/{path}", Permission.TRACES_READ, door(work), summary, parameters=parameters,
-            tag="jaeger", refuse=refuse,
+            tag="jaeger", refuse=refuse, described=not base,
         )  # fmt: skip
 
     service = Parameter("service", "Name of the service", "path", True)
@@ -154,9 +157,9 @@ def _routes(base: str) -> list[Route]:
         route("archive/{id}", archive, "Keep a trace", _ID, method="POST"),
         route("dependencies", dependencies, "Who called whom", Parameter("endTs", "End in ms since the epoch"),
               Parameter("lookback", "ms before the end"), Parameter("service", "Only those of a service")),
-        *(route(f"metrics/{name}", work, f"Series of {name}", *_METRICS) for name, work in monitoring.WORKS.items()),
+        *(route(f"metrics/{name}", work, f"Series of {name}", *_metrics(name)) for name, work in monitoring.WORKS.items()),
         Route("POST", f"{base}/api/transform", Permission.TRACES_READ, transform, "OTLP in JSON as Jaeger's traces",
-              media=("application/json",), raw=MAX_TRANSFORMED, tag="jaeger", refuse=refuse),
+              media=("application/json",), raw=MAX_TRANSFORMED, tag="jaeger", refuse=refuse, described=not base),
         *v3.routes(base),
     ]  # fmt: skip
 

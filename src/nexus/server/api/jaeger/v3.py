@@ -1,5 +1,5 @@
-"""Version 3 of Jaeger's API: OTLP under `result`, names of arguments in camel case and in snake case, errors as gRPC's gateway
-writes them. Jaeger's UI from 2.15 on asks here."""
+"""Version 3 of Jaeger's API: OTLP under `result`, names of arguments in camel case and in snake case, errors as gRPC's
+gateway writes them. Jaeger's UI from 2.15 on asks here."""
 
 from __future__ import annotations
 
@@ -152,14 +152,15 @@ def _summary(hit: TraceHit) -> dict[str, Any]:
         "rootOperationName": hit.root_name,
         "minStartTimeUnixNano": str(hit.start),
         "maxEndTimeUnixNano": str(hit.start + hit.duration),
-        "spanCount": hit.spans,
-        "errorSpanCount": hit.errors,
-        "services": [
-            {"name": name, "spanCount": spans, "errorSpanCount": errors}
-            for name, (spans, errors) in sorted(hit.services.items())
-        ],
+        **_counts(hit.spans, hit.errors),
+        "services": [{"name": name, **_counts(*counts)} for name, counts in sorted(hit.services.items())],
     }
     return found
+
+
+def _counts(spans: int, errors: int) -> dict[str, int]:
+    """No errors are not told."""
+    return {"spanCount": spans, "errorSpanCount": errors} if errors else {"spanCount": spans}
 
 
 _QUERY: Final = (
@@ -181,7 +182,7 @@ def routes(base: str) -> list[Route]:
     def route(path: str, work: Callable[[Call, Asker], Awaitable[Response]], summary: str, *parameters: Parameter) -> Route:
         return Route(
             "GET", f"{base}/api/v3/{path}", Permission.TRACES_READ, door(work), summary, parameters=parameters,
-            tag="jaeger", refuse=refuse,
+            tag="jaeger", refuse=refuse, described=not base,
         )  # fmt: skip
 
     return [

@@ -51,7 +51,7 @@ from nexus.server.errors import json_response
 from nexus.server.routes import BASE, Parameter, Route
 from nexus.storage.trace_api import MatchedSpan, MetricSeries, SeriesSet, SpanRows, TraceHit
 
-MAX_FILE: Final = 256 << 20
+MAX_FILE: Final = 64 << 20
 """Bytes of a file of spans that is drawn."""
 MAX_CELLS: Final = 500
 """Most buckets of a heatmap."""
@@ -374,6 +374,9 @@ async def metrics(call: Call, asker: Asker) -> schema.TracesMetricsAnswer:
     time = range_of(call, wanted.start, wanted.end, NS_PER_HOUR)
     start, end = time.start or 0, time.end or 0
     step = wanted.step or choose_step(start, end, METRIC_POINTS)
+    if not wanted.instant:
+        # Whole steps, so that every span of the range counts.
+        start, end = start // step * step, -(-end // step) * step
     found = await metric_series(asker, wanted.q, start, end, step, instant=wanted.instant, exemplars=wanted.exemplars)
     return schema.TracesMetricsAnswer(
         str(start), str(end), str(step), list(map(_series, found.series)), found.incomplete, _spent(asker)

@@ -1,5 +1,5 @@
-"""The doors of Tempo's API, at the root and under `/tempo`. At the root `/api/traces/{id}` is in Jaeger's table: it is Tempo's
-for those who take protobuf."""
+"""The doors of Tempo's API, at the root and under `/tempo`. At the root `/api/traces/{id}` is in Jaeger's table: it is
+Tempo's for those who take protobuf."""
 
 from __future__ import annotations
 
@@ -162,6 +162,7 @@ _TIMES: Final = (
 )
 _LIMIT: Final = Parameter("limit", "Most results")
 _QUERY: Final = Parameter("q", "TraceQL")
+_METRICS: Final = Parameter("q", "TraceQL that asks for metrics", required=True)
 _TRACE: Final = Parameter("id", "Trace id in hexadecimal digits", "path", True)
 _TAG: Final = Parameter("tag", "Name of the field", "path", True)
 _SCOPE: Final = Parameter("scope", "resource, span, event, link, instrumentation or intrinsic")
@@ -177,7 +178,7 @@ def _routes(base: str) -> list[Route]:
     ) -> Route:  # fmt: skip
         return Route(
             "GET", f"{base}/api/{path}", Permission.TRACES_READ, handler, summary, parameters=parameters,
-            answer_media=(answer,), tag="tempo", refuse=refuse,
+            answer_media=(answer,), tag="tempo", refuse=refuse, described=not base,
         )  # fmt: skip
 
     found = [
@@ -195,11 +196,11 @@ def _routes(base: str) -> list[Route]:
         route("search/tag/{+tag}/values", values, "Values of a field", _TAG, _LIMIT, *_TIMES),
         route("v2/search/tag/{+tag}/values", values_v2, "Values of a field with types", _TAG, _QUERY, _LIMIT, *_TIMES),
         route(
-            "metrics/query_range", query_range, "A function over spans in steps", _QUERY, *_TIMES,
+            "metrics/query_range", query_range, "A function over spans in steps", _METRICS, *_TIMES,
             Parameter("since", "Length of the range when start is not given"), Parameter("step", "Distance of points"),
             Parameter("exemplars", "Most exemplars"),
         ),
-        route("metrics/query", query_instant, "A function over spans at once", _QUERY, *_TIMES,
+        route("metrics/query", query_instant, "A function over spans at once", _METRICS, *_TIMES,
               Parameter("since", "Length of the range when start is not given")),
     ]  # fmt: skip
     if base:

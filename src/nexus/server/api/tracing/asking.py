@@ -5,12 +5,14 @@ A request may ask several stores one after the other, under one id.
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Awaitable, Callable
 from typing import Any, Final, TypeVar
 
 import msgspec
 from starlette.responses import Response
 
+from nexus import _native
 from nexus.errors import InvalidRequest
 from nexus.model.time import MAX_TIME, NS_PER_HOUR, TimeRange
 from nexus.query.plan import SeriesPlan
@@ -70,7 +72,9 @@ class Asker:
         ids = tuple(bytes.fromhex(hit.trace_id) for hit in found.hits)
         start = min(hit.start for hit in found.hits)
         end = max(hit.start + hit.duration for hit in found.hits)
-        return await self.spans(GetTraces(ids, TimeRange(max(start, 0), min(end, MAX_TIME - 1) + 1)))
+        rows = await self.spans(GetTraces(ids, TimeRange(max(start, 0), min(end, MAX_TIME - 1) + 1)))
+        rows.data = await asyncio.to_thread(_native.order_traces, rows.data, rows.attributes, list(ids))
+        return rows
 
     async def metrics(self, plan: SeriesPlan, *, newest: bool = False) -> Any:
         """The answer of the tenant's metric store, decoded: what stands under `data` in Prometheus' API."""

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from dataclasses import replace
 from typing import Any, Final
 
 import msgspec
@@ -154,13 +155,14 @@ async def nothing(call: Call) -> Response:
 
 _WINDOW: Final = (Parameter("endTs", "End in ms since the epoch"), Parameter("lookback", "ms before the end"))
 _NAME: Final = Parameter("serviceName", "Name of the service")
+_NEEDED: Final = replace(_NAME, required=True)
 
 
 def _routes(base: str) -> list[Route]:
     def plain(path: str, handler: Callable[[Call], Awaitable[Response]], summary: str, *parameters: Parameter) -> Route:
         return Route(
             "GET", f"{base}/api/v2/{path}", Permission.TRACES_READ, handler, summary, parameters=parameters,
-            tag="zipkin", refuse=refuse,
+            tag="zipkin", refuse=refuse, described=not base,
         )  # fmt: skip
 
     def route(path: str, work: Work, summary: str, *parameters: Parameter) -> Route:
@@ -168,8 +170,8 @@ def _routes(base: str) -> list[Route]:
 
     return [
         route("services", services, "Names of services"),
-        route("spans", spans, "Names of a service's spans", _NAME),
-        route("remoteServices", remote_services, "Names of what a service talks to", _NAME),
+        route("spans", spans, "Names of a service's spans", _NEEDED),
+        route("remoteServices", remote_services, "Names of what a service talks to", _NEEDED),
         route(
             "traces", traces, "Find traces", _NAME, Parameter("spanName", "Name of the span"),
             Parameter("annotationQuery", "Terms between `and`: key, key=value"),
@@ -177,8 +179,8 @@ def _routes(base: str) -> list[Route]:
             Parameter("limit", "Most traces"), *_WINDOW,
         ),
         route("trace/{id}", trace, "One trace", Parameter("id", "Trace id in hexadecimal digits", "path", True)),
-        route("traceMany", trace_many, "Several traces", Parameter("traceIds", "Trace ids between commas")),
-        route("dependencies", dependencies, "Who called whom", *_WINDOW),
+        route("traceMany", trace_many, "Several traces", Parameter("traceIds", "Trace ids between commas", required=True)),
+        route("dependencies", dependencies, "Who called whom", replace(_WINDOW[0], required=True), _WINDOW[1]),
         plain("autocompleteKeys", nothing, "Keys to complete"),
         plain("autocompleteValues", nothing, "Values to complete", Parameter("key", "Key")),
     ]  # fmt: skip

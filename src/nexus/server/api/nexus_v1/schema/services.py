@@ -12,9 +12,9 @@ NodeType = Literal["service", "database", "messaging", "external", "user"]
 
 
 class ServiceRow(Struct, rename="camel"):
-    """A service in a range: requests that it answered a second (what it did, where it answers nobody), the share of failures,
-    durations in seconds, Apdex, and `spark`: (ms, requests a second, share of failures, p95) at steps. `kinds` are those of
-    its spans."""
+    """A service in a range: requests that it answered a second (what it did, where it answers nobody), the share of
+    failures, durations in seconds, Apdex, and `spark`: (ms, requests a second, share of failures, p95) at steps. `kinds` are
+    those of its spans."""
 
     name: str
     request_rate: float

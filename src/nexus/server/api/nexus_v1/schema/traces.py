@@ -220,8 +220,8 @@ class DurationClass(Struct, rename="camel"):
 
 
 class TracesHeatmapAnswer(Struct):
-    """`buckets` are times in ns at which they begin, one every `step`; `counts[n][m]` are spans of the bucket n and the class
-    m of `classes`, `errors` those of them that failed."""
+    """`buckets` are times in ns at which they begin, one every `step`; `counts[n][m]` are spans of the bucket n and the
+    class m of `classes`, `errors` those of them that failed."""
 
     buckets: list[str]
     step: str
