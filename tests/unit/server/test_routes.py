@@ -152,6 +152,7 @@ def test_receivers_write() -> None:
     assert {(route.permission, route.path.endswith("/metrics")) for route in routes} == {
         (Permission.LOGS_WRITE, False),
         (Permission.METRICS_WRITE, True),
+        (Permission.TRACES_WRITE, False),
     }
 
 
