@@ -73,6 +73,8 @@ class TraceSystem(ABC):
         self.headers: dict[str, str] = {}
         self.loaded_ns = 0
         """When the last span was acknowledged: what is derived from spans carries the time of their arrival."""
+        self.load_s = 0.0
+        """How long they came."""
         self.server = self._server()
 
     @classmethod

@@ -988,14 +988,14 @@ def evaluate_spansets(
     """The traces of which something matches; rows and program as `query.trace_plan.Spansets` says (an empty program takes
     every span that meets a leaf).
 
-    A trace is (id, start ns of its newest matching span, number of its spansets, spansets); a spanset is (number of its spans,
-    ids of the first `spans_per_trace` by start, 8 bytes each, parent, left and right of the nested set of each of those as
-    int32 when the program asks for it, [(index of a label, key or number)]). At most `limit` traces: those with the newest
-    match, or the first of the rows. Raises ValueError.
+    A trace is (id, start ns of its newest matching span, number of its spansets, spansets); a spanset is (number of its
+    spans, ids of the first `spans_per_trace` by start, 8 bytes each, parent, left and right of the nested set of each of
+    those as int32 when the program asks for it, [(index of a label, key or number)]). At most `limit` traces: those with
+    the newest match, or the first of the rows. Raises ValueError.
     """
 
 def matching_spans(rows: bytes, program: bytes) -> bytes:
-    """Id of the trace and id of the span (24 bytes) of each span of the spansets, in order of the rows. Raises ValueError."""
+    """Ids of the trace and of the span (24 bytes) of each span of the spansets, in order of the rows. Raises ValueError."""
 
 @final
 class SpanBatch:
@@ -1067,8 +1067,8 @@ def decode_jaeger_protobuf(body: bytes, *, now_ns: int) -> DecodedSpans:
 
 @final
 class SpanDeriver:
-    """Request rates and the service graph of one tenant's spans, see `nexus-core/src/traces/derive`. `groups` bounds operations
-    and edges, `waiting` the spans that wait for the other side of their request, for `wait_ns`."""
+    """Request rates and the service graph of one tenant's spans, see `nexus-core/src/traces/derive`. `groups` bounds
+    operations and edges, `waiting` the spans that wait for the other side of their request, for `wait_ns`."""
 
     def __new__(cls, groups: int, waiting: int, wait_ns: int) -> SpanDeriver: ...
     def observe(self, spans: SpanBatch, now_ns: int) -> None:

@@ -74,7 +74,7 @@ def build() -> App:
     """The commands."""
     from cyclopts import App
 
-    from nexus import metrics_command, server_commands
+    from nexus import metrics_command, sampling_command, server_commands
 
     app = App("nexus", help="Open observability platform.", help_epilogue=_EPILOGUE, version=f"nexus {__version__}")
     config = App("config", help="Look at the configuration.")
@@ -99,6 +99,13 @@ def build() -> App:
     metrics.command(metrics_command.series, "series")
     metrics.command(metrics_command.labels, "labels")
     app.command(metrics)
+    traces = App("traces", help="Traces.")
+    sampling = App("sampling", help="Which traces are kept.")
+    sampling.command(sampling_command.show, "show")
+    sampling.command(sampling_command.set_, "set")
+    sampling.command(sampling_command.preview, "preview")
+    traces.command(sampling)
+    app.command(traces)
     pipeline.command(pipeline_test, "test")
     pipeline.command(server_commands.push, "push")
     pipeline.command(server_commands.pull, "pull")

@@ -38,6 +38,7 @@ if TYPE_CHECKING:
     from nexus.pipeline.receivers.otlp_grpc import OtlpGrpc
     from nexus.pipeline.scrape.manager import Scraping
     from nexus.pipeline.traces import TracePipeline
+    from nexus.query.trace_plan import SamplingPolicy
     from nexus.security.audit.ledger import Ledger
     from nexus.security.limits.catalogue import Rules
     from nexus.security.limits.limiter import Meter
@@ -259,7 +260,13 @@ def open_ledger(config: Config, metadata: MetadataStore, *, beside: bool = False
 
 def store_options(config: Config) -> StoreOptions:
     """What the embedded store is told."""
-    from nexus.storage.clickhouse.options import MetricOptions, ReaderOptions, StoreOptions, WriterOptions
+    from nexus.storage.clickhouse.options import (
+        MetricOptions,
+        ReaderOptions,
+        SamplingOptions,
+        StoreOptions,
+        WriterOptions,
+    )
 
     return StoreOptions(
         data_dir=config.data_path,
@@ -277,6 +284,12 @@ def store_options(config: Config) -> StoreOptions:
             active_seconds=float(config.metrics.active),
             flush_seconds=float(config.metrics.flush),
             retention_days=config.retention.metrics.days,
+        ),
+        sampling=SamplingOptions(
+            slice_seconds=int(config.traces.sampling.slice),
+            wait_seconds=float(config.traces.sampling.wait),
+            pending_bytes=int(config.traces.sampling.pending),
+            decision_seconds=int(config.traces.sampling.decisions),
         ),
     )
 
@@ -297,7 +310,12 @@ def open_store(
             policies=lambda: metric_policies(metadata()),
             future_ms=lambda: int(current().metrics.max_future) * 1000,
         ),
-        TraceSettings(lambda: current().retention.traces.days, lambda: trace_policies(metadata())),
+        TraceSettings(
+            lambda: current().retention.traces.days,
+            lambda: trace_policies(metadata()),
+            lambda: sampling_policies(metadata()),
+            sampling_counters(registry),
+        ),
     )
     for name, (help_text, _) in store.metrics().items():
         registry.gauge(f"nexus_store_{name}", help_text, read=partial(_statistic, store, name))
@@ -328,6 +346,31 @@ def trace_policies(metadata: MetadataStore) -> dict[str, RetentionPolicy]:
             rules = tuple((closed(where), days) for where, days in lower_rules(stored.rules))
             found[name.removeprefix(TRACE_RETENTION)] = RetentionPolicy(rules, stored.days)
     return found
+
+
+def sampling_policies(metadata: MetadataStore) -> dict[str, SamplingPolicy]:
+    """The policies of the tenants that sample their traces."""
+    from nexus.query.traces.sampling import load_policy, lower_policy
+    from nexus.storage.metadata.api import TRACE_SAMPLING
+
+    stored = {name: load_policy(text) for name, text in metadata.list_settings(TRACE_SAMPLING).items()}
+    return {name.removeprefix(TRACE_SAMPLING): lower_policy(one) for name, one in stored.items() if not one.keeps_all}
+
+
+def sampling_counters(registry: Registry) -> Callable[[str, str, bool, int, int], None]:
+    """What counts the spans and traces that tail sampling keeps and drops."""
+    labels = ("tenant", "rule", "decision")
+    spans = registry.counter("nexus_sampling_spans_total", "Spans that tail sampling has decided.", *labels)
+    traces = registry.counter(
+        "nexus_sampling_traces_total", "Traces that tail sampling has decided; again with spans that came late.", *labels
+    )
+
+    def count(tenant: str, rule: str, kept: bool, span_count: int, trace_count: int) -> None:
+        decision = "kept" if kept else "dropped"
+        spans.add(span_count, tenant, rule, decision)
+        traces.add(trace_count, tenant, rule, decision)
+
+    return count
 
 
 def metric_policies(metadata: MetadataStore) -> dict[str, MetricPolicy]:

@@ -185,6 +185,35 @@ class RetentionConfig(Struct, forbid_unknown_fields=True, frozen=True):
         return {"logs": self.logs.days, "metrics": self.metrics.days, "traces": self.traces.days}
 
 
+class SamplingConfig(Struct, forbid_unknown_fields=True, frozen=True):
+    """Tail sampling: how traces of the tenants that have rules for it (`PUT traces/sampling`) are decided."""
+
+    slice: Annotated[
+        Duration,
+        Meta(description="Spans are decided by the slices of time in which they arrive; whole seconds, at most 1h."),
+    ] = Duration(30)
+    wait: Annotated[
+        Duration, Meta(description="How long after the end of its slice a trace is decided: until then its spans have time.")
+    ] = Duration(60)
+    pending: Annotated[
+        Size, Meta(description="Disk space of spans that are not decided; beyond it traces are decided before their time.")
+    ] = Size(4 << 30)
+    decisions: Annotated[Duration, Meta(description="How long a decision is remembered for spans that come late.")] = (
+        Duration(3 * 86400)
+    )
+
+    def __post_init__(self) -> None:
+        """Check what a single value does not show."""
+        if not 1 <= self.slice <= 3600 or not self.slice.is_integer():
+            raise ValueError("`slice` has to be whole seconds, from 1s to 1h")
+
+
+class TracesConfig(Struct, forbid_unknown_fields=True, frozen=True):
+    """The store of traces."""
+
+    sampling: SamplingConfig = SamplingConfig()
+
+
 class LogConfig(Struct, forbid_unknown_fields=True, frozen=True):
     """What Nexus writes to standard error about itself."""
 
@@ -956,6 +985,7 @@ class Config(Masked, forbid_unknown_fields=True, frozen=True):
     limits: LimitsConfig = LimitsConfig()
     storage: StorageConfig = StorageConfig()
     metrics: MetricsConfig = MetricsConfig()
+    traces: TracesConfig = TracesConfig()
     scrape: ScrapeConfig = ScrapeConfig()
     session: SessionConfig = SessionConfig()
     outgoing: OutgoingConfig = OutgoingConfig()

@@ -39,9 +39,11 @@ GROUPS = {
     "live and patterns": ("10-live", "11-patterns", "12-context", "13-views"),
     "operating": ("14-pipelines", "15-data"),
     "metrics": ("19-metrics", "20-targets"),
+    "traces and services": ("21-traces", "22-services"),
     "people and roles": ("16-access", "17-identity", "18-administration"),
     "accessibility": ("a11y",),
     "accessibility of metrics": ("axe-metrics",),
+    "accessibility of traces": ("axe-traces",),
     "pictures": ("shots",),
 }
 

@@ -97,7 +97,7 @@ def test_the_incident_is_in_all_three_signals(nexus: NexusProcess) -> None:
     assert "pool exhausted" in record["body"]
     spans = nexus.get(f"{API}/traces/{trace['traceId']}").json
     assert record["span_id"] in spans["ids"]
-    form = urlencode({"query": 'max_over_time(db_client_connection_pending_requests{service_name="payments"}[1h])'})
+    form = urlencode({"query": 'max_over_time(db_client_connection_pending_requests{job="shop/payments"}[1h])'})
     series = nexus.get(f"/api/v1/query?{form}").json["data"]["result"]
     assert series and max(float(one["value"][1]) for one in series) >= 20
 

@@ -31,7 +31,11 @@ def test_nothing_acknowledged_is_lost_or_doubled(options: list[str]) -> None:
 
 
 @pytest.mark.e2e
-@pytest.mark.parametrize("options", [["--rounds", "4"], ["--rounds", "2", "--fsync"]], ids=["commit", "fsync"])
+@pytest.mark.parametrize(
+    "options",
+    [["--rounds", "4"], ["--rounds", "2", "--fsync"], ["--rounds", "4", "--sampling"]],
+    ids=["commit", "fsync", "sampling"],
+)
 def test_no_acknowledged_span_is_lost_or_doubled(options: list[str]) -> None:
     """Through every receiver of traces that takes idempotency keys."""
     said = soaked("soak_traces.py", *options)

@@ -14,6 +14,8 @@ from nexus.query.trace_plan import (
     CriticalPaths,
     FindTraces,
     Place,
+    SamplingPolicy,
+    SamplingPreview,
     SpanCount,
     SpanErrors,
     SpanFacets,
@@ -27,9 +29,10 @@ from nexus.query.trace_plan import (
 )
 from nexus.query.traces.lower import lower_scan, lower_search
 from nexus.query.traces.parser import parse
+from nexus.query.traces.sampling import WrittenPolicy, WrittenRule, lower_policy
 from nexus.storage.api import RetentionPolicy
 from nexus.storage.clickhouse.attributes import LearnedColumn
-from nexus.storage.clickhouse.catalog import Catalog, Partition
+from nexus.storage.clickhouse.catalog import Catalog, Partition, PendingView
 from nexus.storage.clickhouse.retention import change_expression
 from nexus.storage.clickhouse.signal_tables import SPANS
 from nexus.storage.clickhouse.sql_statement import compile_sql
@@ -37,6 +40,8 @@ from nexus.storage.clickhouse.traces import found, rows, tables
 from nexus.storage.clickhouse.traces.found import Candidate
 from nexus.storage.clickhouse.traces.masking import known_to
 from nexus.storage.clickhouse.traces.profile import profile
+from nexus.storage.clickhouse.traces.sampling import sql as sampling
+from nexus.storage.clickhouse.traces.sampling.sql import Slice
 from nexus.storage.clickhouse.traces.scan import erasure_condition, of_these_traces, spans_of, these_spans
 from nexus.storage.clickhouse.traces.series import compile_series
 from nexus.storage.clickhouse.traces.windows import newest_first
@@ -99,7 +104,10 @@ def statements(plan: Plan, catalog: Catalog = CATALOG, scoped: Scoped | None = N
                 texts.append(found.matches(scoped, plan, SOME, catalog))
             return texts
         case TagNames():
-            return [tables.tag_names(scoped, plan, catalog, ())]
+            (window, *_) = newest_first(plan.scan.time, catalog)
+            known = frozenset({"http.route"})
+            counts = tables.frequent_names(scoped, plan, window, catalog, ())
+            return [counts, tables.tag_names(scoped, plan, catalog, (), known)]
         case TagValues():
             return [tables.tag_values(scoped, plan, catalog, ())]
         case SpanFacets():
@@ -210,3 +218,41 @@ def test_users_sql(golden: Callable[[str, str], None]) -> None:
     )
     catalogs = {"spans": CATALOG, "logs": Catalog()}
     golden("sql/traces/users_sql.sql", compile_sql(closed(plan), plan, catalogs) + "\n")
+
+
+RULES = lower_policy(
+    WrittenPolicy(
+        (
+            WrittenRule("errors", "{ status = error }", probability=1),
+            WrittenRule("pay", "{ .http.route = `/pay` && traceDuration > 2s }", probability=0.5),
+            WrittenRule("slow", slow=0.99, per_second=5),
+        ),
+        0.01,
+    )
+)
+SLICE = Slice(172_800, 30)
+
+
+@pytest.mark.parametrize(
+    ("name", "sql"),
+    [
+        ("baseline", sampling.count_baseline("acme", SLICE, 172_900)),
+        ("decide", sampling.decide("acme", SLICE, RULES, CATALOG, 172_900, 432_000)),
+        ("decide_otherwise", sampling.decide("acme", SLICE, SamplingPolicy((), 0.25), CATALOG, 172_900, 432_000)),
+        ("tally", sampling.tally(["acme", "other"], SLICE)),
+        ("move", sampling.move(["tenant", "weight", "commit_id", "pending"], ["acme"], SLICE, 1, 3, [1])),
+        ("preview", sampling.preview(closed(SamplingPreview(WHOLE, RULES)), SamplingPreview(WHOLE, RULES), CATALOG)),
+    ],
+)
+def test_sampling(golden: Callable[[str, str], None], name: str, sql: str) -> None:
+    """Deciding traces and moving what is kept."""
+    golden(f"sql/traces/sampling_{name}.sql", sql + "\n")
+
+
+def test_spans_that_move_are_seen_once(golden: Callable[[str, str], None]) -> None:
+    """Those of a tenant that samples where the view says, of others wherever they are."""
+    catalog = replace(CATALOG, pending=PendingView(172_800, frozenset({"acme"})))
+    query = closed(SpanCount(SpanScan(WHOLE)))
+    golden("sql/traces/sampling_seen.sql", tables.count(query, SpanCount(SpanScan(WHOLE)), catalog, ()) + "\n")
+    other = scope(SpanCount(SpanScan(WHOLE)), tenant="other", query_id="q")
+    assert "pending" not in tables.count(other, SpanCount(SpanScan(WHOLE)), catalog, ())

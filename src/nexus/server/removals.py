@@ -26,6 +26,7 @@ from nexus.storage.api import LogLifecycle, LogStore
 from nexus.storage.metadata.api import (
     METRIC_RETENTION,
     TRACE_RETENTION,
+    TRACE_SAMPLING,
     MetadataStore,
     StoredDeletion,
     StoredRetention,
@@ -148,7 +149,7 @@ class Removals:
         contents = await asyncio.to_thread(self._metadata.count_tenant, tenant)
         # First, or the store would take a policy that is gone for one that has changed.
         await asyncio.to_thread(self._metadata.put_retention, StoredRetention(tenant, (), None))
-        for setting in (METRIC_RETENTION + tenant, TRACE_RETENTION + tenant):
+        for setting in (METRIC_RETENTION + tenant, TRACE_RETENTION + tenant, TRACE_SAMPLING + tenant):
             if await asyncio.to_thread(self._metadata.get_setting, setting):
                 await asyncio.to_thread(self._metadata.put_setting, setting, "")
         await self._lifecycle.forget_tenant(tenant)

@@ -46,7 +46,7 @@ _CHANGING: Final = frozenset(
 
 _PUBLIC_PATHS: Final = re.compile(
     rf"(/prometheus)?/-/(healthy|ready)|{BASE}/(auth|public)/.+"
-    r"|/(login|logs|start|query|targets|pipelines|profile|v/[^/]+|settings(/.+)?)?"
+    r"|/(login|logs|traces(/[^/]+)?|services(/[^/]+)?|start|query|targets|pipelines|profile|v/[^/]+|settings(/.+)?)?"
 )
 """The only paths that may be public (and the static files, which are found by name)."""
 

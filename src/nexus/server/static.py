@@ -21,7 +21,10 @@ from starlette.responses import Response
 NONCE_PLACEHOLDER: Final = b"__CSP_NONCE__"
 IMMUTABLE: Final = "public, max-age=31536000, immutable"
 REVALIDATE: Final = "no-cache"
-UI_PATHS: Final = re.compile(r"/(login|logs|metrics|start|query|targets|pipelines|profile|v/[\w-]+|settings(/[\w/-]*)?)?/?")
+UI_PATHS: Final = re.compile(
+    r"/(login|logs|metrics|traces(/[\w-]+)?|services(/[^/]+)?|start|query|targets|pipelines|profile|v/[\w-]+"
+    r"|settings(/[\w/-]*)?)?/?"
+)
 SHARED_PATHS: Final = frozenset({"/", "/metrics"})
 """Pages of the UI for those who accept HTML, and something else for programs."""
 _HASHED: Final = re.compile(r"/assets/.*[-.][A-Za-z0-9_-]{8,}\.\w+")

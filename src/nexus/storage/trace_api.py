@@ -133,14 +133,19 @@ class TraceStore(Protocol):
     async def table(self, query: Scoped) -> Table:
         """Run a `TagNames` (place, name), `TagValues` (value, type, spans), `SpanFacets` (field, value, spans),
         `SpanHeatmap` (bucket, class, spans, errors), `SpanProfile` (as `plan.Profile`), `SpanErrors` (service, operation,
-        type, message, count, first, last, trace_id) `SpanCount` (spans, traces) or `SamplingPreview` (rule,
-        traces, kept traces, spans, kept spans) plan."""
+        type, message, count, first, last, trace_id), `SpanCount` (spans, traces) or `SamplingPreview` (rule, traces, kept
+        traces, spans, kept spans) plan."""
         ...
 
 
 class TraceLifecycle(LogLifecycle, Protocol):
     """What happens to stored spans, as `LogLifecycle` says of records: an erasure is about the spans of a `SpanCount`.
     `forget_tenant` also removes every span of the tenant from disk, and proves it, before it forgets the policy."""
+
+    async def follow_sampling(self) -> None:
+        """Policies of tail sampling have changed: take them over for spans that come and traces that are decided from now
+        on."""
+        ...
 
     async def count(self, query: Scoped) -> Table:
         """Run a `SpanCount` plan over the spans that are stored here."""

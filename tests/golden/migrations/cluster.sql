@@ -181,6 +181,7 @@ CREATE TABLE IF NOT EXISTS nexus.spans ON CLUSTER 'nexus'
     links_attributes    Array(String),
     weight              Float32,
     commit_id           UInt64,
+    pending             UInt32,
     expires_on          Date,
 
     INDEX by_time timestamp TYPE minmax GRANULARITY 1,
@@ -189,10 +190,43 @@ CREATE TABLE IF NOT EXISTS nexus.spans ON CLUSTER 'nexus'
     INDEX by_value mapValues(attributes_string) TYPE bloom_filter(0.01) GRANULARITY 1
 )
 ENGINE = ReplicatedMergeTree('/clickhouse/tables/{uuid}/{shard}', '{replica}')
-PARTITION BY toDate32(timestamp, 'UTC')
+PARTITION BY (toDate32(timestamp, 'UTC'), pending)
 ORDER BY (tenant, slot, trace_id, timestamp)
 TTL expires_on DELETE
 SETTINGS storage_policy = 'nexus', index_granularity = 8192, ttl_only_drop_parts = 0;
 
 INSERT INTO nexus.migrations (version, name) VALUES (5, 'spans');
+
+CREATE TABLE IF NOT EXISTS nexus.trace_decisions ON CLUSTER 'nexus'
+(
+    tenant      LowCardinality(String),
+    trace_id    FixedString(16) CODEC(ZSTD(1)),
+    rule        LowCardinality(String),
+    weight      Float32,
+    slice       UInt32,
+    decided_at  DateTime('UTC') CODEC(Delta(4), ZSTD(1)),
+    expires_at  DateTime('UTC') CODEC(Delta(4), ZSTD(1))
+)
+ENGINE = ReplicatedMergeTree('/clickhouse/tables/{uuid}/{shard}', '{replica}')
+PARTITION BY toStartOfHour(decided_at, 'UTC')
+ORDER BY (tenant, trace_id)
+TTL expires_at DELETE
+SETTINGS storage_policy = 'nexus', index_granularity = 1024, ttl_only_drop_parts = 1;
+
+CREATE TABLE IF NOT EXISTS nexus.trace_baselines ON CLUSTER 'nexus'
+(
+    tenant      LowCardinality(String),
+    slice       UInt32,
+    service     LowCardinality(String),
+    name        LowCardinality(String),
+    durations   AggregateFunction(quantileDD(0.01, 0.5), UInt64),
+    spans       UInt64,
+    counted_at  DateTime('UTC')
+)
+ENGINE = ReplicatedReplacingMergeTree('/clickhouse/tables/{uuid}/{shard}', '{replica}', counted_at)
+ORDER BY (tenant, slice, service, name)
+TTL counted_at + INTERVAL 2 HOUR DELETE
+SETTINGS storage_policy = 'nexus', index_granularity = 1024;
+
+INSERT INTO nexus.migrations (version, name) VALUES (6, 'sampling');
 

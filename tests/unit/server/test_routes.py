@@ -149,10 +149,11 @@ def test_the_contract_has_its_doors() -> None:
 
 def test_receivers_write() -> None:
     routes = receiver_routes(otlp_receivers(NOTHING, NOTHING, NOTHING))
-    assert {(route.permission, route.path.endswith("/metrics")) for route in routes} == {
-        (Permission.LOGS_WRITE, False),
-        (Permission.METRICS_WRITE, True),
-        (Permission.TRACES_WRITE, False),
+    assert {(route.permission, route.path.rpartition("/")[2]) for route in routes} == {
+        (Permission.LOGS_WRITE, "logs"),
+        (Permission.LOGS_WRITE, "profiles"),
+        (Permission.METRICS_WRITE, "metrics"),
+        (Permission.TRACES_WRITE, "traces"),
     }
 
 

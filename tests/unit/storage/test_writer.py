@@ -228,15 +228,15 @@ def half_insert(store: ClickHouseStore, monkeypatch: pytest.MonkeyPatch, days: t
     real = store._ingest.writer._insert
     attempts: list[Any] = []
 
-    def insert(connection: Connection, taken: Any, commit_id: int, promoted: Any) -> None:
+    def insert(connection: Connection, taken: Any, *rest: Any) -> None:
         attempts.append([waiting.stored_days for waiting in taken])
         if len(attempts) > times:
-            real(connection, taken, commit_id, promoted)
+            real(connection, taken, *rest)
             return
         limits = [waiting.only_days for waiting in taken]
         for waiting in taken:
             waiting.only_days = tuple(day for day in waiting.stored_days if day in days)
-        real(connection, taken, commit_id, promoted)
+        real(connection, taken, *rest)
         for waiting, limit in zip(taken, limits, strict=True):
             waiting.only_days = limit
         raise FAULT

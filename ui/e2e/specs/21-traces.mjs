@@ -8,13 +8,13 @@ import { TracesPage } from "../pages/traces.mjs";
 import { NAMED, otlp, shopTraces, traced } from "../traced.mjs";
 
 async function search({ page, world }) {
-  await traced(world);
+  const tenant = await traced(world);
   const traces = new TracesPage(page);
-  await traces.open(world.tenant);
+  await traces.open(tenant);
   await traces.rows.nth(10).waitFor();
   assert.match(await traces.count.textContent(), /50\+ traces/);
   // The form edits the query, and shows what was typed.
-  await page.getByRole("textbox", { name: "Service" }).click();
+  await page.getByRole("combobox", { name: "Service" }).click();
   await page.getByRole("option", { name: "payment" }).click();
   await page.waitForURL((url) => /service.name = "payment"/.test(url.searchParams.get("q") ?? ""));
   await page.getByRole("textbox", { name: "At least" }).fill("400ms");
@@ -36,9 +36,9 @@ async function search({ page, world }) {
 }
 
 async function facetsAndPanel({ page, world }) {
-  await traced(world);
+  const tenant = await traced(world);
   const traces = new TracesPage(page);
-  await traces.open(world.tenant, { order: "errors" });
+  await traces.open(tenant, { order: "errors" });
   await traces.rows.first().waitFor();
   await page
     .getByRole("complementary", { name: "Attributes" })
@@ -61,9 +61,9 @@ async function facetsAndPanel({ page, world }) {
 }
 
 async function heatmap({ page, world }) {
-  await traced(world);
+  const tenant = await traced(world);
   const traces = new TracesPage(page);
-  await traces.open(world.tenant, { q: '{ resource.service.name = "payment" }' });
+  await traces.open(tenant, { q: '{ resource.service.name = "payment" }' });
   await page.locator("[data-testid=heatmap-plot][data-cells]").waitFor();
   await traces.drag(traces.heatmap, [0.05, 0.02], [0.95, 0.35]);
   await page.getByTestId("heatmap-box").getByRole("button", { name: "Compare with the rest" }).click();
@@ -71,7 +71,7 @@ async function heatmap({ page, world }) {
   await compared.getByTestId("compared-tag").first().waitFor();
   assert.match(await compared.textContent(), /user\.tier/);
   // By keys: a cell, a box, zoom.
-  await traces.open(world.tenant);
+  await traces.open(tenant);
   await page.locator("[data-testid=heatmap-plot][data-cells]").waitFor();
   await traces.heatmap.focus();
   await page.keyboard.press("ArrowLeft");
@@ -83,18 +83,18 @@ async function heatmap({ page, world }) {
 }
 
 async function metrics({ page, world }) {
-  await traced(world);
+  const tenant = await traced(world);
   const traces = new TracesPage(page);
-  await traces.open(world.tenant, { tab: "metrics" });
+  await traces.open(tenant, { tab: "metrics" });
   await page.getByRole("button", { name: "Rate", exact: true }).click();
   await page.getByTestId("trace-metrics").locator("[data-drawn]").waitFor();
   assert.match(traces.argument("q"), /rate\(\)/);
 }
 
 async function trace({ page, world }) {
-  await traced(world);
+  const tenant = await traced(world);
   const traces = new TracesPage(page);
-  await traces.trace(world.tenant, NAMED.plain);
+  await traces.trace(tenant, NAMED.plain);
   await traces.spans.nth(3).waitFor();
   assert.match(await page.getByTestId("trace-head").textContent(), /frontend.*POST \/checkout.*19 spans/s);
   // Repeated calls are one row until they are opened.
@@ -132,7 +132,7 @@ async function trace({ page, world }) {
     ["Spans", "spans"],
     ["Operations", "operations"],
   ]) {
-    await page.getByRole("radio", { name, exact: true }).check({ force: true });
+    await page.getByText(name, { exact: true }).click();
     await page.getByTestId(id).waitFor();
   }
   await page.reload();
@@ -140,9 +140,9 @@ async function trace({ page, world }) {
 }
 
 async function logsInline({ page, world }) {
-  await traced(world);
+  const tenant = await traced(world);
   const traces = new TracesPage(page);
-  await traces.trace(world.tenant, NAMED.failed);
+  await traces.trace(tenant, NAMED.failed);
   await traces.waterfall.waitFor();
   await traces.waterfall.focus();
   await page.keyboard.press("e");
@@ -158,23 +158,23 @@ async function logsInline({ page, world }) {
 }
 
 async function oddities({ page, world }) {
-  await traced(world);
+  const tenant = await traced(world);
   const traces = new TracesPage(page);
-  await traces.trace(world.tenant, NAMED.odd);
+  await traces.trace(tenant, NAMED.odd);
   const said = page.getByTestId("oddities");
   await said.waitFor();
   assert.match(await said.textContent(), /1 span names a parent that is not stored/);
   assert.match(await said.textContent(), /outside of its parent/);
   await said.getByRole("button", { name: /names a parent/ }).click();
   await traces.details.getByText("POST /mail").first().waitFor();
-  await traces.trace(world.tenant, "0123456789abcdef0123456789abcdef");
+  await traces.trace(tenant, "0123456789abcdef0123456789abcdef");
   await page.getByText("This trace is not stored").waitFor();
 }
 
 async function difference({ page, world }) {
-  await traced(world);
+  const tenant = await traced(world);
   const traces = new TracesPage(page);
-  await traces.trace(world.tenant, NAMED.plain, { view: "diff" });
+  await traces.trace(tenant, NAMED.plain, { view: "diff" });
   await page.getByRole("textbox", { name: "Compare with" }).fill(NAMED.failed);
   await page.keyboard.press("Enter");
   await page.getByTestId("diff-summary").waitFor();
@@ -182,9 +182,9 @@ async function difference({ page, world }) {
 }
 
 async function files({ page, world }) {
-  await traced(world);
+  const tenant = await traced(world);
   const traces = new TracesPage(page);
-  await traces.trace(world.tenant, NAMED.plain);
+  await traces.trace(tenant, NAMED.plain);
   await traces.spans.first().waitFor();
   const download = page.waitForEvent("download");
   await page.getByRole("button", { name: "Details", exact: true }).click();
@@ -202,9 +202,9 @@ async function files({ page, world }) {
 }
 
 async function large({ page, world }) {
-  await traced(world);
+  const tenant = await traced(world);
   const traces = new TracesPage(page);
-  await traces.trace(world.tenant, NAMED.large, { repeated: "0" });
+  await traces.trace(tenant, NAMED.large, { repeated: "0" });
   await traces.spans.nth(10).waitFor();
   assert.equal(await traces.waterfall.getAttribute("data-rows"), "20000");
   assert.ok((await traces.spans.count()) < 120, "only what is visible is rendered");
@@ -223,9 +223,9 @@ async function large({ page, world }) {
 }
 
 async function jumps({ page, world }) {
-  await traced(world);
+  const tenant = await traced(world);
   const traces = new TracesPage(page);
-  await page.goto(`${BASE}/logs?${new URLSearchParams({ tenant: world.tenant, q: `trace_id:${NAMED.failed}` })}`);
+  await page.goto(`${BASE}/logs?${new URLSearchParams({ tenant, q: `trace_id:${NAMED.failed}` })}`);
   await page.getByTestId("log-row").first().locator("[data-cell=body]").click();
   const button = page.getByTestId("open-trace");
   await button.getByText(/Trace, \d+ spans/).waitFor();
@@ -235,6 +235,7 @@ async function jumps({ page, world }) {
   await page.getByPlaceholder(/^Search pages/).fill(NAMED.plain);
   await page.getByRole("button", { name: `Trace ${NAMED.plain}`, exact: true }).click();
   await page.waitForURL((url) => url.pathname === `/traces/${NAMED.plain}`);
+  await page.getByPlaceholder(/^Search pages/).waitFor({ state: "detached" });
   await page.keyboard.press("g");
   await page.keyboard.press("t");
   await page.waitForURL((url) => url.pathname === "/traces");

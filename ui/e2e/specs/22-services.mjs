@@ -4,9 +4,9 @@ import { TracesPage } from "../pages/traces.mjs";
 import { traced } from "../traced.mjs";
 
 async function list({ page, world }) {
-  await traced(world);
+  const tenant = await traced(world);
   const traces = new TracesPage(page);
-  await traces.services(world.tenant);
+  await traces.services(tenant);
   const rows = page.getByTestId("service-row");
   await rows.filter({ hasText: "payment" }).waitFor();
   await page.getByRole("textbox", { name: "Find a service" }).fill("pay");
@@ -22,9 +22,9 @@ async function list({ page, world }) {
 }
 
 async function map({ page, world }) {
-  await traced(world);
+  const tenant = await traced(world);
   const traces = new TracesPage(page);
-  await traces.services(world.tenant, "", { view: "map" });
+  await traces.services(tenant, "", { view: "map" });
   const nodes = page.getByTestId("map-node");
   await nodes.filter({ hasText: "checkout" }).waitFor();
   const all = await nodes.count();
@@ -44,9 +44,9 @@ async function map({ page, world }) {
 }
 
 async function service({ page, world }) {
-  await traced(world);
+  const tenant = await traced(world);
   const traces = new TracesPage(page);
-  await traces.services(world.tenant, "/payment");
+  await traces.services(tenant, "/payment");
   await page.getByTestId("service-head").getByText("payment").waitFor();
   await page.getByTestId("jump-logs").waitFor();
   await page.getByRole("tab", { name: "Operations" }).click();

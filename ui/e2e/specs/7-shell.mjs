@@ -95,8 +95,8 @@ async function palette({ page, world }) {
   await page.keyboard.press("Control+k");
   const input = page.getByPlaceholder(/paste a trace id/);
   await input.fill("0AF7651916CD43DD8448EB211C80319C");
-  await page.getByText(/Logs of trace 0af7/).waitFor();
-  await page.keyboard.press("Enter");
+  await page.getByText(/^Trace 0af7/).waitFor();
+  await page.getByText(/Logs of trace 0af7/).click();
   await page.waitForURL(/q=trace_id/);
   const logs = new LogsPage(page);
   await logs.rows.first().waitFor();

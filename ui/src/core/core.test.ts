@@ -39,6 +39,9 @@ describe("numbers with units", () => {
     expect(plural(1, "row", "rows")).toBe("1 row");
     expect(formatRate(1204)).toBe("1,204/s");
     expect(formatRate(0.26)).toBe("0.3/s");
+    expect(formatRate(0.02)).toBe("1.2/min");
+    expect(formatRate(0.001)).toBe("3.6/h");
+    expect(formatRate(0)).toBe("0/s");
   });
   it("bytes and times", () => {
     expect(formatBytes(0)).toBe("0 B");

@@ -42,7 +42,14 @@ export function formatDuration(ms: number): string {
   return `${Math.floor(seconds / 60)} min ${seconds % 60} s`;
 }
 
+/** A rate as "12/s", "2.5/s"; what is rare by the minute or hour: "6/min", "1.2/h". */
 export function formatRate(perSecond: number): string {
+  if (perSecond > 0 && perSecond < 0.1) {
+    const perMinute = perSecond * 60;
+    return perMinute < 0.1
+      ? `${formatShort(Math.round(perMinute * 600) / 10)}/h`
+      : `${formatShort(Math.round(perMinute * 10) / 10)}/min`;
+  }
   return `${formatShort(perSecond < 10 ? Math.round(perSecond * 10) / 10 : Math.round(perSecond))}/s`;
 }
 

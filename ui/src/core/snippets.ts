@@ -3,6 +3,7 @@
 export type SourceId =
   | "remotewrite"
   | "otlpmetrics"
+  | "otlptraces"
   | "scrape"
   | "python"
   | "javascript"
@@ -25,7 +26,7 @@ export type SourceId =
   | "loki"
   | "elasticsearch";
 
-export type SourceGroup = "apps" | "metrics" | "agents" | "system" | "cloud";
+export type SourceGroup = "apps" | "metrics" | "traces" | "agents" | "system" | "cloud";
 
 export interface Target {
   /** Host as the browser sees it. */
@@ -57,9 +58,30 @@ export interface Source {
   /** Sends without a key: the server has to be told whom to trust. */
   keyless?: boolean;
   /** What it sends; logs unless said otherwise. */
-  signal?: "metrics";
+  signal?: "metrics" | "traces";
   steps(target: Target): Step[];
 }
+
+const otlpTraces = (target: Target): Step[] => [
+  {
+    caption: "Any OpenTelemetry SDK or agent",
+    language: "bash",
+    code: `export OTEL_SERVICE_NAME=my-service
+export OTEL_RESOURCE_ATTRIBUTES=service.version=1.0.0
+export OTEL_EXPORTER_OTLP_ENDPOINT=${target.otlpHttp}
+export OTEL_EXPORTER_OTLP_PROTOCOL=http/protobuf
+export OTEL_EXPORTER_OTLP_HEADERS="Authorization=Bearer%20${target.key}"
+export OTEL_LOGS_EXPORTER=none
+export OTEL_METRICS_EXPORTER=none`,
+  },
+  {
+    caption: "Python, without changing the program",
+    language: "bash",
+    code: `pip install opentelemetry-distro opentelemetry-exporter-otlp-proto-http
+opentelemetry-bootstrap --action=install
+opentelemetry-instrument python app.py`,
+  },
+];
 
 const python = (target: Target): Step[] => [
   {
@@ -546,6 +568,15 @@ export const SOURCES: readonly Source[] = [
     words: "metrics otlp otel collector sdk",
     signal: "metrics",
     steps: otlpMetrics,
+  },
+  {
+    id: "otlptraces",
+    group: "traces",
+    title: "OpenTelemetry",
+    summary: "OTLP traces",
+    words: "traces spans otlp otel apm instrumentation",
+    signal: "traces",
+    steps: otlpTraces,
   },
   {
     id: "scrape",

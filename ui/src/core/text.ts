@@ -757,6 +757,7 @@ export const en = {
     groups: {
       apps: "From your code",
       metrics: "Metrics",
+      traces: "Traces",
       agents: "Agents and collectors",
       system: "Systems and devices",
       cloud: "Cloud services and other clients",
@@ -766,11 +767,14 @@ export const en = {
     waitingHelp: "Nothing has arrived since you opened this page.",
     arrived: (count: string, rate: string): string => `Data is arriving: ${count} records, ${rate}`,
     samples: (count: string, rate: string): string => `Data is arriving: ${count} samples, ${rate}`,
+    spans: (count: string, rate: string): string => `Data is arriving: ${count} spans, ${rate}`,
     open: "Open the logs",
     openMetrics: "Open the metrics",
+    openTraces: "Open the traces",
     openTargets: "Open the targets",
     rejected: (count: string): string => `${count} records were rejected; the sender was told why.`,
     samplesRejected: (count: string): string => `${count} samples were refused; the sender was told why.`,
+    spansRejected: (count: string): string => `${count} spans were rejected; the sender was told why.`,
     scraped:
       "Nexus asks for these itself, so no key is needed. It reads the file again by itself or with the button of the Targets page.",
     placeholderKey: "YOUR_KEY",

@@ -77,6 +77,7 @@ ACTIONS: Final = (
     "recovery_codes.made",
     "retention.changed",
     "metric_retention.changed",
+    "trace_sampling.changed",
     "role.changed",
     "role.created",
     "role.deleted",

@@ -39,6 +39,7 @@ from nexus.storage.clickhouse.reader import LogReader
 from nexus.storage.clickhouse.retention import Policies
 from nexus.storage.clickhouse.scan import erasure_condition
 from nexus.storage.clickhouse.signal_tables import LOGS
+from nexus.storage.clickhouse.traces.sampling.sampler import Counted, uncounted
 from nexus.storage.clickhouse.traces.sampling.sampler import Policies as SamplingPolicies
 from nexus.storage.clickhouse.traces.store import EmbeddedTraceStore
 from nexus.storage.clickhouse.writer import WriterStatistics
@@ -68,6 +69,8 @@ class TraceSettings:
     """Tenants' own."""
     sampling: SamplingPolicies = dict
     """Of the tenants that sample."""
+    sampled: Counted = uncounted
+    """Told what became of spans of a tenant by a rule."""
 
 
 class ClickHouseStore:
@@ -101,6 +104,7 @@ class ClickHouseStore:
             self.traces = EmbeddedTraceStore(
                 engine, connection, database, self._maintenance, self._disk, self._pool,
                 traces.retention_days or (lambda: options.retention_days), traces.policies, traces.sampling,
+                sampled=traces.sampled,
             )  # fmt: skip
             self._reader = LogReader(self._pool, self._ingest.learned, plain, self.traces.reader.known)
             self.series = EmbeddedMetricStore(

@@ -25,7 +25,10 @@ METRIC_RETENTION: Final = "metric_retention:"
 TRACE_RETENTION: Final = "trace_retention:"
 """The same of traces."""
 
-TENANT_SETTINGS: Final = ("pipelines:", METRIC_RETENTION, TRACE_RETENTION)
+TRACE_SAMPLING: Final = "trace_sampling:"
+"""Before a tenant's name: its policy of tail sampling (`query.traces.sampling`)."""
+
+TENANT_SETTINGS: Final = ("pipelines:", METRIC_RETENTION, TRACE_RETENTION, TRACE_SAMPLING)
 """How the names of settings begin that belong to a tenant; its name is the rest. They go with it."""
 
 

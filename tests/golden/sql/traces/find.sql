@@ -1,4 +1,4 @@
-SELECT lower(hex(trace_id)), max(t) AS n FROM (
+SELECT lower(hex(trace_id)), max(t) AS n, count() FROM (
 SELECT trace_id, toUnixTimestamp64Nano(timestamp) AS t
 FROM nexus.spans
 WHERE tenant = 'acme'
@@ -19,7 +19,7 @@ GROUP BY trace_id
 ORDER BY n DESC, trace_id
 LIMIT 20
 ;
-SELECT lower(hex(trace_id)), max(t) AS n FROM (
+SELECT lower(hex(trace_id)), max(t) AS n, count() FROM (
 SELECT trace_id, toUnixTimestamp64Nano(timestamp) AS t
 FROM nexus.spans
 WHERE tenant = 'acme'
@@ -32,7 +32,7 @@ GROUP BY trace_id
 ORDER BY n DESC, trace_id
 LIMIT 20
 ;
-SELECT lower(hex(trace_id)), max(t) AS n FROM (
+SELECT lower(hex(trace_id)), max(t) AS n, count() FROM (
 SELECT trace_id, toUnixTimestamp64Nano(timestamp) AS t
 FROM nexus.spans
 WHERE tenant = 'acme'
@@ -44,7 +44,7 @@ GROUP BY trace_id
 ORDER BY n DESC, trace_id
 LIMIT 20
 ;
-SELECT lower(hex(trace_id)), max(t) AS n FROM (
+SELECT lower(hex(trace_id)), max(t) AS n, count() FROM (
 SELECT trace_id, toUnixTimestamp64Nano(timestamp) AS t
 FROM nexus.spans
 WHERE tenant = 'acme'

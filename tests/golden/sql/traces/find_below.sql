@@ -1,4 +1,4 @@
-SELECT lower(hex(trace_id)), max(t) AS n FROM (
+SELECT lower(hex(trace_id)), max(t) AS n, count() FROM (
 SELECT trace_id, toUnixTimestamp64Nano(timestamp) AS t, bitOr(bitShiftLeft(toUInt64(ifNull(status = 2, 0)), 0), bitShiftLeft(toUInt64(ifNull(`s_http_route` = '/pay', 0)), 1)) AS l
 FROM nexus.spans
 WHERE tenant = 'acme'
@@ -20,7 +20,7 @@ HAVING n >= 253800000000000 AND n < 255599999999995 AND (bitAnd(groupBitOr(l), 3
 ORDER BY n DESC, trace_id
 LIMIT 20
 ;
-SELECT lower(hex(trace_id)), max(t) AS n FROM (
+SELECT lower(hex(trace_id)), max(t) AS n, count() FROM (
 SELECT trace_id, toUnixTimestamp64Nano(timestamp) AS t, bitOr(bitShiftLeft(toUInt64(ifNull(status = 2, 0)), 0), bitShiftLeft(toUInt64(ifNull(`s_http_route` = '/pay', 0)), 1)) AS l
 FROM nexus.spans
 WHERE tenant = 'acme'
@@ -42,7 +42,7 @@ HAVING n >= 239700000000000 AND n < 253800000000000 AND (bitAnd(groupBitOr(l), 3
 ORDER BY n DESC, trace_id
 LIMIT 20
 ;
-SELECT lower(hex(trace_id)), max(t) AS n FROM (
+SELECT lower(hex(trace_id)), max(t) AS n, count() FROM (
 SELECT trace_id, toUnixTimestamp64Nano(timestamp) AS t, bitOr(bitShiftLeft(toUInt64(ifNull(status = 2, 0)), 0), bitShiftLeft(toUInt64(ifNull(`s_http_route` = '/pay', 0)), 1)) AS l
 FROM nexus.spans
 WHERE tenant = 'acme'
@@ -55,7 +55,7 @@ HAVING n >= 129000000000000 AND n < 239700000000000 AND (bitAnd(groupBitOr(l), 3
 ORDER BY n DESC, trace_id
 LIMIT 20
 ;
-SELECT lower(hex(trace_id)), max(t) AS n FROM (
+SELECT lower(hex(trace_id)), max(t) AS n, count() FROM (
 SELECT trace_id, toUnixTimestamp64Nano(timestamp) AS t, bitOr(bitShiftLeft(toUInt64(ifNull(status = 2, 0)), 0), bitShiftLeft(toUInt64(ifNull(`s_http_route` = '/pay', 0)), 1)) AS l
 FROM nexus.spans
 WHERE tenant = 'acme'

@@ -1,35 +1,22 @@
-SELECT DISTINCT place, name FROM (
-SELECT * FROM (
-SELECT 'span' AS place, 'http.route' AS name FROM (
-SELECT 1 AS one
+SELECT sum(c0), sum(c1), sum(c2) FROM (
+SELECT count(`s_http_route`) AS c0, count(`i_http_response_status_code`) AS c1, count(`s_user_id`) AS c2
 FROM nexus.spans
 WHERE tenant = 'acme'
-  AND slot >= 301
+  AND _partition_id IN ('2')
+  AND slot >= 846
   AND slot < 851
   AND status = 2
-  AND (isNotNull(`s_http_route`))
-LIMIT 1
 UNION ALL
-SELECT 1 AS one
+SELECT count(`s_http_route`) AS c0, count(`i_http_response_status_code`) AS c1, count(`s_user_id`) AS c2
 FROM nexus.spans
 WHERE tenant = 'acme'
-  AND slot = 300
-  AND timestamp >= fromUnixTimestamp64Nano(90000000000005, 'UTC')
-  AND status = 2
-  AND (isNotNull(`s_http_route`))
-LIMIT 1
-UNION ALL
-SELECT 1 AS one
-FROM nexus.spans
-WHERE tenant = 'acme'
+  AND _partition_id IN ('2')
   AND slot = 851
   AND timestamp < fromUnixTimestamp64Nano(255599999999995, 'UTC')
   AND status = 2
-  AND (isNotNull(`s_http_route`))
-LIMIT 1
-) LIMIT 1
 )
-UNION ALL
+;
+SELECT DISTINCT place, name FROM (
 SELECT * FROM (
 SELECT 'span' AS place, 'http.response.status_code' AS name FROM (
 SELECT 1 AS one
@@ -180,58 +167,64 @@ GROUP BY o
 )
 UNION ALL
 SELECT * FROM (
-SELECT 'event' AS place, arrayJoin(JSONExtractKeys(toString(o))) AS name FROM (
-SELECT arrayJoin(events_attributes) AS o
+SELECT 'event' AS place, k AS name FROM (
+SELECT arrayJoin(arrayFlatten(arrayMap(x -> JSONExtractKeys(x), events_attributes))) AS k
 FROM nexus.spans
 WHERE tenant = 'acme'
   AND slot >= 301
   AND slot < 851
   AND status = 2
-GROUP BY o
+  AND notEmpty(events_attributes)
+GROUP BY k
 UNION ALL
-SELECT arrayJoin(events_attributes) AS o
+SELECT arrayJoin(arrayFlatten(arrayMap(x -> JSONExtractKeys(x), events_attributes))) AS k
 FROM nexus.spans
 WHERE tenant = 'acme'
   AND slot = 300
   AND timestamp >= fromUnixTimestamp64Nano(90000000000005, 'UTC')
   AND status = 2
-GROUP BY o
+  AND notEmpty(events_attributes)
+GROUP BY k
 UNION ALL
-SELECT arrayJoin(events_attributes) AS o
+SELECT arrayJoin(arrayFlatten(arrayMap(x -> JSONExtractKeys(x), events_attributes))) AS k
 FROM nexus.spans
 WHERE tenant = 'acme'
   AND slot = 851
   AND timestamp < fromUnixTimestamp64Nano(255599999999995, 'UTC')
   AND status = 2
-GROUP BY o
+  AND notEmpty(events_attributes)
+GROUP BY k
 )
 )
 UNION ALL
 SELECT * FROM (
-SELECT 'link' AS place, arrayJoin(JSONExtractKeys(toString(o))) AS name FROM (
-SELECT arrayJoin(links_attributes) AS o
+SELECT 'link' AS place, k AS name FROM (
+SELECT arrayJoin(arrayFlatten(arrayMap(x -> JSONExtractKeys(x), links_attributes))) AS k
 FROM nexus.spans
 WHERE tenant = 'acme'
   AND slot >= 301
   AND slot < 851
   AND status = 2
-GROUP BY o
+  AND notEmpty(links_attributes)
+GROUP BY k
 UNION ALL
-SELECT arrayJoin(links_attributes) AS o
+SELECT arrayJoin(arrayFlatten(arrayMap(x -> JSONExtractKeys(x), links_attributes))) AS k
 FROM nexus.spans
 WHERE tenant = 'acme'
   AND slot = 300
   AND timestamp >= fromUnixTimestamp64Nano(90000000000005, 'UTC')
   AND status = 2
-GROUP BY o
+  AND notEmpty(links_attributes)
+GROUP BY k
 UNION ALL
-SELECT arrayJoin(links_attributes) AS o
+SELECT arrayJoin(arrayFlatten(arrayMap(x -> JSONExtractKeys(x), links_attributes))) AS k
 FROM nexus.spans
 WHERE tenant = 'acme'
   AND slot = 851
   AND timestamp < fromUnixTimestamp64Nano(255599999999995, 'UTC')
   AND status = 2
-GROUP BY o
+  AND notEmpty(links_attributes)
+GROUP BY k
 )
 )
 )

@@ -1,10 +1,11 @@
-SELECT toString(k), sum(w) AS n FROM (
-SELECT concat('s', `s_http_route`) AS k, weight AS w
+SELECT toString(concat('s', toString(g))) AS k, sum(w) AS n FROM (
+SELECT `s_http_route` AS g, sum(weight) AS w
 FROM nexus.spans
 WHERE tenant = 'acme'
   AND status = 2
+GROUP BY g
 )
-WHERE isNotNull(k)
 GROUP BY k
+HAVING isNotNull(k)
 ORDER BY n DESC, k
 LIMIT 1000

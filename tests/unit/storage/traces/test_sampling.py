@@ -7,7 +7,7 @@ import random
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -86,35 +86,54 @@ class Rig:
 
     path: Path
     policies: dict[str, SamplingPolicy]
-    options: SamplingOptions = SamplingOptions()
+    options: SamplingOptions = field(default_factory=SamplingOptions)
     now: float = NOW - 1
 
     def __post_init__(self) -> None:
-        self.open()
+        self._options = StoreOptions(self.path / "data", disk_reserve_bytes=1, sampling=self.options)
+        self.engine = Engine.open(self._options)
+        self.connection = self.engine.connect()
+        migrate(self.connection, EMBEDDED, self.engine.save_schema)
+        self._open()
         self.now = NOW
 
-    def open(self) -> None:
-        """Start."""
-        options = StoreOptions(self.path / "data", disk_reserve_bytes=1, sampling=self.options)
-        self.engine = engine = Engine.open(options)
-        self.connection = engine.connect()
-        migrate(self.connection, EMBEDDED, engine.save_schema)
-        self.database = IngestDatabase(options.data_dir)
+    def _open(self) -> None:
+        engine, data = self.engine, self._options.data_dir
+        self.database = IngestDatabase(data)
         self.maintenance = Maintenance(engine)
         self.pool = QueryPool(engine, 2, 8)
         self.pool.start()
         self.store = EmbeddedTraceStore(
-            engine, self.connection, self.database, self.maintenance, DiskGuard(options.data_dir, 1), self.pool,
+            engine, self.connection, self.database, self.maintenance, DiskGuard(data, 1), self.pool,
             lambda: 0, lambda: dict[str, RetentionPolicy](), lambda: self.policies, lambda: self.now,
         )  # fmt: skip
         self.store.ingest.writer.start()
 
-    def close(self) -> None:
-        """Stop."""
+    def _close(self) -> None:
         self.maintenance.stop()
         self.store.ingest.writer.stop()
         self.pool.stop()
         self.database.close()
+
+    def restart(self, forget: str = "") -> None:
+        """Begin anew with what is on disk, without what the journal has under names like this."""
+        if forget:
+            with self.database.transaction() as write:
+                write.execute("DELETE FROM state WHERE name LIKE ?", (forget,))
+        self._close()
+        self._open()
+
+    def clear(self) -> None:
+        """As if nothing had ever come."""
+        for table in ("spans", "trace_decisions", "trace_baselines"):
+            self.connection.execute(f"TRUNCATE TABLE nexus.{table}")
+        self.now = NOW - 1
+        self.restart(forget="sampling%")
+        self.now = NOW
+
+    def close(self) -> None:
+        """Stop."""
+        self._close()
         self.engine.release(self.connection)
         self.engine.close()
 
@@ -415,59 +434,48 @@ async def test_too_much_that_is_pending_is_decided_early(rig: Callable[..., Rig]
 # ---------------------------------------------------------------------------------------------------------------- kills
 
 
-async def _undisturbed(store: Rig, spans: list[Span], late: list[Span]) -> None:
-    store.add(spans, NOW)
-    store.add(late, NOW + 30)
-
-
 @pytest.mark.parametrize("chunk_bytes", [1 << 30, 20_000])
 async def test_a_kill_between_any_two_steps_changes_nothing(
-    rig: Callable[..., Rig], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, chunk_bytes: int
+    rig: Callable[..., Rig], monkeypatch: pytest.MonkeyPatch, chunk_bytes: int
 ) -> None:
     """Nothing lost, doubled or decided otherwise, and every span is seen once at any time."""
     rules = policy(ERRORS, WrittenRule("slow", slow=0.5, per_second=0.5), otherwise=0.3)
     dice = random.Random(13)
     spans = spans_of(dice, 150)
     late = [replace(span, span_id=dice.randbytes(8)) for span in spans[::3]]
-    reference = Rig(tmp_path / "reference", {"acme": rules}, SamplingOptions(chunk_bytes=chunk_bytes))
-    await _undisturbed(reference, spans, late)
-    truth_before = await reference.count()
-    dying = Dying(reference.connection)
-    _watch(monkeypatch, reference, dying)
-    reference.now += 60
-    reference.settle(dying)
-    between = await reference.count()
-    first_effects = dying.done
-    reference.now += 60
-    reference.settle(dying)
-    expected, decisions, after = reference.left(), reference.decisions(), await reference.count()
-    total = dying.done
-    reference.close()
-    assert total > first_effects > 4 and len(expected) < len(spans)
+    store = rig({"acme": rules}, chunk_bytes=chunk_bytes)
 
-    for at in range(1, total + 1):
-        path = tmp_path / f"at{at}"
-        store = Rig(path, {"acme": rules}, SamplingOptions(chunk_bytes=chunk_bytes))
-        try:
-            await _undisturbed(store, spans, late)
-            dying = Dying(store.connection, at)
-            _watch(monkeypatch, store, dying)
-            store.now += 120 if at > first_effects else 60
-            with pytest.raises(Killed):
-                store.settle(dying)
-            # The killed process would not look at anything any more; what it left is seen as a whole.
-            store.close()
-            store.open()
-            assert await store.count() in (truth_before, between, after)
-            store.now = NOW + 60
-            store.settle()
-            assert await store.count() in (between, after)
-            store.now = NOW + 120
-            store.settle()
-            assert store.left() == expected and store.decisions() == decisions and store.pending() == 0
-            assert await store.count() == after
-        finally:
-            store.close()
+    def arrive(at: int) -> Dying:
+        store.add(spans, NOW)
+        store.add(late, NOW + 30)
+        dying = Dying(store.connection, at)
+        _watch(monkeypatch, store, dying)
+        return dying
+
+    dying = arrive(0)
+    whole = await store.count()
+    store.now = NOW + 60
+    store.settle(dying)
+    first, between = dying.done, await store.count()
+    store.now = NOW + 120
+    store.settle(dying)
+    expected, decisions, after = store.left(), store.decisions(), await store.count()
+    assert dying.done > first > 4 and 0 < len(expected) < len(spans)
+    for at in range(1, dying.done + 1):
+        store.clear()
+        killed = arrive(at)
+        store.now = NOW + 60 if at <= first else NOW + 120
+        with pytest.raises(Killed):
+            store.settle(killed)
+        store.restart()
+        assert await store.count() in (whole, between, after)
+        store.now = NOW + 60
+        store.settle()
+        assert await store.count() in (between, after)
+        store.now = NOW + 120
+        store.settle()
+        assert store.left() == expected and store.decisions() == decisions and store.pending() == 0
+        assert await store.count() == after
 
 
 def _watch(monkeypatch: pytest.MonkeyPatch, store: Rig, dying: Dying) -> None:
@@ -500,10 +508,7 @@ async def test_a_lost_journal_is_found_again_in_the_table(
     store.now += 60
     with pytest.raises(Killed):
         store.settle(dying)
-    with store.database.transaction() as write:
-        write.execute("DELETE FROM state WHERE name LIKE 'sampling%'")
-    store.close()
-    store.open()
+    store.restart(forget="sampling%")
     store.settle()
     decisions = store.decisions()
     kept = {id for id, (_, weight) in decisions.items() if weight}

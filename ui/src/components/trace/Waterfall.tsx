@@ -12,6 +12,7 @@ import {
 } from "@tabler/icons-react";
 import {
   type KeyboardEvent,
+  memo,
   type PointerEvent,
   type ReactNode,
   useCallback,
@@ -268,6 +269,13 @@ export function Waterfall({ trace, rows, view, folds, selected, hits, onFolds, o
           pressed.current = null;
           setBrush(null);
         }}
+        onClick={(event) => {
+          const target = event.target as HTMLElement;
+          const row = Number(target.closest<HTMLElement>("[data-row]")?.dataset.row ?? -1);
+          if (row < 0) return;
+          if (target.closest("button")) toggle(row);
+          else choose(row);
+        }}
         onDoubleClick={(event) => {
           if (event.clientX - (box.current?.getBoundingClientRect().left ?? 0) > names) onZoom(WHOLE);
         }}
@@ -287,8 +295,6 @@ export function Waterfall({ trace, rows, view, folds, selected, hits, onFolds, o
               expanded={expanded(row)}
               focused={row === at}
               selected={selected >= 0 && !isGroup(row) && spanAt(row) === selected}
-              onToggle={() => toggle(row)}
-              onChoose={() => choose(row)}
             />
           ))}
         </div>
@@ -336,12 +342,11 @@ interface RowProps {
   expanded: boolean | undefined;
   focused: boolean;
   selected: boolean;
-  onToggle(): void;
-  onChoose(): void;
 }
 
-function SpanRow(props: RowProps): ReactNode {
-  const { trace, rows, row, names, token, expanded, focused, selected, onToggle, onChoose } = props;
+/** Clicks are heard by the grid: rows that stay in view are not rendered again while it scrolls. */
+const SpanRow = memo(function SpanRow(props: RowProps): ReactNode {
+  const { trace, rows, row, names, token, expanded, focused, selected } = props;
   const span = rows.span[row] ?? 0;
   const size = rows.size[row] ?? 0;
   const folded = rows.folded[row] ?? 0;
@@ -353,9 +358,9 @@ function SpanRow(props: RowProps): ReactNode {
   const below = !failed && expanded === false && (trace.failed[span] ?? 0) > 0;
   const Chevron = expanded ? IconChevronDown : IconChevronRight;
   return (
-    // biome-ignore lint/a11y/useKeyWithClickEvents: the keys are those of the grid, which has the focus
     <div
       id={`span-row-${row}`}
+      data-row={row}
       className={styles.row}
       style={{ top: row * ROW }}
       role="row"
@@ -367,7 +372,6 @@ function SpanRow(props: RowProps): ReactNode {
       data-focused={focused || undefined}
       data-selected={selected || undefined}
       data-testid="span-row"
-      onClick={onChoose}
     >
       <div
         className={styles.name}
@@ -383,10 +387,6 @@ function SpanRow(props: RowProps): ReactNode {
             className={styles.toggle}
             tabIndex={-1}
             aria-label={expanded ? x.fold(name) : x.unfold(name)}
-            onClick={(event) => {
-              event.stopPropagation();
-              onToggle();
-            }}
           >
             <Chevron size={14} />
           </button>
@@ -412,4 +412,4 @@ function SpanRow(props: RowProps): ReactNode {
       </span>
     </div>
   );
-}
+});

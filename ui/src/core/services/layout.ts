@@ -197,7 +197,14 @@ export function layoutGraph({ count, edges, nodeWidth, nodeHeight }: LayoutReque
   const paths = edges.map(([from, to], index) => {
     const [a, b] = [points[from] ?? ORIGIN, points[to] ?? ORIGIN];
     if (from === to) return loop(a, nodeWidth, nodeHeight);
-    const between = (ways.get(index) ?? []).map((node) => points[node] ?? ORIGIN);
+    // Level for as wide as the boxes beside it.
+    const between = (ways.get(index) ?? []).flatMap((node) => {
+      const { x, y } = points[node] ?? ORIGIN;
+      return [
+        { x: x - half, y },
+        { x: x + half, y },
+      ];
+    });
     if (b.x > a.x) return through([{ x: a.x + half, y: a.y }, ...between, { x: b.x - half, y: b.y }]);
     if (between.length > 0 && turned.has(index))
       return through([{ x: a.x - half, y: a.y }, ...between.reverse(), { x: b.x + half, y: b.y }]);

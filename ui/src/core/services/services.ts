@@ -43,7 +43,8 @@ export function serviceQueries(service: string, seconds: number): { rate: string
   const buckets = `traces_spanmetrics_latency_bucket{service="${name}", ${kinds}}`;
   return {
     rate: `sum(rate(${calls}}[${window}]))`,
-    errors: `sum(rate(${calls}, status_code="STATUS_CODE_ERROR"}[${window}])) / sum(rate(${calls}}[${window}]))`,
+    // Without an error ever there is no series to divide: that is a share of nothing, not an unknown one.
+    errors: `(sum(rate(${calls}, status_code="STATUS_CODE_ERROR"}[${window}])) or sum(rate(${calls}}[${window}])) * 0) / sum(rate(${calls}}[${window}]))`,
     latency: [0.5, 0.95, 0.99].map(
       (quantile) => `histogram_quantile(${quantile}, sum by (le) (rate(${buckets}[${window}])))`,
     ),

@@ -90,6 +90,7 @@ function Charts({ name }: { name: string }): ReactNode {
                 label={`${name}: ${chart.title}`}
                 height={180}
                 small
+                legend={drawn.length > 1}
                 style={chart.unit === "ops" ? "area" : "line"}
                 onZoom={(next) => setRange(absolute(next))}
                 onZoomOut={() => setRange(zoomOut(range, span))}

@@ -98,7 +98,7 @@ export function NoServices(): ReactNode {
         icon={<IconSitemap size={32} stroke={1.3} />}
         title={x.noServices}
         actions={
-          <Button size="xs" component={Link} to={to("/start", { source: "otlp" })}>
+          <Button size="xs" component={Link} to={to("/start", { source: "otlptraces" })}>
             {x.getStarted}
           </Button>
         }

@@ -9,7 +9,7 @@ import { useApi, useBackend } from "../../hooks/useApi.tsx";
 import { usePagePath } from "../../hooks/usePagePath.ts";
 import styles from "./StartPage.module.css";
 
-export type Signal = "logs" | "metrics";
+export type Signal = "logs" | "metrics" | "traces";
 
 export interface Arrival {
   signal: Signal;
@@ -18,7 +18,7 @@ export interface Arrival {
   rate: number;
 }
 
-/** Records, or samples, since the page was opened. */
+/** Records, samples, or spans since the page was opened. */
 export function useArrival(signal: Signal = "logs"): Arrival {
   const api = useApi();
   const { tenant } = useBackend();
@@ -41,6 +41,11 @@ export function useArrival(signal: Signal = "logs"): Arrival {
       rejected: status.data.samples_refused_total,
       rate: status.data.samples_per_second,
     },
+    traces: {
+      arrived: status.data.spans_total,
+      rejected: status.data.spans_rejected_total,
+      rate: status.data.spans_per_second,
+    },
   };
   bases.current = { ...now, ...bases.current };
   const [counts, base] = [now[signal], bases.current[signal] ?? now[signal]];
@@ -55,13 +60,16 @@ export function useArrival(signal: Signal = "logs"): Arrival {
   };
 }
 
+const WORDS = {
+  logs: { arrived: t.start.arrived, rejected: t.start.rejected, open: t.start.open },
+  metrics: { arrived: t.start.samples, rejected: t.start.samplesRejected, open: t.start.openMetrics },
+  traces: { arrived: t.start.spans, rejected: t.start.spansRejected, open: t.start.openTraces },
+} as const;
+
 export function Probe({ arrival, scraped = false }: { arrival: Arrival; scraped?: boolean }): ReactNode {
   const to = usePagePath();
   const there = arrival.arrived > 0;
-  const metrics = arrival.signal === "metrics";
-  const [arrived, rejected] = metrics
-    ? ([t.start.samples, t.start.samplesRejected] as const)
-    : ([t.start.arrived, t.start.rejected] as const);
+  const { arrived, rejected, open } = WORDS[arrival.signal];
   return (
     <div
       className={styles.probe}
@@ -80,9 +88,9 @@ export function Probe({ arrival, scraped = false }: { arrival: Arrival; scraped?
         <Button
           size="xs"
           component={Link}
-          to={scraped ? to("/targets") : to(metrics ? "/metrics" : "/logs", { from: "now-15m", to: "now" })}
+          to={scraped ? to("/targets") : to(`/${arrival.signal}`, { from: "now-15m", to: "now" })}
         >
-          {scraped ? t.start.openTargets : metrics ? t.start.openMetrics : t.start.open}
+          {scraped ? t.start.openTargets : open}
         </Button>
       )}
     </div>

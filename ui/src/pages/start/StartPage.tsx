@@ -14,7 +14,7 @@ import { useUrlSource } from "../../hooks/useUrlState.ts";
 import { Probe, useArrival } from "./Probe.tsx";
 import styles from "./StartPage.module.css";
 
-const GROUPS: readonly SourceGroup[] = ["apps", "metrics", "agents", "system", "cloud"];
+const GROUPS: readonly SourceGroup[] = ["apps", "metrics", "traces", "agents", "system", "cloud"];
 
 function Numbered({
   number,
@@ -55,7 +55,7 @@ function KeyStep({
   const { tenant } = useBackend();
   const [name, setName] = useState("");
   const signal = source.signal ?? "logs";
-  const proposed = signal === "metrics" ? source.id : `${source.id}-logs`;
+  const proposed = signal === "logs" ? `${source.id}-logs` : source.id;
   const make = useMutation({
     mutationFn: () =>
       api.createKey({ name: name.trim() || proposed, tenant: tenant.current, permissions: [`${signal}:write`] }),
@@ -116,7 +116,7 @@ export function GetStarted(): ReactNode {
     staleTime: Number.POSITIVE_INFINITY,
   });
   const source = SOURCES.find((entry) => entry.id === id) ?? (SOURCES[0] as Source);
-  // A key for logs does not let in metrics.
+  // A key for logs does not let in metrics or traces.
   const signal = source.signal ?? "logs";
   const secret = secrets[signal] ?? "";
   const arrival = useArrival(signal);

@@ -24,7 +24,7 @@ export function EmptyTraces({ scope, onQuery }: { scope: Scope; onQuery(query: s
         icon={<IconRoute {...ICON} />}
         title={x.noTraces}
         actions={
-          <Button size="xs" component={Link} to={to("/start", { source: "otlp" })}>
+          <Button size="xs" component={Link} to={to("/start", { source: "otlptraces" })}>
             {x.getStarted}
           </Button>
         }

@@ -318,9 +318,7 @@ fn told_of(trace: &Trace<'_>, set: &Set, forest: Option<&Forest>, limit: usize) 
     rows.sort_unstable_by_key(begin);
     let mut numbering = Vec::new();
     if let Some(forest) = forest {
-        for &row in &rows {
-            forest.numbers(row).iter().for_each(|number| numbering.extend_from_slice(&number.to_le_bytes()));
-        }
+        numbering.extend(rows.iter().flat_map(|&row| forest.numbers(row)).flat_map(i32::to_le_bytes));
     }
     let said = |said: Said| match said {
         Said::Key(place) => Told::Key(trace.keys[place].map(<[u8]>::to_vec)),

@@ -86,17 +86,23 @@ fn of_right(relation: Relation, left: &[u32], right: &[u32], forest: &Forest, ma
     match relation {
         Relation::Child => {
             marks.begin(forest.first.len());
-            left.iter().for_each(|&row| marks.add(node(row)));
+            for &row in left {
+                marks.add(node(row));
+            }
             right.iter().map(|&row| parent(row) != NONE && marks.count(parent(row)) > 0).collect()
         }
         Relation::Parent => {
             marks.begin(forest.first.len());
-            left.iter().filter(|&&row| parent(row) != NONE).for_each(|&row| marks.add(parent(row)));
+            for &row in left.iter().filter(|&&row| parent(row) != NONE) {
+                marks.add(parent(row));
+            }
             right.iter().map(|&row| marks.count(node(row)) > 0).collect()
         }
         Relation::Sibling => {
             marks.begin(forest.first.len());
-            left.iter().filter(|&&row| parent(row) != NONE).for_each(|&row| marks.add(parent(row)));
+            for &row in left.iter().filter(|&&row| parent(row) != NONE) {
+                marks.add(parent(row));
+            }
             // Nobody is a sibling of his own.
             let mut own = left.iter().copied().peekable();
             let is_own = |row: u32, own: &mut std::iter::Peekable<_>| -> bool {

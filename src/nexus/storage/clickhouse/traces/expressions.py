@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 from nexus.query.span_policy import fields_of
@@ -27,6 +27,7 @@ _ARITHMETIC: Final = frozenset("+-*/%^")
 _IDS: Final = {"trace:id": ("trace_id", 16), "span:id": ("span_id", 8), "span:parentID": ("parent_span_id", 8)}
 _LETTERS: Final = {"string": "s", "int": "i", "float": "f", "duration": "d", "status": "t", "kind": "k"}
 _NAMES: Final = {"status": STATUSES, "kind": KINDS}
+_BOOLS: Final = "if({0}, 'btrue', 'bfalse')"
 _MAX_INT: Final = 1 << 63
 
 
@@ -130,6 +131,19 @@ class Expressions:
         """The value as Nullable text with its type (`trace_plan.key_value`); of events and links that of the first one that
         has it."""
         return _first_of([(way, _key(way)) for way in self.ways(expression)], "String")
+
+    def group_key(self, expression: SpanExpr, name: str) -> tuple[str, str]:
+        """(what to group by, the key that a group called `name` stands for): as close to the stored column as possible,
+        since that has a dictionary or a number where the key is a text of its own."""
+        ways = self.ways(expression)
+        if len(ways) == 1 and not ways[0].each:
+            (way,) = ways
+            if way.present == f"{way.value} != ''":
+                return way.value, f"if({name} = '', NULL, {_key(replace(way, value=f'toString({name})'))})"
+            if not way.present or way.sparse:
+                text = f"toString({name})" if way.kind == "string" else name
+                return way.value, _key(replace(way, value=text))
+        return self.key(expression), name
 
     def keys(self, expression: SpanExpr) -> str:
         """The same as an array: of events and links those of every one."""
@@ -241,7 +255,10 @@ def _arithmetic(op: str, a: Way, b: Way) -> Way:
 
 def _key(way: Way) -> str:
     if way.kind == "bool":
-        return f"if({way.value}, 'btrue', 'bfalse')"
+        # A condition that is NULL would choose the second.
+        return (
+            f"if(isNull({way.value}), NULL, if({way.value}, 'btrue', 'bfalse'))" if way.sparse else _BOOLS.format(way.value)
+        )
     letter = quote(_LETTERS[way.kind])
     if way.kind in _NAMES:
         names = ", ".join(map(quote, _NAMES[way.kind]))

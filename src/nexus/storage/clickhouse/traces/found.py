@@ -22,10 +22,11 @@ NS = "toUnixTimestamp64Nano(timestamp)"
 
 @dataclass(frozen=True, slots=True)
 class Candidate:
-    """A trace that may match, and the start (ns) of its newest span that meets a leaf."""
+    """A trace that may match, the start (ns) of its newest span that meets a leaf, and how many do."""
 
     trace_id: bytes
     newest: int
+    spans: int = 1
 
 
 def bits(spansets: Spansets, catalog: Catalog) -> str:
@@ -45,8 +46,8 @@ def bits(spansets: Spansets, catalog: Catalog) -> str:
 
 
 def candidates(scoped: Scoped, spansets: Spansets, time: TimeRange, window: TimeRange, limit: int, catalog: Catalog) -> str:
-    """(trace id as hex, newest) of traces whose newest span that meets a leaf starts in the window. Spans around it count
-    for whether a trace has all the leaves that it needs."""
+    """(trace id as hex, newest, spans) of traces whose newest span that meets a leaf starts in the window. Spans around it
+    count for whether a trace has all the leaves that it needs."""
     sets = spansets.candidates.sets if spansets.program else tuple((n,) for n in range(len(spansets.leaves)))
     needed = sorted({number for one in sets for number in one})
     alone = all(len(one) == 1 for one in sets)
@@ -62,7 +63,7 @@ def candidates(scoped: Scoped, spansets: Spansets, time: TimeRange, window: Time
         masks = [sum(1 << needed.index(number) for number in one) for one in sets]
         having.append("(" + " OR ".join(f"bitAnd(groupBitOr(l), {mask}) = {mask}" for mask in masks) + ")")
     return (
-        f"SELECT lower(hex(trace_id)), max(t) AS n FROM (\n{inner}\n)\nGROUP BY trace_id"
+        f"SELECT lower(hex(trace_id)), max(t) AS n, count() FROM (\n{inner}\n)\nGROUP BY trace_id"
         + (f"\nHAVING {' AND '.join(having)}" if having else "")
         + f"\nORDER BY n DESC, trace_id\nLIMIT {limit}"
     )

@@ -13,6 +13,7 @@ from nexus.query.trace_plan import (
     FindTraces,
     GetTrace,
     GetTraces,
+    Place,
     SamplingPreview,
     SearchSpans,
     SpanCount,
@@ -245,7 +246,7 @@ class _Asking:
                 answer = self.rows(profile(query, plan, catalog, extras))
                 return [_profiled(row) for row in answer] if plan.step else answer
             case TagNames():
-                return self.rows(tables.tag_names(query, plan, catalog, self.spansets(plan.scan)[0]))
+                return self._tag_names(plan)
             case TagValues():
                 answer = self.rows(tables.tag_values(query, plan, catalog, self.spansets(plan.scan)[0]))
                 return [[key_value(text), _LETTERS[text[:1]], spans] for text, spans in answer]
@@ -262,6 +263,20 @@ class _Asking:
                 return self.rows(tables.count(query, plan, catalog, self.spansets(plan.scan)[0]))
             case _:
                 raise TypeError(f"{type(plan).__name__} does not answer with a table")
+
+    def _tag_names(self, plan: TagNames) -> list[list[Any]]:
+        """Names that the newest spans have need not be looked for."""
+        extra = self.spansets(plan.scan)[0]
+        windows = newest_first(plan.scan.time, self.catalog)
+        known: frozenset[str] = frozenset()
+        if windows and self.catalog.columns and plan.place in (None, Place.SPAN):
+            (counts,) = self.rows(tables.frequent_names(self._query, plan, windows[0], self.catalog, extra))
+            columns = zip(self.catalog.columns, counts, strict=True)
+            known = frozenset(column.key for column, count in columns if int(count or 0))
+        found = self.rows(tables.tag_names(self._query, plan, self.catalog, extra, known))
+        found += [[str(Place.SPAN), name] for name in known]
+        first = {place: sorted({name for at, name in found if at == place})[: plan.limit] for place, _ in found}
+        return [[place, name] for place in sorted(first) for name in first[place]]
 
 
 def _profiled(row: list[Any]) -> list[Any]:

@@ -22,8 +22,10 @@ ROWS: Final = "RowBinary"
 FIRST_BATCH: Final = 100
 BATCH: Final = 500
 """Candidates whose spans native code looks at at one time: few at first, for the reader who waits."""
+BATCH_SPANS: Final = 200_000
+"""Spans of theirs, as far as it is known before."""
 MAX_SPANS: Final = 80_000
-"""Spans of spansets that a plan over single spans can be about: their ids become part of its statement."""
+"""Spans that a statement names by their ids; a plan over spansets is about as many at most."""
 MAX_TRACES: Final = 10_000
 """Traces that are looked at for them."""
 
@@ -54,7 +56,11 @@ def candidates(
     for window in newest_first(time, catalog):
         # Those seen before may come again with older spans.
         rows = asked_rows(ask, found.candidates(scoped, spansets, time, window, limit + len(seen), catalog))
-        new = [Candidate(id, int(newest)) for hexed, newest in rows if (id := bytes.fromhex(hexed)) not in seen]
+        new = [
+            Candidate(id, int(newest), int(spans))
+            for hexed, newest, spans in rows
+            if (id := bytes.fromhex(hexed)) not in seen
+        ]
         new = new[: limit - len(seen)]
         seen |= {one.trace_id for one in new}
         if new:
@@ -93,8 +99,7 @@ def _decided(ask: Ask, scoped: Scoped, plan: FindTraces, catalog: Catalog) -> tu
         while some:
             if plan.order == "newest" and _enough(matches, plan.limit, some[0].newest):
                 return [match for _, match in _newest(matches, plan.limit)], ""
-            size = FIRST_BATCH if looked == 0 else BATCH
-            batch, some = some[:size], some[size:]
+            batch, some = _batch(some, FIRST_BATCH if looked == 0 else BATCH)
             looked += len(batch)
             known = {one.trace_id: one for one in batch}
             data = ask(found.rows(scoped, plan.spansets, plan.time, batch, catalog), ROWS)
@@ -105,6 +110,16 @@ def _decided(ask: Ask, scoped: Scoped, plan: FindTraces, catalog: Catalog) -> tu
     cut = looked >= plan.max_candidates
     kept = _newest(matches, plan.limit if plan.order == "newest" else len(matches))
     return [match for _, match in kept], _sentence(plan.max_candidates) if cut else ""
+
+
+def _batch(some: list[Candidate], most: int) -> tuple[list[Candidate], list[Candidate]]:
+    """The next candidates to look at, and the rest: one at least, not too many spans at one time."""
+    spans = 0
+    for number, one in enumerate(some[:most]):
+        spans += one.spans
+        if number and spans > BATCH_SPANS:
+            return some[:number], some[number:]
+    return some[:most], some[most:]
 
 
 def _enough(matches: dict[bytes, tuple[int, _Match]], limit: int, next_newest: int) -> bool:
@@ -129,8 +144,9 @@ def _told(ask: Ask, scoped: Scoped, plan: FindTraces, matches: list[_Match], cat
         for start in range(0, len(ids), 8)
     )
     spans: dict[tuple[str, str], MatchedSpan] = {}
-    if packed:
-        for row in asked_rows(ask, found.chosen(scoped, plan, packed, _of(some, hits), catalog)):
+    for start in range(0, len(packed), 24 * MAX_SPANS):
+        part = packed[start : start + 24 * MAX_SPANS]
+        for row in asked_rows(ask, found.chosen(scoped, plan, part, _of(some, hits), catalog)):
             spans[row[0], row[1]] = found.matched_span(row, plan.select)
     for hit in hits:
         hit.sets = [_span_set(hit.trace_id, one, plan.spansets.labels, spans) for one in by_trace[hit.trace_id].sets]
@@ -196,7 +212,7 @@ def matching_spans(ask: Ask, scoped: Scoped, scan: SpanScan, catalog: Catalog) -
     looked = 0
     for some in candidates(ask, scoped, spansets, scan.time, MAX_TRACES, catalog):
         while some:
-            batch, some = some[:BATCH], some[BATCH:]
+            batch, some = _batch(some, BATCH)
             looked += len(batch)
             ids += _native.matching_spans(
                 ask(found.rows(scoped, spansets, scan.time, batch, catalog), ROWS), spansets.program

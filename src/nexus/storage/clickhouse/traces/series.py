@@ -36,11 +36,14 @@ def compile_series(scoped: Scoped, plan: SpanSeries, catalog: Catalog, extra: It
     last = plan.end if plan.instant else plan.start + (steps_of(plan) - 1) * plan.step
     time = within(plan.scan.time, TimeRange(max(first + 1, 0), max(last + 1, 0)))
     number = "0" if plan.instant else f"intDiv({NS} - {first + 1}, {plan.step})"
-    keys = ", ".join(f"{compiled.key(field)}" for field in plan.by)
+    pairs = [compiled.group_key(field, f"k{number}") for number, field in enumerate(plan.by)]
+    names = "".join(f"k{number}, " for number in range(len(pairs)))
+    keys = f"CAST([{', '.join(key for _, key in pairs)}], 'Array(Nullable(String))')"
     asked = (*plan.by, *((plan.of,) if plan.of is not None else ()))
     needs_number = plan.of is not None
     scan = SpanScan(time, plan.scan.where, plan.scan.spansets)
-    columns = [f"[{keys}] AS k" if plan.by else "CAST([], 'Array(Nullable(String))') AS k", f"{number} AS i", "weight AS w"]
+    columns = [f"{inner} AS k{number}" for number, (inner, _) in enumerate(pairs)]
+    columns += [f"{number} AS i", "weight AS w"]
     if needs_number:
         columns.append(f"{_number(plan, compiled)} AS v")
     if plan.exemplars:
@@ -54,8 +57,8 @@ def compile_series(scoped: Scoped, plan: SpanSeries, catalog: Catalog, extra: It
     shown_value = "assumeNotNull(v)" if needs_number else "w"
     example = f"any((trace_id, span_id, t, {shown_value}))" if plan.exemplars else "0"
     grouped = (
-        f"SELECT k, {bucket} AS b, i, {_aggregate(plan)} AS a, {example} AS x, sum(w) AS n FROM (\n{inner}\n)\n"
-        f"WHERE {counted}\nGROUP BY k, b, i"
+        f"SELECT {keys} AS k, {bucket} AS b, i, {_aggregate(plan)} AS a, {example} AS x, sum(w) AS n FROM (\n{inner}\n)\n"
+        f"WHERE {counted}\nGROUP BY {names}b, i"
     )
     example = "(lower(hex(x.1)), lower(hex(x.2)), x.3, toFloat64(x.4))" if plan.exemplars else "x"
     return (

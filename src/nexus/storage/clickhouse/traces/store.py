@@ -22,8 +22,8 @@ from nexus.storage.clickhouse.queries import QueryPool
 from nexus.storage.clickhouse.retention import Policies
 from nexus.storage.clickhouse.signal_tables import SPANS
 from nexus.storage.clickhouse.traces.reader import TraceReader
+from nexus.storage.clickhouse.traces.sampling.sampler import Counted, Sampler, uncounted
 from nexus.storage.clickhouse.traces.sampling.sampler import Policies as SamplingPolicies
-from nexus.storage.clickhouse.traces.sampling.sampler import Sampler
 from nexus.storage.clickhouse.traces.scan import erasure_condition
 from nexus.storage.trace_api import SeriesSet, SpanRows, TraceHits
 
@@ -47,9 +47,10 @@ class EmbeddedTraceStore:
         policies: Policies,
         sampling: SamplingPolicies,
         clock: Callable[[], float] = time.time,
+        sampled: Counted = uncounted,
     ) -> None:
         self._maintenance = maintenance
-        self.sampler = Sampler(engine, database, engine.options.sampling, sampling, clock)
+        self.sampler = Sampler(engine, database, engine.options.sampling, sampling, clock, sampled)
         self.reader = TraceReader(pool, lambda: self.ingest.learned, self.sampler.visibility)
         self.ingest = SignalIngest(
             engine, connection, database, maintenance, disk, SPANS, _native.encode_native_spans, retention_days, policies,
@@ -136,6 +137,7 @@ class EmbeddedTraceStore:
     async def forget_tenant(self, tenant: str) -> None:
         """Remove every span of a tenant from disk, prove that they are gone, and forget its policy, which is not wanted any
         more. Raises `StorageError`; may be repeated."""
+        await self.follow_sampling()
         query = scope(SpanCount(SpanScan()), tenant=tenant, query_id=f"removal-{time.time_ns()}")
         for number in range(MAX_ROUNDS):
             answer = await self.table(query)

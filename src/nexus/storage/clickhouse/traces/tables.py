@@ -4,9 +4,10 @@ with their type (`trace_plan.key_value`) until the reader takes them apart."""
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from typing import Final
 
-from nexus.query.plan import Scoped
+from nexus.query.plan import Scoped, TimeRange
 from nexus.query.span_policy import masked
 from nexus.query.trace_plan import (
     Place,
@@ -31,19 +32,28 @@ HOT_FACETS: Final = 16
 _OBJECTS: Final = {
     Place.RESOURCE: "resource",
     Place.SCOPE: "scope_attributes",
-    Place.EVENT: "arrayJoin(events_attributes)",
-    Place.LINK: "arrayJoin(links_attributes)",
 }
+_LISTS: Final = {Place.EVENT: "events_attributes", Place.LINK: "links_attributes"}
 _FIRST_FACETS: Final = tuple(SpanField(Place.INTRINSIC, name) for name in ("service", "name", "kind", "status"))
 _TYPES: Final = ("exception.type", "error.type")
 _CODES: Final = ("http.response.status_code", "http.status_code", "rpc.grpc.status_code")
 
 
-def tag_names(scoped: Scoped, plan: TagNames, catalog: Catalog, extra: tuple[str, ...]) -> str:
-    """(place, name). Of a column of its own one span with a value is looked for, of the others every name is read."""
+def frequent_names(scoped: Scoped, plan: TagNames, window: TimeRange, catalog: Catalog, extra: tuple[str, ...]) -> str:
+    """How many spans of a window have a value in each column of its own, in the order of the catalog."""
+    counts = [f"count({identifier(column.name)}) AS c{number}" for number, column in enumerate(catalog.columns)]
+    inner = matching(scoped, replace(plan.scan, time=window), catalog, extra).union(", ".join(counts))
+    return f"SELECT {', '.join(f'sum(c{number})' for number in range(len(counts)))} FROM (\n{inner}\n)"
+
+
+def tag_names(
+    scoped: Scoped, plan: TagNames, catalog: Catalog, extra: tuple[str, ...], known: frozenset[str] = frozenset()
+) -> str:
+    """(place, name), but those of attributes that are `known`. Of a column of its own one span with a value is looked for,
+    of the others every name is read."""
     parts = []
     if plan.place in (None, Place.SPAN):
-        names = dict.fromkeys(column.key for column in catalog.columns)
+        names = dict.fromkeys(column.key for column in catalog.columns if column.key not in known)
         for key in names:
             columns = [column for column in catalog.columns if column.key == key]
             there = " OR ".join(f"isNotNull({identifier(column.name)})" for column in columns)
@@ -60,6 +70,12 @@ def tag_names(scoped: Scoped, plan: TagNames, catalog: Catalog, extra: tuple[str
             inner = matching(scoped, plan.scan, catalog, extra).union(f"{text} AS o", "\nGROUP BY o")
             keys = "arrayJoin(JSONExtractKeys(toString(o)))"
             parts.append(f"SELECT {quote(place)} AS place, {keys} AS name FROM (\n{inner}\n)")
+    for place, column in _LISTS.items():
+        if plan.place in (None, place):
+            inner = matching(scoped, plan.scan, catalog, (*extra, f"notEmpty({column})")).union(
+                f"arrayJoin(arrayFlatten(arrayMap(x -> JSONExtractKeys(x), {column}))) AS k", "\nGROUP BY k"
+            )
+            parts.append(f"SELECT {quote(place)} AS place, k AS name FROM (\n{inner}\n)")
     if not parts:
         return "SELECT '' AS place, '' AS name WHERE 0"
     union = "\nUNION ALL\n".join(f"SELECT * FROM (\n{part}\n)" for part in parts)
@@ -70,11 +86,15 @@ def tag_values(scoped: Scoped, plan: TagValues, catalog: Catalog, extra: tuple[s
     """(value with its type, spans)."""
     compiled = Expressions(catalog)
     every = any(way.each for way in compiled.ways(plan.field))
-    key = f"arrayJoin({compiled.keys(plan.field)})" if every else compiled.key(plan.field)
-    inner = matching(scoped, plan.scan, catalog, extra, (plan.field,)).union(f"{key} AS k, weight AS w")
+    grouped, key = compiled.group_key(plan.field, "g")
+    if every:
+        grouped, key = f"arrayJoin({compiled.keys(plan.field)})", "g"
+    inner = matching(scoped, plan.scan, catalog, extra, (plan.field,)).union(
+        f"{grouped} AS g, sum(weight) AS w", "\nGROUP BY g"
+    )
     return (
-        f"SELECT toString(k), sum(w) AS n FROM (\n{inner}\n)\nWHERE isNotNull(k)\nGROUP BY k\nORDER BY n DESC, k\n"
-        f"LIMIT {plan.limit}"
+        f"SELECT toString({key}) AS k, sum(w) AS n FROM (\n{inner}\n)\nGROUP BY k\nHAVING isNotNull(k)\n"
+        f"ORDER BY n DESC, k\nLIMIT {plan.limit}"
     )
 
 
@@ -84,10 +104,11 @@ def facets(scoped: Scoped, plan: SpanFacets, catalog: Catalog, extra: tuple[str,
     parts = []
     for field in plan.fields or hot_fields(scoped, catalog):
         scan = matching(scoped, plan.scan, catalog, extra, (field,))
-        inner = scan.union(f"{compiled.key(field)} AS k, sum(weight) AS w", "\nGROUP BY k")
+        grouped, key = compiled.group_key(field, "g")
+        inner = scan.union(f"{grouped} AS g, sum(weight) AS w", "\nGROUP BY g")
         parts.append(
-            f"SELECT {quote(field_label(field))} AS f, toString(k) AS v, sum(w) AS n FROM (\n{inner}\n)\n"
-            f"WHERE isNotNull(k)\nGROUP BY v\nORDER BY n DESC, v\nLIMIT {plan.limit}"
+            f"SELECT {quote(field_label(field))} AS f, toString({key}) AS v, sum(w) AS n FROM (\n{inner}\n)\n"
+            f"GROUP BY v\nHAVING isNotNull(v)\nORDER BY n DESC, v\nLIMIT {plan.limit}"
         )
     return "\nUNION ALL\n".join(f"SELECT * FROM (\n{part}\n)" for part in parts)
 
@@ -126,9 +147,14 @@ def errors(scoped: Scoped, plan: SpanErrors, catalog: Catalog, extra: tuple[str,
     def first(*texts: str) -> str:
         return f"coalesce({', '.join([*texts, quote('')])})"
 
-    types = [text(Place.EVENT, _TYPES[0]), *(text(Place.SPAN, name) for name in _TYPES)]
+    def of_event(name: str) -> str:
+        # One function a failed span, where an expression in general asks for each type of value.
+        texts = f"arrayMap(a -> JSONExtractString(a, {quote(name)}), events_attributes)"
+        return f"nullIf(arrayFirst(x -> x != '', {texts}), '')"
+
+    types = [of_event(_TYPES[0]), *(text(Place.SPAN, name) for name in _TYPES)]
     types += [text(Place.SPAN, name) for name in _CODES]
-    message = first("nullIf(toString(status_message), '')", text(Place.EVENT, "exception.message"))
+    message = first("nullIf(toString(status_message), '')", of_event("exception.message"))
     columns = (
         f"toString(service) AS s, toString(name) AS o, {first(*types)} AS y, "
         f"replaceRegexpAll({message}, '[0-9A-Za-z]*[0-9][0-9A-Za-z]*', '*') AS m, {NS} AS t, trace_id, weight AS w"

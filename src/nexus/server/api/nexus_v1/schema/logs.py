@@ -13,7 +13,7 @@ Kind = Literal["column", "attribute", "resource"]
 
 
 class IngestStatus(Struct):
-    """Is data arriving? Counts since start and over the last 10 s, for this tenant: log records, samples of metrics, spans."""
+    """Is data arriving? Counts since start and over the last 10 s, for this tenant: log records, samples, spans."""
 
     records_total: int
     rejected_total: int

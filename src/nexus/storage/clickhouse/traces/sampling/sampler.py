@@ -43,6 +43,14 @@ Policies = Callable[[], Mapping[str, SamplingPolicy]]
 """The policies of the tenants that sample."""
 
 
+Counted = Callable[[str, str, bool, int, int], None]
+"""Told (tenant, rule, kept, spans, traces)."""
+
+
+def uncounted(tenant: str, rule: str, kept: bool, spans: int, traces: int) -> None:
+    """A `Counted` for nobody."""
+
+
 class Source(Protocol):
     """What the sampler has to know of the store's spans: `SignalIngest`."""
 
@@ -88,13 +96,14 @@ class Sampler:
 
     def __init__(
         self, engine: Connect, database: IngestDatabase, options: SamplingOptions, policies: Policies,
-        clock: Callable[[], float] = time.time,
+        clock: Callable[[], float] = time.time, counted: Counted = uncounted,
     ) -> None:  # fmt: skip
         self._engine = engine
         self._database = database
         self._options = options
         self._wanted = policies
         self._clock = clock
+        self._counted = counted
         self._journal = Journal(database)
         self._policies: Mapping[str, SamplingPolicy] = {}
         self.visibility = Visibility()
@@ -166,9 +175,11 @@ class Sampler:
                     if time.monotonic() - followed >= REST_SECONDS:
                         self.follow()
                         followed = time.monotonic()
-                    if self._policies or self._recovered or self._undropped or self.statistics.pending_spans:
-                        rest = LOOK_SECONDS
+                    # Tenants that sample, and those that did: some of their spans may be left.
+                    if self.visibility.view.tenants:
                         self.look(connection)
+                        if self._policies or self.statistics.pending_spans or self._undropped:
+                            rest = LOOK_SECONDS
                 except Exception:
                     rest = RETRY_SECONDS
                     self.statistics.failures += 1
@@ -278,6 +289,7 @@ class Sampler:
             key = str(tenant), str(rule), bool(kept)
             self.statistics.spans[key] += int(spans)
             self.statistics.traces[key] += int(traces)
+            self._counted(*key, int(spans), int(traces))
 
     def _chunks(self, connection: Connection, end: int) -> int:
         """How many inserts a slice needs so that each stays within `chunk_bytes` of memory, if all of it were kept."""
