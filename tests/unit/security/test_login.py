@@ -102,7 +102,8 @@ async def test_guesses_at_one_time_are_bounded(people: People) -> None:
         *(people.logins.password("alice", "wrong", origin) for origin in origins), return_exceptions=True
     )
     assert {type(result) for result in results} == {Unauthenticated, TooManyAttempts}
-    assert sum(isinstance(result, Unauthenticated) for result in results) == 32
+    # As many as may be looked at at once, and those for whom one of them is done in time.
+    assert 32 <= sum(isinstance(result, Unauthenticated) for result in results) < 64
 
 
 # --------------------------------------------------------------------------------------------------------- second factor
