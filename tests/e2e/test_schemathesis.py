@@ -41,7 +41,9 @@ DEFECTS = ("a request failed", "a delivery failed", "Traceback")
 MODES = (GenerationMode.POSITIVE, GenerationMode.NEGATIVE)
 
 
-@schemathesis.serializer("application/vnd.fdo.journal", "application/x-protobuf")
+@schemathesis.serializer(
+    "application/vnd.fdo.journal", "application/x-protobuf", "application/x-thrift", "application/vnd.apache.thrift.binary"
+)
 def raw(_context: Any, value: Any) -> bytes:
     """Entries of journald and messages of protobuf are bytes like any other here."""
     return value if isinstance(value, bytes) else str(value).encode("utf-8", "surrogatepass")

@@ -42,7 +42,7 @@ fn decode(body: &[u8]) -> SpanBatch {
 
 fn encode(batch: &SpanBatch) -> Vec<u8> {
     let retention = Retention { days: 30, rules: &[], now_ns: NOW_NS };
-    let options = SpanBlockOptions { tenant: "default", commit_id: 1, retention, day: None, promoted: &[], pending: 0 };
+    let options = SpanBlockOptions { tenant: "default", commit_id: 1, pending: 0, retention, day: None, promoted: &[] };
     encode_spans(batch, &options).expect("known column types")
 }
 

@@ -11,6 +11,8 @@ use nexus_core::traces::rows::in_order;
 use pyo3::prelude::*;
 use pyo3::types::PyBytes;
 
+/// Service, operation and ns.
+type Share = (String, String, u64);
 type Attributes = Vec<(String, Option<String>)>;
 
 fn rendered<T: Send>(
@@ -115,7 +117,7 @@ pub fn order_traces<'py>(
 
 /// How many critical paths there are in rows of a `CriticalPaths` plan, and (service, operation, ns) of all of them.
 #[pyfunction]
-pub fn sum_critical_paths(py: Python<'_>, rows: &[u8]) -> PyResult<(u64, Vec<(String, String, u64)>)> {
+pub fn sum_critical_paths(py: Python<'_>, rows: &[u8]) -> PyResult<(u64, Vec<Share>)> {
     let summed = detached(py, || sum_paths(rows))?;
     Ok((summed.paths, summed.rows))
 }

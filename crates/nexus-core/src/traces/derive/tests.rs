@@ -1,5 +1,7 @@
 //! Totals against a slow recomputation over random traffic, and what single rules say.
 
+#![allow(clippy::float_cmp)] // Counts are whole numbers, and sums of these are exact.
+
 use super::graph::USER;
 use super::*;
 use nexus_series::batch::MetricBatch;
@@ -239,6 +241,8 @@ fn totals_equal_a_slow_recomputation() {
 
 /// The rules of the module text, over all spans at once.
 fn recomputed(spans: &[(Span<'static>, Extra)]) -> BTreeMap<String, f64> {
+    const KINDS: [&str; 6] = ["UNSPECIFIED", "INTERNAL", "SERVER", "CLIENT", "PRODUCER", "CONSUMER"];
+    const STATUSES: [&str; 3] = ["UNSET", "OK", "ERROR"];
     let mut totals: BTreeMap<String, f64> = BTreeMap::new();
     let mut edge = |client: &str, kind: &str, server: &str, weight: f64, failed: bool| {
         let kind = if kind.is_empty() { String::new() } else { format!("connection_type={kind},") };
@@ -262,11 +266,11 @@ fn recomputed(spans: &[(Span<'static>, Extra)]) -> BTreeMap<String, f64> {
                 .collect();
             if is_database(one, extra) {
                 edge(one.service, "database", "redis", one.weight, failed);
-            } else if below.is_empty() {
-                if let Some(peer) = extra.first(&["peer.service"]) {
-                    let kind = if one.kind == kind::PRODUCER { "messaging_system" } else { "virtual_node" };
-                    edge(one.service, kind, &peer, one.weight, failed);
-                }
+            } else if below.is_empty()
+                && let Some(peer) = extra.first(&["peer.service"])
+            {
+                let kind = if one.kind == kind::PRODUCER { "messaging_system" } else { "virtual_node" };
+                edge(one.service, kind, &peer, one.weight, failed);
             }
             for (other, _) in below.iter().filter(|_| !is_database(one, extra)) {
                 let message = one.kind == kind::PRODUCER || other.kind == kind::CONSUMER;
@@ -284,15 +288,14 @@ fn recomputed(spans: &[(Span<'static>, Extra)]) -> BTreeMap<String, f64> {
             });
             if one.kind == kind::SERVER && root {
                 edge(USER, "virtual_node", one.service, one.weight, failed);
-            } else if one.kind == kind::CONSUMER && !has_client {
-                if let Some(queue) = extra.first(&["peer.service"]) {
-                    edge(&queue, "messaging_system", one.service, one.weight, failed);
-                }
+            } else if one.kind == kind::CONSUMER
+                && !has_client
+                && let Some(queue) = extra.first(&["peer.service"])
+            {
+                edge(&queue, "messaging_system", one.service, one.weight, failed);
             }
         }
     }
-    const KINDS: [&str; 6] = ["UNSPECIFIED", "INTERNAL", "SERVER", "CLIENT", "PRODUCER", "CONSUMER"];
-    const STATUSES: [&str; 3] = ["UNSET", "OK", "ERROR"];
     for (one, _) in spans {
         let labels = format!(
             "{{service={},span_kind=SPAN_KIND_{},span_name={},status_code=STATUS_CODE_{}}}",
