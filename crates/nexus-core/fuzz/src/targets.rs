@@ -696,7 +696,8 @@ fn spans(result: Result<Decoded<SpanBatch>, DecodeError>) -> Check {
             promotion("a", AttributeType::Int, "Nullable(Int64)"),
         ];
         let retention = Retention { days: 30, rules: &[], now_ns: NOW };
-        let options = SpanBlockOptions { tenant: "t", commit_id: 1, retention, day: None, promoted: &promoted };
+        let options =
+            SpanBlockOptions { tenant: "t", commit_id: 1, retention, day: None, promoted: &promoted, pending: 0 };
         for batch in [batch, &joined] {
             encode_spans(batch, &options).expect("the columns have types that fit");
         }
