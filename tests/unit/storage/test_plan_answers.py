@@ -250,7 +250,7 @@ def test_fields_are_listed_with_types_and_counts(store: Store, query: str) -> No
 
 def sql(store: Store, text: str, limit: int = 1000) -> list[list[Any]]:
     plan = parse_sql(text, limit=limit)
-    return store.table(compile_sql(store.scoped(plan), plan, store.catalog))
+    return store.table(compile_sql(store.scoped(plan), plan, {"logs": store.catalog}))
 
 
 def count(store: Store, condition: Any) -> int:
@@ -342,7 +342,7 @@ def test_sql_reads_nothing_but_the_scoped_scan(store: Store, text: str) -> None:
         plan = parse_sql(text, limit=10)
     except QuerySyntaxError:
         return
-    compiled = compile_sql(store.scoped(plan), plan, store.catalog)
+    compiled = compile_sql(store.scoped(plan), plan, {"logs": store.catalog})
     try:
         tree = store.connection.query(f"EXPLAIN AST {compiled}", "TSVRaw").bytes().decode()
     except RuntimeError as error:
@@ -356,7 +356,7 @@ def test_sql_reads_nothing_but_the_scoped_scan(store: Store, text: str) -> None:
 @pytest.mark.parametrize("text", ["SELECT * FROM logs", "SELECT body FROM logs AS l, logs AS m", "SELECT tenant FROM logs"])
 def test_sql_sees_one_tenant(store: Store, text: str) -> None:
     plan = parse_sql(text, limit=10)
-    compiled = compile_sql(store.scoped(plan, "nobody"), plan, store.catalog)
+    compiled = compile_sql(store.scoped(plan, "nobody"), plan, {"logs": store.catalog})
     try:
         assert store.table(compiled) == []
     except RuntimeError as error:
