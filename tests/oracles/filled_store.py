@@ -78,11 +78,12 @@ def filled_store(path: Path) -> Iterator[Store]:
     import chdb
 
     connection = chdb.connect(str(path))
-    schema = (files("nexus.storage.clickhouse") / "schema" / "0001_logs.sql").read_text()
     connection.query("CREATE DATABASE nexus ENGINE = Atomic")
-    embedded = schema.replace("{engine}", "MergeTree").replace("{on_cluster}", "").replace("storage_policy = 'nexus', ", "")
-    # Granules of few records, so that indexes have something to leave out.
-    connection.query(re.sub(r"index_granularity = \d+", "index_granularity = 8", embedded))
+    for name in ("0001_logs.sql", "0005_spans.sql"):
+        schema = (files("nexus.storage.clickhouse") / "schema" / name).read_text()
+        schema = schema.replace("{engine}", "MergeTree").replace("{on_cluster}", "").replace("storage_policy = 'nexus', ", "")
+        # Granules of few records, so that indexes have something to leave out.
+        connection.query(re.sub(r"index_granularity = \d+", "index_granularity = 8", schema))
     source = random.Random(7)
     records = [record(number, source) for number in range(RECORDS)]
     records += _examples(RECORDS)

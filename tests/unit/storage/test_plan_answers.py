@@ -21,8 +21,10 @@ from nexus.errors import QuerySyntaxError
 from nexus.query.fields import resolve
 from nexus.query.plan import Bounds, Cursor, Facets, GetRecord, Histogram, ListFields, LogScan, Search, TimeRange
 from nexus.query.sql import parse_sql
+from nexus.storage.clickhouse.catalog import Catalog
 from nexus.storage.clickhouse.compile import OTHER, compile_table, hot_fields
 from nexus.storage.clickhouse.records import FORMAT, Line, PageBuilder, get_record, identity, read_lines
+from nexus.storage.clickhouse.signal_tables import SPANS
 from nexus.storage.clickhouse.sql_statement import compile_sql
 
 QUERIES = ["", "payment", "level:>=warn", "-service:api", "status:>=200 OR timeout", "trace_id:*", "nothing_has_this"]
@@ -250,7 +252,7 @@ def test_fields_are_listed_with_types_and_counts(store: Store, query: str) -> No
 
 def sql(store: Store, text: str, limit: int = 1000) -> list[list[Any]]:
     plan = parse_sql(text, limit=limit)
-    return store.table(compile_sql(store.scoped(plan), plan, {"logs": store.catalog}))
+    return store.table(compile_sql(store.scoped(plan), plan, {"logs": store.catalog, "spans": Catalog(table=SPANS)}))
 
 
 def count(store: Store, condition: Any) -> int:
@@ -342,7 +344,7 @@ def test_sql_reads_nothing_but_the_scoped_scan(store: Store, text: str) -> None:
         plan = parse_sql(text, limit=10)
     except QuerySyntaxError:
         return
-    compiled = compile_sql(store.scoped(plan), plan, {"logs": store.catalog})
+    compiled = compile_sql(store.scoped(plan), plan, {"logs": store.catalog, "spans": Catalog(table=SPANS)})
     try:
         tree = store.connection.query(f"EXPLAIN AST {compiled}", "TSVRaw").bytes().decode()
     except RuntimeError as error:
@@ -356,7 +358,7 @@ def test_sql_reads_nothing_but_the_scoped_scan(store: Store, text: str) -> None:
 @pytest.mark.parametrize("text", ["SELECT * FROM logs", "SELECT body FROM logs AS l, logs AS m", "SELECT tenant FROM logs"])
 def test_sql_sees_one_tenant(store: Store, text: str) -> None:
     plan = parse_sql(text, limit=10)
-    compiled = compile_sql(store.scoped(plan, "nobody"), plan, {"logs": store.catalog})
+    compiled = compile_sql(store.scoped(plan, "nobody"), plan, {"logs": store.catalog, "spans": Catalog(table=SPANS)})
     try:
         assert store.table(compiled) == []
     except RuntimeError as error:
