@@ -107,18 +107,28 @@ fn request(spans: &mut TaggedSpans, mut request: Reader<'_>) -> Walk<()> {
 fn batch(spans: &mut TaggedSpans, mut batch: Reader<'_>) -> Walk<()> {
     let found = Singular::find(batch, batch::PROCESS)?;
     let process = process(found.reader().unwrap_or(Reader::EMPTY))?;
+    spans.set_process(&process);
     while let Some(tag) = batch.tag()? {
         match tag {
             batch::SPANS => {
                 let message = batch.message()?;
                 let walk = match spans.begin() {
-                    None => span(spans, message, &process),
+                    None => span(spans, message),
                     Some(fault) => Err(fault.into()),
                 };
-                match walk {
-                    Ok(()) => spans.end(Ok(())),
-                    Err(Stop::Part(fault)) => spans.end(Err(fault)),
+                let own = match walk {
+                    Ok(own) => {
+                        spans.end(Ok(()));
+                        own
+                    }
+                    Err(Stop::Part(fault)) => {
+                        spans.end(Err(fault));
+                        true
+                    }
                     Err(error) => return Err(error),
+                };
+                if own {
+                    spans.set_process(&process);
                 }
             }
             _ => batch.skip(tag)?,
@@ -149,7 +159,8 @@ fn push_tag<'a>(tags: &mut Vec<Tag<'a>>, message: Reader<'a>) -> Walk<()> {
     Ok(())
 }
 
-fn span(spans: &mut TaggedSpans, mut message: Reader<'_>, shared: &Process) -> Walk<()> {
+/// Read a span; true when it has a process of its own, which stays set.
+fn span(spans: &mut TaggedSpans, mut message: Reader<'_>) -> Walk<bool> {
     let mut trace = [0; 16];
     let (mut start, mut duration) = (0, 0);
     let mut references = Vec::new();
@@ -182,13 +193,13 @@ fn span(spans: &mut TaggedSpans, mut message: Reader<'_>, shared: &Process) -> W
             _ => message.skip(tag)?,
         }
     }
-    match own.reader() {
-        Some(message) => spans.set_process(&process(message)?),
-        None => spans.set_process(shared),
+    if let Some(message) = own.reader() {
+        spans.set_process(&process(message)?);
     }
     spans.builder().trace_id(trace);
     parent_and_links(spans, trace, [0; 8], &references);
-    Ok(spans.times_ns(start, duration)?)
+    spans.times_ns(start, duration)?;
+    Ok(own.reader().is_some())
 }
 
 fn reference(mut message: Reader<'_>) -> Walk<Reference> {
