@@ -6,6 +6,7 @@ import gzip
 import json
 import socket
 import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -13,7 +14,6 @@ from typing import Any
 import grpc
 import pytest
 import requests
-from jaeger_client import Config as JaegerConfig
 from jaeger_client.thrift_gen.jaeger import ttypes
 from opentelemetry.exporter.otlp.proto.grpc.trace_exporter import OTLPSpanExporter as GrpcExporter
 from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter as HttpExporter
@@ -346,6 +346,25 @@ def test_jaegers_grpc_service(nexus: NexusProcess, tenant: str, key: str) -> Non
     assert (document["spans"], document["services"], document["names"]) == (1, ["cart"], ["op"])
 
 
+JAEGER_CLIENT = """
+import sys
+import time
+from jaeger_client import Config
+
+agent = {"reporting_host": "127.0.0.1", "reporting_port": int(sys.argv[1])}
+config = {"sampler": {"type": "const", "param": 1}, "local_agent": agent, "logging": False}
+tracer = Config(config=config, service_name="edge", validate=True).new_tracer()
+with tracer.start_span("over udp", tags={"span.kind": "consumer"}) as span:
+    with tracer.start_span("within", child_of=span):
+        pass
+closing = tracer.close()
+while not closing.done():
+    time.sleep(0.01)
+print(f"{span.trace_id:032x}", end="")
+"""
+"""A program with the real client, which wants an event loop of its own."""
+
+
 @pytest.fixture
 def own(launch: Launch, tmp_path: Path) -> Iterator[NexusProcess]:
     """A Nexus with every door for spans."""
@@ -364,15 +383,11 @@ def own(launch: Launch, tmp_path: Path) -> Iterator[NexusProcess]:
 
 def test_doors_of_their_own(own: NexusProcess) -> None:
     ports = {one["receiver"]: one["port"] for one in own.facts["listeners"]}
-    # The real client.
-    agent = {"reporting_host": "127.0.0.1", "reporting_port": ports["jaeger_compact"]}
-    config = {"sampler": {"type": "const", "param": 1}, "local_agent": agent, "logging": False}
-    tracer = JaegerConfig(config=config, service_name="edge", validate=True).new_tracer()
-    with tracer.start_span("over udp", tags={"span.kind": "consumer"}) as span:
-        trace = f"{span.trace_id:032x}"
-        with tracer.start_span("within", child_of=span):
-            pass
-    tracer.close()
+    done = subprocess.run(
+        [sys.executable, "-c", JAEGER_CLIENT, str(ports["jaeger_compact"])], capture_output=True, timeout=60, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    trace = done.stdout.decode()
     document = wait_for("the spans", lambda: _whole(trace_of(own, "edge", trace), 2))
     assert (document["parents"], document["kind"]) == ([-1, 0], [5, 0])
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sock:

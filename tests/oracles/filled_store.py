@@ -81,7 +81,9 @@ def filled_store(path: Path) -> Iterator[Store]:
     connection.query("CREATE DATABASE nexus ENGINE = Atomic")
     for name in ("0001_logs.sql", "0005_spans.sql"):
         schema = (files("nexus.storage.clickhouse") / "schema" / name).read_text()
-        schema = schema.replace("{engine}", "MergeTree").replace("{on_cluster}", "").replace("storage_policy = 'nexus', ", "")
+        schema = (
+            schema.replace("{engine}", "MergeTree").replace("{on_cluster}", "").replace("storage_policy = 'nexus', ", "")
+        )
         # Granules of few records, so that indexes have something to leave out.
         connection.query(re.sub(r"index_granularity = \d+", "index_granularity = 8", schema))
     source = random.Random(7)
