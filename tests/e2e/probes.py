@@ -192,6 +192,7 @@ OF: dict[tuple[str, str], list[Any]] = {
     ("CatalogRequest", "kind"): ["", "counter"],
     ("RetentionRule", "query"): ["service:x"],
     ("DeletionRequest", "query"): ["theirs* OR hidden*", "*"],
+    ("SpanDeletionRequest", "query"): ['{ span.user.email = "theirs" }', "{ }"],
     ("PipelinesRequest", "pipelines"): [[]],
     ("RolePreviewRequest", "role"): ["viewer", "admin"],
     ("CreateKeyRequest", "role"): [""],

@@ -192,7 +192,7 @@ ROUTES = (
         _DELETE_SPANS,
         delete_spans,
         "Delete spans for good",
-        request=schema.DeletionRequest,
+        request=schema.SpanDeletionRequest,
         answer=schema.Deletion,
         tag="lifecycle",
         audited="spans.counted",

@@ -85,6 +85,10 @@ class DeletionRequest(Struct, forbid_unknown_fields=True):
     dry_run: bool = False
 
 
+class SpanDeletionRequest(DeletionRequest, forbid_unknown_fields=True):
+    """`POST traces/deletions`: the same for spans; `query` is one spanset filter of TraceQL."""
+
+
 class Deletion(Struct):
     """`state`: `counted` (dry run), `running`, `verifying` (nothing is found any more, old files are being removed), `done`
     (no file on disk holds the records), `failed`. From `verifying` on no query finds them. `from` and `to` in ns."""
