@@ -227,6 +227,7 @@ def _made(world: World) -> World:
         ids.append(post("links", {"path": f"/logs?query={name}"}, tenant)["id"])
         ids.append(post("keys", {"name": name, "tenant": tenant, "permissions": ["logs:read"]}, tenant)["key"]["id"])
         ids.append(post("logs/deletions", {"query": name, "reason": name}, tenant)["id"])
+        ids.append(post("traces/deletions", {"query": f'{{ name = "{name}" }}', "reason": name}, tenant)["id"])
         ids.append(nexus.post("/_search?scroll=1m", {"size": 1}, tenant=tenant).json["_scroll_id"])
     OF["PipelinesRequest", "version"] = [nexus.get(f"{API}/pipelines", tenant=OWN).json["version"]]
     grants = [{"permission": permission} for permission in ALL_BUT_ADMIN]
@@ -273,8 +274,8 @@ def _made(world: World) -> World:
         for pool in nexus.get(f"{API}/targets", tenant=OWN).json["pools"] for target in pool["targets"]
     ])  # fmt: skip
     wait_for("deletions to end", lambda: all(
-        one["state"] != "running" for tenant in (OWN, OTHER)
-        for one in nexus.get(f"{API}/logs/deletions", tenant=tenant).json["deletions"]
+        one["state"] != "running" for tenant in (OWN, OTHER) for signal in ("logs", "traces")
+        for one in nexus.get(f"{API}/{signal}/deletions", tenant=tenant).json["deletions"]
     ))  # fmt: skip
     return world
 
