@@ -52,6 +52,7 @@ class SpanMetrics:
         self._options = options
         self._clock = clock
         self._derivers: dict[str, Any] = {}
+        self._unsent: dict[str, Any] = {}
         self._gone = [0, 0, 0, 0, 0]
         self._failures = registry.counter("nexus_span_metrics_failures_total", "Times that derived metrics were not stored.")
         self._task: asyncio.Task[None] | None = None
@@ -94,23 +95,33 @@ class SpanMetrics:
             await asyncio.sleep(max(0.1, INTERVAL - (time.monotonic() - began)))
 
     async def send(self) -> None:
-        """Store what changed. What cannot be stored now is part of the next values: they are counters."""
+        """Store what changed. What cannot be stored now is tried again before anything newer is collected, so that a new
+        series keeps the zero with which it begins."""
         for tenant, deriver in list(self._derivers.items()):
-            batch = await asyncio.to_thread(deriver.collect, self._clock())
-            if batch.is_empty:
-                continue
-            try:
-                await self._metrics.append(tenant, RECEIVER, batch)
-            except TenantDeleted:
-                self._forget(tenant)
-            except NexusError as error:
-                self._failures.add(1)
-                log.warning("derived metrics of tenant %s are not stored now: %s", tenant, error)
-            except Exception:
-                self._failures.add(1)
-                log.exception("derived metrics of tenant %s are not stored now", tenant)
+            kept = self._unsent.pop(tenant, None)
+            if kept is None or await self._store(tenant, kept):
+                await self._store(tenant, await asyncio.to_thread(deriver.collect, self._clock()))
+
+    async def _store(self, tenant: str, batch: Any) -> bool:
+        """Is it stored, or nothing to be kept?"""
+        if batch.is_empty:
+            return True
+        try:
+            await self._metrics.append(tenant, RECEIVER, batch)
+        except TenantDeleted:
+            self._forget(tenant)
+        except NexusError as error:
+            self._failures.add(1)
+            self._unsent[tenant] = batch
+            log.warning("derived metrics of tenant %s are not stored now: %s", tenant, error)
+            return False
+        except Exception:
+            self._failures.add(1)
+            log.exception("derived metrics of tenant %s are not stored", tenant)
+        return True
 
     def _forget(self, tenant: str) -> None:
+        self._unsent.pop(tenant, None)
         deriver = self._derivers.pop(tenant, None)
         if deriver is not None:
             self._gone = [gone + one for gone, one in zip(self._gone, deriver.statistics(), strict=True)]

@@ -31,7 +31,7 @@ Points = list[tuple[int, float]]
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """What a request is about; times in ms."""
+    """What a request is about; times in ms, `over` as PromQL has a range of time behind a selector."""
 
     matcher: str
     by: str
@@ -39,11 +39,11 @@ class Asked:
     start: int
     end: int
     step: int
-    rate: str
+    over: str
 
     @classmethod
-    def of(cls, arguments: Arguments) -> Asked:
-        """From the arguments. Raises `InvalidRequest`."""
+    def of(cls, arguments: Arguments, exactly: str) -> Asked:
+        """From the arguments, and what `Asker.exactly` says. Raises `InvalidRequest`."""
         services = arguments.all("service")
         if not services:
             raise unparsable("service", "please provide at least one service name")
@@ -64,7 +64,7 @@ class Asked:
         named = quote("|".join(_SPECIAL.sub(r"\\\g<0>", service) for service in services))
         matcher = f'service=~{named}, span_kind=~"{"|".join(kinds)}"'
         by = "service, span_name" if per_operation else "service"
-        return cls(matcher, by, per_operation, max(end - lookback, 0), end, step, f"{rate}ms")
+        return cls(matcher, by, per_operation, max(end - lookback, 0), end, step, f"[{rate}ms]{exactly}")
 
 
 async def _family(asker: Asker, asked: Asked, name: str, text: str, help: str) -> dict[str, Any]:
@@ -90,7 +90,7 @@ def _metric(labels: Labels, points: Points) -> dict[str, Any]:
 
 
 def _rate(asked: Asked, more: str = "") -> str:
-    return f"sum by ({asked.by}) (rate({red.CALLS}{{{asked.matcher}{more}}}[{asked.rate}]))"
+    return f"sum by ({asked.by}) (rate({red.CALLS}{{{asked.matcher}{more}}}{asked.over}))"
 
 
 async def _calls(asker: Asker, asked: Asked, _arguments: Arguments) -> dict[str, Any]:
@@ -113,7 +113,7 @@ async def _latencies(asker: Asker, asked: Asked, arguments: Arguments) -> dict[s
         raise unparsable("quantile", f'strconv.ParseFloat: parsing "{text[:40]}": invalid syntax') from None
     if not 0 <= quantile <= 1:
         raise unparsable("quantile", "a quantile lies between 0 and 1")
-    rates = f"sum by ({asked.by}, le) (rate({red.LATENCY}_bucket{{{asked.matcher}}}[{asked.rate}]))"
+    rates = f"sum by ({asked.by}, le) (rate({red.LATENCY}_bucket{{{asked.matcher}}}{asked.over}))"
     # Jaeger's UI reads milliseconds.
     text = f"histogram_quantile({quantile!r}, {rates}) * 1000"
     help = f"{quantile:.2f}th quantile latency, grouped by service"
@@ -126,7 +126,9 @@ Family = Callable[[Asker, Asked, Arguments], Awaitable[dict[str, Any]]]
 def _work(make: Family) -> Callable[[Call, Asker], Awaitable[Response]]:
     async def work(call: Call, asker: Asker) -> Response:
         arguments = Arguments(call.query, call.services.now_ns())
-        return Response(msgspec.json.encode(await make(asker, Asked.of(arguments), arguments)), media_type=JSON)
+        return Response(
+            msgspec.json.encode(await make(asker, Asked.of(arguments, asker.exactly), arguments)), media_type=JSON
+        )
 
     return work
 

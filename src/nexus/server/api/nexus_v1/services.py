@@ -113,7 +113,7 @@ async def _sparks(asker: Asker, start: int, end: int, found: dict[red.Key, dict[
     if not found:
         return {}
     step = max(choose_step(start * _MS, end * _MS, SPARKS) // _MS, 1000)
-    window = max(step // 1000, 15)
+    over = f"[{max(step // 1000, 15)}s]{asker.exactly}"
     entering = {name for (name,), kinds in found.items() if kinds.keys() & red.ENTRIES}
     kinds = "|".join(sorted(red.ENTRIES))
     values: dict[str, dict[int, list[float | None]]] = {}
@@ -122,9 +122,9 @@ async def _sparks(asker: Asker, start: int, end: int, found: dict[red.Key, dict[
         if not names:
             continue
         asked = (
-            f"sum by (service) (rate({red.CALLS}{{{matcher}}}[{window}s]))",
-            f"sum by (service) (rate({red.CALLS}{{{_joined(matcher, red.equals('status_code', red.ERROR))}}}[{window}s]))",
-            f"histogram_quantile(0.95, sum by (service, le) (rate({red.LATENCY}_bucket{{{matcher}}}[{window}s])))",
+            f"sum by (service) (rate({red.CALLS}{{{matcher}}}{over}))",
+            f"sum by (service) (rate({red.CALLS}{{{_joined(matcher, red.equals('status_code', red.ERROR))}}}{over}))",
+            f"histogram_quantile(0.95, sum by (service, le) (rate({red.LATENCY}_bucket{{{matcher}}}{over})))",
         )
         for place, text in enumerate(asked):
             for labels, points in await asker.matrix(text, start, end, step):
@@ -220,7 +220,8 @@ async def operations(call: Call, asker: Asker) -> schema.OperationsAnswer:
     matcher = red.equals("service", call.parameters["name"])
     found = await red.by_kind(asker, ("span_name",), start, end, matcher)
     window = red.window(start, end)
-    spent = await asker.instant(f"sum by (span_name, span_kind) (increase({red.LATENCY}_sum{{{matcher}}}[{window}s]))", end)
+    over = f"[{window}s]{asker.exactly}"
+    spent = await asker.instant(f"sum by (span_name, span_kind) (increase({red.LATENCY}_sum{{{matcher}}}{over}))", end)
     took = {(labels.get("span_name", ""), labels.get("span_kind", "")): value for labels, value in spent}
     total = sum(took.values())
     rows = [

@@ -87,6 +87,12 @@ class Asker:
         found = await self._prom(text, at_ms, at_ms, 0)
         return [(one["metric"], float(one["value"][1])) for one in found]
 
+    @property
+    def exactly(self) -> str:
+        """What stands behind a range, `x[5m] anchored`, so that rates and increases are differences of what was counted:
+        extrapolated, a burst of seconds is up to a fifth too high. VictoriaMetrics knows no other and has no word for it."""
+        return "" if self.call.services.metrics.dialect(self.call.tenant) == "metricsql" else " anchored"
+
     async def matrix(
         self, text: str, start_ms: int, end_ms: int, step_ms: int
     ) -> list[tuple[Labels, list[tuple[int, float]]]]:

@@ -167,10 +167,10 @@ async def by_kind(
     asker: Asker, by: Sequence[str], start_ms: int, end_ms: int, matcher: str = ""
 ) -> dict[Key, dict[str, Red]]:
     """Requests of each combination of labels, by the kind of span."""
-    seconds = window(start_ms, end_ms)
+    over = f"[{window(start_ms, end_ms)}s]{asker.exactly}"
     labels = ", ".join((*by, "span_kind"))
-    calls = f"sum by ({labels}, status_code) (increase({CALLS}{{{matcher}}}[{seconds}s]))"
-    buckets = f"sum by ({labels}, le) (increase({LATENCY}_bucket{{{matcher}}}[{seconds}s]))"
+    calls = f"sum by ({labels}, status_code) (increase({CALLS}{{{matcher}}}{over}))"
+    buckets = f"sum by ({labels}, le) (increase({LATENCY}_bucket{{{matcher}}}{over}))"
     found: dict[Key, dict[str, Red]] = {}
 
     def red(labels: Labels) -> Red:
@@ -198,7 +198,7 @@ def entries(kinds: dict[str, Red]) -> Red:
 
 async def edges(asker: Asker, start_ms: int, end_ms: int, matcher: str = "", *, durations: bool = True) -> list[Edge]:
     """Requests between services, most first."""
-    seconds = window(start_ms, end_ms)
+    over = f"[{window(start_ms, end_ms)}s]{asker.exactly}"
     found: dict[Key, Edge] = {}
 
     def edge(labels: Labels) -> Edge:
@@ -206,7 +206,7 @@ async def edges(asker: Asker, start_ms: int, end_ms: int, matcher: str = "", *, 
         return found.setdefault(key, Edge(*key))
 
     def asked(name: str, more: str = "") -> str:
-        return f"sum by (client, server, connection_type{more}) (increase({name}{{{matcher}}}[{seconds}s]))"
+        return f"sum by (client, server, connection_type{more}) (increase({name}{{{matcher}}}{over}))"
 
     for labels, value in _numbers(await asker.instant(asked(EDGES), end_ms)):
         edge(labels).requests += value
