@@ -111,7 +111,7 @@ def prometheus(tmp_path: Path) -> Iterator[Any]:
             if not path:
                 return server.url
             try:
-                with urllib.request.urlopen(server.url + path, timeout=10) as answer:
+                with urllib.request.urlopen(server.url + path, timeout=60) as answer:
                     return json.load(answer)
             except urllib.error.URLError:
                 return None
@@ -190,7 +190,7 @@ def test_the_same_series(launch: Launch, prometheus: Any, targets: TargetServer,
             return len(seen[0]) > 100 and seen[0] == seen[1]
 
         try:
-            wait_for("the same series", alike, timeout=15, pause=0.3)
+            wait_for("the same series", alike, pause=0.3)
         except AssertionError:
             ours, other = seen
             missing, extra = sorted(set(other) - set(ours)), sorted(set(ours) - set(other))
@@ -283,7 +283,7 @@ def test_the_same_answers_about_the_server(launch: Launch, prometheus: Any, targ
         address = urllib.parse.quote(one if one.startswith("/") else f"/api/v1/{one}", safe="/?=&")
         ours = nexus.get(address)
         try:
-            with urllib.request.urlopen(f"{theirs('')}{address}", timeout=10) as response:
+            with urllib.request.urlopen(f"{theirs('')}{address}", timeout=60) as response:
                 status, body = response.status, response.read()
         except urllib.error.HTTPError as error:
             status, body = error.code, error.read()
