@@ -1,8 +1,9 @@
-"""Deletions of records and spans in progress: one after the other, written down before they begin, gone on with after a
-restart.
+"""Deletions of records and spans in progress: written down, begun before they are answered, followed to their end one after
+the other, gone on with after a restart.
 
-`running` while the engine rewrites what holds the records; `verifying` when no query finds them any more, until nothing on
-disk holds them; then `done`. What fails for a while (a full disk) is tried again; `failed` is what cannot be helped.
+What is deleted is what was stored at the beginning: a record that comes after the answer stays. `running` while the engine
+rewrites what holds the records; `verifying` when no query finds them any more, until nothing on disk holds them; then
+`done`. What fails for a while (a full disk) is tried again; `failed` is what cannot be helped.
 """
 
 from __future__ import annotations
@@ -49,27 +50,42 @@ class Deletions:
         self._audit = audit
         self._now_ns = now_ns
         self._wake = asyncio.Event()
+        self._beginning = asyncio.Lock()
+        """Held while a deletion is written down and begun: `run` sees it afterwards, or one that it has brought to its end
+        could begin again."""
 
-    async def add(self, deletion: StoredDeletion, actor: Actor) -> None:
-        """Write a deletion down, to begin when those before it have ended. Raises `Overloaded`, `StorageError`."""
-        if len(await asyncio.to_thread(self._metadata.open_deletions)) >= MAX_OPEN:
-            raise Overloaded(
-                f"{MAX_OPEN} deletions run or wait already.", retry_after=60.0, hint="Put several into one with OR."
-            )
-        await asyncio.to_thread(self._metadata.put_deletion, deletion)
-        await self._audit.record(
-            actor, deletion.tenant, "deletion.started", deletion.id,
-            signal=deletion.signal, query=deletion.query, reason=deletion.reason, records=deletion.records,
-            **{"from": _shown(deletion.start), "to": _shown(deletion.end)},
-        )  # fmt: skip
-        self._wake.set()
+    async def add(self, deletion: StoredDeletion, actor: Actor) -> StoredDeletion:
+        """Write a deletion down and begin it; the deletion as it is now. When the engine cannot begin it at once, it has an
+        `error` and begins later. Raises `Overloaded`, `StorageError`."""
+        async with self._beginning:
+            if len(await asyncio.to_thread(self._metadata.open_deletions)) >= MAX_OPEN:
+                raise Overloaded(
+                    f"{MAX_OPEN} deletions run or wait already.", retry_after=60.0, hint="Put several into one with OR."
+                )
+            await asyncio.to_thread(self._metadata.put_deletion, deletion)
+            await self._audit.record(
+                actor, deletion.tenant, "deletion.started", deletion.id,
+                signal=deletion.signal, query=deletion.query, reason=deletion.reason, records=deletion.records,
+                **{"from": _shown(deletion.start), "to": _shown(deletion.end)},
+            )  # fmt: skip
+            self._wake.set()
+            try:
+                return await self._begin(deletion, scoped(deletion))
+            except NexusError as error:
+                log.warning("deletion %s begins later: %s", deletion.id, error)
+                return await self._note(deletion, error=str(error))
+
+    async def _begin(self, deletion: StoredDeletion, query: Scoped) -> StoredDeletion:
+        parts = await self._lifecycles[deletion.signal].erase(deletion.id, query)
+        return await self._note(deletion, parts_total=parts, parts_left=parts, error="")
 
     async def run(self) -> None:
         """Work through them for ever; those that a stop interrupted come first."""
         while True:
             self._wake.clear()
             try:
-                waiting = await asyncio.to_thread(self._metadata.open_deletions)
+                async with self._beginning:
+                    waiting = await asyncio.to_thread(self._metadata.open_deletions)
                 if waiting:
                     await self._finish(waiting[0])
                     continue
@@ -116,8 +132,7 @@ class Deletions:
     async def _erase(self, deletion: StoredDeletion, query: Scoped) -> StoredDeletion:
         lifecycle = self._lifecycles[deletion.signal]
         if await lifecycle.erasure_progress(deletion.id) is None:
-            parts = await lifecycle.erase(deletion.id, query)
-            deletion = await self._note(deletion, parts_total=parts, parts_left=parts, error="")
+            deletion = await self._begin(deletion, query)
         failing_since = 0.0
         while True:
             progress = await lifecycle.erasure_progress(deletion.id)

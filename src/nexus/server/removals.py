@@ -198,8 +198,7 @@ class Removals:
             id, removal.tenant, EVERYTHING, None, None, "the tenant is deleted", removal.requested_by, "running",
             records, 0, 0, self._now_ns(),
         )  # fmt: skip
-        await self._deletions.add(deletion, Actor("system", removal.requested_by))
-        return deletion
+        return await self._deletions.add(deletion, Actor("system", removal.requested_by))
 
     async def _wait_for(self, removal: StoredTenantDeletion, deletion: StoredDeletion) -> StoredDeletion:
         while deletion.state in ("running", "verifying"):

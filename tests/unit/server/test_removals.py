@@ -75,18 +75,19 @@ class World:
         assert self.metadata.list_retention() == [] and self.metadata.get_tenant(tenant) is not None
         self.forgotten.append(f"store {tenant}")
 
-    async def add(self, deletion: StoredDeletion, actor: Actor) -> None:
+    async def add(self, deletion: StoredDeletion, actor: Actor) -> StoredDeletion:
         """The deletions: this one ends like the next of `ends`."""
         assert (deletion.query, deletion.tenant, deletion.start, deletion.end) == ("*", "shop", None, None)
         self.begun.append(deletion.id)
         end = self.ends.pop(0) if self.ends else replace(deletion, state="done", parts_total=2)
         self.metadata.put_deletion(replace(deletion, state=end.state, parts_total=end.parts_total, error=end.error))
+        return deletion
 
     async def until(self, *states: str) -> StoredTenantDeletion:
         """Work until the removal is in one of the states."""
         task = asyncio.create_task(self.removals.run())
         try:
-            async with asyncio.timeout(10):
+            async with asyncio.timeout(60):
                 while True:
                     found = self.metadata.get_tenant_deletion("shop")
                     told = "removed shop" in self.forgotten or "tenant.deletion_failed" in self.actions()

@@ -87,6 +87,7 @@ class ClickHouseStore:
     ) -> None:
         options = engine.options
         self._engine = engine
+        self._closed = False
         self._disk = DiskGuard(engine.directory.path, options.disk_reserve_bytes)
         self._maintenance = Maintenance(engine)
         self._pool = QueryPool(engine, options.reader.workers, options.reader.waiting)
@@ -151,7 +152,10 @@ class ClickHouseStore:
             raise
 
     def close(self) -> None:
-        """Commit what waits, end all threads, close the engine."""
+        """Commit what waits, end all threads, close the engine. May be repeated."""
+        if self._closed:
+            return
+        self._closed = True
         self._maintenance.stop()
         self._ingest.writer.stop()
         self.traces.stop()

@@ -80,7 +80,7 @@ async def _delete(call: Call, signal: Signal) -> Response:
         signal=signal,
     )
     if not wanted.dry_run:
-        await call.services.deletions.add(deletion, call.actor)
+        deletion = await call.services.deletions.add(deletion, call.actor)
     return json_response(_deletion(deletion))
 
 
