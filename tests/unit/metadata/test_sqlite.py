@@ -112,6 +112,16 @@ def test_several_may_open_a_new_file_at_once(tmp_path: Path) -> None:
     assert failed == []
 
 
+def test_a_new_file_waits_for_who_writes_it(tmp_path: Path) -> None:
+    """Another process that made it and is not done: SQLite does not wait by itself with the change to its log."""
+    with closing(sqlite3.connect(tmp_path / FILE, isolation_level=None, check_same_thread=False)) as other:
+        other.execute("BEGIN IMMEDIATE")
+        released = threading.Timer(0.2, lambda: other.execute("COMMIT"))
+        released.start()
+        SqliteMetadata(tmp_path).close()
+        released.join()
+
+
 def test_only_the_owner_may_read_the_file(tmp_path: Path) -> None:
     """It holds hashes of passwords."""
     SqliteMetadata(tmp_path).close()
@@ -171,7 +181,7 @@ def test_a_lookup_does_not_wait_for_a_writer(tmp_path: Path) -> None:
         seen: list[str | None] = []
         thread = threading.Thread(target=lambda: seen.append(metadata.get_setting("x")))
         thread.start()
-        thread.join(10)
+        thread.join(60)
         assert seen == [None]
 
 

@@ -10,6 +10,7 @@ import os
 import queue
 import sqlite3
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
@@ -44,7 +45,7 @@ class SqliteDatabase:
             path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
             os.close(os.open(path, os.O_RDWR | os.O_CREAT, 0o600))
             self._writer = _connect(path)
-            self._writer.execute("PRAGMA journal_mode = WAL")
+            _write_ahead(self._writer)
             self._writer.execute("PRAGMA synchronous = FULL")
             self._writer.execute("PRAGMA foreign_keys = ON")
             # What is removed is overwritten: secrets must not be left in free pages.
@@ -159,6 +160,19 @@ def _failures() -> Iterator[None]:
         yield
     except sqlite3.Error as error:
         raise StorageError(f"the metadata database failed: {error}.", hint="Check the disk.") from error
+
+
+def _write_ahead(connection: sqlite3.Connection) -> None:
+    """Use the write-ahead log. SQLite does not wait by itself for others that open a new file at the same time."""
+    until = time.monotonic() + BUSY_SECONDS
+    while True:
+        try:
+            connection.execute("PRAGMA journal_mode = WAL")
+            return
+        except sqlite3.OperationalError as error:
+            if error.sqlite_errorcode & 0xFF != sqlite3.SQLITE_BUSY or time.monotonic() > until:
+                raise
+            time.sleep(0.01)
 
 
 def _migrate(connection: sqlite3.Connection) -> None:
