@@ -87,7 +87,7 @@ class PostgresServer:
                 cwd=self.folder,
                 **self._as,
             )
-        deadline = time.monotonic() + 30
+        deadline = time.monotonic() + 60
         while True:
             try:
                 psycopg.connect(self.url("postgres")).close()
@@ -101,7 +101,7 @@ class PostgresServer:
         """Stop it; connections are cut."""
         if self.process is not None and self.process.poll() is None:
             self.process.send_signal(signal.SIGINT)
-            self.process.wait(30)
+            self.process.wait(60)
 
     def url(self, database: str, password: str = PASSWORD) -> str:
         """Where a database of it is."""

@@ -75,7 +75,7 @@ def command(folder: Path, *words: str, stdin: bytes | None = None, **settings: s
         cwd=folder.parent,
         input=stdin,
         capture_output=True,
-        timeout=60,
+        timeout=120,
         check=False,
     )
 
@@ -155,7 +155,7 @@ class NexusProcess:
         assert self.process is not None
         self.process.send_signal(number)
 
-    def wait(self, timeout: float = 30.0) -> int:
+    def wait(self, timeout: float = 60.0) -> int:
         """Wait for its end; the exit code."""
         assert self.process is not None
         return self.process.wait(timeout)
@@ -190,9 +190,9 @@ class NexusProcess:
         if tenant:
             given["X-Scope-OrgID"] = tenant
         connection = (
-            http.client.HTTPSConnection("127.0.0.1", port or self.port, timeout=30, context=self.tls)
+            http.client.HTTPSConnection("127.0.0.1", port or self.port, timeout=60, context=self.tls)
             if self.tls
-            else http.client.HTTPConnection("127.0.0.1", port or self.port, timeout=30)
+            else http.client.HTTPConnection("127.0.0.1", port or self.port, timeout=60)
         )
         try:
             connection.request(method, path, body, given)
@@ -223,7 +223,7 @@ class NexusProcess:
 
     def raw(self, payload: bytes, port: int = 0) -> socket.socket:
         """A connection on which these bytes were sent."""
-        sock = socket.create_connection(("127.0.0.1", port or self.port), timeout=30)
+        sock = socket.create_connection(("127.0.0.1", port or self.port), timeout=60)
         sock.sendall(payload)
         return sock
 

@@ -92,7 +92,7 @@ class OidcProvider:
     def stop(self) -> None:
         """End it."""
         self.process.kill()
-        self.process.wait(10)
+        self.process.wait(60)
 
     def _say(self, **what: Any) -> None:
         assert self.process.stdin is not None
@@ -138,7 +138,7 @@ class Browser:
         request = urllib.request.Request(url, body, given)
         self.visited.append(url)
         try:
-            with opener.open(request, timeout=20) as answer:
+            with opener.open(request, timeout=60) as answer:
                 return Page(url, answer.status, answer.headers, answer.read().decode())
         except urllib.error.HTTPError as error:
             return Page(url, error.code, error.headers, error.read().decode())

@@ -36,13 +36,13 @@ class Program:
         """Start it, and wait until it answers."""
         with self._log.open("ab") as output:
             self._process = subprocess.Popen(self._command, stdin=subprocess.DEVNULL, stdout=output, stderr=output)
-        wait_for(f"{self._command[0]} on {self.port}", self._healthy, timeout=30)
+        wait_for(f"{self._command[0]} on {self.port}", self._healthy, timeout=60)
         return self
 
     def _healthy(self) -> bool:
         assert self._process is not None and self._process.poll() is None, self._log.read_text()
         try:
-            with urllib.request.urlopen(self.url + self.health, timeout=5) as answer:
+            with urllib.request.urlopen(self.url + self.health, timeout=60) as answer:
                 return bool(answer.status == 200)
         except (urllib.error.URLError, OSError):
             return False
@@ -51,13 +51,13 @@ class Program:
         """End it in order."""
         if self._process is not None and self._process.poll() is None:
             self._process.terminate()
-            self._process.wait(30)
+            self._process.wait(60)
 
     def kill(self) -> None:
         """kill -9."""
         if self._process is not None and self._process.poll() is None:
             self._process.kill()
-            self._process.wait(30)
+            self._process.wait(60)
 
 
 class Prometheus(Program):

@@ -22,9 +22,9 @@ def exchange(nexus: NexusProcess, payload: bytes) -> bytes:
     """Everything that comes back until the server closes, or is silent for a while."""
     received = bytearray()
     with nexus.raw(payload) as sock, contextlib.suppress(TimeoutError, ConnectionError):
-        sock.settimeout(0.3)
         while chunk := sock.recv(65536):
             received += chunk
+            sock.settimeout(1.0)
     return bytes(received)
 
 

@@ -24,7 +24,7 @@ def test_opentelemetry_javascript_sdk(nexus: NexusProcess, format: str) -> None:
         cwd=ROOT / "tests/e2e/javascript",
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=120,
     )
     assert done.returncode == 0, done.stderr
     wait_for("the records", lambda: nexus.count(f"run:{run}") == 50)
@@ -90,6 +90,6 @@ def test_web_ui_in_a_browser(launch: Launch, group: str, tmp_path: Path) -> None
         },
         capture_output=True,
         text=True,
-        timeout=280,
+        timeout=900,
     )
     assert done.returncode == 0, done.stdout[-8000:] + done.stderr[-2000:]

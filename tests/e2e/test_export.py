@@ -75,7 +75,7 @@ def test_a_failure_in_the_middle_is_seen(launch: Launch) -> None:
         nexus.ingest(lines(*({"_time": str(START - day * DAY + n), "_msg": f"{n} " + "x" * 800} for n in range(2500))))
         nexus.ingest(lines(*({"_time": str(START - day * DAY + n), "_msg": f"{n} " + "y" * 800} for n in range(2500))))
     for format in ("ndjson", "csv", "parquet"):
-        connection = http.client.HTTPConnection("127.0.0.1", nexus.port, timeout=20)
+        connection = http.client.HTTPConnection("127.0.0.1", nexus.port, timeout=60)
         connection.sock = socket.socket()
         connection.sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
         connection.sock.connect(("127.0.0.1", nexus.port))

@@ -62,7 +62,7 @@ class Client:
     """A small forward client of our own: what fluent-logger does not do, chunks and handshakes."""
 
     def __init__(self, port: int, context: ssl.SSLContext | None = None) -> None:
-        self.sock: socket.socket = socket.create_connection(("127.0.0.1", port), timeout=20)
+        self.sock: socket.socket = socket.create_connection(("127.0.0.1", port), timeout=60)
         if context is not None:
             self.sock = context.wrap_socket(self.sock, server_hostname="localhost")
         self._unpacker = msgpack.Unpacker(raw=False)

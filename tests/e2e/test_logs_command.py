@@ -102,7 +102,7 @@ def test_who_reads_may_stop(nexus: NexusProcess, tenant: str) -> None:
     assert child.stdout is not None and child.stderr is not None
     child.stdout.readline()
     child.stdout.close()
-    assert child.wait(30) == 0
+    assert child.wait(60) == 0
     assert child.stderr.read() == b""
 
 
@@ -136,7 +136,7 @@ def test_tail(launch: Launch) -> None:
         again.ingest(lines({"_msg": "one after"}), tenant="t")
         assert child.stdout.readline().endswith(b"one after\n")
         child.send_signal(signal.SIGINT)
-        assert child.wait(10) == 130
+        assert child.wait(60) == 130
         assert child.stderr.read().endswith(b"nexus: interrupted.\n")
     finally:
         child.kill()

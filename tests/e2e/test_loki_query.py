@@ -245,7 +245,7 @@ async def test_tail(filled: Filled) -> None:
         assert answer.status == 200
 
     await asyncio.to_thread(send, "line before")
-    async with connect(address + query, additional_headers=headers) as socket, asyncio.timeout(20):
+    async with connect(address + query, additional_headers=headers) as socket, asyncio.timeout(60):
         frame = json.loads(await socket.recv())
         assert [value[1] for one in frame["streams"] for value in one["values"]] == ["line before"]
         assert frame["dropped_entries"] == []

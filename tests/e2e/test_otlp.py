@@ -179,7 +179,7 @@ class Channel:
     def call(self, body: bytes, method: str = METHOD, **metadata: str) -> bytes:
         given = {"authorization": f"Bearer {TOKEN}", **metadata}
         pairs = [(key.replace("_", "-"), value) for key, value in given.items() if value]
-        answer: bytes = self.channel.unary_unary(method)(body, metadata=pairs, timeout=20)
+        answer: bytes = self.channel.unary_unary(method)(body, metadata=pairs, timeout=60)
         return answer
 
     def refusal(self, body: bytes, method: str = METHOD, **metadata: str) -> grpc.Call:

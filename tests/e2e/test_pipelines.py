@@ -250,7 +250,7 @@ def test_routed_records_metrics_and_keys(piped: NexusProcess, tenant: str) -> No
     assert f'nexus_derived_e2e_logins{{tenant="{tenant}",user="{tenant}"}} 1' in metrics
     assert f'tenant="{tenant}",pipeline="own",step="3-drop",reason="dropped"}} 1' in metrics
     query = f'nexus_derived_e2e_logins{{user="{tenant}"}}'
-    wait_for("the derived metric among the tenant's", lambda: values(piped, query, tenant) == [1.0], 25, 0.2)
+    wait_for("the derived metric among the tenant's", lambda: values(piped, query, tenant) == [1.0], pause=0.2)
     assert values(piped, "nexus_derived_e2e_logins", "_nexus") == []
 
 

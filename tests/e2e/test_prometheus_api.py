@@ -461,7 +461,7 @@ def prometheus(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     server = Prometheus(program, folder, "global: {}\n", "--web.enable-remote-write-receiver", features=features).start()
     try:
         request = urllib.request.Request(f"{server.url}/api/v1/write", write_request(samples()), HEADERS, method="POST")
-        assert urllib.request.urlopen(request, timeout=30).status == 204
+        assert urllib.request.urlopen(request, timeout=60).status == 204
         yield server.url
     finally:
         server.stop()
@@ -547,7 +547,7 @@ def test_answers_are_those_of_prometheus(
         pytest.skip(f"VictoriaMetrics: {reason}")
     url = f"{prometheus}/api/v1/{path}?{urlencode(parameters, doseq=True)}"
     try:
-        with urllib.request.urlopen(url, timeout=30) as response:
+        with urllib.request.urlopen(url, timeout=60) as response:
             status, theirs = response.status, json.loads(response.read() or b"{}")
     except urllib.error.HTTPError as error:
         status, theirs = error.code, json.loads(error.read())
@@ -573,7 +573,7 @@ def test_statistics_are_those_of_prometheus(
         pytest.skip("VictoriaMetrics does not tell how many samples a query looked at")
     parameters = {**parameters, "stats": "all"}
     url = f"{prometheus}/api/v1/{path}?{urlencode(parameters, doseq=True)}"
-    with urllib.request.urlopen(url, timeout=30) as response:
+    with urllib.request.urlopen(url, timeout=60) as response:
         theirs = json.load(response)["data"]["stats"]["samples"]
     ours = ask(nexus, filled, path, **parameters).json["data"]["stats"]["samples"]
     assert theirs["totalQueryableSamples"] > 0

@@ -101,7 +101,7 @@ class Proxy(http.server.BaseHTTPRequestHandler):
             body = snappy(b"".join(message(1, query) for query in queries) + message(2, b"\x00"))
         kept = ("Content-Type", "Content-Encoding", "X-Prometheus-Remote-Read-Version", "Authorization", "X-Scope-OrgID")
         headers = {name: self.headers[name] for name in kept if name in self.headers}
-        connection = http.client.HTTPConnection("127.0.0.1", self.nexus.port, timeout=30)
+        connection = http.client.HTTPConnection("127.0.0.1", self.nexus.port, timeout=60)
         connection.request("POST", self.path, body, headers)
         answer = connection.getresponse()
         content = answer.read()
@@ -159,7 +159,7 @@ def reader(folder: Path, url: str, tenant: str) -> Iterator[str]:
 
 
 def asked(base: str, path: str, **parameters: Any) -> Any:
-    with urllib.request.urlopen(f"{base}/api/v1/{path}?{urlencode(parameters, doseq=True)}", timeout=30) as answer:
+    with urllib.request.urlopen(f"{base}/api/v1/{path}?{urlencode(parameters, doseq=True)}", timeout=60) as answer:
         return json.load(answer)
 
 

@@ -41,7 +41,7 @@ def finished(nexus: NexusProcess, id: str, tenant: str = "") -> dict[str, Any]:
         answer = nexus.get(f"{API}/logs/deletions/{id}", tenant=tenant)
         return answer.json if answer.json["state"] in ("done", "failed") else None
 
-    found: dict[str, Any] = wait_for("the deletion", look, 40)
+    found: dict[str, Any] = wait_for("the deletion", look)
     return found
 
 

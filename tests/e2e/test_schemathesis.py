@@ -107,7 +107,7 @@ def explore(
     )
     @given(case=operation.as_strategy(generation_mode=mode))
     def run(case: Any) -> None:
-        response = case.call(base_url=f"http://127.0.0.1:{victim.port}", session=session, timeout=20)
+        response = case.call(base_url=f"http://127.0.0.1:{victim.port}", session=session, timeout=60)
         answers[operation.label, response.status_code] += 1
         if response.status_code >= 500 and (response.status_code != 503 or "failed" in response.text):
             failures[operation.label] = (

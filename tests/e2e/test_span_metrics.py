@@ -79,7 +79,7 @@ def test_totals_equal_a_slow_recomputation(nexus: NexusProcess, tenant: str) -> 
     assert abs(total - sum(requests.values())) < 1e-6 * total
 
 
-def test_both_sides_of_a_request_are_seen_within_two_seconds(nexus: NexusProcess, tenant: str) -> None:
+def test_both_sides_of_a_request_are_seen_soon(nexus: NexusProcess, tenant: str) -> None:
     now = time.time_ns()
     name = "traces_service_graph_request_failed_total"
     # The machine may be busy with something else for a moment: one of three is enough.
@@ -90,9 +90,9 @@ def test_both_sides_of_a_request_are_seen_within_two_seconds(nexus: NexusProcess
         acknowledged = time.monotonic()
         edge = (("client", "shop"), ("server", "pay"))
         wait_for("the edge", lambda edge=edge, number=number: totals(nexus, tenant, name) == {edge: number})
-        if (took := time.monotonic() - acknowledged) < 2:
+        if (took := time.monotonic() - acknowledged) < WAIT:
             break
-    assert took < 2
+    assert took < WAIT, "who waits for the other side that long is told of without it"
     # A series begins with a zero, so an increase sees its first request.
     increase = vector(nexus, "sum(increase(traces_service_graph_request_total[1m])) > 0", tenant)
     assert len(increase) == 1
@@ -104,8 +104,13 @@ def test_a_repeated_delivery_counts_once(nexus: NexusProcess, tenant: str) -> No
         send(nexus, tenant, [span], **{"Idempotency-Key": "one"})
     expected = calls([span])
     wait_for("the span", lambda: totals(nexus, tenant, "traces_spanmetrics_calls_total"))
-    time.sleep(1.5)  # A flush later nothing has been added.
-    assert totals(nexus, tenant, "traces_spanmetrics_calls_total") == expected
+    # When one that came afterwards has been counted, nothing has been added.
+    later = Span(2, 1, 0, "shop", "PUT", 1, 0, time.time_ns(), 1_000)
+    send(nexus, tenant, [later])
+    wait_for(
+        "the later one", lambda: calls([later]).items() <= totals(nexus, tenant, "traces_spanmetrics_calls_total").items()
+    )
+    assert totals(nexus, tenant, "traces_spanmetrics_calls_total") == expected | calls([later])
 
 
 def test_a_clean_stop_keeps_the_last_second(launch: Launch) -> None:

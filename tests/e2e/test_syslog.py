@@ -151,7 +151,7 @@ def test_rsyslog(nexus: NexusProcess, certificates: Certificates, tmp_path: Path
         records = arrived(nexus, tenant, 2, word)
     finally:
         daemon.send_signal(signal.SIGTERM)
-        output, _ = daemon.communicate(timeout=20)
+        output, _ = daemon.communicate(timeout=60)
     found = {record["body"]: record for record in records}
     file, sock_record = found[f"{word} from a file"], found[f"{word} from a socket"]
     assert (file["service"], file["severity"], file["attributes"]["syslog.facility"]) == ("app", "warn", "local5"), output
@@ -189,7 +189,7 @@ def test_rsyslog_waits_while_nexus_is_away(launch: Launch, tmp_path: Path) -> No
         wait_for("all of them", lambda: nexus.count(tenant="late") >= 500)
     finally:
         daemon.send_signal(signal.SIGTERM)
-        daemon.wait(20)
+        daemon.wait(60)
     records = nexus.post(f"{API}/logs/search", {"limit": 1000}, tenant="late").json["records"]
     assert {record["body"] for record in records} == {f"waiting {number}" for number in range(500)}
 
@@ -198,7 +198,7 @@ def test_rsyslog_waits_while_nexus_is_away(launch: Launch, tmp_path: Path) -> No
 
 
 def send(port: int, payload: bytes, pieces: int = 0) -> None:
-    with socket.create_connection(("127.0.0.1", port), timeout=10) as sock:
+    with socket.create_connection(("127.0.0.1", port), timeout=60) as sock:
         for at in range(0, len(payload), pieces or len(payload)):
             sock.sendall(payload[at : at + (pieces or len(payload))])
 
@@ -241,7 +241,7 @@ def test_peers_of_other_networks_are_refused(nexus: NexusProcess) -> None:
         sock.sendto(b"<13>x", ("127.0.0.1", port_of(nexus, "far-udp")))
     with (
         pytest.raises(ConnectionError),
-        socket.create_connection(("127.0.0.1", port_of(nexus, "far-tcp")), timeout=10) as far,
+        socket.create_connection(("127.0.0.1", port_of(nexus, "far-tcp")), timeout=60) as far,
     ):
         far.sendall(b"<13>x\n")
         assert far.recv(1) == b"never"
@@ -255,7 +255,7 @@ def test_a_flood_of_connections_is_refused(nexus: NexusProcess) -> None:
     open_ones = []
     for _ in range(40):
         with contextlib.suppress(ConnectionError):
-            open_ones.append(socket.create_connection(("127.0.0.1", port), timeout=10))
+            open_ones.append(socket.create_connection(("127.0.0.1", port), timeout=60))
     line = 'nexus_ingest_refused_requests_total{receiver="syslog_tcp",reason="too_many_connections"}'
     wait_for("the flood to be counted", lambda: metric(nexus, line) >= 20)
     for sock in open_ones:
@@ -267,7 +267,7 @@ def test_a_flood_of_connections_is_refused(nexus: NexusProcess) -> None:
 
 def test_silent_connections_are_closed_and_local_times_understood(nexus: NexusProcess) -> None:
     word = unique()
-    with socket.create_connection(("127.0.0.1", port_of(nexus, "berlin")), timeout=10) as sock:
+    with socket.create_connection(("127.0.0.1", port_of(nexus, "berlin")), timeout=60) as sock:
         sock.sendall(f"<13>{datetime.now(UTC).year}-01-10T12:00:00 host app[1]: {word} half".encode())
         assert sock.recv(1) == b""
     (record,) = arrived(nexus, "berlin", 1, word)
@@ -278,7 +278,7 @@ def test_silent_connections_are_closed_and_local_times_understood(nexus: NexusPr
 def test_tls_is_what_it_says(nexus: NexusProcess, certificates: Certificates) -> None:
     word = unique()
     trusting = ssl.create_default_context(cafile=str(certificates.authority))
-    with socket.create_connection(("127.0.0.1", port_of(nexus, "tls")), timeout=10) as plain:
+    with socket.create_connection(("127.0.0.1", port_of(nexus, "tls")), timeout=60) as plain:
         with trusting.wrap_socket(plain, server_hostname="localhost") as sock:
             assert sock.version() == "TLSv1.3"
             sock.sendall(f"<13>{word}\n".encode())
@@ -286,7 +286,7 @@ def test_tls_is_what_it_says(nexus: NexusProcess, certificates: Certificates) ->
     line = 'nexus_ingest_refused_requests_total{receiver="syslog_tls",reason="tls_handshake"}'
     before = metric(nexus, line)
     send(port_of(nexus, "tls"), b"<13>not TLS at all\n")
-    with socket.create_connection(("127.0.0.1", port_of(nexus, "mutual")), timeout=10) as plain:
+    with socket.create_connection(("127.0.0.1", port_of(nexus, "mutual")), timeout=60) as plain:
         # With TLS 1.3 the client learns late, or not at all, that it lacks a certificate.
         with contextlib.suppress(OSError), trusting.wrap_socket(plain, server_hostname="localhost") as sock:
             sock.sendall(b"<13>no certificate of mine\n")
@@ -309,13 +309,13 @@ def test_certificates_are_read_again(launch: Launch, certificates: Certificates,
     trusting = ssl.create_default_context(cafile=str(certificates.authority))
 
     def name() -> str:
-        with socket.create_connection(("127.0.0.1", port_of(nexus, "t")), timeout=10) as plain:
+        with socket.create_connection(("127.0.0.1", port_of(nexus, "t")), timeout=60) as plain:
             with trusting.wrap_socket(plain, server_hostname="localhost") as sock:
                 subject = sock.getpeercert()["subject"]  # type: ignore[index]
                 return str(dict(pair[0] for pair in subject)["commonName"])
 
     old = trusting.wrap_socket(
-        socket.create_connection(("127.0.0.1", port_of(nexus, "t")), timeout=10), server_hostname="localhost"
+        socket.create_connection(("127.0.0.1", port_of(nexus, "t")), timeout=60), server_hostname="localhost"
     )
     assert name() == "first"
     install("second")
@@ -339,7 +339,7 @@ def test_certificates_are_read_again(launch: Launch, certificates: Certificates,
 def test_what_was_read_is_stored_at_a_stop(launch: Launch) -> None:
     nexus = launch(**listeners([{"protocol": "tcp", "tenant": "t"}, {"protocol": "udp", "tenant": "u"}]))
     assert "Syslog, TCP" in nexus.output()
-    sock = socket.create_connection(("127.0.0.1", port_of(nexus, "t")), timeout=10)
+    sock = socket.create_connection(("127.0.0.1", port_of(nexus, "t")), timeout=60)
     sock.sendall(b"".join(b"<13>line %d\n" % number for number in range(1000)) + b"<13>half")
     wait_for("the connection", lambda: metric(nexus, "nexus_listener_connections") == 1)
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as udp:

@@ -35,7 +35,7 @@ def removed(nexus: NexusProcess, name: str) -> Any:
         answer = nexus.get(f"{API}/tenants/{name}/deletion")
         return answer.json if answer.json["state"] in ("done", "failed") else None
 
-    report = wait_for("the removal", look, 40)
+    report = wait_for("the removal", look)
     assert report["state"] == "done", report
     return report
 
@@ -297,7 +297,7 @@ def grpc_code(nexus: NexusProcess, key: str) -> str:
     request.resource_logs.add().scope_logs.add().log_records.add().body.string_value = "late"
     with grpc.insecure_channel(f"127.0.0.1:{nexus.grpc_port}") as channel:
         try:
-            LogsServiceStub(channel).Export(request, metadata=[("authorization", f"Bearer {key}")], timeout=10)
+            LogsServiceStub(channel).Export(request, metadata=[("authorization", f"Bearer {key}")], timeout=60)
         except grpc.RpcError as error:
             return str(error.code().name)  # type: ignore[attr-defined]
     return "OK"

@@ -60,13 +60,13 @@ def channel(nexus: NexusProcess, authority: Authority, pair: tuple[Path, Path] |
 
 def export(nexus: NexusProcess, authority: Authority, pair: tuple[Path, Path] | None) -> None:
     with channel(nexus, authority, pair) as opened:
-        opened.unary_unary(LOGS_METHOD)(b"", metadata=(("authorization", f"Bearer {TOKEN}"),), timeout=5)
+        opened.unary_unary(LOGS_METHOD)(b"", metadata=(("authorization", f"Bearer {TOKEN}"),), timeout=60)
 
 
 def served_by(port: int, context: ssl.SSLContext) -> int:
     """Serial number of the certificate that a port shows."""
     with (
-        socket.create_connection(("127.0.0.1", port), timeout=10) as plain,
+        socket.create_connection(("127.0.0.1", port), timeout=60) as plain,
         context.wrap_socket(plain, server_hostname="localhost") as sock,
     ):
         found = sock.getpeercert()
@@ -125,7 +125,7 @@ def test_curl(secure: NexusProcess, authority: Authority, agents: Authority) -> 
 )
 def test_openssl(secure: NexusProcess, authority: Authority, words: list[str], good: bool) -> None:
     command = ["openssl", "s_client", "-connect", f"127.0.0.1:{secure.port}", "-CAfile", str(authority.certificate)]
-    found = subprocess.run([*command, *words], input=b"", capture_output=True, timeout=10, check=False)
+    found = subprocess.run([*command, *words], input=b"", capture_output=True, timeout=60, check=False)
     assert (b"Verify return code: 0 (ok)" in found.stdout and b"Cipher is (NONE)" not in found.stdout) is good, found.stdout
 
 
@@ -190,14 +190,14 @@ def test_certificates_are_read_again(secure: NexusProcess, authority: Authority,
 
     # By themselves, when the files change.
     authority.issue("server")
-    wait_for("the new certificate", lambda: exchanged(before), timeout=10)
+    wait_for("the new certificate", lambda: exchanged(before), timeout=60)
     export(secure, authority, agents.path("agent"))
     # A key that does not belong to the certificate changes nothing but the log.
     current = [served_by(port, context) for port in ports]
     certificate, key = authority.path("server")
     good = key.read_bytes()
     key.write_bytes(authority.issue("other")[1].read_bytes())
-    wait_for("the complaint", lambda: "http.tls keeps its certificate" in secure.output(), timeout=10)
+    wait_for("the complaint", lambda: "http.tls keeps its certificate" in secure.output(), timeout=60)
     assert not exchanged(current)
     assert secure.get("/-/healthy").status == 200
     key.write_bytes(good)

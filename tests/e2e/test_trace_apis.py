@@ -76,7 +76,7 @@ class Filled:
             metadata = [("x-scope-orgid", TENANT)]
             if token:
                 metadata.append(("authorization", f"Bearer {token}"))
-            return list(stream(message, metadata=metadata, timeout=30))
+            return list(stream(message, metadata=metadata, timeout=60))
 
 
 @pytest.fixture(scope="module")
@@ -88,7 +88,7 @@ def filled(nexus: NexusProcess) -> Iterator[Filled]:
     answer = nexus.request("POST", "/v1/traces", body, headers=headers, tenant=TENANT)
     assert answer.status == 200, answer.body
     found = Filled(nexus, shop)
-    wait_for("the derived metrics", lambda: found.get(f"{API}/services")["services"], timeout=20)
+    wait_for("the derived metrics", lambda: found.get(f"{API}/services")["services"], timeout=60)
     yield found
 
 
@@ -574,14 +574,14 @@ class Jaeger(Program):
         headers = {"Content-Type": "application/x-protobuf"}
         request = urllib.request.Request(f"http://127.0.0.1:{self.otlp}/v1/traces", body, headers)
         try:
-            with urllib.request.urlopen(request, timeout=10) as answer:
+            with urllib.request.urlopen(request, timeout=60) as answer:
                 return bool(answer.status == 200)
         except urllib.error.URLError:
             return False
 
     def get(self, path: str) -> Any:
         """JSON of a GET."""
-        with urllib.request.urlopen(self.url + path, timeout=10) as answer:
+        with urllib.request.urlopen(self.url + path, timeout=60) as answer:
             return json.load(answer)
 
 

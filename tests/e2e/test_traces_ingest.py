@@ -194,7 +194,7 @@ def test_bad_spans_are_named_and_cost_nothing_else(nexus: NexusProcess, tenant: 
     assert "span 4: the trace id is missing or only zeros" in said.error_message
     with grpc.insecure_channel(f"127.0.0.1:{nexus.grpc_port}") as channel:
         metadata = [("authorization", f"Bearer {TOKEN}"), ("x-scope-orgid", tenant)]
-        body = channel.unary_unary(TRACES)(request(trace, 0, bad=1), metadata=metadata, timeout=20)
+        body = channel.unary_unary(TRACES)(request(trace, 0, bad=1), metadata=metadata, timeout=60)
     assert ExportTraceServiceResponse.FromString(body).partial_success.rejected_spans == 1
     document = trace_of(nexus, tenant, trace.hex())
     assert document is not None
@@ -233,7 +233,7 @@ def test_who_may_not_write_traces_is_refused(nexus: NexusProcess, tenant: str) -
     with grpc.insecure_channel(f"127.0.0.1:{nexus.grpc_port}") as channel:
         for method in (TRACES, POST_SPANS):
             with pytest.raises(grpc.RpcError) as caught:
-                channel.unary_unary(method)(b"", metadata=[("authorization", f"Bearer {other}")], timeout=20)
+                channel.unary_unary(method)(b"", metadata=[("authorization", f"Bearer {other}")], timeout=60)
             assert caught.value.code() is grpc.StatusCode.PERMISSION_DENIED
 
 
@@ -340,7 +340,7 @@ def test_jaegers_grpc_service(nexus: NexusProcess, tenant: str, key: str) -> Non
     span = b"".join([_field(1, trace), _field(2, b"01234567"), _field(3, b"op"), _field(6, _time(NOW // 10**9, 0))])
     with grpc.insecure_channel(f"127.0.0.1:{nexus.grpc_port}") as channel:
         metadata = [("authorization", f"Bearer {key}")]
-        assert channel.unary_unary(POST_SPANS)(post_spans([span]), metadata=metadata, timeout=20) == b""
+        assert channel.unary_unary(POST_SPANS)(post_spans([span]), metadata=metadata, timeout=60) == b""
     document = trace_of(nexus, tenant, trace.hex())
     assert document is not None
     assert (document["spans"], document["services"], document["names"]) == (1, ["cart"], ["op"])

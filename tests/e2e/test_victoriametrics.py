@@ -178,7 +178,7 @@ def test_removing_the_tenant_removes_its_series(nexus: NexusProcess, backend: An
     select = backend.entry.get("query_url") or backend.entry["url"]
 
     def left() -> list[Any]:
-        with urllib.request.urlopen(f"{select}/api/v1/query?query=gone_total&time={last}", timeout=10) as answer:
+        with urllib.request.urlopen(f"{select}/api/v1/query?query=gone_total&time={last}", timeout=60) as answer:
             return list(json.load(answer)["data"]["result"])
 
     wait_for("the removal", lambda: left() == [], timeout=40, pause=0.2)

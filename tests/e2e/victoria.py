@@ -56,7 +56,7 @@ class VictoriaMetrics:
 
     def show(self) -> None:
         """Make everything that was written visible to queries, which by itself takes a second or two."""
-        urllib.request.urlopen(f"{self.url}/internal/force_flush", timeout=10).close()
+        urllib.request.urlopen(f"{self.url}/internal/force_flush", timeout=60).close()
 
 
 class VictoriaMetricsCluster:
@@ -98,4 +98,4 @@ class VictoriaMetricsCluster:
 
     def show(self) -> None:
         """Make everything that was written visible to queries."""
-        urllib.request.urlopen(f"http://127.0.0.1:{self._storage.port}/internal/force_flush", timeout=10).close()
+        urllib.request.urlopen(f"http://127.0.0.1:{self._storage.port}/internal/force_flush", timeout=60).close()

@@ -26,7 +26,7 @@ class Engine:
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
         self._pipe.send(None)
-        self._process.join(30)
+        self._process.join(60)
 
     def insert(self, *blocks: bytes) -> int:
         """Rows written by one insert of these blocks."""

@@ -104,7 +104,7 @@ class MailServer:
     def __exit__(self, *_: object) -> None:
         self._controller.stop()
 
-    def wait(self, count: int, timeout: float = 20.0) -> Message:
+    def wait(self, count: int, timeout: float = 60.0) -> Message:
         """The mail of that number, when it has come."""
         with self._arrived:
             assert self._arrived.wait_for(lambda: len(self.mails) >= count, timeout), f"{len(self.mails)} mails came"

@@ -46,9 +46,9 @@ def test_a_server_that_goes_away_and_comes_back(own_server: PostgresServer) -> N
             began = time.monotonic()
             with pytest.raises(StorageError) as failed:
                 call()
-            assert time.monotonic() - began < 2 and PASSWORD not in str(failed.value)
+            assert time.monotonic() - began < 20 and PASSWORD not in str(failed.value)
         own_server.start()
-        deadline = time.monotonic() + 10
+        deadline = time.monotonic() + 60
         while True:
             try:
                 assert metadata.get_setting("x") == "1"
@@ -81,7 +81,7 @@ def test_a_connection_that_dies_within_a_transaction(postgres: PostgresServer) -
 def test_connections_are_bounded(postgres: PostgresServer) -> None:
     """Who gets none within the time is told; those in use are kept for the next ones."""
     url = postgres.new_database(TEMPLATE)
-    options = PostgresOptions(connections=2, wait=0.1)
+    options = PostgresOptions(connections=2, wait=2.0)
     with closing(PostgresMetadata(url, options)) as metadata:
         with metadata._database.transaction(), metadata._database.transaction(), pytest.raises(StorageError, match="busy"):
             metadata.get_setting("x")

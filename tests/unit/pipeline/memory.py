@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -50,6 +51,19 @@ class MemoryStore:
     @property
     def records(self) -> int:
         return sum(batch.num_rows for _, batch in self.batches)
+
+
+async def turns(number: int = 50) -> None:
+    """So many turns of the event loop, for what needs some but no time: on a busy machine a moment may hold a single one."""
+    for _ in range(number):
+        await asyncio.sleep(0)
+
+
+async def until(condition: Callable[[], Any], seconds: float = 60.0) -> None:
+    """Wait for what other tasks or threads bring about."""
+    async with asyncio.timeout(seconds):
+        while not condition():
+            await asyncio.sleep(0.005)
 
 
 @dataclass

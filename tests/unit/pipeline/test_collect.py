@@ -69,7 +69,7 @@ async def test_a_full_collector_waits_for_room(bench: Bench) -> None:
     await asyncio.sleep(0.02)
     assert not waiter.done()
     bench.store.gate.set()
-    await asyncio.wait_for(waiter, 5)
+    await asyncio.wait_for(waiter, 60)
     assert one.held == 0
 
 
@@ -94,7 +94,7 @@ async def test_a_stop_does_not_wait_for_ever(bench: Bench) -> None:
     await bench.topology.drain()
     one = collector(bench)
     one.add(piece("a"), 1)
-    await asyncio.wait_for(one.close(0.05), 5)
+    await asyncio.wait_for(one.close(0.05), 60)
     assert lost(bench, "overloaded") == 1
 
 

@@ -149,7 +149,7 @@ async def test_waiting_ends_with_something_to_take(hub: LiveHub) -> None:
     assert not waiting.done()
     assert not called
     hub.publish("t", numbered(2))
-    await asyncio.wait_for(waiting, 5)
+    await asyncio.wait_for(waiting, 60)
     assert called == [1]
     assert numbers(subscription.take(1)[0]) == [1]
 

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import asyncio
 import socket
 from datetime import UTC, datetime
 from pathlib import Path
 
 import msgspec
 import pytest
-from tests.unit.pipeline.memory import Bench
+from tests.unit.pipeline.memory import Bench, until
 
 from nexus.config import SyslogConfig
 from nexus.pipeline.receivers.datagrams import kernel_drops
@@ -36,7 +35,7 @@ async def test_datagrams_of_several_senders_are_one_batch(bench: Bench) -> None:
     for number in range(300):
         senders[number % 3].sendto(b"<13>message %d" % number, ("127.0.0.1", port))
     senders[0].sendto(b"", ("127.0.0.1", port))
-    await receiver.stop(5)
+    await receiver.stop(60)
     assert bench.store.records == 300
     assert counted(bench, "nexus_ingest_rejected_records_total", "t", "syslog_udp", "invalid_record") == 1
 
@@ -48,12 +47,12 @@ async def test_a_full_buffer_costs_datagrams_and_is_counted(bench: Bench) -> Non
     _, port = await receiver.start()
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sender:
         sender.sendto(b"<13>" + b"x" * 2000, ("127.0.0.1", port))
-        await asyncio.sleep(0.15)
+        await until(lambda: bench.store.waiting == 1)
         for _ in range(10):
             sender.sendto(b"<13>y", ("127.0.0.1", port))
-        await asyncio.sleep(0.05)
+        await until(lambda: counted(bench, "nexus_ingest_rejected_records_total", "t", "syslog_udp", "buffer_full") == 10)
     bench.store.gate.set()
-    await receiver.stop(5)
+    await receiver.stop(60)
     assert bench.store.records == 1
     assert counted(bench, "nexus_ingest_rejected_records_total", "t", "syslog_udp", "buffer_full") == 10
 
@@ -66,7 +65,7 @@ async def test_other_networks_and_long_datagrams(bench: Bench) -> None:
         with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sender:
             sender.bind((host, 0))
             sender.sendto(b"<13>" + b"x" * 5000, ("127.0.0.1", port))
-    await receiver.stop(5)
+    await receiver.stop(60)
     assert bench.store.records == 1
     assert counted(bench, "nexus_ingest_refused_requests_total", "syslog_udp", "network_not_allowed") == 1
     assert counted(bench, "nexus_ingest_truncated_records_total", "t", "syslog_udp") == 1

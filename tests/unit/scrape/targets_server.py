@@ -90,7 +90,7 @@ class Kept:
             for sample in one["samples"]
         ]
 
-    async def until(self, condition: Callable[[], Any], seconds: float = 10.0) -> Any:
+    async def until(self, condition: Callable[[], Any], seconds: float = 60.0) -> Any:
         """Wait for a condition on what was stored."""
         async with asyncio.timeout(seconds):
             while not (found := condition()):

@@ -49,7 +49,7 @@ def flat(groups: Sequence[Group]) -> list[dict[str, str]]:
 
 async def until(source: Any, condition: Callable[[list[dict[str, str]]], Any]) -> list[dict[str, str]]:
     """The targets of the first answer for which the condition holds."""
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(60):
         async for groups in source:
             if condition(found := flat(groups)):
                 return found
@@ -123,7 +123,7 @@ scrape_configs:
     try:
         await kept.until(lambda: kept.of("a"))
         server.say("/targets", "no", status=500)
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(60):
             while not scraping.errors_of("j"):
                 await asyncio.sleep(0.02)
         assert "HTTP status 500" in scraping.errors_of("j")[0]
@@ -449,7 +449,7 @@ async def test_kubernetes_lists_again_what_the_server_forgot(server: TargetServe
     source = provider(kubernetes(server, "node"), client)
     async with aclosing(source):
         await until(source, len)
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(60):
             while not cluster.watching["nodes"]:
                 await asyncio.sleep(0.02)
         cluster.put("nodes", node("node-2"))

@@ -11,7 +11,7 @@ import socket
 import ssl
 import struct
 import time
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -51,13 +51,17 @@ class Running:
 
     def job(self, *targets: str, **keys: Any) -> None:
         """Scrape these, fast."""
-        fast = {"scrape_interval": "100ms", "scrape_timeout": "100ms"}
+        fast = {"scrape_interval": "300ms", "scrape_timeout": "300ms"}
         self.jobs = [{"job_name": "j", "static_configs": [{"targets": list(targets)}], **fast, **keys}]
 
     def error(self) -> str:
         """Why the only target's last scrape failed."""
         (loop,) = self.scraping.pools["j"].loops.values()
         return loop.state.error
+
+    async def failed(self, expected: Callable[[str], bool]) -> None:
+        """Wait until the only target's last scrape failed as expected: on a busy machine one may before for want of time."""
+        await self.kept.until(lambda: expected(self.error()))
 
     async def up(self, value: float = 1.0) -> None:
         """Wait for the next `up` of this value."""
@@ -73,7 +77,9 @@ async def running(request: pytest.FixtureRequest) -> AsyncIterator[Running]:
 
 
 async def test_samples_and_what_is_said_about_the_scrape(server: TargetServer, running: Running) -> None:
-    running.job(server.address, params={"module": ["x"]}, relabel_configs=[{"target_label": "zone", "replacement": "eu"}])
+    rules = [{"target_label": "zone", "replacement": "eu"}]
+    once = {"scrape_interval": "1s", "scrape_timeout": "1s"}
+    running.job(server.address, params={"module": ["x"]}, relabel_configs=rules, **once)
     await running.scraping.start()
     await running.up()
     await running.up()
@@ -87,10 +93,10 @@ async def test_samples_and_what_is_said_about_the_scrape(server: TargetServer, r
     assert {at for at, _ in kept.of("a")} <= set(times)
     asked = server.asked[0]
     assert asked.query["module"] == "x"
-    assert asked.headers["X-Prometheus-Scrape-Timeout-Seconds"] == "0.1"
+    assert asked.headers["X-Prometheus-Scrape-Timeout-Seconds"] == "1"
     assert asked.headers["User-Agent"].startswith("Nexus")
     (target,) = ScrapeView(running.scraping).active("t")
-    assert (target["health"], target["scrapePool"], target["scrapeInterval"]) == ("up", "j", "100ms")
+    assert (target["health"], target["scrapePool"], target["scrapeInterval"]) == ("up", "j", "1s")
     assert ScrapeView(running.scraping).active("other") == []
 
 
@@ -105,15 +111,13 @@ def nobody() -> Iterator[str]:
 async def test_a_target_that_is_not_there(nobody: str, running: Running) -> None:
     running.job(nobody)
     await running.scraping.start()
-    await running.up(0)
-    assert running.error() == f"no connection to {nobody}: connection refused"
+    await running.failed(lambda error: error == f"no connection to {nobody}: connection refused")
 
 
 async def test_a_target_that_speaks_no_tls(server: TargetServer, running: Running) -> None:
     running.job(server.address, scheme="https")
     await running.scraping.start()
-    await running.up(0)
-    assert running.error().startswith(f"no TLS with {server.address}: ")
+    await running.failed(lambda error: error.startswith(f"no TLS with {server.address}: "))
     assert "_" not in running.error() and "Errno" not in running.error()
 
 
@@ -140,8 +144,7 @@ async def test_the_system_says_why_there_is_no_connection(
     monkeypatch.setattr(TCPConnector, "connect", fails)
     running.job("a:9")
     await running.scraping.start()
-    await running.up(0)
-    assert running.error() == words
+    await running.failed(lambda error: error == words)
 
 
 async def test_a_connection_that_breaks(running: Running) -> None:
@@ -154,8 +157,7 @@ async def test_a_connection_that_breaks(running: Running) -> None:
         address = f"127.0.0.1:{listening.sockets[0].getsockname()[1]}"
         running.job(address)
         await running.scraping.start()
-        await running.up(0)
-        assert running.error() == f"the connection to {address} broke: connection reset by peer"
+        await running.failed(lambda error: error == f"the connection to {address} broke: connection reset by peer")
 
 
 async def test_what_goes_away_is_marked_stale(server: TargetServer, running: Running) -> None:
@@ -212,13 +214,11 @@ async def test_a_body_that_never_ends_and_one_that_unpacks_to_much(server: Targe
     server.answers["/metrics"] = endless
     running.job(server.address, scrape_interval="2s", scrape_timeout="2s")
     await running.scraping.start()
-    await running.up(0)
-    assert running.error() == "body_size_limit exceeded: more than 1048576 bytes"
+    await running.failed(lambda error: error == "body_size_limit exceeded: more than 1048576 bytes")
     bomb = gzip.compress(b"a 1\n" * 1_000_000)
     assert len(bomb) < 1 << 20
     server.say("/metrics", bomb, headers={"Content-Encoding": "gzip"})
-    await running.up(0)
-    assert running.error() == "body_size_limit exceeded: more than 1048576 bytes"
+    await running.failed(lambda error: error == "body_size_limit exceeded: more than 1048576 bytes")
 
 
 async def test_a_target_that_says_nothing_in_time(server: TargetServer, running: Running) -> None:
@@ -232,16 +232,14 @@ async def test_a_target_that_says_nothing_in_time(server: TargetServer, running:
     server.answers["/metrics"] = slow
     running.job(server.address)
     await running.scraping.start()
-    await running.up(0)
-    assert running.error() == "timeout: no complete answer within 0.1 s"
+    await running.failed(lambda error: error == "timeout: no complete answer within 0.3 s")
 
 
 async def test_statuses_and_content_types(server: TargetServer, running: Running) -> None:
     server.say("/metrics", "a 1\n", status=500)
     running.job(server.address)
     await running.scraping.start()
-    await running.up(0)
-    assert running.error() == "server returned HTTP status 500 Internal Server Error"
+    await running.failed(lambda error: error == "server returned HTTP status 500 Internal Server Error")
     server.say("/metrics", "a 1\n", content_type="application/octet-stream")
     await running.kept.until(lambda: "no fallback_scrape_protocol" in running.error())
     running.job(server.address, fallback_scrape_protocol="PrometheusText0.0.4")
@@ -258,12 +256,10 @@ async def test_redirects_to_metadata_are_refused(server: TargetServer, running: 
         server.say("/metrics", "", status=302, headers={"Location": where})
         running.job(server.address, metrics_path="/metrics")
         await running.scraping.reload()
-        await running.up(0)
-        assert "metadata service, link-local or reserved" in running.error(), where
+        await running.failed(lambda error: "metadata service, link-local or reserved" in error)
     running.job("169.254.169.254")
     await running.scraping.reload()
-    await running.up(0)
-    assert "metadata service" in running.error()
+    await running.failed(lambda error: "metadata service" in error)
 
 
 @pytest.mark.parametrize("running", [rules(["169.254.169.254"])], indirect=True)
@@ -271,8 +267,7 @@ async def test_what_is_listed_may_be_asked(running: Running) -> None:
     """It is tried; here nobody is there."""
     running.job("169.254.169.254:1", scrape_interval="300ms", scrape_timeout="300ms")
     await running.scraping.start()
-    await running.up(0)
-    assert "metadata service" not in running.error()
+    await running.failed(lambda error: "metadata service" not in error)
 
 
 async def test_redirects_are_followed_without_credentials(server: TargetServer, running: Running) -> None:
@@ -286,16 +281,14 @@ async def test_redirects_are_followed_without_credentials(server: TargetServer, 
         assert "Authorization" not in other.asked[0].headers
         running.job(server.address, follow_redirects=False)
         await running.scraping.reload()
-        await running.up(0)
-        assert "302" in running.error()
+        await running.failed(lambda error: "302" in error)
 
 
 async def test_a_redirect_that_goes_round(server: TargetServer, running: Running) -> None:
     server.say("/metrics", "", status=301, headers={"Location": "/metrics"})
     running.job(server.address)
     await running.scraping.start()
-    await running.up(0)
-    assert running.error() == "stopped after 10 redirects"
+    await running.failed(lambda error: error == "stopped after 10 redirects")
 
 
 # ---------------------------------------------------------------------------------------------------------- credentials
@@ -318,8 +311,7 @@ async def test_credentials(server: TargetServer, running: Running, tmp_path: Pat
         assert server.asked[-1].headers["X-Scope"] == "t"
     running.job(server.address, bearer_token_file=str(tmp_path / "missing"))
     await running.scraping.reload()
-    await running.up(0)
-    assert "cannot read" in running.error()
+    await running.failed(lambda error: "cannot read" in error)
 
 
 async def test_oauth2(server: TargetServer, running: Running) -> None:
@@ -354,8 +346,7 @@ async def test_tls(running: Running, tmp_path: Path) -> None:
         await running.up()
         running.job(server.address, scheme="https", tls_config={**tls, "server_name": "other"})
         await running.scraping.reload()
-        await running.up(0)
-        assert "certificate" in running.error()
+        await running.failed(lambda error: "certificate" in error)
         running.job(server.address, scheme="https", tls_config={"insecure_skip_verify": True})
         await running.scraping.reload()
         await running.up()
@@ -387,7 +378,7 @@ async def test_a_reload_changes_only_what_it_says(server: TargetServer, running:
 async def test_a_file_that_changes_and_one_that_is_wrong(server: TargetServer, running: Running, tmp_path: Path) -> None:
     path = tmp_path / "prometheus.yml"
 
-    def write(job: str, interval: str = "100ms") -> None:
+    def write(job: str, interval: str = "300ms") -> None:
         path.write_text(
             f"global: {{scrape_interval: {interval}, scrape_timeout: {interval}}}\n"
             f"scrape_configs: [{{job_name: {job}, static_configs: [{{targets: ['{server.address}']}}]}}]\n"
@@ -415,7 +406,7 @@ async def test_what_the_store_does_not_take(server: TargetServer, running: Runni
     await running.up()
     running.kept.fault = Overloaded("no room")
     server.say("/metrics", "a 1\n")
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(60):
         while running.scraping.counts.lost == 0:
             await asyncio.sleep(0.02)
     (loop,) = running.scraping.pools["j"].loops.values()

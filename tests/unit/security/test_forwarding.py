@@ -143,7 +143,7 @@ class Receiver:
             writer.close()
 
     async def until(self, number: int) -> None:
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(60):
             while number not in self.numbers:
                 self.arrived.clear()
                 await self.arrived.wait()
@@ -234,7 +234,7 @@ async def test_over_otlp_until_the_receiver_says_yes(metadata: SqliteMetadata, s
     await wrote(audit, 0, 3)
     port = server.sockets[0].getsockname()[1]
     forwarding = await start(audit, f"http://127.0.0.1:{port}/v1/logs")
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(60):
         await done.wait()
         await wrote(audit, 3, 4)
         while forwarding.forwarders[0].position < 4:

@@ -54,7 +54,7 @@ async def get(server: HttpServer, context: ssl.SSLContext | None, data: bytes = 
     try:
         writer.write(data or b"GET / HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")
         await writer.drain()
-        return await asyncio.wait_for(reader.read(), 5)
+        return await asyncio.wait_for(reader.read(), 60)
     finally:
         writer.close()
         with contextlib.suppress(Exception):
@@ -120,7 +120,7 @@ async def test_a_stranger_who_says_nothing_is_let_go(
     for first in (b"", b"\x16\x03\x01"):
         reader, writer = await asyncio.open_connection("127.0.0.1", server.port)
         writer.write(first)
-        assert await asyncio.wait_for(reader.read(), 5) == b""
+        assert await asyncio.wait_for(reader.read(), 60) == b""
         writer.close()
 
 
@@ -171,7 +171,7 @@ async def test_changed_files_are_noticed(authority: Authority, monkeypatch: pyte
     authority.issue("server", folder=authority.folder / "next")
     (authority.folder / "swap").symlink_to(authority.folder / "next")
     os.replace(authority.folder / "swap", folder)
-    await asyncio.wait_for(changed.wait(), 5)
+    await asyncio.wait_for(changed.wait(), 60)
     task.cancel()
 
 

@@ -31,7 +31,7 @@ async def erase(store: ClickHouseStore, query: Any, id: str = "") -> None:
     """Begin, wait until it is done, prove it."""
     id = id or secrets.token_hex(4)
     await store.erase(id, query)
-    async with asyncio.timeout(30):
+    async with asyncio.timeout(60):
         while not (await store.erasure_progress(id)).done:  # type: ignore[union-attr]
             await asyncio.sleep(0.02)
         while (await store.erased(id, query)).parts_left:

@@ -110,7 +110,7 @@ async def fill(store: ClickHouseStore, first: int, days: int, jobs: str = "ab") 
 
 async def settled(store: ClickHouseStore) -> None:
     """Stored rows follow the policy."""
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(60):
         while not (await store.series.retention_progress("t")).done:
             await asyncio.sleep(0.02)
             await store.series.retention_changed()

@@ -292,7 +292,7 @@ async def test_series_that_expired_are_known_no_more(open_store: OpenStore) -> N
 
 
 async def _followed(store: ClickHouseStore) -> None:
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(60):
         while not (await store.series.retention_progress("t")).done:
             await asyncio.sleep(0.05)
 

@@ -17,7 +17,7 @@ async def test_who_comes_while_one_is_under_way_waits_for_the_next() -> None:
 
     def sync() -> None:
         begun.append(len(begun))
-        assert go[len(begun) - 1].wait(10)
+        assert go[len(begun) - 1].wait(60)
 
     group = GroupSync(sync)
     first = asyncio.ensure_future(group())
@@ -57,7 +57,7 @@ async def test_a_waiter_that_goes_away_takes_nobody_along() -> None:
     go = threading.Event()
 
     def sync() -> None:
-        assert go.wait(10)
+        assert go.wait(60)
 
     group = GroupSync(sync)
     gone, stays = asyncio.ensure_future(group()), asyncio.ensure_future(group())

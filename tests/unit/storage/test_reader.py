@@ -241,7 +241,7 @@ async def test_a_stop_ends_running_queries(open_store: OpenStore) -> None:
     await until(lambda: any(query.memory_bytes for query in store.running("t")))
     began = time.monotonic()
     await asyncio.to_thread(store.close)
-    assert time.monotonic() - began < 5
+    assert time.monotonic() - began < 30
     with pytest.raises((asyncio.CancelledError, LimitExceeded, Overloaded)):
         await task
 

@@ -16,7 +16,7 @@ from nexus.storage.clickhouse.store import ClickHouseStore
 
 def report_of(store: ClickHouseStore) -> CheckReport:
     """What the check after the start found."""
-    deadline = time.monotonic() + 20
+    deadline = time.monotonic() + 60
     while time.monotonic() < deadline:
         if (report := store._housekeeper.statistics.check) is not None:
             return report

@@ -32,7 +32,7 @@ def aged(days: int, records: int = 10) -> Any:
 
 def expiries(store: ClickHouseStore) -> list[int]:
     """Days from today until the records expire, FOR_EVER for those that do not; after waiting for mutations."""
-    deadline = time.monotonic() + 20
+    deadline = time.monotonic() + 60
     while rows(store, "SELECT count() FROM system.mutations WHERE NOT is_done") != [[0]]:
         assert time.monotonic() < deadline
         time.sleep(0.02)
