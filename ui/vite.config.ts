@@ -36,6 +36,9 @@ export default defineConfig({
     include: ["src/**/*.test.{ts,tsx}"],
     setupFiles: ["src/test/setup.ts"],
     restoreMocks: true,
+    // A test waits up to half a minute for one thing on a busy machine.
+    testTimeout: 120_000,
+    hookTimeout: 120_000,
     // One copy of react-router for it and for us.
     server: { deps: { inline: ["nuqs"] } },
   },

@@ -37,7 +37,7 @@ async function refreshing({ page, world }) {
   await logs.rows.first().waitFor();
   const marker = `fresh-${Date.now()}`;
   await world.server.write(world.secret, [{ message: marker, level: "info", service: "refresh" }]);
-  await page.getByText(marker).first().waitFor({ timeout: 9000 });
+  await page.getByText(marker).first().waitFor({ timeout: 60_000 });
   await page.locator('[data-index="4"] [data-act=toggle]').click();
   await page.getByText("Refreshing is paused while you read.").waitFor();
   await page.keyboard.press("Space");

@@ -1,9 +1,12 @@
 /** Runs before every test file: matchers, and what the simulated browser lacks. */
 import "@testing-library/jest-dom/vitest";
-import { cleanup } from "@testing-library/react";
+import { cleanup, configure } from "@testing-library/react";
 import { afterEach, vi } from "vitest";
 import { layoutGraph } from "../core/services/layout.ts";
 import { TraceEngine } from "../core/traces/engine.ts";
+
+// A busy machine is no defect: what is waited for may take long.
+configure({ asyncUtilTimeout: 30_000 });
 
 afterEach(() => {
   cleanup();

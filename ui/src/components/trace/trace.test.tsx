@@ -1,4 +1,4 @@
-import { configure, screen, waitFor, within } from "@testing-library/react";
+import { screen, waitFor, within } from "@testing-library/react";
 import userEvent from "@testing-library/user-event";
 import { type ReactNode, useState } from "react";
 import { describe, expect, it, vi } from "vitest";
@@ -9,10 +9,6 @@ import { ActionProvider } from "../../hooks/useActions.tsx";
 import { TimeProvider } from "../../hooks/useTime.tsx";
 import { answer, refused, STATISTICS, session, show } from "../../test/render.tsx";
 import { TraceView } from "./TraceView.tsx";
-
-// Whole pages are rendered here; a busy machine takes longer than the second that is usual.
-configure({ asyncUtilTimeout: 8000 });
-vi.setConfig({ testTimeout: 30_000 });
 
 const ID = "0af7651916cd43dd8448eb211c80319c";
 const calls = (count: number): Planted[] =>

@@ -1,16 +1,12 @@
-import { configure, screen, waitFor, within } from "@testing-library/react";
+import { screen, waitFor, within } from "@testing-library/react";
 import userEvent from "@testing-library/user-event";
 import type { ReactNode } from "react";
-import { describe, expect, it, vi } from "vitest";
+import { describe, expect, it } from "vitest";
 import type { MapEdge, MapNode, ServiceRow } from "../../core/api/traces.ts";
 import { ActionProvider } from "../../hooks/useActions.tsx";
 import { TimeProvider } from "../../hooks/useTime.tsx";
 import { answer, refused, STATISTICS, session, show } from "../../test/render.tsx";
 import { ServicesPage } from "./ServicesPage.tsx";
-
-// Whole pages are rendered here; a busy machine takes longer than the second that is usual.
-configure({ asyncUtilTimeout: 8000 });
-vi.setConfig({ testTimeout: 30_000 });
 
 const SIGNED = { "GET auth/session": session("traces:read") };
 const row = (name: string, rest: Partial<ServiceRow> = {}): ServiceRow => ({

@@ -1,4 +1,4 @@
-import { configure, screen, waitFor, within } from "@testing-library/react";
+import { screen, waitFor, within } from "@testing-library/react";
 import userEvent from "@testing-library/user-event";
 import { type ReactNode, useState } from "react";
 import { describe, expect, it, vi } from "vitest";
@@ -15,10 +15,6 @@ import { TraceFacets } from "./TraceFacets.tsx";
 import TracesCompare from "./TracesCompare.tsx";
 import TracesMetrics, { unitOfTraceQuery } from "./TracesMetrics.tsx";
 import { TracesPage } from "./TracesPage.tsx";
-
-// Whole pages are rendered here; a busy machine takes longer than the second that is usual.
-configure({ asyncUtilTimeout: 8000 });
-vi.setConfig({ testTimeout: 30_000 });
 
 const SECOND = 1_000_000_000n;
 const SPAN = { from: 1_700_000_000n * SECOND, to: 1_700_003_600n * SECOND };
