@@ -48,6 +48,20 @@ class Answer:
         return json.loads(self.body)
 
 
+def guess_until_refused(guess: Callable[[], Answer]) -> Answer:
+    """Three wrong guesses are answered, then they have to wait, longer each time; the first refusal that tells to wait for
+    four seconds: time enough for a slow machine to look at what is refused meanwhile."""
+    assert [guess().status for _ in range(3)] == [401] * 3
+
+    def refused() -> Answer | None:
+        answer = guess()
+        assert answer.status in (401, 429), answer.body
+        return answer if answer.status == 429 and int(answer.headers["Retry-After"]) >= 4 else None
+
+    found: Answer = wait_for("a refusal", refused)
+    return found
+
+
 def environment(folder: Path, **settings: str) -> dict[str, str]:
     """The environment of a child: free ports, its own data, nothing of ours."""
     inherited = {name: value for name, value in os.environ.items() if not name.startswith("NEXUS_")}
@@ -111,7 +125,7 @@ class NexusProcess:
         """Start it and wait until it is ready."""
         began = time.monotonic()
         self.launch()
-        self.facts = wait_for(f"Nexus to be ready:\n{self.log.read_text()}", self._facts)
+        self.facts = wait_for(f"Nexus to be ready:\n{self.log.read_text()}", self._facts, timeout=240)
         self.seconds = time.monotonic() - began
         assert self.get("/-/ready", token="").status == 200
         return self
