@@ -328,10 +328,10 @@ def bench_on_store(session: Session) -> None:
 
 def _options() -> tuple[Options, str]:
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0] if __doc__ else "")
-    parser.add_argument("--spans-ingest", type=int, default=2_000_000)
+    parser.add_argument("--spans-ingest", type=int, default=1_000_000)
     parser.add_argument("--spans-query", type=int, default=10_000_000)
-    parser.add_argument("--jaeger-spans-ingest", type=int, default=200_000)
-    parser.add_argument("--jaeger-spans-query", type=int, default=1_000_000)
+    parser.add_argument("--jaeger-spans-ingest", type=int, default=100_000)
+    parser.add_argument("--jaeger-spans-query", type=int, default=500_000)
     parser.add_argument("--only", default=",".join(ROWS), help="rows to measure, of " + ",".join(ROWS))
     parser.add_argument("--systems", default=",".join(SYSTEMS), help="systems to measure")
     parser.add_argument("--runs", type=int, default=5)
@@ -378,6 +378,8 @@ def main() -> None:
                 _say(failures[-1])
     finally:
         print_table(session.rows, *RIVALS.values())
+        for what, spans in (("T1", options.spans_ingest), ("T2 and T3 of the query data set", options.spans_query)):
+            print(f"{what}: " + ", ".join(f"{SYSTEMS[key].name} {count:,} spans" for key, count in spans.items()))
         about: dict[str, Any] = {
             "versions": {kind.name: kind.version() for kind in SYSTEMS.values()},
             "data": describe(otlp_traces(max(options.spans_ingest.values(), default=BLOCK_SPANS))),

@@ -96,6 +96,8 @@ def statements(plan: Plan, catalog: Catalog = CATALOG, scoped: Scoped | None = N
         case FindTraces(time, spansets):
             windows = newest_first(time, catalog)
             texts = [found.candidates(scoped, spansets, time, window, plan.limit, catalog) for window in windows]
+            if not spansets.program and plan.order == "newest":
+                return [*texts, found.told(scoped, plan, SOME, catalog)]
             texts.append(found.summaries(scoped, SOME, catalog))
             if spansets.program:
                 texts.insert(-1, found.rows(scoped, spansets, time, SOME, catalog))
@@ -140,6 +142,7 @@ FAILED = "{ status = error }"
 ROUTE, NAME = SpanField(Place.SPAN, "http.route"), SpanField(Place.INTRINSIC, "name")
 PLANS: dict[str, Plan] = {
     "find": _search("{ span.http.route = `/pay` || span.user.id = `u1` }", select=(ROUTE,)),
+    "find_longest": _search("{ span.http.route = `/pay` }", order="longest", select=(ROUTE,)),
     "find_both": _search("{ status = error } && { resource.service.name = `cart` }"),
     "find_below": _search("{ status = error } >> { span.http.route = `/pay` } | count() > 2"),
     "tag_names": TagNames(scan(FAILED, EDGES)),

@@ -109,6 +109,11 @@ def json_token(text: str, key: str) -> str:
     return f"JSON_QUERY({text}, {quote(f'$.{json_name(key)}')})"
 
 
+def json_value(text: str, key: str) -> str:
+    """The same member as text where it is a text, unescaped; of other types something or other."""
+    return f"JSON_VALUE({text}, {quote(f'$.{json_name(key)}')})"
+
+
 def json_name(key: str) -> str:
     """A key as a path names it."""
     return '"' + key.replace("\\", "\\\\").replace('"', '\\"') + '"'

@@ -3,7 +3,7 @@ SELECT 'acme', trace_id, arrayElement(['errors', 'pay', 'slow', ''], r + 1), mul
 FROM (
 SELECT *, count() OVER (PARTITION BY r) AS n, row_number() OVER (PARTITION BY r ORDER BY h, trace_id) AS k FROM (
 SELECT trace_id, r, sipHash64(trace_id) AS h FROM (
-SELECT trace_id, toUInt8(multiIf(max(ifNull(status = 2, 0)), 0, max(ifNull(((`s_http_route` = '/pay' OR (startsWith(JSON_QUERY(resource, '$."http.route"'), '["') AND NOT (isNotNull(`s_http_route`)) AND JSONExtractString(JSON_QUERY(resource, '$."http.route"'), 1) = '/pay') OR (match(JSON_QUERY(resource, '$."http.route"'), '^\\[[\\[{]') AND NOT (isNotNull(`s_http_route`)) AND substring(JSON_QUERY(resource, '$."http.route"'), 2, length(JSON_QUERY(resource, '$."http.route"')) - 2) = '/pay')) AND _trace_duration > 2000000000), 0)), 1, max(ifNull((kind = 2 OR root) AND _based = 1 AND duration > _slow_2, 0)), 2, 3)) AS r
+SELECT trace_id, toUInt8(multiIf(max(ifNull(status = 2, 0)), 0, max(ifNull(((`s_http_route` = '/pay' OR (JSON_VALUE(resource, '$."http.route"') = '/pay' AND startsWith(JSON_QUERY(resource, '$."http.route"'), '["') AND NOT (isNotNull(`s_http_route`)))) AND _trace_duration > 2000000000), 0)), 1, max(ifNull((kind = 2 OR root) AND _based = 1 AND duration > _slow_2, 0)), 2, 3)) AS r
 FROM nexus.spans
 ANY LEFT JOIN (SELECT trace_id AS _dt, max(b + toInt64(duration)) - min(b) AS _trace_duration FROM (
 SELECT trace_id, toUnixTimestamp64Nano(timestamp) AS b, duration FROM nexus.spans WHERE tenant = 'acme' AND pending >= 172800 AND trace_id IN (SELECT trace_id FROM nexus.spans WHERE tenant = 'acme' AND pending = 172800 GROUP BY trace_id)

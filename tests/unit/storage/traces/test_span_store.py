@@ -6,6 +6,7 @@ import asyncio
 import json
 import random
 import time
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -17,9 +18,9 @@ from tests.unit.storage.conftest import OpenStore
 from tests.unit.storage.traces.batches import batch
 
 from nexus.errors import InvalidRequest, TokenReused
-from nexus.query.plan import Compare, CompareOp, Field, FieldKind, Word
+from nexus.query.plan import Compare, CompareOp, Field, FieldKind, TimeRange, Word
 from nexus.query.policy import scope
-from nexus.query.trace_plan import Binary, Constant, GetTrace, Place, SpanCount, SpanField, SpanScan
+from nexus.query.trace_plan import Binary, Constant, FindTraces, GetTrace, Place, SpanCount, SpanField, SpanScan, Spansets
 from nexus.storage.api import RetentionPolicy, Token
 from nexus.storage.clickhouse.store import ClickHouseStore, TraceSettings
 
@@ -193,3 +194,25 @@ async def test_a_tenant_is_forgotten(open_store: OpenStore) -> None:
     state = sql(store, "SELECT count() FROM system.mutations WHERE table = 'spans' AND NOT is_done")
     assert state == [[0]] and path.exists()
     await store.traces.forget_tenant("t")
+
+
+async def test_spans_that_were_stored_twice(open_store: OpenStore) -> None:
+    """Count once in what a search tells, by their id, and match when one of them does; those of one id and several kinds are
+    one match of two spans."""
+    store = open_store()
+    (one, other, third) = spans_of(3, route="/a")
+    trace = one.trace_id
+    other, third = (replace(span, trace_id=trace) for span in (other, third))
+    again = replace(one, attributes={"route": "/b"}, start=one.start + 5)
+    shared = replace(other, kind=(other.kind + 1) % 6, start=other.start + 7)
+    for part in ([one, other, third], [again], [one, shared]):
+        await store.traces.append("t", batch(part))
+    for route, matched, first in (("/a", 3, [one, other, third]), ("/b", 1, [again])):
+        leaf = Binary("=", ROUTE, Constant("string", route))
+        for order in ("newest", "longest"):
+            plan = FindTraces(TimeRange(), Spansets((leaf,)), spans_per_trace=2, order=order)  # type: ignore[arg-type]
+            (hit,) = (await store.traces.find(scope(plan, tenant="t", query_id="q"))).hits
+            assert hit.spans == 4
+            (told,) = hit.sets
+            assert told.matched == matched
+            assert [(s.span_id, s.start) for s in told.spans] == [(s.span_id.hex(), s.start) for s in first[:2]]

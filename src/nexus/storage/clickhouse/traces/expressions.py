@@ -92,10 +92,13 @@ class Expressions:
             return _each(_both(way.asked, test if op == "=~" else f"NOT {test}"), way.each)
         if not _comparable(op, way.kind, constant.kind):
             return "0"
+        if op == "=" and way.begins and str(constant.value)[:1] not in tuple(way.begins):
+            return "0"
         test = f"{way.value} {op} {_literal(constant)}"
         if way.value == "duration" and isinstance(constant.value, int | float):
             return _duration(op, test, constant.value)
-        return _each(_both(way.asked, test), way.each)
+        # The engine runs a conjunction's first part over dictionaries, the others over the rows that are left.
+        return _each(_both(test, way.asked) if way.light else _both(way.asked, test), way.each)
 
     def _is_there(self, op: str, left: SpanExpr, right: SpanExpr) -> str:
         other = right if _is_nil(left) else left

@@ -39,7 +39,7 @@ from nexus.storage.clickhouse.traces.masking import known_to
 from nexus.storage.clickhouse.traces.profile import profile
 from nexus.storage.clickhouse.traces.sampling.sql import preview, previewed
 from nexus.storage.clickhouse.traces.sampling.visibility import Visibility
-from nexus.storage.clickhouse.traces.scan import of_these_traces, spans_of, these_spans, widened
+from nexus.storage.clickhouse.traces.scan import FEW_GRANULES, of_these_traces, spans_of, these_spans, widened
 from nexus.storage.clickhouse.traces.series import compile_series, read_series
 from nexus.storage.clickhouse.traces.windows import newest_first
 from nexus.storage.trace_api import SeriesSet, SpanRows, TraceHits
@@ -196,7 +196,7 @@ class _Asking:
     def _whole(self, time: TimeRange, extra: list[str], order: str) -> bytes:
         columns = rows.columns(self.catalog)
         inner = spans_of(self._query, time, self.catalog, extra=extra).union(columns)
-        sql = f"SELECT {columns} FROM (\n{inner}\n)\nORDER BY {order}\nLIMIT 1 BY trace_id, span_id, kind"
+        sql = f"SELECT {columns} FROM (\n{inner}\n)\nORDER BY {order}\nLIMIT 1 BY trace_id, span_id, kind{FEW_GRANULES}"
         return self.ask(sql, rows.FORMAT)
 
     def listed(self, plan: SearchSpans) -> bytes:

@@ -10,11 +10,11 @@ from typing import Any, Final
 
 from nexus import _native
 from nexus.query.plan import Scoped, TimeRange
-from nexus.query.trace_plan import FindTraces, SetLabel, SpanScan, Spansets, key_value
+from nexus.query.trace_plan import EVERY_SPAN, FindTraces, SetLabel, SpanScan, Spansets, key_value
 from nexus.storage.clickhouse.catalog import Catalog
 from nexus.storage.clickhouse.traces import found
 from nexus.storage.clickhouse.traces.found import Candidate
-from nexus.storage.clickhouse.traces.windows import newest_first
+from nexus.storage.clickhouse.traces.windows import headed, newest_first
 from nexus.storage.trace_api import MatchedSpan, SpanSet, TraceHit
 
 TABLE: Final = "JSONCompactEachRow"
@@ -22,6 +22,8 @@ ROWS: Final = "RowBinary"
 FIRST_BATCH: Final = 100
 BATCH: Final = 500
 """Candidates whose spans native code looks at at one time: few at first, for the reader who waits."""
+HEAD_SPANS: Final = 500
+"""Spans that are looked at first for each trace that is wanted, where every span matches."""
 BATCH_SPANS: Final = 200_000
 """Spans of theirs, as far as it is known before."""
 MAX_SPANS: Final = 80_000
@@ -53,7 +55,10 @@ def candidates(
 ) -> Iterator[list[Candidate]]:
     """Traces that may match, newest first, a list for each window that is read; `limit` of them at most."""
     seen: set[bytes] = set()
-    for window in newest_first(time, catalog):
+    windows = newest_first(time, catalog)
+    if not spansets.program and EVERY_SPAN in spansets.leaves:
+        windows = headed(windows, HEAD_SPANS * limit, catalog)
+    for window in windows:
         # Those seen before may come again with older spans.
         rows = asked_rows(ask, found.candidates(scoped, spansets, time, window, limit + len(seen), catalog))
         new = [
@@ -74,10 +79,13 @@ def find(ask: Ask, scoped: Scoped, plan: FindTraces, catalog: Catalog) -> tuple[
     if plan.spansets.program:
         matches, incomplete = _decided(ask, scoped, plan, catalog)
         return _told(ask, scoped, plan, matches, catalog), incomplete
-    # The order by time needs no more than are wanted; every other one needs all of them.
-    limit = plan.limit if plan.order == "newest" else plan.max_candidates
-    some = [one for batch in candidates(ask, scoped, plan.spansets, plan.time, limit, catalog) for one in batch]
-    cut = plan.order != "newest" and len(some) >= plan.max_candidates
+    if plan.order == "newest":
+        some = [one for batch in candidates(ask, scoped, plan.spansets, plan.time, plan.limit, catalog) for one in batch]
+        return _newest_told(ask, scoped, plan, some, catalog), ""
+    # Every other order needs all candidates.
+    some = [
+        one for batch in candidates(ask, scoped, plan.spansets, plan.time, plan.max_candidates, catalog) for one in batch
+    ]
     hits = _summaries(ask, scoped, plan, some, catalog)
     rows = asked_rows(ask, found.matches(scoped, plan, _of(some, hits), catalog)) if hits else []
     by_trace = {hit.trace_id: hit for hit in hits}
@@ -88,7 +96,22 @@ def find(ask: Ask, scoped: Scoped, plan: FindTraces, catalog: Catalog) -> tuple[
         if not hit.sets:
             hit.sets.append(SpanSet(int(matched), []))
         hit.sets[0].spans.append(found.matched_span([trace, *rest], plan.select))
-    return hits, _sentence(plan.max_candidates) if cut else ""
+    return hits, _sentence(plan.max_candidates) if len(some) >= plan.max_candidates else ""
+
+
+def _newest_told(ask: Ask, scoped: Scoped, plan: FindTraces, some: list[Candidate], catalog: Catalog) -> list[TraceHit]:
+    """What candidates are as a whole, with their matching spans, the newest first."""
+    if not some:
+        return []
+    place = {one.trace_id.hex(): number for number, one in enumerate(some)}
+    hits = []
+    for *row, matched, spans in asked_rows(ask, found.told(scoped, plan, some, catalog)):
+        hit = found.hit(row)
+        if spans:
+            shown = [found.matched_span([hit.trace_id, *span], plan.select) for span in spans]
+            hit.sets.append(SpanSet(int(matched), shown))
+        hits.append(hit)
+    return sorted(hits, key=lambda hit: place[hit.trace_id])
 
 
 def _decided(ask: Ask, scoped: Scoped, plan: FindTraces, catalog: Catalog) -> tuple[list[_Match], str]:

@@ -27,3 +27,21 @@ def newest_first(time: TimeRange, catalog: Catalog) -> list[TimeRange]:
         found.append(TimeRange(cut, end))
         end, length = cut, length * GROWTH
     return found
+
+
+def headed(windows: list[TimeRange], rows: int, catalog: Catalog) -> list[TimeRange]:
+    """The same windows, the first one cut into ones that grow, too: its end would hold about so many spans if they came
+    evenly. For what every span meets: to group all spans of a slot would cost most there."""
+    _, end, partitions = clip(TimeRange(), catalog)
+    if not windows or not partitions:
+        return windows
+    edge = max(partitions, key=lambda partition: partition.last)
+    first, *rest = windows
+    start, last = first.start or 0, end if first.end is None else min(first.end, end)
+    length = max((edge.last - edge.first) * rows // max(edge.rows, 1), 1)
+    found, to, cut = [], first.end, last - length
+    while cut > start:
+        found.append(TimeRange(cut, to))
+        length *= GROWTH
+        to, cut = cut, cut - length
+    return [*found, TimeRange(first.start, to), *rest]
