@@ -6,6 +6,7 @@ Jaeger's UI, Grafana's data sources and Traces Drilldown make them.
 
 from __future__ import annotations
 
+import base64
 import itertools
 import json
 import os
@@ -454,6 +455,42 @@ def test_traces_drilldown(filled: Filled) -> None:
     )["traces"]  # fmt: skip
     keys = {attribute["key"] for span in structure[0]["spanSets"][0]["spans"] for attribute in span["attributes"]}
     assert keys >= {"nestedSetParent", "nestedSetLeft", "nestedSetRight", "service.name"}
+
+
+def test_a_part_of_a_trace(filled: Filled) -> None:
+    """Spans that meet a condition, with what lies above and below them; whether there is more is said."""
+    path = f"/tempo/api/v2/traces/{filled.shop.id(5)}"
+
+    def part(**arguments: Any) -> tuple[set[int], str]:
+        answer = filled.get(path, **arguments)
+        spans = [span for one in answer["trace"]["resourceSpans"] for scope in one["scopeSpans"] for span in scope["spans"]]
+        ids = {int.from_bytes(base64.b64decode(span["spanId"]), "big") for span in spans}
+        assert len(ids) == len(spans)
+        return ids, answer.get("status", "")
+
+    everything = {1, 2, 3, 4}
+    assert part(q=" ") == part() == (everything, "")
+    assert part(q="{ }") == (everything, "")
+    assert part(q="{ status = error }") == ({1, 4}, "PARTIAL")
+    assert part(q="{ kind = server && resource.service.name = `cart` }") == ({3}, "PARTIAL")
+    assert part(q="{ name = `nothing` }") == (set(), "PARTIAL")
+    of_database = "{ span.db.system = `postgresql` }"
+    assert part(q=of_database, keep_hierarchy="true") == (everything, "")
+    assert part(q=of_database, keep_hierarchy="true", ancestor_depth=1) == ({3, 4}, "PARTIAL")
+    assert part(q=of_database, ancestor_depth=3) == ({4}, "PARTIAL")
+    root = "{ kind = server && resource.service.name = `web` }"
+    assert part(q=root, match_depth=2) == ({1, 2, 3}, "PARTIAL")
+    assert part(q=root, match_depth=-1) == (everything, "")
+    answer = pb.Message(filled.get(f"{path}?q=%7B%20status%20%3D%20error%20%7D", PROTOBUF))
+    assert answer.integer(3) == 1 and answer.text(4).startswith("Trace filtered")
+    spans = [
+        span for one in TracesData.FromString(answer.bytes(1)).resource_spans for s in one.scope_spans for span in s.spans
+    ]
+    assert {span.status.code for span in spans} == {2}
+    for wrong in ("{ } | rate()", "{ } >> { }", "{ status"):
+        assert filled.nexus.get(f"{path}?q={quote(wrong)}", tenant=TENANT).status == 400
+    assert filled.nexus.get(f"{path}?q=%7B%7D&match_depth=-2", tenant=TENANT).status == 400
+    assert filled.nexus.get(f"/tempo/api/v2/traces/{'f' * 32}?q=%7B%7D", tenant=TENANT).status == 404
 
 
 def test_tempo_over_grpc(filled: Filled) -> None:

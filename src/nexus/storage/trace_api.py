@@ -6,15 +6,17 @@ afterwards; tokens, bounds, overload and full disks are the same. A span stored 
 
 Reading. A store accepts only `Scoped` plans of `query.trace_plan.TracePlan`. An unknown tenant reads as empty; spans that
 the row policy hides are not there, also not in counts, roots and durations of traces. Cancelling the awaiting task cancels
-the query. Whole spans stay encoded: a `SpanRows` goes to native code, which renders it as OTLP, Jaeger, Zipkin or the web
+the query. `find` and `series` may tell of what they have so far (`Tell`): each trace once, as it will be in the answer, or
+all series with the points that are known; a store that cannot tells nothing. The answer itself is always whole.
+Whole spans stay encoded: a `SpanRows` goes to native code, which renders it as OTLP, Jaeger, Zipkin or the web
 UI's own form. Spans count by their weight wherever numbers are asked for.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Any, Protocol
+from typing import Any, Protocol, TypeVar
 
 from nexus.query.plan import Scoped
 from nexus.storage.api import LogLifecycle, Receipt, Statistics, Table, Token
@@ -104,6 +106,12 @@ class SeriesSet:
     statistics: Statistics = field(default_factory=Statistics)
 
 
+T = TypeVar("T")
+
+Tell = Callable[[T, float], None]
+"""Takes a part of an answer and the share of the question that is done (0 to 1). Called from any thread; does not block."""
+
+
 class TraceStore(Protocol):
     """Traces: append and query."""
 
@@ -122,12 +130,12 @@ class TraceStore(Protocol):
         trace follow each other; one that was stored twice comes once, told by its ids and kind."""
         ...
 
-    async def find(self, query: Scoped) -> TraceHits:
-        """Run a `FindTraces` plan."""
+    async def find(self, query: Scoped, tell: Tell[TraceHits] | None = None) -> TraceHits:
+        """Run a `FindTraces` plan; `tell` takes traces as they are found."""
         ...
 
-    async def series(self, query: Scoped) -> SeriesSet:
-        """Run a `SpanSeries` plan."""
+    async def series(self, query: Scoped, tell: Tell[SeriesSet] | None = None) -> SeriesSet:
+        """Run a `SpanSeries` plan; `tell` takes the series of the newest steps, more of them each time."""
         ...
 
     async def table(self, query: Scoped) -> Table:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, cast
 
 import pytest
 from google.protobuf import descriptor_pb2, descriptor_pool, json_format, message_factory
@@ -10,16 +10,17 @@ from opentelemetry.proto.common.v1 import common_pb2
 
 from nexus.errors import InvalidRequest
 from nexus.model.time import TimeRange
-from nexus.query.trace_plan import Place, SpanField
+from nexus.query.trace_plan import Place, SpanField, SpanSeries
 from nexus.server import protobuf as pb
 from nexus.server.api.jaeger import arguments as jaeger
 from nexus.server.api.jaeger.v3 import any_trace_id, find_plan
+from nexus.server.api.nexus_v1.traces import metric_series
 from nexus.server.api.tempo import answers
 from nexus.server.api.tempo.arguments import Arguments, aligned
-from nexus.server.api.tracing.asking import hint, span_id, trace_id
+from nexus.server.api.tracing.asking import Asker, hint, span_id, trace_id
 from nexus.server.api.tracing.fields import bare, has_values, tag_field
 from nexus.storage.api import Statistics
-from nexus.storage.trace_api import Exemplar, MatchedSpan, MetricSeries, SeriesSet, SpanSet, TraceHit, TraceHits
+from nexus.storage.trace_api import Exemplar, MatchedSpan, MetricSeries, SeriesSet, SpanSet, Tell, TraceHit, TraceHits
 
 NOW = 1_700_000_000_000_000_000
 SECOND = 10**9
@@ -299,3 +300,62 @@ def test_lists_leave_out_what_differs_everywhere() -> None:
         "event:name",
         "other.a",
     ]
+
+
+# ----------------------------------------------------------------------------------------------------------------- parts
+
+
+class _Asker:
+    """Tells of the newest two of four steps before it answers."""
+
+    def __init__(self) -> None:
+        self.told = [SeriesSet([MetricSeries({"name": "a"}, [(40, 4.0)])])]
+
+    async def series(self, plan: SpanSeries, tell: Tell[SeriesSet] | None = None) -> SeriesSet:
+        """The series."""
+        if tell is not None:
+            for found in self.told:
+                tell(found, 0.5)
+        return SeriesSet([MetricSeries({"name": "a"}, [(20, 2.0), (40, 4.0)])])
+
+
+async def test_parts_of_series_have_zeros_where_it_is_known() -> None:
+    """Nothing is said of the steps that were not looked at."""
+    told: list[tuple[SeriesSet, float]] = []
+    asker = cast(Asker, _Asker())
+    text = "{ } | count_over_time() by (name)"
+    whole = await metric_series(asker, text, 10, 40, 10, tell=lambda found, share: told.append((found, share)))
+    assert [one.points for one in whole.series] == [[(10, 0.0), (20, 2.0), (30, 0.0), (40, 4.0)]]
+    ((part, share),) = told
+    assert ([one.points for one in part.series], share) == ([[(30, 0.0), (40, 4.0)]], 0.5)
+
+
+async def test_series_of_two_sides_are_told_when_both_are_known() -> None:
+    """A half of a division is no answer."""
+    told: list[float] = []
+    asker = cast(Asker, _Asker())
+    text = "({ status = error } | count_over_time() by (name)) / ({ } | count_over_time() by (name))"
+    await metric_series(asker, text, 10, 40, 10, tell=lambda _, share: told.append(share))
+    assert told == []
+
+
+def test_progress_of_parts() -> None:
+    """The share that is done, in jobs."""
+    (metrics,) = (
+        value for number, value in pb.fields(answers.search_protobuf(TraceHits([]), Statistics(""), 0.429)) if number == 2
+    )
+    assert isinstance(metrics, bytes)
+    assert (pb.Message(metrics).integer(4), pb.Message(metrics).integer(5)) == (42, 100)
+    assert pb.Message(answers.series_protobuf(SeriesSet([]), Statistics(""))).bytes(2) == answers._metrics_protobuf(
+        Statistics(""), 0
+    )
+
+
+@pytest.mark.parametrize("text", ["-2", "1.5", "x", "+1", "1234567890"])
+def test_steps_that_are_none(text: str) -> None:
+    """-1 is all; other numbers below 0 are none."""
+    assert Arguments((("match_depth", "-1"),), NOW).steps("match_depth", 0) == -1
+    with pytest.raises(InvalidRequest, match="match_depth"):
+        Arguments((("match_depth", text),), NOW).steps("match_depth", 0)
+    with pytest.raises(InvalidRequest, match="keep_hierarchy"):
+        Arguments((("keep_hierarchy", text),), NOW).boolean("keep_hierarchy")

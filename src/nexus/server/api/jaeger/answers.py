@@ -16,10 +16,11 @@ from nexus.storage.trace_api import SpanRows
 JSON = "application/json"
 
 
-def structured(data: Any, total: int = 0) -> Response:
-    """An answer; `bytes` are JSON already."""
+def structured(data: Any, total: int = 0, *, pretty: bool = False) -> Response:
+    """An answer; `bytes` are JSON already. `pretty`: with line ends, for people."""
     encoded = data if isinstance(data, bytes) else msgspec.json.encode(data)
-    return Response(b'{"data":%s,"total":%d,"limit":0,"offset":0,"errors":null}' % (encoded, total), media_type=JSON)
+    body = b'{"data":%s,"total":%d,"limit":0,"offset":0,"errors":null}' % (encoded, total)
+    return Response(msgspec.json.format(body, indent=4) if pretty else body, media_type=JSON)
 
 
 def refuse(error: NexusError) -> Response:
@@ -32,8 +33,9 @@ def refuse(error: NexusError) -> Response:
     return Response(msgspec.json.encode(body), status, headers, media_type=JSON)
 
 
-async def traces(rows: SpanRows | None) -> Response:
+async def traces(rows: SpanRows | None, *, pretty: bool = False) -> Response:
     """Traces."""
     if rows is None or not rows.data:
-        return structured([])
-    return structured(await asyncio.to_thread(_native.render_spans_jaeger, rows.data, rows.attributes))
+        return structured([], pretty=pretty)
+    rendered = await asyncio.to_thread(_native.render_spans_jaeger, rows.data, rows.attributes)
+    return structured(rendered, pretty=pretty)

@@ -17,7 +17,7 @@ from nexus.server.api.jaeger import names
 from nexus.server.api.jaeger.arguments import DEFAULT_LIMIT, DEFAULT_RANGE, search
 from nexus.server.api.jaeger.v3 import any_trace_id
 from nexus.server.api.tracing.asking import MAX_TRACES, Asker, hint
-from nexus.server.api.tracing.grpc import Method
+from nexus.server.api.tracing.grpc import Method, single
 from nexus.server.call import Call
 from nexus.server.protobuf import Message
 from nexus.storage.trace_api import SpanRows, TraceHit
@@ -178,16 +178,16 @@ async def get_dependencies_v3(call: Call, asker: Asker, request: Message) -> lis
 
 
 METHODS: Final[dict[str, Method]] = {
-    "/jaeger.api_v2.QueryService/GetTrace": get_trace_v2,
-    "/jaeger.api_v2.QueryService/ArchiveTrace": archive_trace_v2,
-    "/jaeger.api_v2.QueryService/FindTraces": find_traces_v2,
-    "/jaeger.api_v2.QueryService/GetServices": get_services,
-    "/jaeger.api_v2.QueryService/GetOperations": get_operations_v2,
-    "/jaeger.api_v2.QueryService/GetDependencies": get_dependencies_v2,
-    "/jaeger.api_v3.QueryService/GetTrace": get_trace_v3,
-    "/jaeger.api_v3.QueryService/FindTraces": find_traces_v3,
-    "/jaeger.api_v3.QueryService/FindTraceSummaries": find_trace_summaries_v3,
-    "/jaeger.api_v3.QueryService/GetServices": get_services,
-    "/jaeger.api_v3.QueryService/GetOperations": get_operations_v3,
-    "/jaeger.api_v3.QueryService/GetDependencies": get_dependencies_v3,
+    "/jaeger.api_v2.QueryService/GetTrace": single(get_trace_v2),
+    "/jaeger.api_v2.QueryService/ArchiveTrace": single(archive_trace_v2),
+    "/jaeger.api_v2.QueryService/FindTraces": single(find_traces_v2),
+    "/jaeger.api_v2.QueryService/GetServices": single(get_services),
+    "/jaeger.api_v2.QueryService/GetOperations": single(get_operations_v2),
+    "/jaeger.api_v2.QueryService/GetDependencies": single(get_dependencies_v2),
+    "/jaeger.api_v3.QueryService/GetTrace": single(get_trace_v3),
+    "/jaeger.api_v3.QueryService/FindTraces": single(find_traces_v3),
+    "/jaeger.api_v3.QueryService/FindTraceSummaries": single(find_trace_summaries_v3),
+    "/jaeger.api_v3.QueryService/GetServices": single(get_services),
+    "/jaeger.api_v3.QueryService/GetOperations": single(get_operations_v3),
+    "/jaeger.api_v3.QueryService/GetDependencies": single(get_dependencies_v3),
 }

@@ -71,11 +71,12 @@ async def find(call: Call, asker: Asker) -> Response:
 
 async def trace(call: Call, asker: Asker) -> Response:
     """One trace."""
-    plan = GetTrace(trace_id(call.parameters["id"]), None, hint(*_arguments(call).hint()))
+    arguments = _arguments(call)
+    plan = GetTrace(trace_id(call.parameters["id"]), None, hint(*arguments.hint()))
     rows = await asker.spans(plan)
     if not rows.data:
         raise NotFound("trace not found")
-    return await traces(rows)
+    return await traces(rows, pretty=arguments.boolean("prettyPrint"))
 
 
 async def trace_of_either(call: Call, asker: Asker) -> Response:
@@ -153,7 +154,8 @@ def _routes(base: str) -> list[Route]:
         route("services/{+service}/operations", operations_of, "Names of operations", service),
         route("operations", operations, "Operations with their kinds", *_SEARCH[:1], Parameter("spanKind", "server, ...")),
         route("traces", find, "Find traces", *_SEARCH),
-        route("traces/{id}", trace if base else trace_of_either, "One trace", _ID, *_SEARCH[4:6]),
+        route("traces/{id}", trace if base else trace_of_either, "One trace", _ID, *_SEARCH[4:6],
+              Parameter("prettyPrint", "true: with line ends"), Parameter("raw", "Nothing here: traces are never changed")),
         route("archive/{id}", archive, "Keep a trace", _ID, method="POST"),
         route("dependencies", dependencies, "Who called whom", Parameter("endTs", "End in ms since the epoch"),
               Parameter("lookback", "ms before the end"), Parameter("service", "Only those of a service")),

@@ -49,7 +49,7 @@ from nexus.server.api.tracing.fields import SCOPES, SHOWN_INTRINSICS, has_values
 from nexus.server.call import Call
 from nexus.server.errors import json_response
 from nexus.server.routes import BASE, Parameter, Route
-from nexus.storage.trace_api import MatchedSpan, MetricSeries, SeriesSet, SpanRows, TraceHit
+from nexus.storage.trace_api import MatchedSpan, MetricSeries, SeriesSet, SpanRows, Tell, TraceHit
 
 MAX_FILE: Final = 64 << 20
 """Bytes of a file of spans that is drawn."""
@@ -392,19 +392,30 @@ async def metric_series(
     *,
     instant: bool = False,
     exemplars: int = 0,
+    tell: Tell[SeriesSet] | None = None,
 ) -> SeriesSet:
-    """The series of a metrics query. Where nothing happened, rates and counts are 0."""
+    """The series of a metrics query. Where nothing happened, rates and counts are 0. `tell` takes what is known of them so
+    far, unless it needs all to be known."""
     program = lower_metrics(parse(text), text, start, end, step, instant=instant, exemplars=exemplars)
     if isinstance(program, Comparison):
         return program.answer((await asker.table(program.plan)).rows)
-    return program.answer([_with_zeros(plan, await asker.series(plan)) for plan in program.plans])
+    if tell is None or len(program.plans) > 1:
+        return program.answer([_with_zeros(plan, await asker.series(plan)) for plan in program.plans])
+    (plan,) = program.plans
+
+    def partly(found: SeriesSet, share: float) -> None:
+        tell(program.answer([_with_zeros(plan, found, 1 - share)]), share)
+
+    return program.answer([_with_zeros(plan, await asker.series(plan, partly))])
 
 
-def _with_zeros(plan: SpanSeries, found: SeriesSet) -> SeriesSet:
-    """A store tells of times with spans only: at others there were none, which for counts is a number."""
+def _with_zeros(plan: SpanSeries, found: SeriesSet, unknown: float = 0.0) -> SeriesSet:
+    """A store tells of times with spans only: at others there were none, which for counts is a number. Of the first steps
+    nothing is known, as far as a share is `unknown`."""
     if plan.instant or plan.function not in _COUNTING:
         return found
     grid = range(plan.start, plan.end + 1, plan.step)
+    grid = grid[round(unknown * len(grid)) :]
     series = []
     for one in found.series:
         known = dict(one.points)

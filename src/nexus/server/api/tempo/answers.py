@@ -18,6 +18,8 @@ from nexus.storage.trace_api import MatchedSpan, MetricSeries, SeriesSet, SpanSe
 NO_ROOT: Final = "<root span not yet received>"
 _DURATIONS: Final = frozenset({"duration", "traceDuration", "event:timeSinceStart"})
 _MS: Final = 1_000_000
+_JOBS: Final = 100
+"""In so many jobs a question is told that is not done yet: clients show the share as its progress."""
 Json = dict[str, Any]
 
 
@@ -107,10 +109,10 @@ def _metrics_json(spent: Statistics, traces: int) -> Json:
     }
 
 
-def search_protobuf(found: TraceHits, spent: Statistics) -> bytes:
-    """`SearchResponse`."""
+def search_protobuf(found: TraceHits, spent: Statistics, done: float = 1.0) -> bytes:
+    """`SearchResponse`; a part of one when not all is done."""
     return b"".join(pb.message(1, _trace_protobuf(hit)) for hit in found.hits) + pb.message(
-        2, _metrics_protobuf(spent, len(found.hits))
+        2, _metrics_protobuf(spent, len(found.hits), done)
     )
 
 
@@ -151,13 +153,14 @@ def _span_protobuf(span: MatchedSpan) -> bytes:
     )
 
 
-def _metrics_protobuf(spent: Statistics, traces: int) -> bytes:
+def _metrics_protobuf(spent: Statistics, traces: int, done: float = 1.0) -> bytes:
+    completed, jobs = (1, 1) if done >= 1 else (math.floor(done * _JOBS), _JOBS)
     return b"".join(
         (
             pb.integer(1, traces),
             pb.integer(2, spent.bytes_read),
-            pb.integer(4, 1),
-            pb.integer(5, 1),
+            pb.integer(4, completed),
+            pb.integer(5, jobs),
             pb.integer(7, spent.rows_read),
         )
     )
@@ -263,10 +266,10 @@ def _finite(points: list[tuple[int, float]]) -> list[tuple[int, float]]:
     return [(time, value) for time, value in points if math.isfinite(value)]
 
 
-def series_protobuf(found: SeriesSet, spent: Statistics) -> bytes:
-    """`QueryRangeResponse`."""
+def series_protobuf(found: SeriesSet, spent: Statistics, done: float = 1.0) -> bytes:
+    """`QueryRangeResponse`; what is known of it when not all is done."""
     series = b"".join(pb.message(1, _series_protobuf(one)) for one in found.series)
-    return series + pb.message(2, _metrics_protobuf(spent, 0)) + _partial_protobuf(found)
+    return series + pb.message(2, _metrics_protobuf(spent, 0, done)) + _partial_protobuf(found)
 
 
 def _partial_protobuf(found: SeriesSet) -> bytes:

@@ -17,6 +17,7 @@ POINTS: Final = 60
 """About how many points a series has when no step is named."""
 _FLOAT: Final = re.compile(r"\d*\.\d+")
 _NUMBER: Final = re.compile(r"\d{1,19}")
+_STEPS: Final = re.compile(r"-1|\d{1,9}", re.ASCII)
 _SECONDS: Final = re.compile(r"\d{1,9}(\.\d+)?|\.\d+")
 
 
@@ -86,6 +87,24 @@ class Arguments:
         if found is None or found > MAX_TIME:
             raise InvalidRequest(f'cannot parse "{text[:40]}" to a valid duration')
         return found
+
+    def boolean(self, name: str) -> bool:
+        """A truth value as Go reads one; false when it is not there."""
+        text = self.text(name)
+        if text in ("", "0", "f", "F", "false", "FALSE", "False"):
+            return False
+        if text in ("1", "t", "T", "true", "TRUE", "True"):
+            return True
+        raise InvalidRequest(f'invalid value for {name}: strconv.ParseBool: parsing "{text[:40]}": invalid syntax')
+
+    def steps(self, name: str, default: int) -> int:
+        """How many steps; -1 is all."""
+        text = self.text(name)
+        if not text:
+            return default
+        if not _STEPS.fullmatch(text):
+            raise InvalidRequest(f"invalid value for {name}: must be a whole number >= -1, not {text[:40]}")
+        return int(text)
 
     def hint(self) -> tuple[int | None, int | None]:
         """When a trace was, if `start` and `end` are given."""

@@ -1,4 +1,5 @@
-"""Tempo's streaming query service over gRPC: `tempopb.StreamingQuerier`. Answers are streams of one message.
+"""Tempo's streaming query service over gRPC: `tempopb.StreamingQuerier`. A search tells its traces as they are found, a
+query of metrics its series from the newest step on; the last message is the whole answer. Other answers are one message.
 
 Source: Tempo's pkg/tempopb/tempo.proto for the numbers of fields.
 """
@@ -15,9 +16,10 @@ from nexus.server.api.tempo import answers, asking
 from nexus.server.api.tempo.arguments import DEFAULT_LIMIT, DEFAULT_SPANS, MAX_LIMIT, MAX_SPANS, POINTS, aligned
 from nexus.server.api.tempo.routes import LISTED
 from nexus.server.api.tracing.asking import Asker
-from nexus.server.api.tracing.grpc import Method
+from nexus.server.api.tracing.grpc import Method, Send, single
 from nexus.server.call import Call
 from nexus.server.protobuf import Message
+from nexus.storage.trace_api import SeriesSet, TraceHits
 
 
 def _range(call: Call, start: int, end: int) -> TimeRange:
@@ -33,8 +35,12 @@ def _bounded(number: int, default: int, most: int) -> int:
     return min(number, most) if number > 0 else default
 
 
-async def search(call: Call, asker: Asker, request: Message) -> list[bytes]:
+async def search(call: Call, asker: Asker, request: Message, send: Send) -> list[bytes]:
     """`Search`."""
+
+    def tell(hits: TraceHits, share: float) -> None:
+        send(answers.search_protobuf(hits, hits.statistics, share))
+
     pairs = request.texts(1)
     wanted = asking.Search(
         request.text(8),
@@ -45,7 +51,7 @@ async def search(call: Call, asker: Asker, request: Message) -> list[bytes]:
         _bounded(request.integer(4), DEFAULT_LIMIT, MAX_LIMIT),
         _bounded(request.integer(9), DEFAULT_SPANS, MAX_SPANS),
     )
-    found = await asker.find(wanted.plan())
+    found = await asker.find(wanted.plan(), tell)
     return [answers.search_protobuf(found, asker.spent)]
 
 
@@ -96,8 +102,12 @@ def _metrics_range(call: Call, request: Message) -> tuple[int, int]:
     return start, end
 
 
-async def metrics_query_range(call: Call, asker: Asker, request: Message) -> list[bytes]:
+async def metrics_query_range(call: Call, asker: Asker, request: Message, send: Send) -> list[bytes]:
     """`MetricsQueryRange`."""
+
+    def tell(found: SeriesSet, share: float) -> None:
+        send(answers.series_protobuf(found, found.statistics, share))
+
     start, end = _metrics_range(call, request)
     step = min(request.integer(4), MAX_TIME) or choose_step(start, end, POINTS)
     if request.integer(18):
@@ -105,7 +115,7 @@ async def metrics_query_range(call: Call, asker: Asker, request: Message) -> lis
     else:
         first, last = aligned(start, end, step)
         exemplars = min(request.integer(16), LISTED)
-        found = await metric_series(asker, request.text(1), first, last, step, exemplars=exemplars)
+        found = await metric_series(asker, request.text(1), first, last, step, exemplars=exemplars, tell=tell)
     return [answers.series_protobuf(found, asker.spent)]
 
 
@@ -119,10 +129,10 @@ async def metrics_query_instant(call: Call, asker: Asker, request: Message) -> l
 _SERVICE: Final = "/tempopb.StreamingQuerier/"
 METHODS: Final[dict[str, Method]] = {
     f"{_SERVICE}Search": search,
-    f"{_SERVICE}SearchTags": search_tags,
-    f"{_SERVICE}SearchTagsV2": search_tags_v2,
-    f"{_SERVICE}SearchTagValues": search_tag_values,
-    f"{_SERVICE}SearchTagValuesV2": search_tag_values_v2,
+    f"{_SERVICE}SearchTags": single(search_tags),
+    f"{_SERVICE}SearchTagsV2": single(search_tags_v2),
+    f"{_SERVICE}SearchTagValues": single(search_tag_values),
+    f"{_SERVICE}SearchTagValuesV2": single(search_tag_values_v2),
     f"{_SERVICE}MetricsQueryRange": metrics_query_range,
-    f"{_SERVICE}MetricsQueryInstant": metrics_query_instant,
+    f"{_SERVICE}MetricsQueryInstant": single(metrics_query_instant),
 }

@@ -185,7 +185,13 @@ def _routes(base: str) -> list[Route]:
         plain("echo", echo, "Answers echo", answer="text/plain"),
         plain("status/buildinfo", build_info, "Version of the API"),
         plain("overrides", overrides, "Settings by users"),
-        route("v2/traces/{id}", trace_v2, "One trace", _TRACE, *_TIMES),
+        route(
+            "v2/traces/{id}", trace_v2, "One trace, or a part of it", _TRACE, *_TIMES,
+            Parameter("q", "One condition in TraceQL: only spans that meet it"),
+            Parameter("keep_hierarchy", "true: and what lies above them"),
+            Parameter("ancestor_depth", "At most so many steps above, -1 for all"),
+            Parameter("match_depth", "And so many steps below, -1 for all"),
+        ),
         route(
             "search", search, "Find traces", _QUERY, Parameter("tags", "Attributes in logfmt"),
             Parameter("minDuration", "Least duration of the trace"), Parameter("maxDuration", "Largest duration"),

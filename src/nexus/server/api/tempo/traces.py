@@ -4,17 +4,24 @@ from __future__ import annotations
 
 import asyncio
 
+import msgspec
 from starlette.responses import Response
 
 from nexus import _native
 from nexus.errors import NotFound
-from nexus.query.trace_plan import GetTrace
+from nexus.model.time import TimeRange
+from nexus.query.trace_plan import GetTrace, SearchSpans
+from nexus.query.traces.lower import lower_scan
+from nexus.query.traces.part import Part
+from nexus.query.traces.printer import print_query
 from nexus.server import protobuf as pb
 from nexus.server.api.tempo.arguments import Arguments
 from nexus.server.api.tracing.asking import Asker, hint, trace_id
 from nexus.server.call import Call
 from nexus.storage.trace_api import SpanRows
 
+FILTERED = "Trace filtered: only the spans that match are here"
+MAX_SPANS = 80_000
 JSON = "application/json"
 PROTOBUF = "application/protobuf"
 
@@ -34,12 +41,35 @@ async def trace(call: Call, asker: Asker) -> Response:
 
 
 async def trace_v2(call: Call, asker: Asker) -> Response:
-    """A trace: `TraceByIDResponse`."""
+    """A trace, or the part of it that `q` and its relatives are: `TraceByIDResponse`."""
+    wanted = _part(Arguments(call.query, call.services.now_ns()))
     rows = await _rows(call, asker)
+    whole = True
+    if wanted is not None:
+        size = len(rows.data)
+        rows = await asker.spans(_spans_of(wanted, trace_id(call.parameters["id"])))
+        whole = len(rows.data) == size
     if wants_protobuf(call):
         body = await asyncio.to_thread(_native.render_spans_otlp_protobuf, rows.data, rows.attributes)
-        return Response(pb.message(1, body) + pb.message(2, b""), media_type=PROTOBUF)
-    return Response(b'{"trace":%s,"metrics":{}}' % await _json(rows, "resourceSpans"), media_type=JSON)
+        told = b"" if whole else pb.integer(3, 1) + pb.text(4, FILTERED)
+        return Response(pb.message(1, body) + pb.message(2, b"") + told, media_type=PROTOBUF)
+    shown = await _json(rows, "resourceSpans")
+    partial = b"" if whole else b',"status":"PARTIAL","message":%s' % msgspec.json.encode(FILTERED)
+    return Response(b'{"trace":%s,"metrics":{}%s}' % (shown, partial), media_type=JSON)
+
+
+def _part(arguments: Arguments) -> Part | None:
+    """The part of the trace that is asked for; None for all of it. Raises `InvalidRequest`."""
+    query = arguments.text("q").strip()
+    if not query:
+        return None
+    ancestors = arguments.steps("ancestor_depth", -1) if arguments.boolean("keep_hierarchy") else 0
+    return Part(query, ancestors, arguments.steps("match_depth", 0))
+
+
+def _spans_of(part: Part, id: bytes) -> SearchSpans:
+    query = part.query(id)
+    return SearchSpans(lower_scan(query, print_query(query), TimeRange()), MAX_SPANS)
 
 
 async def _rows(call: Call, asker: Asker) -> SpanRows:

@@ -31,7 +31,7 @@ from nexus.server.api.prometheus.asking import passed_on, program
 from nexus.server.call import Call
 from nexus.server.queries import checked_id
 from nexus.storage.api import Statistics, Table
-from nexus.storage.trace_api import SeriesSet, SpanRows, TraceHits
+from nexus.storage.trace_api import SeriesSet, SpanRows, Tell, TraceHits
 
 MAX_TRACES: Final = 1_500
 """Most whole traces in one answer."""
@@ -53,13 +53,13 @@ class Asker:
         """Whole spans, encoded."""
         return self._counted(await self.call.services.traces.spans(self._closed(plan)))
 
-    async def find(self, plan: FindTraces) -> TraceHits:
-        """Traces that match."""
-        return self._counted(await self.call.services.traces.find(self._closed(plan)))
+    async def find(self, plan: FindTraces, tell: Tell[TraceHits] | None = None) -> TraceHits:
+        """Traces that match; `tell` takes them as they are found."""
+        return self._counted(await self.call.services.traces.find(self._closed(plan), tell))
 
-    async def series(self, plan: SpanSeries) -> SeriesSet:
-        """Series of a function over spans."""
-        return self._counted(await self.call.services.traces.series(self._closed(plan)))
+    async def series(self, plan: SpanSeries, tell: Tell[SeriesSet] | None = None) -> SeriesSet:
+        """Series of a function over spans; `tell` takes what is known of them."""
+        return self._counted(await self.call.services.traces.series(self._closed(plan), tell))
 
     async def table(self, plan: TracePlan) -> Table:
         """Any other plan."""

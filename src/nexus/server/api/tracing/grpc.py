@@ -31,10 +31,26 @@ MAX_REQUEST: Final = 1 << 20
 REQUEST_SECONDS: Final = 10.0
 _CODES: Final = {code.value[0]: code for code in grpc.StatusCode}
 
-Method = Callable[[Call, Asker, Message], Awaitable[list[bytes]]]
+Send = Callable[[bytes], None]
+"""Takes a message that comes before those of the answer. May be called from any thread; does not block."""
+
+Method = Callable[[Call, Asker, Message, Send], Awaitable[list[bytes]]]
 """From a request to the messages of its answer."""
 
+Single = Callable[[Call, Asker, Message], Awaitable[list[bytes]]]
+"""The same of a method that sends nothing before."""
+
 log = logging.getLogger(__name__)
+
+
+def single(method: Single) -> Method:
+    """A method that answers when it is done."""
+
+    async def serve(call: Call, asker: Asker, message: Message, _send: Send) -> list[bytes]:
+        return await method(call, asker, message)
+
+    serve.__name__, serve.__doc__ = getattr(method, "__name__", ""), method.__doc__
+    return serve
 
 
 class QueryServices(grpc.GenericRpcHandler):  # type: ignore[misc]
@@ -57,13 +73,7 @@ class QueryServices(grpc.GenericRpcHandler):  # type: ignore[misc]
             try:
                 with contextlib.ExitStack() as held:
                     call = await self._enter(context, held)
-                    message = Message(await _read(context))
-
-                    async def work(call: Call, asker: Asker) -> list[bytes]:
-                        return await method(call, asker, message)
-
-                    answers = await asking(call, work)
-                    for answer in answers:
+                    async for answer in _answers(call, method, Message(await _read(context))):
                         yield answer
                 self._calls.add(1, name, "OK")
             except NexusError as error:
@@ -89,6 +99,33 @@ class QueryServices(grpc.GenericRpcHandler):  # type: ignore[misc]
             raise
         meter = self._throttle.enter(EndpointClass.QUERY, scope, address, entry, held)
         return Call(scope, _never, metadata, self._services, entry.principal, entry.tenant, access=entry.access, meter=meter)
+
+
+async def _answers(call: Call, method: Method, message: Message) -> AsyncIterator[bytes]:
+    """What a method sends before its answer as it comes, then the answer. Ends the work when nobody waits for it."""
+    loop = asyncio.get_running_loop()
+    # What is sent before the answer is a part of it, or an earlier state of it, a few times: that bounds what waits here.
+    sent: asyncio.Queue[bytes | None] = asyncio.Queue()
+
+    def send(part: bytes) -> None:
+        # The loop may be gone when a thread of a query that nobody waits for comes to an end.
+        with contextlib.suppress(RuntimeError):
+            loop.call_soon_threadsafe(sent.put_nowait, part)
+
+    async def work(call: Call, asker: Asker) -> list[bytes]:
+        return await method(call, asker, message, send)
+
+    task = asyncio.ensure_future(asking(call, work))
+    task.add_done_callback(lambda _: sent.put_nowait(None))
+    try:
+        while (part := await sent.get()) is not None:
+            yield part
+        for answer in task.result():
+            yield answer
+    finally:
+        if not task.done():
+            task.cancel()
+            await asyncio.wait((task,))
 
 
 async def _never() -> Any:

@@ -40,9 +40,9 @@ from nexus.storage.clickhouse.traces.profile import profile
 from nexus.storage.clickhouse.traces.sampling.sql import preview, previewed
 from nexus.storage.clickhouse.traces.sampling.visibility import Visibility
 from nexus.storage.clickhouse.traces.scan import FEW_GRANULES, of_these_traces, spans_of, these_spans, widened
-from nexus.storage.clickhouse.traces.series import compile_series, read_series
+from nexus.storage.clickhouse.traces.series import compile_series, joined, of_steps, read_series, step_parts, steps_of
 from nexus.storage.clickhouse.traces.windows import newest_first
-from nexus.storage.trace_api import SeriesSet, SpanRows, TraceHits
+from nexus.storage.trace_api import SeriesSet, SpanRows, Tell, TraceHit, TraceHits
 
 T = TypeVar("T")
 
@@ -84,19 +84,24 @@ class TraceReader:
 
         return await self._run(query, work)
 
-    async def find(self, query: Scoped) -> TraceHits:
+    async def find(self, query: Scoped, tell: Tell[TraceHits] | None = None) -> TraceHits:
         """Run a `FindTraces`."""
         plan = query.plan
         if not isinstance(plan, FindTraces):
             raise TypeError("not a search for traces")
 
         def work(asking: _Asking) -> TraceHits:
-            hits, incomplete = search.find(asking.ask, query, plan, asking.catalog)
+            def told(hits: list[TraceHit], share: float) -> None:
+                if tell is not None:
+                    tell(TraceHits(hits, "", asking.statistics()), share)
+
+            teller = None if tell is None else search.Teller(told, plan.time, search.TELL_SECONDS)
+            hits, incomplete = search.find(asking.ask, query, plan, asking.catalog, teller)
             return TraceHits(hits, incomplete, asking.statistics())
 
         return await self._run(query, work)
 
-    async def series(self, query: Scoped) -> SeriesSet:
+    async def series(self, query: Scoped, tell: Tell[SeriesSet] | None = None) -> SeriesSet:
         """Run a `SpanSeries`."""
         plan = query.plan
         if not isinstance(plan, SpanSeries):
@@ -104,7 +109,11 @@ class TraceReader:
 
         def work(asking: _Asking) -> SeriesSet:
             extra, incomplete = asking.spansets(plan.scan)
-            answer = asking.rows(compile_series(query, plan, asking.catalog, extra))
+            answer = None
+            if tell is not None and not plan.instant:
+                answer = asking.series_by_parts(plan, extra, tell)
+            if answer is None:
+                answer = asking.rows(compile_series(query, plan, asking.catalog, extra))
             found_series, more = read_series(plan, answer)
             if more and not incomplete:
                 incomplete = f"Only the {plan.series_limit:,} largest series are shown."
@@ -180,6 +189,20 @@ class _Asking:
             return (), ""
         packed, incomplete = search.matching_spans(self.ask, self._query, scan, self.catalog)
         return (these_spans(packed),), incomplete
+
+    def series_by_parts(self, plan: SpanSeries, extra: tuple[str, ...], tell: Tell[SeriesSet]) -> list[list[Any]] | None:
+        """The rows of a plan, its newest steps first, each part told when it is there; None when a part has more series than
+        are wanted: which are the largest is known of the whole only."""
+        found: list[list[Any]] = []
+        for first, last in step_parts(plan, self.catalog):
+            rows = self.rows(compile_series(self._query, of_steps(plan, first, last), self.catalog, extra))
+            if any(row[5] > plan.series_limit for row in rows):
+                return None
+            found = joined(found, rows, first)
+            if first:
+                share = 1 - first / steps_of(plan)
+                tell(SeriesSet(read_series(plan, found)[0], "", self.statistics()), share)
+        return found
 
     # ------------------------------------------------------------------------------------------------------ whole spans
 

@@ -4,7 +4,8 @@ those found. Runs in a query thread; `ask` runs a statement and returns its enco
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator
+import time as clock
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import Any, Final
 
@@ -34,6 +35,9 @@ MAX_TRACES: Final = 10_000
 Ask = Callable[[str, str], bytes]
 """(statement, format) -> answer."""
 
+TELL_SECONDS: Final = 0.25
+"""How long a search goes on before it tells what it has, and from one telling to the next."""
+
 _Set = tuple[int, bytes, bytes, list[tuple[int, bytes | float | None]]]
 
 
@@ -45,6 +49,33 @@ class _Match:
     sets: list[_Set] = field(default_factory=list)
 
 
+class Teller:
+    """Tells of traces while a search goes on, now and then, each once."""
+
+    def __init__(self, tell: Callable[[list[TraceHit], float], None], time: TimeRange, every: float) -> None:
+        """`tell` takes hits and the share of the range that was looked at; `every` is in seconds."""
+        self._tell = tell
+        self._time = time
+        self._every = every
+        self._last = clock.monotonic()
+        self._told: set[bytes] = set()
+
+    def due(self) -> bool:
+        """Is it time to tell?"""
+        return clock.monotonic() - self._last >= self._every
+
+    def new(self, some: Iterable[Candidate]) -> list[Candidate]:
+        """Those that were not told yet."""
+        return [one for one in some if one.trace_id not in self._told]
+
+    def tell(self, some: Iterable[Candidate], hits: list[TraceHit], down_to: int) -> None:
+        """Tell of the candidates, which became these hits; what began after `down_to` (ns) was looked at."""
+        self._told.update(one.trace_id for one in some)
+        self._last = clock.monotonic()
+        start, end = self._time.start or 0, self._time.end or down_to
+        self._tell(hits, min(max((end - down_to) / max(end - start, 1), 0.0), 1.0))
+
+
 def asked_rows(ask: Ask, sql: str) -> list[list[Any]]:
     """The rows of a small answer."""
     return [json.loads(line) for line in ask(sql, TABLE).splitlines()]
@@ -52,8 +83,9 @@ def asked_rows(ask: Ask, sql: str) -> list[list[Any]]:
 
 def candidates(
     ask: Ask, scoped: Scoped, spansets: Spansets, time: TimeRange, limit: int, catalog: Catalog
-) -> Iterator[list[Candidate]]:
-    """Traces that may match, newest first, a list for each window that is read; `limit` of them at most."""
+) -> Iterator[tuple[list[Candidate], int]]:
+    """Traces that may match, newest first, `limit` of them at most: those of each window that is read, and where it begins
+    (ns)."""
     seen: set[bytes] = set()
     windows = newest_first(time, catalog)
     if not spansets.program and EVERY_SPAN in spansets.leaves:
@@ -68,24 +100,32 @@ def candidates(
         ]
         new = new[: limit - len(seen)]
         seen |= {one.trace_id for one in new}
-        if new:
-            yield new
+        yield new, window.start or 0
         if len(seen) >= limit:
             return
 
 
-def find(ask: Ask, scoped: Scoped, plan: FindTraces, catalog: Catalog) -> tuple[list[TraceHit], str]:
+def find(
+    ask: Ask, scoped: Scoped, plan: FindTraces, catalog: Catalog, teller: Teller | None = None
+) -> tuple[list[TraceHit], str]:
     """The traces that a search finds, and a sentence when not all candidates were looked at."""
+    if plan.order != "newest":
+        # Which are the first is known when all of them are.
+        teller = None
     if plan.spansets.program:
-        matches, incomplete = _decided(ask, scoped, plan, catalog)
+        matches, incomplete = _decided(ask, scoped, plan, catalog, teller)
         return _told(ask, scoped, plan, matches, catalog), incomplete
     if plan.order == "newest":
-        some = [one for batch in candidates(ask, scoped, plan.spansets, plan.time, plan.limit, catalog) for one in batch]
+        some: list[Candidate] = []
+        for batch, down_to in candidates(ask, scoped, plan.spansets, plan.time, plan.limit, catalog):
+            some += batch
+            if teller and len(some) < plan.limit and teller.due():
+                new = teller.new(some)
+                teller.tell(new, _newest_told(ask, scoped, plan, new, catalog), down_to)
         return _newest_told(ask, scoped, plan, some, catalog), ""
     # Every other order needs all candidates.
-    some = [
-        one for batch in candidates(ask, scoped, plan.spansets, plan.time, plan.max_candidates, catalog) for one in batch
-    ]
+    windows = candidates(ask, scoped, plan.spansets, plan.time, plan.max_candidates, catalog)
+    some = [one for batch, _ in windows for one in batch]
     hits = _summaries(ask, scoped, plan, some, catalog)
     rows = asked_rows(ask, found.matches(scoped, plan, _of(some, hits), catalog)) if hits else []
     by_trace = {hit.trace_id: hit for hit in hits}
@@ -114,11 +154,13 @@ def _newest_told(ask: Ask, scoped: Scoped, plan: FindTraces, some: list[Candidat
     return sorted(hits, key=lambda hit: place[hit.trace_id])
 
 
-def _decided(ask: Ask, scoped: Scoped, plan: FindTraces, catalog: Catalog) -> tuple[list[_Match], str]:
+def _decided(
+    ask: Ask, scoped: Scoped, plan: FindTraces, catalog: Catalog, teller: Teller | None
+) -> tuple[list[_Match], str]:
     """Candidates that the program lets through."""
     matches: dict[bytes, tuple[int, _Match]] = {}
     looked = 0
-    for some in candidates(ask, scoped, plan.spansets, plan.time, plan.max_candidates, catalog):
+    for some, down_to in candidates(ask, scoped, plan.spansets, plan.time, plan.max_candidates, catalog):
         while some:
             if plan.order == "newest" and _enough(matches, plan.limit, some[0].newest):
                 return [match for _, match in _newest(matches, plan.limit)], ""
@@ -130,6 +172,14 @@ def _decided(ask: Ask, scoped: Scoped, plan: FindTraces, catalog: Catalog) -> tu
                 data, plan.spansets.program, limit=len(batch), spans_per_trace=plan.spans_per_trace, newest_first=False
             ):
                 matches[trace] = newest, _Match(known[trace], sets)
+            if teller and teller.due():
+                # Those that are still to come are older.
+                reached = some[0].newest if some else down_to
+                sure = [match for time, match in _newest(matches, plan.limit) if time >= reached]
+                new = {one.trace_id for one in teller.new(match.candidate for match in sure)}
+                chosen = [match for match in sure if match.candidate.trace_id in new]
+                told = _told(ask, scoped, plan, chosen, catalog)
+                teller.tell((match.candidate for match in chosen), told, reached)
     cut = looked >= plan.max_candidates
     kept = _newest(matches, plan.limit if plan.order == "newest" else len(matches))
     return [match for _, match in kept], _sentence(plan.max_candidates) if cut else ""
@@ -233,7 +283,7 @@ def matching_spans(ask: Ask, scoped: Scoped, scan: SpanScan, catalog: Catalog) -
     assert spansets is not None
     ids = bytearray()
     looked = 0
-    for some in candidates(ask, scoped, spansets, scan.time, MAX_TRACES, catalog):
+    for some, _ in candidates(ask, scoped, spansets, scan.time, MAX_TRACES, catalog):
         while some:
             batch, some = _batch(some, BATCH)
             looked += len(batch)

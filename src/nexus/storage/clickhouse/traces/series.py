@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from typing import Any, Final
 
 from nexus.query.plan import Scoped, TimeRange
@@ -16,6 +17,7 @@ from nexus.storage.clickhouse.catalog import Catalog
 from nexus.storage.clickhouse.traces.expressions import Expressions
 from nexus.storage.clickhouse.traces.found import NS
 from nexus.storage.clickhouse.traces.scan import matching, within
+from nexus.storage.clickhouse.traces.windows import newest_first
 from nexus.storage.trace_api import Exemplar, MetricSeries
 
 BUCKET: Final = "__bucket"
@@ -29,8 +31,55 @@ def steps_of(plan: SpanSeries) -> int:
     return 1 if plan.instant else max((plan.end - plan.start) // plan.step, 0) + 1
 
 
+def step_parts(plan: SpanSeries, catalog: Catalog) -> list[tuple[int, int]]:
+    """The steps of a plan in parts, (first, last) of each, the newest part first: as a search reads time."""
+    count = steps_of(plan)
+    first = plan.start - plan.step
+    reach = within(plan.scan.time, TimeRange(max(first + 1, 0), max(first + count * plan.step + 1, 0)))
+    found = []
+    last = count - 1
+    for window in newest_first(reach, catalog)[:-1]:
+        # The first step that lies in the window whole.
+        whole = max(-(-((window.start or 0) - first - 1) // plan.step), 0)
+        if whole <= last:
+            found.append((whole, last))
+            last = whole - 1
+    if last >= 0:
+        found.append((0, last))
+    return found
+
+
+def of_steps(plan: SpanSeries, first: int, last: int) -> SpanSeries:
+    """The plan for some of its steps."""
+    return replace(plan, start=plan.start + first * plan.step, end=plan.start + last * plan.step)
+
+
+Row = list[Any]
+
+
+def joined(known: list[Row], rows: list[Row], first: int) -> list[Row]:
+    """Rows of parts together, as the whole plan would answer: `known` with those of a part that begins with the step
+    `first`."""
+    totals = {_series_of(row): row[6] for row in known}
+    for series, total in {_series_of(row): row[6] for row in rows}.items():
+        totals[series] = totals.get(series, 0.0) + total
+    ranks = {series: number for number, series in enumerate(sorted(totals, key=lambda one: (-totals[one], one)), 1)}
+    found = []
+    for offset, part in ((0, known), (first, rows)):
+        for row in part:
+            series = _series_of(row)
+            found.append([*row[:2], int(row[2]) + offset, *row[3:5], ranks[series], totals[series]])
+    found.sort(key=lambda row: (row[5], row[2]))
+    return found
+
+
+def _series_of(row: Row) -> tuple[Any, ...]:
+    """What tells a series from others, in their order: values that are not there come last."""
+    return (tuple((key is None, key or "") for key in row[0]), float(row[1]))
+
+
 def compile_series(scoped: Scoped, plan: SpanSeries, catalog: Catalog, extra: Iterable[str] = ()) -> str:
-    """(keys, bucket, step number, value or values, exemplar, number of the series among the largest)."""
+    """(keys, bucket, step number, value or values, exemplar, number of the series among the largest, its spans)."""
     compiled = Expressions(catalog)
     first = plan.start if plan.instant else plan.start - plan.step
     last = plan.end if plan.instant else plan.start + (steps_of(plan) - 1) * plan.step
@@ -62,8 +111,8 @@ def compile_series(scoped: Scoped, plan: SpanSeries, catalog: Catalog, extra: It
     )
     example = "(lower(hex(x.1)), lower(hex(x.2)), x.3, toFloat64(x.4))" if plan.exemplars else "x"
     return (
-        f"SELECT k, b, i, a, {example}, r FROM (\n"
-        "SELECT k, b, i, a, x, dense_rank() OVER (ORDER BY total DESC, k, b) AS r FROM (\n"
+        f"SELECT k, b, i, a, {example}, r, total FROM (\n"
+        "SELECT k, b, i, a, x, total, dense_rank() OVER (ORDER BY total DESC, k, b) AS r FROM (\n"
         f"SELECT k, b, i, a, x, sum(n) OVER (PARTITION BY k, b) AS total FROM (\n{grouped}\n)\n)\n)\n"
         f"WHERE r <= {plan.series_limit + 1}\nORDER BY r, i"
     )
@@ -103,7 +152,7 @@ def read_series(plan: SpanSeries, rows: Sequence[Sequence[Any]]) -> tuple[list[M
     """The series of an answer, the largest first, and whether some are left out."""
     found: dict[tuple[Any, ...], MetricSeries] = {}
     more = False
-    for keys, bucket, number, value, example, rank in rows:
+    for keys, bucket, number, value, example, rank, _ in rows:
         if rank > plan.series_limit:
             more = True
             continue

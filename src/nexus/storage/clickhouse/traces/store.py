@@ -25,7 +25,7 @@ from nexus.storage.clickhouse.traces.reader import TraceReader
 from nexus.storage.clickhouse.traces.sampling.sampler import Counted, Sampler, uncounted
 from nexus.storage.clickhouse.traces.sampling.sampler import Policies as SamplingPolicies
 from nexus.storage.clickhouse.traces.scan import erasure_condition
-from nexus.storage.trace_api import SeriesSet, SpanRows, TraceHits
+from nexus.storage.trace_api import SeriesSet, SpanRows, Tell, TraceHits
 
 LOOK_SECONDS: Final = 0.25
 """How often to look whether a tenant's spans are gone."""
@@ -92,13 +92,13 @@ class EmbeddedTraceStore:
         """See `storage.trace_api`."""
         return await self.reader.spans(query)
 
-    async def find(self, query: Scoped) -> TraceHits:
+    async def find(self, query: Scoped, tell: Tell[TraceHits] | None = None) -> TraceHits:
         """See `storage.trace_api`."""
-        return await self.reader.find(query)
+        return await self.reader.find(query, tell)
 
-    async def series(self, query: Scoped) -> SeriesSet:
+    async def series(self, query: Scoped, tell: Tell[SeriesSet] | None = None) -> SeriesSet:
         """See `storage.trace_api`."""
-        return await self.reader.series(query)
+        return await self.reader.series(query, tell)
 
     async def table(self, query: Scoped) -> Table:
         """See `storage.trace_api`."""
