@@ -1,5 +1,5 @@
 /** Sentences of traces and services, apart from the others so that the shell stays small. */
-import { formatCount, formatShort, plural } from "./format.ts";
+import { formatCount, plural } from "./format.ts";
 
 export const x = {
   // --------------------------------------------------------------------------------------------------------- one trace
@@ -167,6 +167,10 @@ export const x = {
   listKeys: "Arrow keys move, Enter opens the trace beside the list.",
   shown: (count: number, more: boolean): string =>
     `${formatCount(count)}${more ? "+" : ""} ${count === 1 ? "trace" : "traces"}`,
+  shownOf: (shown: number, count: number | null, more: boolean): string =>
+    count === null || count <= shown
+      ? x.shown(shown, more && count === null)
+      : `${formatCount(shown)} of ${plural(count, "trace", "traces")}`,
   incomplete: "Narrow the query or the range to be sure.",
   matched: (count: number): string => plural(count, "matching span", "matching spans"),
   moreServices: (count: number): string => `+${formatCount(count)}`,
@@ -260,6 +264,8 @@ export const x = {
   map: "Service map",
   mapKeys: "Arrow keys move along the calls, Enter opens the service, F puts it in the middle.",
   mapLegend: "Width: requests a second. Colour: share of errors.",
+  matrixMarks: "+ new, − gone, × more calls and ÷ fewer than then, = about as many. Frame: share of errors.",
+  matrixLegend: "Darker: more requests a second. Frame: share of errors.",
   tooMany: (count: number): string => `${formatCount(count)} nodes are too many for a picture: here are their calls.`,
   matrix: "Calls between services",
   matrixCaller: "Caller",
@@ -269,6 +275,10 @@ export const x = {
   added: "new",
   removed: "gone",
   factor: (value: number): string => `${value >= 1 ? "×" : "÷"}${(value >= 1 ? value : 1 / value).toFixed(1)}`,
+  errorPoints: (change: number): string => `errors ${change > 0 ? "+" : "−"}${(Math.abs(change) * 100).toFixed(1)} pt`,
+  nothingThen: "There were no calls then: everything is new.",
+  failedThen: "The older calls could not be read: ",
+  groupFocus: (group: string): string => `Group: ${group}`,
   mapEmpty: "No calls in this range",
   mapEmptyHelp: "The map is made of calls between services, and of those to databases and queues.",
   zoomMapIn: "Zoom in",
@@ -296,10 +306,6 @@ export const x = {
   firstSeen: "First",
   lastSeen: "Last",
   example: "One of its traces",
-  openTraces: (count: string): string => `Traces ${count}`,
-  openLogs: (count: string): string => `Logs ${count}`,
-  countNone: "0",
-  countMore: (count: number): string => `${formatShort(count)}+`,
   version: "Version",
   versions: "Versions that answered",
   firstSpan: "First span",

@@ -26,18 +26,17 @@ export function Jumps({ service, more = [], onOpen }: Props): ReactNode {
   const all = tracesOf(service, ...more);
   const failed = tracesOf(service, ...more, "status = error");
   const logs = fieldTerm("service", service);
-  const traceCount = useTraceCount(all, span, true);
-  const errorCount = useTraceCount(failed, span, true);
+  const traceCount = useTraceCount(all, span);
+  const errorCount = useTraceCount(failed, span);
   const logCount = useLogCount(logs, span, logsAllowed);
-  const said = (answer: { count: number; more: boolean } | undefined): string =>
-    answer ? (answer.more ? x.countMore(answer.count) : formatShort(answer.count)) : "…";
+  const said = (count: number | undefined): string => (count === undefined ? "…" : formatShort(count));
   return (
     <>
       <Button
         size="compact-xs"
         variant="default"
         leftSection={<IconRoute size={14} />}
-        c={traceCount.data?.count === 0 ? "dimmed" : undefined}
+        c={traceCount.data === 0 ? "dimmed" : undefined}
         onClick={() => onOpen({ kind: "traces", query: all, ...range })}
         data-testid="jump-traces"
       >
@@ -47,7 +46,7 @@ export function Jumps({ service, more = [], onOpen }: Props): ReactNode {
         size="compact-xs"
         variant="default"
         leftSection={<IconAlertTriangle size={14} />}
-        c={errorCount.data?.count === 0 ? "dimmed" : undefined}
+        c={errorCount.data === 0 ? "dimmed" : undefined}
         onClick={() => onOpen({ kind: "traces", query: failed, ...range })}
       >
         {x.errorRate} {said(errorCount.data)}

@@ -5,22 +5,30 @@ import type { MapEdge, MapNode } from "../../core/api/traces.ts";
 import { formatRate } from "../../core/format.ts";
 import { formatShare } from "../../core/logs/compare.ts";
 import { formatUnit } from "../../core/metrics/units.ts";
-import { type Compared, edgeKey, edgeWidth, errorTone, type MapDifference } from "../../core/services/graph.ts";
+import {
+  type Compared,
+  edgeKey,
+  edgeWidth,
+  errorTone,
+  type MapDifference,
+  shortName,
+} from "../../core/services/graph.ts";
 import { middleOf, pathOf } from "../../core/services/layout.ts";
 import { x } from "../../core/tracesText.ts";
 import { NODE_HEIGHT, NODE_WIDTH, type PlacedMap } from "../../hooks/useMapLayout.ts";
 import { IconButton } from "../common/IconButton.tsx";
+import { changeText } from "./change.ts";
 import styles from "./Services.module.css";
 
 const MARGIN = 24;
-const LETTERS = 21;
+const LETTERS = 23;
+/** Calls from which on they are drawn thin, and have their numbers when they are pointed at. */
+const MANY = 40;
 
 interface Props {
   placed: PlacedMap;
   focus: string;
   difference: MapDifference | null;
-  /** Groups cannot be opened. */
-  grouped: boolean;
   onOpen(name: string): void;
   onFocus(name: string): void;
   onEdge(edge: MapEdge): void;
@@ -33,7 +41,7 @@ interface Box {
   height: number;
 }
 
-export function ServiceMap({ placed, focus, difference, grouped, onOpen, onFocus, onEdge }: Props): ReactNode {
+export function ServiceMap({ placed, focus, difference, onOpen, onFocus, onEdge }: Props): ReactNode {
   const { map, placed: places } = placed;
   const svg = useRef<SVGSVGElement>(null);
   const whole = useMemo<Box>(
@@ -45,6 +53,7 @@ export function ServiceMap({ placed, focus, difference, grouped, onOpen, onFocus
   useEffect(() => setBox(whole), [whole]);
   const drag = useRef<{ x: number; y: number; box: Box } | null>(null);
   const most = map.edges.reduce((top, edge) => Math.max(top, edge.requestRate), 0);
+  const thin = map.edges.length > MANY ? 0.4 : 1;
   const zoom = (factor: number): void =>
     setBox((now) => ({
       x: now.x + (now.width * (1 - factor)) / 2,
@@ -121,11 +130,11 @@ export function ServiceMap({ placed, focus, difference, grouped, onOpen, onFocus
       event.preventDefault();
       const next = step(index, event.key);
       svg.current?.querySelector<SVGGElement>(`[data-index="${next}"]`)?.focus();
-    } else if ((event.key === "Enter" || event.key === " ") && !grouped) {
+    } else if (event.key === "Enter" || event.key === " ") {
       event.preventDefault();
       event.stopPropagation();
       onOpen(name);
-    } else if (event.key === "f" && !grouped) {
+    } else if (event.key === "f") {
       event.preventDefault();
       event.stopPropagation();
       onFocus(name);
@@ -153,6 +162,20 @@ export function ServiceMap({ placed, focus, difference, grouped, onOpen, onFocus
         }}
         onDoubleClick={() => setBox(whole)}
       >
+        <defs>
+          <marker
+            id="call-end"
+            viewBox="0 0 10 10"
+            refX="9"
+            refY="5"
+            markerWidth="11"
+            markerHeight="11"
+            markerUnits="userSpaceOnUse"
+            orient="auto"
+          >
+            <path className={styles.arrow} d="M0 1 L10 5 L0 9 Z" />
+          </marker>
+        </defs>
         {map.edges.map((edge, index) => {
           const points = places.edges[index] ?? [];
           const compared = difference?.edges.get(edgeKey(edge));
@@ -175,9 +198,10 @@ export function ServiceMap({ placed, focus, difference, grouped, onOpen, onFocus
                 data-tone={errorTone(edge.errorRate)}
                 data-presence={compared?.presence}
                 data-dim={dim || undefined}
-                strokeWidth={edgeWidth(edge.requestRate, most)}
+                markerEnd="url(#call-end)"
+                strokeWidth={edgeWidth(edge.requestRate, most) * thin}
               />
-              {(map.edges.length <= 30 || (near && !dim)) && (
+              {(map.edges.length <= MANY || (near && !dim)) && (
                 <text className={styles.edgeLabel} x={middle.x} y={middle.y - 5}>
                   {compared ? changeText(compared) : formatRate(edge.requestRate)}
                 </text>
@@ -202,23 +226,30 @@ export function ServiceMap({ placed, focus, difference, grouped, onOpen, onFocus
               data-presence={compared?.presence}
               data-dim={(near !== null && !near.has(node.name)) || undefined}
               data-testid="map-node"
-              onClick={() => !grouped && onOpen(node.name)}
+              onClick={() => onOpen(node.name)}
               onDoubleClick={(event) => {
                 event.stopPropagation();
-                if (!grouped) onFocus(node.name);
+                onFocus(node.name);
               }}
               onKeyDown={(event) => onKey(event, index)}
               onPointerEnter={() => setHover(node.name)}
               onPointerLeave={() => setHover("")}
             >
+              <title>{nodeLabel(node, compared)}</title>
               <Shape type={node.type} />
               <text x={12} y={20}>
-                {node.name.length > LETTERS ? `${node.name.slice(0, LETTERS - 1)}…` : node.name}
+                {shortName(node.name, LETTERS)}
               </text>
               <text x={12} y={38} data-small>
-                {compared ? changeText(compared) : formatRate(node.requestRate)}
-                {node.errorRate > 0 && <tspan data-bad> · {formatShare(node.errorRate)}</tspan>}{" "}
-                {(node.p95 ?? 0) > 0 && `· ${formatUnit(node.p95, "seconds")}`}
+                {compared ? (
+                  changeText(compared)
+                ) : (
+                  <>
+                    {formatRate(node.requestRate)}
+                    {node.errorRate > 0 && <tspan data-bad> · {formatShare(node.errorRate)}</tspan>}{" "}
+                    {(node.p95 ?? 0) > 0 && `· ${formatUnit(node.p95, "seconds")}`}
+                  </>
+                )}
               </text>
             </g>
           );
@@ -249,18 +280,12 @@ function Shape({ type }: { type: MapNode["type"] }): ReactNode {
       <rect width={w} height={h} rx={round} strokeDasharray={type === "external" ? "2 3" : undefined} />
       {type === "messaging" && <rect x={4} y={4} width={w - 8} height={h - 8} />}
       {type !== "service" && (
-        <text x={w - 12} y={14} textAnchor="end" data-small style={{ fontSize: 9 }}>
+        <text x={w - 12} y={-5} textAnchor="end" data-small data-tag>
           {x.typeOne[type]}
         </text>
       )}
     </>
   );
-}
-
-function changeText(compared: Compared): string {
-  if (compared.presence === "added") return x.added;
-  if (compared.presence === "removed") return x.removed;
-  return Number.isFinite(compared.rate) && compared.rate > 0 ? x.factor(compared.rate) : "–";
 }
 
 function nodeLabel(node: MapNode, compared: Compared | undefined): string {

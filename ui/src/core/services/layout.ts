@@ -27,6 +27,8 @@ export interface LayoutRequest {
 
 const LAYER_GAP = 96;
 const ROW_GAP = 28;
+/** Height that a call takes which passes a layer. */
+const WAY = 20;
 const SWEEPS = 8;
 
 interface Forward {
@@ -126,10 +128,12 @@ function withWaypoints(
   return { layers, links, ways };
 }
 
-/** Order within each layer; the place of every node, 0 in the middle. */
+/** Order within each layer; the middle of every node in pixels, 0 in the middle of the drawing; the first `count` are boxes. */
 function order(
   layers: readonly number[],
   links: readonly [number, number][],
+  count: number,
+  boxHeight: number,
 ): { place: Float64Array; tallest: number } {
   const size = layers.length;
   const before: number[][] = Array.from({ length: size }, () => []);
@@ -149,10 +153,14 @@ function order(
     columns[at]?.push(node);
   }
   const place = new Float64Array(size);
+  const heightOf = (node: number): number => (node < count ? boxHeight : WAY);
+  const total = (column: readonly number[]): number => column.reduce((sum, node) => sum + heightOf(node), 0);
   const settle = (column: readonly number[]): void => {
-    column.forEach((node, row) => {
-      place[node] = row - (column.length - 1) / 2;
-    });
+    let top = -total(column) / 2;
+    for (const node of column) {
+      place[node] = top + heightOf(node) / 2;
+      top += heightOf(node);
+    }
   };
   for (const column of columns) settle(column);
   for (let sweep = 0; sweep < SWEEPS; sweep += 1) {
@@ -169,23 +177,24 @@ function order(
       settle(column);
     }
   }
-  return { place, tallest: columns.reduce((most, column) => Math.max(most, column.length), 0) };
+  return { place, tallest: columns.reduce((most, column) => Math.max(most, total(column)), 0) };
 }
 
 export function layoutGraph({ count, edges, nodeWidth, nodeHeight }: LayoutRequest): Placed {
   const forward = acyclic(count, edges);
+  if (isRound(count, forward)) return circle(count, edges, nodeWidth, nodeHeight);
   const { layers, links, ways } = withWaypoints(count, forward, layersOf(count, forward));
-  const { place, tallest } = order(layers, links);
+  const { place, tallest } = order(layers, links, count, nodeHeight + ROW_GAP);
   const [stepX, stepY] = [nodeWidth + LAYER_GAP, nodeHeight + ROW_GAP];
   const points: Point[] = layers.map((layer, node) => ({
     x: layer * stepX + nodeWidth / 2,
-    y: ((place[node] ?? 0) + (tallest - 1) / 2) * stepY + nodeHeight / 2,
+    y: (place[node] ?? 0) + tallest / 2,
   }));
   // Those without calls stand below the others, in lines as wide as the drawing.
   const called = new Set(edges.flat());
   const alone = Array.from({ length: count }, (_, node) => node).filter((node) => !called.has(node));
   const perLine = Math.max(4, Math.max(0, ...layers) + 1);
-  const top = tallest > 0 ? tallest * stepY + ROW_GAP : 0;
+  const top = tallest > 0 ? tallest + ROW_GAP : 0;
   alone.forEach((node, at) => {
     points[node] = {
       x: (at % perLine) * (nodeWidth + ROW_GAP) + nodeWidth / 2,
@@ -219,6 +228,45 @@ export function layoutGraph({ count, edges, nodeWidth, nodeHeight }: LayoutReque
   };
 }
 
+/** Calls go to and fro between all of them, as between groups: layers would say something that is not so. */
+function isRound(count: number, forward: readonly Forward[]): boolean {
+  const turned = forward.filter((edge) => edge.turned).length;
+  return count > 3 && forward.length > 2 * count && turned * 5 > forward.length;
+}
+
+/** On an ellipse, calls bent towards its middle, to and fro beside each other. */
+function circle(count: number, edges: LayoutRequest["edges"], width: number, height: number): Placed {
+  const radius = Math.max(width, (count * (width + ROW_GAP)) / (2 * Math.PI));
+  const low = Math.max(radius * FLAT, (count * (height + ROW_GAP)) / (2 * Math.PI));
+  const middle = { x: radius + width / 2, y: low + height * 1.5 };
+  const nodes = Array.from({ length: count }, (_, node): Point => {
+    const angle = (node / count) * 2 * Math.PI - Math.PI;
+    return { x: middle.x + radius * Math.cos(angle), y: middle.y + low * Math.sin(angle) };
+  });
+  const border = (from: Point, to: Point): Point => {
+    const [dx, dy] = [to.x - from.x, to.y - from.y];
+    const share = Math.min(width / 2 / Math.max(1e-9, Math.abs(dx)), height / 2 / Math.max(1e-9, Math.abs(dy)), 1);
+    return { x: from.x + dx * share, y: from.y + dy * share };
+  };
+  const paths = edges.map(([from, to]) => {
+    const [a, b] = [nodes[from] ?? ORIGIN, nodes[to] ?? ORIGIN];
+    if (from === to) return loop(a, width, height);
+    const length = Math.hypot(b.x - a.x, b.y - a.y) || 1;
+    const [aside, along] = [(APART * (a.y - b.y)) / length, (APART * (b.x - a.x)) / length];
+    const bend = (point: Point): Point => ({
+      x: point.x + (middle.x - point.x) * BEND + aside,
+      y: point.y + (middle.y - point.y) * BEND + along,
+    });
+    const [first, second] = [bend(a), bend(b)];
+    return [border(a, first), first, second, border(b, second)];
+  });
+  return { nodes, edges: paths, width: middle.x * 2, height: middle.y + low + height / 2 };
+}
+
+/** Height of the ellipse by its width, how far calls bend to its middle, and px between a call and its opposite. */
+const FLAT = 0.5;
+const BEND = 0.4;
+const APART = 14;
 const ORIGIN: Point = { x: 0, y: 0 };
 
 /** A smooth line through points, level at each: three more points for every one behind the first. */
@@ -270,9 +318,9 @@ export function pathOf(points: readonly Point[]): string {
 
 /** Where its label stands: in the middle. */
 export function middleOf(points: readonly Point[]): Point {
-  const [a, b] = [
-    points[Math.floor((points.length - 1) / 2)] ?? ORIGIN,
-    points[Math.ceil((points.length - 1) / 2)] ?? ORIGIN,
-  ];
-  return { x: (a.x + b.x) / 2, y: (a.y + b.y) / 2 };
+  const curves = (points.length - 1) / 3;
+  if (curves % 2 === 0) return points[(curves / 2) * 3] ?? ORIGIN;
+  const at = Math.floor(curves / 2) * 3;
+  const [a, b, c, d] = [0, 1, 2, 3].map((more) => points[at + more] ?? ORIGIN) as [Point, Point, Point, Point];
+  return { x: (a.x + 3 * b.x + 3 * c.x + d.x) / 8, y: (a.y + 3 * b.y + 3 * c.y + d.y) / 8 };
 }

@@ -1,6 +1,18 @@
 import { describe, expect, it } from "vitest";
 import type { MapEdge, MapNode, ServiceMapAnswer, ServiceRow } from "../api/traces.ts";
-import { around, differMaps, edgeKey, edgeWidth, errorTone, filterMap, groupMap, matrixOf } from "./graph.ts";
+import {
+  around,
+  differMaps,
+  edgeKey,
+  edgeWidth,
+  errorTone,
+  filterMap,
+  groupMap,
+  matrixOf,
+  shortName,
+  shownMap,
+  withUsers,
+} from "./graph.ts";
 import { layoutGraph, middleOf, pathOf } from "./layout.ts";
 import { apdexWord, serviceQueries, sortServices, tracesOf } from "./services.ts";
 
@@ -41,11 +53,49 @@ const SHOP: ServiceMapAnswer = {
 
 describe("the map", () => {
   it("shows what stands around a service", () => {
-    expect([...around(SHOP, "pay", 1)].sort()).toEqual(["cart", "pay", "web"]);
-    expect([...around(SHOP, "pay", 2)].sort()).toEqual(["cart", "pay", "postgres", "user", "web"]);
-    const near = filterMap(SHOP, { focus: "pay", hops: 2, without: ["database"] });
+    expect([...around(SHOP, ["pay"], 1)].sort()).toEqual(["cart", "pay", "web"]);
+    expect([...around(SHOP, ["pay"], 2)].sort()).toEqual(["cart", "pay", "postgres", "user", "web"]);
+    const near = filterMap(SHOP, { focus: ["pay"], hops: 2, without: ["database"] });
     expect(near.nodes.map((one) => one.name)).toEqual(["user", "web", "cart", "pay"]);
     expect(near.edges.length).toBe(4);
+  });
+
+  it("does not take those for neighbours that have the same users", () => {
+    const map = { nodes: [...SHOP.nodes, node("blog")], edges: [...SHOP.edges, edge("user", "blog")] };
+    expect(around(map, ["web"], 3).has("blog")).toBe(false);
+    expect(around(map, ["user"], 1).has("blog")).toBe(true);
+    expect(withUsers(map).nodes[0]).toMatchObject({ requestRate: 20, errorRate: 0 });
+  });
+
+  it("compares groups with the same groups, whatever is gone", () => {
+    const then = { nodes: [...SHOP.nodes, node("old")], edges: [...SHOP.edges, edge("web", "old", 100, 1)] };
+    const filter = { focus: [], hops: 1, without: [] };
+    const { map, difference } = shownMap(SHOP, then, filter, "type");
+    expect(map.nodes.find((one) => one.name === "service")?.requestRate).toBe(50);
+    expect(difference?.nodes.get("service")?.rate).toBeCloseTo(50 / 60);
+    expect(shownMap(SHOP, then, { ...filter, focus: ["old"] }, "none").difference?.nodes.get("old")?.presence).toBe(
+      "removed",
+    );
+  });
+
+  it("stands in a circle when all call all", () => {
+    const edges = Array.from({ length: 8 }, (_, a) => Array.from({ length: 8 }, (_, b) => [a, b] as const))
+      .flat()
+      .filter(([a, b]) => a !== b);
+    const placed = layoutGraph({ count: 8, edges, nodeWidth: 100, nodeHeight: 40 });
+    placed.nodes.forEach((a, one) => {
+      for (const b of placed.nodes.slice(one + 1))
+        expect(Math.abs(a.x - b.x) >= 100 || Math.abs(a.y - b.y) >= 40).toBe(true);
+      expect(a.x + 50).toBeLessThanOrEqual(placed.width);
+      expect(a.y + 20).toBeLessThanOrEqual(placed.height);
+    });
+    expect(middleOf(placed.edges[0] ?? [])).not.toEqual(middleOf(placed.edges[7] ?? []));
+  });
+
+  it("leaves out the middle of long names", () => {
+    expect(shortName("search-aggregator-197", 12)).toBe("search…r-197");
+    expect(shortName("search-aggregator-197", 12).length).toBe(12);
+    expect(shortName("web", 12)).toBe("web");
   });
 
   it("adds groups up", () => {

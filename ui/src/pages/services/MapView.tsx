@@ -7,7 +7,7 @@ import { CallMatrix } from "../../components/services/CallMatrix.tsx";
 import { ServiceMap } from "../../components/services/ServiceMap.tsx";
 import { ApiError } from "../../core/api/errors.ts";
 import { type MapEdge, NODE_TYPES, type NodeType } from "../../core/api/traces.ts";
-import { differMaps, filterMap, GROUPINGS, type Grouping, groupMap, MOST_NODES } from "../../core/services/graph.ts";
+import { GROUPINGS, type Grouping, groupOf, MOST_NODES, shownMap, withUsers } from "../../core/services/graph.ts";
 import { tracesOf } from "../../core/services/services.ts";
 import { formatClock } from "../../core/time/format.ts";
 import { toIso } from "../../core/time/instant.ts";
@@ -26,6 +26,8 @@ const STEPS = 24;
 /** Up to so many nodes are shown at once without being asked; above, the busiest service is put in the middle. */
 const READABLE = 40;
 const EVERYTHING = "*";
+/** A group in the middle: all of its services. */
+const GROUP = /^(namespace|type):(.+)$/;
 const DAY = 86_400_000_000_000n;
 
 function earlier(span: Span, period: MapPeriod): Span {
@@ -45,12 +47,13 @@ export function MapView({ url, onUrl, onOpen }: Props): ReactNode {
   const then = earlier(span, url.vs);
   const current = useServiceMap(span, at);
   const before = useServiceMap(then, at === null ? null : at - (span.to - then.to), url.vs !== "none");
-  const difference = useMemo(
-    () => (url.vs !== "none" && current.data && before.data ? differMaps(before.data, current.data) : null),
-    [url.vs, current.data, before.data],
+  const whole = useMemo(() => (current.data ? withUsers(current.data) : null), [current.data]);
+  const older = useMemo(
+    () => (url.vs !== "none" && before.data ? withUsers(before.data) : null),
+    [url.vs, before.data],
   );
-  const namespaces = useNamespaces(span, url.group === "namespace");
-  const whole = difference?.map ?? current.data ?? null;
+  const opened = GROUP.exec(url.focus);
+  const namespaces = useNamespaces(span, url.group === "namespace" || opened?.[1] === "namespace");
   const busiest = useMemo(
     () =>
       [...(whole?.nodes ?? [])]
@@ -60,16 +63,24 @@ export function MapView({ url, onUrl, onOpen }: Props): ReactNode {
   );
   const wanted = url.focus === EVERYTHING ? "" : url.focus;
   const focus = url.focus === "" && (whole?.nodes.length ?? 0) > READABLE && url.group === "none" ? busiest : wanted;
-  const shown = useMemo(() => {
-    if (!whole) return null;
-    const filtered = filterMap(whole, { focus, hops: Number(url.hops), without: url.without as NodeType[] });
-    return groupMap(filtered, url.group, namespaces.data);
-  }, [whole, focus, url.hops, url.without, url.group, namespaces.data]);
+  const middle = useMemo(() => {
+    const [, by, name] = GROUP.exec(focus) ?? [];
+    if (!by) return focus === "" ? [] : [focus];
+    const names = namespaces.data ?? new Map<string, string>();
+    return (whole?.nodes ?? [])
+      .filter((node) => groupOf(node, by as Grouping, names) === name)
+      .map((node) => node.name);
+  }, [whole, focus, namespaces.data]);
+  const { map: shown, difference } = useMemo(() => {
+    const filter = { focus: middle, hops: Number(url.hops), without: url.without as NodeType[] };
+    return whole ? shownMap(whole, older, filter, url.group, namespaces.data) : { map: null, difference: null };
+  }, [whole, older, middle, url.hops, url.without, url.group, namespaces.data]);
   const large = (shown?.nodes.length ?? 0) > MOST_NODES;
   const placed = useMapLayout(large ? null : shown);
-  const setFocus = (name: string): void => onUrl({ focus: name, group: "none" });
+  const grouped = url.group !== "none";
+  const setFocus = (name: string): void => onUrl({ focus: grouped ? `${url.group}:${name}` : name, group: "none" });
   const onEdge = (edge: MapEdge): void => {
-    if (url.group !== "none") return;
+    if (grouped) return;
     const called = whole?.nodes.find((node) => node.name === edge.server);
     const query =
       called?.type === "service"
@@ -115,7 +126,7 @@ export function MapView({ url, onUrl, onOpen }: Props): ReactNode {
       return (
         <>
           <p className={styles.banner}>{x.tooMany(shown.nodes.length)}</p>
-          <CallMatrix map={shown} onFocus={setFocus} onEdge={onEdge} />
+          <CallMatrix map={shown} difference={difference} onFocus={setFocus} onEdge={onEdge} />
         </>
       );
     if (!placed) return <Skeleton rows={12} />;
@@ -123,9 +134,8 @@ export function MapView({ url, onUrl, onOpen }: Props): ReactNode {
       <ServiceMap
         placed={placed}
         focus={focus}
-        difference={url.group === "none" ? difference : null}
-        grouped={url.group !== "none"}
-        onOpen={(name) => onOpen({ kind: "service", name })}
+        difference={difference}
+        onOpen={(name) => (grouped ? setFocus(name) : onOpen({ kind: "service", name }))}
         onFocus={setFocus}
         onEdge={onEdge}
       />
@@ -142,6 +152,7 @@ export function MapView({ url, onUrl, onOpen }: Props): ReactNode {
           value={focus === "" ? EVERYTHING : focus}
           data={[
             { value: EVERYTHING, label: x.focusNone },
+            ...(opened ? [{ value: url.focus, label: x.groupFocus(opened[2] ?? "") }] : []),
             ...(whole?.nodes ?? []).map((node) => ({ value: node.name, label: node.name })),
           ]}
           allowDeselect={false}
@@ -212,6 +223,17 @@ export function MapView({ url, onUrl, onOpen }: Props): ReactNode {
           onChange={(value) => onUrl({ vs: (value ?? "none") as MapPeriod })}
         />
       </div>
+      {url.vs !== "none" && before.isError && (
+        <p className={styles.banner} role="status">
+          {x.failedThen}
+          {before.error.message}
+        </p>
+      )}
+      {older?.nodes.length === 0 && (whole?.nodes.length ?? 0) > 0 && (
+        <p className={styles.banner} role="status">
+          {x.nothingThen}
+        </p>
+      )}
       {body()}
     </>
   );

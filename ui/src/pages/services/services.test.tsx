@@ -75,7 +75,7 @@ describe("the list of services", () => {
     answer({
       ...SIGNED,
       "GET services": { services: [], apdexThreshold: 0.5 },
-      "POST traces/search": { traces: [], incomplete: "", statistics: STATISTICS },
+      "POST traces/count": { spans: 0, traces: 0, statistics: STATISTICS },
     });
     const first = show(
       <Page>
