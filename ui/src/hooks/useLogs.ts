@@ -65,13 +65,13 @@ export async function tracked<T>(run: (queryId: string) => Promise<T>): Promise<
   }
 }
 
-/** Cancels everything the logs page has running: here and on the server. */
-export function useCancelQueries(): () => void {
+/** Cancels everything that a page has running: here and on the server, where a proxy may keep a closed request alive. */
+export function useCancelQueries(of: "logs" | "traces" = "logs"): () => void {
   const { client, api } = useBackend();
   return useCallback(() => {
     for (const id of running) void api.cancel(id).catch(() => undefined);
-    void client.cancelQueries({ queryKey: ["logs"] });
-  }, [client, api]);
+    void client.cancelQueries({ queryKey: [of] });
+  }, [client, api, of]);
 }
 
 export function useLogRows(

@@ -1,6 +1,6 @@
 /** Data of traces: one hook per request, all cancellable, keyed by tenant, query and span. */
 import { keepPreviousData, type UseQueryResult, useQuery } from "@tanstack/react-query";
-import { useCallback, useMemo, useRef, useSyncExternalStore } from "react";
+import { useMemo, useRef, useSyncExternalStore } from "react";
 import { ApiError } from "../core/api/errors.ts";
 import type {
   TagFacet,
@@ -58,12 +58,6 @@ export function useTraceSearch(scope: Scope, order: TraceOrder, limit: number, e
         return { ...answer, traces: answer.traces.map(readSummary) };
       }),
   });
-}
-
-/** Cancels what the page has running. */
-export function useCancelTraces(): () => void {
-  const { client } = useBackend();
-  return useCallback(() => void client.cancelQueries({ queryKey: ["traces"] }), [client]);
 }
 
 /** `step` in ns. */
@@ -179,34 +173,20 @@ export function useTraceSize(id: string, span: Span, enabled: boolean): UseQuery
     staleTime: 60_000,
     queryFn: async ({ signal }) => {
       const query = `{ ${equals("trace:id", id)} }`;
-      const answer = await api.searchTraces(
-        { ...asked({ query, span }), limit: 20, order: "newest", spansPerTrace: 1 },
-        signal,
-      );
-      return answer.traces[0]?.spans ?? 0;
+      return (await api.countTraces(asked({ query, span }), signal)).spans;
     },
   });
 }
 
-/** Number of traces, up to the most that are asked for at once. */
-export function useTraceCount(
-  query: string,
-  span: Span,
-  enabled: boolean,
-): UseQueryResult<{ count: number; more: boolean }> {
+/** Number of traces with such a span, all of them. */
+export function useTraceCount(query: string, span: Span, enabled = true): UseQueryResult<number> {
   const { api } = useBackend();
-  const limit = 100;
   return useQuery({
     queryKey: useTraceKey("count", { query, span }),
     enabled: enabled && query !== "",
     retry: false,
-    queryFn: async ({ signal }) => {
-      const { traces } = await api.searchTraces(
-        { ...asked({ query, span }), limit, order: "newest", spansPerTrace: 1 },
-        signal,
-      );
-      return { count: traces.length, more: traces.length >= limit };
-    },
+    queryFn: ({ signal }) =>
+      tracked(async (query_id) => (await api.countTraces({ ...asked({ query, span }), query_id }, signal)).traces),
   });
 }
 
@@ -241,8 +221,7 @@ export function useTraceEmpty(scope: Scope, enabled: boolean): UseQueryResult<Tr
     retry: false,
     queryFn: async ({ signal }) => {
       const count = async (query: string, span: Span): Promise<number> =>
-        (await api.searchTraces({ ...asked({ query, span }), limit: 20, order: "newest", spansPerTrace: 1 }, signal))
-          .traces.length;
+        (await api.countTraces(asked({ query, span }), signal)).traces;
       const inRange = (await count("", scope.span)) > 0;
       const ever = inRange || (await count("", { from: scope.span.to - MONTH, to: scope.span.to })) > 0;
       const without: TraceEmpty["without"] = [];

@@ -8,7 +8,7 @@ import type { Span } from "../../core/time/range.ts";
 import { x } from "../../core/tracesText.ts";
 import type { Panel } from "../../core/url/panels.ts";
 import { usePagePath } from "../../hooks/usePagePath.ts";
-import { FIRST_TRACES, useTraceSearch } from "../../hooks/useTraces.ts";
+import { FIRST_TRACES, useTraceCount, useTraceSearch } from "../../hooks/useTraces.ts";
 import { ErrorState, Skeleton, State } from "../common/State.tsx";
 import { TraceList } from "../trace/TraceList.tsx";
 import styles from "./Panels.module.css";
@@ -22,12 +22,13 @@ interface Props {
 export default function TraceListPanel({ query, span, onOpen }: Props): ReactNode {
   const to = usePagePath();
   const answer = useTraceSearch({ query, span }, "newest", FIRST_TRACES);
+  const count = useTraceCount(query, span);
   const traces = answer.data?.traces;
   return (
     <div className={styles.body}>
       <div className={styles.head}>
         <code title={query}>{query}</code>
-        {traces && <b>{x.shown(traces.length, traces.length >= FIRST_TRACES)}</b>}
+        {traces && <b>{x.shownOf(traces.length, count.data ?? null, traces.length >= FIRST_TRACES)}</b>}
         <Button
           size="compact-xs"
           variant="default"

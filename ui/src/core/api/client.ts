@@ -374,6 +374,9 @@ export class Api {
   searchTraces(body: traces.TraceSearchRequest, signal?: AbortSignal): Promise<traces.TracesSearchAnswer> {
     return this.take(this.client.POST("/api/nexus/v1/traces/search", { body, signal }));
   }
+  countTraces(body: traces.TracesQuery & { query_id?: string }, signal?: AbortSignal): Promise<traces.TracesCount> {
+    return this.take(this.client.POST("/api/nexus/v1/traces/count", { body, signal }));
+  }
   trace(id: string, query: { start?: string; end?: string }, signal?: AbortSignal): Promise<traces.TraceDocument> {
     return this.take(this.client.GET("/api/nexus/v1/traces/{id}", { params: { path: { id }, query }, signal }));
   }

@@ -27,6 +27,7 @@ export type WholeSpan = Omit<Schemas["WholeSpan"], "resource" | "attributes" | "
   events: { time: string; name: string; attributes: Record<string, unknown> }[];
   links: { traceId: string; spanId: string; traceState: string; attributes: Record<string, unknown> }[];
 };
+export type TracesCount = Pick<Schemas["TracesCountAnswer"], "spans" | "traces">;
 export type TracesHeatmapAnswer = Schemas["TracesHeatmapAnswer"];
 export type TagValue = Schemas["TagValue"];
 export type TagFacet = Schemas["TagFacet"];

@@ -48,17 +48,11 @@ import { withoutStages } from "../../core/traces/traceql.ts";
 import { x } from "../../core/tracesText.ts";
 import { parsePanels, pushPanel } from "../../core/url/panels.ts";
 import { useAction } from "../../hooks/useActions.tsx";
+import { useCancelQueries } from "../../hooks/useLogs.ts";
 import { useOpenFile } from "../../hooks/useOpenFile.ts";
 import { usePrefs, useSetPrefs } from "../../hooks/usePrefs.ts";
 import { useTime } from "../../hooks/useTime.tsx";
-import {
-  FIRST_TRACES,
-  MORE_TRACES,
-  useCancelTraces,
-  useTraceHeatmap,
-  useTraceNames,
-  useTraceSearch,
-} from "../../hooks/useTraces.ts";
+import { FIRST_TRACES, MORE_TRACES, useTraceHeatmap, useTraceNames, useTraceSearch } from "../../hooks/useTraces.ts";
 import { TRACES_TABS, type TracesTab, type TracesUrl, useTracesUrl } from "../../hooks/useTracesUrl.ts";
 import { useUrlPanel } from "../../hooks/useUrlPanel.ts";
 import bar from "../logs/QueryBar.module.css";
@@ -84,7 +78,7 @@ export function TracesPage(): ReactNode {
   const roomy = useMediaQuery("(width >= 1500px)", true, { getInitialValueInEffect: false });
   const [columns, setColumns] = useState(0);
   const [cancelled, setCancelled] = useState(false);
-  const cancel = useCancelTraces();
+  const cancelQueries = useCancelQueries("traces");
   const base = withoutStages(url.q);
   const scope = useMemo(() => ({ query: base, span }), [base, span]);
   const step = columns > 0 ? heatStep(span, columns) : 0n;
@@ -97,6 +91,11 @@ export function TracesPage(): ReactNode {
   );
   const running = useIsFetching({ queryKey: ["traces", "search"] }) > 0;
   const names = useTraceNames(span);
+  const cancel = (): void => {
+    setCancelled(true);
+    cancelQueries();
+  };
+  useAction("escape", () => (running ? (cancel() as undefined) : false));
 
   const run = useCallback(
     (query: string, change: Partial<TracesUrl> = {}) => {
@@ -153,7 +152,17 @@ export function TracesPage(): ReactNode {
       if (mistake) return <State title={x.mistake}>{mistake.message}</State>;
       return <ErrorState error={search.error} title={x.failed} onRetry={() => void search.refetch()} />;
     }
-    if (cancelled && !search.data) return <State title={t.logs.cancelled} />;
+    if (cancelled && (!search.data || search.isPlaceholderData))
+      return (
+        <State
+          title={t.logs.cancelled}
+          actions={
+            <Button size="xs" onClick={() => run(url.q)}>
+              {t.logs.run}
+            </Button>
+          }
+        />
+      );
     if (!search.data) return <Skeleton rows={14} label={t.logs.running} />;
     const { traces, incomplete } = search.data;
     if (traces.length === 0) return <EmptyTraces scope={{ query: url.q, span }} onQuery={onQuery} />;
@@ -192,10 +201,7 @@ export function TracesPage(): ReactNode {
             form={url.form}
             onForm={(form) => setUrl({ form })}
             onRun={onQuery}
-            onCancel={() => {
-              setCancelled(true);
-              cancel();
-            }}
+            onCancel={cancel}
           />
           {url.form && <SearchForm query={url.q} span={span} names={names} onQuery={onQuery} />}
           <div className={styles.split}>
@@ -321,7 +327,13 @@ function TraceQueryBar({ query, names, running, mistake, form, onForm, onRun, on
   }, [problem, query]);
   return (
     <>
-      <div className={bar.bar} role="search">
+      <div
+        className={bar.bar}
+        role="search"
+        onKeyDown={(event) => {
+          if (event.key === "Escape" && running && !event.defaultPrevented) onCancel();
+        }}
+      >
         <div className={bar.box} data-problem={problem ? true : undefined}>
           <div className={bar.editor}>
             <Suspense fallback={<code className={styles.plain}>{draft || x.placeholder}</code>}>

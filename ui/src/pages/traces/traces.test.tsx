@@ -110,11 +110,11 @@ describe("a search without a result", () => {
   const searched = (counts: (q: string, wide: boolean) => number) => (body: Record<string, unknown>) => {
     const wide = Date.parse(String(body.end)) - Date.parse(String(body.start)) > 86_400_000 * 20;
     const count = counts(String(body.q), wide);
-    return { traces: Array.from({ length: count }, () => found("a")), incomplete: "", statistics: STATISTICS };
+    return { spans: count * 2, traces: count, statistics: STATISTICS };
   };
 
   it("names the condition that is too much", async () => {
-    answer({ ...SIGNED, "POST traces/search": searched((q) => (q === "" || q === "{ status = error }" ? 3 : 0)) });
+    answer({ ...SIGNED, "POST traces/count": searched((q) => (q === "" || q === "{ status = error }" ? 3 : 0)) });
     const onQuery = vi.fn();
     show(
       <Page>
@@ -127,7 +127,7 @@ describe("a search without a result", () => {
   });
 
   it("tells none in this range from none at all", async () => {
-    answer({ ...SIGNED, "POST traces/search": searched((_, wide) => (wide ? 1 : 0)) });
+    answer({ ...SIGNED, "POST traces/count": searched((_, wide) => (wide ? 1 : 0)) });
     const first = show(
       <Page>
         <EmptyTraces scope={{ query: "", span: SPAN }} onQuery={() => undefined} />
@@ -136,7 +136,7 @@ describe("a search without a result", () => {
     );
     expect(await screen.findByText("No traces in this range")).toBeVisible();
     first.unmount();
-    answer({ ...SIGNED, "POST traces/search": searched(() => 0) });
+    answer({ ...SIGNED, "POST traces/count": searched(() => 0) });
     show(
       <Page>
         <EmptyTraces scope={{ query: "", span: SPAN }} onQuery={() => undefined} />
