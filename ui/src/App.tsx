@@ -1,9 +1,9 @@
 /** Providers and routes. */
 import { MantineProvider } from "@mantine/core";
-import { Notifications } from "@mantine/notifications";
 import { NuqsAdapter } from "nuqs/adapters/react-router/v7";
 import type { ReactNode } from "react";
 import { createBrowserRouter, Outlet, type RouteObject, RouterProvider } from "react-router";
+import { Toasts } from "./components/common/Toasts.tsx";
 import { NotFound, RouteCrash } from "./components/shell/Crash.tsx";
 import { Shell } from "./components/shell/Shell.tsx";
 import { styleNonce } from "./core/nonce.ts";
@@ -62,7 +62,7 @@ export function App(): ReactNode {
       defaultColorScheme="auto"
       getStyleNonce={styleNonce}
     >
-      <Notifications position="bottom-right" limit={3} />
+      <Toasts />
       <BackendProvider>
         <RouterProvider router={router} />
       </BackendProvider>

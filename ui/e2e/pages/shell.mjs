@@ -5,7 +5,7 @@ export class Shell {
     this.rail = page.getByRole("navigation", { name: "Main navigation" });
     this.title = page.locator("header h1");
     this.range = page.getByTestId("range-label");
-    this.toast = page.locator(".mantine-Notification-root");
+    this.toast = page.getByTestId("toast");
   }
 
   async goTo(name) {

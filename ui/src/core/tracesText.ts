@@ -92,6 +92,10 @@ export const x = {
   again: "Look again",
   loadingTrace: "Loading the trace",
   openTrace: "Open the trace",
+  slow: "Slow",
+  slowHelp: "Traces with a span of this service in the slowest twentieth of its requests",
+  slowest: "Slow requests: what took the time",
+  failures: "Failed requests: what failed",
   openPage: "Open as a page",
   inTraces: "Find traces like it",
   // ---------------------------------------------------------------------------------------------------------- one span

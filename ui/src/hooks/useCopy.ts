@@ -1,7 +1,8 @@
 /** Copying to the clipboard, also where the page is served without TLS. */
-import { notifications } from "@mantine/notifications";
+
 import { useCallback } from "react";
 import { t } from "../core/text.ts";
+import { failureToast, toast } from "../core/toasts.ts";
 
 async function writeText(text: string): Promise<boolean> {
   try {
@@ -23,12 +24,8 @@ async function writeText(text: string): Promise<boolean> {
 export function useCopy(): (text: string, said?: string) => Promise<boolean> {
   return useCallback(async (text, said) => {
     const copied = await writeText(text);
-    if (said)
-      notifications.show({
-        message: copied ? said : t.top.copyFailed,
-        color: copied ? "nexus" : "red",
-        autoClose: 2500,
-      });
+    if (said && copied) toast(said);
+    else if (said) failureToast(t.top.copyFailed);
     return copied;
   }, []);
 }

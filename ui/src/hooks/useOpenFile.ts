@@ -1,8 +1,9 @@
 /** Opening a trace from a file: the server draws it, nothing is stored. */
-import { notifications } from "@mantine/notifications";
+
 import { useCallback } from "react";
 import { useNavigate } from "react-router";
 import { formatBytes } from "../core/format.ts";
+import { failureToast } from "../core/toasts.ts";
 import { FILE_ID, MOST_BYTES, openedFile, spansOfFile } from "../core/traces/file.ts";
 import { x } from "../core/tracesText.ts";
 import { useApi } from "./useApi.tsx";
@@ -27,7 +28,7 @@ export function useOpenFile(): () => void {
         void navigate(to(`/traces/${FILE_ID}`));
       } catch (error) {
         const message = error instanceof Error ? error.message : String(error);
-        notifications.show({ color: "red", title: x.fileFailed, message });
+        failureToast(message, x.fileFailed);
       }
     };
     input.click();

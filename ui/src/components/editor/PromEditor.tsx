@@ -3,7 +3,8 @@ import { HighlightStyle, syntaxHighlighting } from "@codemirror/language";
 import type { Extension } from "@codemirror/state";
 import { type Command, placeholder } from "@codemirror/view";
 import { tags } from "@lezer/highlight";
-import { type PrometheusClient, PromQLExtension } from "@prometheus-io/codemirror-promql";
+import { LanguageType, type PrometheusClient, promQLLanguage } from "@prometheus-io/codemirror-promql";
+import { HybridComplete } from "@prometheus-io/codemirror-promql/dist/esm/complete/hybrid";
 import { type ReactNode, useCallback } from "react";
 import { baseExtensions } from "./base.ts";
 import { queryKeys } from "./queryKeys.ts";
@@ -31,14 +32,15 @@ export default function PromEditor(props: Props): ReactNode {
   const { label, hint, names } = props;
   const extensions = useCallback(
     (run: Command): Extension => {
-      const promql = new PromQLExtension()
-        .activateLinter(false)
-        .setComplete({ remote: names, maxMetricsMetadata: 50_000 });
+      // Without its linter and its own client: mistakes are found by the server, names come through our API.
+      const complete = new HybridComplete(names, 50_000);
+      const language = promQLLanguage(LanguageType.PromQL);
       return [
         queryKeys(run, { activateOnTypingDelay: 120, maxRenderedOptions: 100 }),
         baseExtensions(label),
         placeholder(hint),
-        promql.asExtension(),
+        language,
+        language.data.of({ autocomplete: complete.promQL.bind(complete) }),
         syntaxHighlighting(colours),
       ];
     },

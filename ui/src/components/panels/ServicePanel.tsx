@@ -7,16 +7,21 @@ import type { NavigateFunction } from "react-router";
 import { formatRate } from "../../core/format.ts";
 import { formatShare } from "../../core/logs/compare.ts";
 import { formatUnit } from "../../core/metrics/units.ts";
-import { apdexWord } from "../../core/services/services.ts";
+import { apdexWord, slowOf, tracesOf } from "../../core/services/services.ts";
+import type { Blame } from "../../core/traces/model.ts";
 import { x } from "../../core/tracesText.ts";
 import type { Panel } from "../../core/url/panels.ts";
 import { usePagePath } from "../../hooks/usePagePath.ts";
 import { useServices } from "../../hooks/useServices.ts";
 import { useTime } from "../../hooks/useTime.tsx";
+import { useTraceSearch } from "../../hooks/useTraces.ts";
 import { ErrorState, Skeleton, State } from "../common/State.tsx";
 import { Jumps } from "../services/Jumps.tsx";
 import { Spark } from "../services/Spark.tsx";
+import { TraceList } from "../trace/TraceList.tsx";
 import styles from "./Panels.module.css";
+
+const EXAMPLES = 4;
 
 interface Props {
   name: string;
@@ -39,7 +44,7 @@ export default function ServicePanel({ name, onOpen, onGo }: Props): ReactNode {
         >
           {x.openPage}
         </Button>
-        <Jumps service={name} onOpen={onOpen} />
+        <Jumps service={name} slow={service?.p95 ?? null} onOpen={onOpen} />
       </div>
       {services.isPending && <Skeleton rows={6} />}
       {services.isError && <ErrorState error={services.error} onRetry={() => void services.refetch()} />}
@@ -62,6 +67,8 @@ export default function ServicePanel({ name, onOpen, onGo }: Props): ReactNode {
               {service.apdex === null ? "–" : `${service.apdex.toFixed(2)} (${x.apdexWords[apdexWord(service.apdex)]})`}
             </dd>
           </dl>
+          <Blamed title={x.slowest} query={service.p95 ? slowOf(name, service.p95) : ""} what="slow" onOpen={onOpen} />
+          <Blamed title={x.failures} query={tracesOf(name, "status = error")} what="error" onOpen={onOpen} />
           <h3>{x.overTime}</h3>
           <div className={styles.spark}>
             <span>{x.sparkRate}</span>
@@ -78,5 +85,26 @@ export default function ServicePanel({ name, onOpen, onGo }: Props): ReactNode {
         </>
       )}
     </div>
+  );
+}
+
+/** Some of its traces; each opens at the span that is to blame, with its logs. */
+function Blamed(props: { title: string; query: string; what: Blame; onOpen(panel: Panel): void }): ReactNode {
+  const { title, query, what, onOpen } = props;
+  const { span } = useTime();
+  const answer = useTraceSearch({ query, span }, what === "slow" ? "longest" : "newest", EXAMPLES, query !== "");
+  const traces = answer.data?.traces ?? [];
+  if (answer.isError) return <ErrorState error={answer.error} onRetry={() => void answer.refetch()} />;
+  if (traces.length === 0) return null;
+  return (
+    <section aria-label={title} data-testid={`blamed-${what}`}>
+      <h3>{title}</h3>
+      <TraceList
+        traces={traces}
+        selected=""
+        small
+        onOpen={(trace) => onOpen({ kind: "trace", id: trace.traceId, span: what })}
+      />
+    </section>
   );
 }

@@ -5,6 +5,7 @@ import type { ReactNode } from "react";
 import { Link } from "react-router";
 import { toIso } from "../../core/time/instant.ts";
 import type { Span } from "../../core/time/range.ts";
+import type { Blame } from "../../core/traces/model.ts";
 import { x } from "../../core/tracesText.ts";
 import type { Panel } from "../../core/url/panels.ts";
 import { usePagePath } from "../../hooks/usePagePath.ts";
@@ -12,6 +13,11 @@ import { FIRST_TRACES, useTraceCount, useTraceSearch } from "../../hooks/useTrac
 import { ErrorState, Skeleton, State } from "../common/State.tsx";
 import { TraceList } from "../trace/TraceList.tsx";
 import styles from "./Panels.module.css";
+
+/** Who looks for failures wants to see what failed, all others what took the time. */
+export function blameOf(query: string): Blame {
+  return query.includes("status = error") ? "error" : "slow";
+}
 
 interface Props {
   query: string;
@@ -47,7 +53,7 @@ export default function TraceListPanel({ query, span, onOpen }: Props): ReactNod
           traces={traces}
           selected=""
           small
-          onOpen={(trace) => onOpen({ kind: "trace", id: trace.traceId, span: "" })}
+          onOpen={(trace) => onOpen({ kind: "trace", id: trace.traceId, span: blameOf(query) })}
         />
       )}
     </div>

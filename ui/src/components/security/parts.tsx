@@ -1,6 +1,5 @@
 /** Small parts that the pages of the settings and the profile share. */
 import { Button, Modal, TextInput } from "@mantine/core";
-import { notifications } from "@mantine/notifications";
 import { IconChevronLeft, IconChevronRight, IconSearch } from "@tabler/icons-react";
 import { useMutation } from "@tanstack/react-query";
 import { type FormEvent, type ReactNode, useState } from "react";
@@ -46,10 +45,6 @@ export function Problem({ error, title }: { error: unknown; title?: string }): R
       {error instanceof Error ? error.message : String(error)} {hint}
     </p>
   );
-}
-
-export function toast(message: string): void {
-  notifications.show({ message, autoClose: 2500 });
 }
 
 /** A secret that is shown this once. */

@@ -1,10 +1,10 @@
 /** From a service to its traces, errors and logs: the number first, then the panel. */
 import { Button } from "@mantine/core";
-import { IconAlertTriangle, IconLogs, IconRoute } from "@tabler/icons-react";
+import { IconAlertTriangle, IconClock, IconLogs, IconRoute } from "@tabler/icons-react";
 import type { ReactNode } from "react";
 import { formatShort } from "../../core/format.ts";
 import { fieldTerm } from "../../core/query/edit.ts";
-import { tracesOf } from "../../core/services/services.ts";
+import { slowOf, tracesOf } from "../../core/services/services.ts";
 import { toIso } from "../../core/time/instant.ts";
 import { x } from "../../core/tracesText.ts";
 import type { Panel } from "../../core/url/panels.ts";
@@ -14,19 +14,21 @@ import { useLogCount, useTraceCount } from "../../hooks/useTraces.ts";
 
 interface Props {
   service: string;
-  /** Conditions beside the service. */
-  more?: readonly string[];
+  /** Seconds from which on a request of it is slow. */
+  slow?: number | null;
   onOpen(panel: Panel): void;
 }
 
-export function Jumps({ service, more = [], onOpen }: Props): ReactNode {
+export function Jumps({ service, slow = null, onOpen }: Props): ReactNode {
   const { span } = useTime();
   const logsAllowed = usePermission("logs:read");
   const range = { from: toIso(span.from), to: toIso(span.to) };
-  const all = tracesOf(service, ...more);
-  const failed = tracesOf(service, ...more, "status = error");
+  const all = tracesOf(service);
+  const late = slow ? slowOf(service, slow) : "";
+  const failed = tracesOf(service, "status = error");
   const logs = fieldTerm("service", service);
   const traceCount = useTraceCount(all, span);
+  const lateCount = useTraceCount(late, span);
   const errorCount = useTraceCount(failed, span);
   const logCount = useLogCount(logs, span, logsAllowed);
   const said = (count: number | undefined): string => (count === undefined ? "…" : formatShort(count));
@@ -42,6 +44,19 @@ export function Jumps({ service, more = [], onOpen }: Props): ReactNode {
       >
         {x.title} {said(traceCount.data)}
       </Button>
+      {late !== "" && (
+        <Button
+          size="compact-xs"
+          variant="default"
+          title={x.slowHelp}
+          leftSection={<IconClock size={14} />}
+          c={lateCount.data === 0 ? "dimmed" : undefined}
+          onClick={() => onOpen({ kind: "traces", query: late, ...range })}
+          data-testid="jump-slow"
+        >
+          {x.slow} {said(lateCount.data)}
+        </Button>
+      )}
       <Button
         size="compact-xs"
         variant="default"

@@ -41,10 +41,12 @@ interface Props {
   /** When the trace began, and how long it took. */
   traceStart: Instant;
   traceDuration: number;
+  /** Logs of the trace are shown when the span has none of its own. */
+  eager: boolean;
   onTrace(id: string, span: string): void;
 }
 
-export function SpanDetails({ traceId, spanId, traceStart, traceDuration, onTrace }: Props): ReactNode {
+export function SpanDetails({ traceId, spanId, traceStart, traceDuration, eager, onTrace }: Props): ReactNode {
   const answer = useSpan(traceId, spanId);
   if (answer.isPending) return <Skeleton rows={10} />;
   if (answer.isError)
@@ -60,6 +62,7 @@ export function SpanDetails({ traceId, spanId, traceStart, traceDuration, onTrac
       stored={traceId !== FILE_ID}
       traceStart={traceStart}
       traceDuration={traceDuration}
+      eager={eager}
       onTrace={onTrace}
     />
   );
@@ -70,7 +73,7 @@ interface DetailsProps extends Omit<Props, "traceId" | "spanId"> {
   stored: boolean;
 }
 
-function Details({ span, stored, traceStart, traceDuration, onTrace }: DetailsProps): ReactNode {
+function Details({ span, stored, traceStart, traceDuration, eager, onTrace }: DetailsProps): ReactNode {
   const { zone } = useTime();
   const [typed, setTyped] = useState("");
   const start = fromNsText(span.start);
@@ -102,7 +105,7 @@ function Details({ span, stored, traceStart, traceDuration, onTrace }: DetailsPr
           {span.statusMessage !== "" && <p className={styles.message}>{span.statusMessage}</p>}
         </dd>
       </dl>
-      {stored && <Logs span={span} traceStart={traceStart} traceDuration={traceDuration} />}
+      {stored && <Logs span={span} traceStart={traceStart} traceDuration={traceDuration} eager={eager} />}
       {many && (
         <TextInput
           size="xs"
@@ -275,18 +278,20 @@ function ValueLine({ field, value, active }: { field: string; value: unknown; ac
   );
 }
 
-/** Logs of the span, or of the whole trace. The number first; nothing is loaded before it is asked for. */
+/** Logs of the span, or of the whole trace, with their numbers. Those of the span are shown when it has some. */
 function Logs({
   span,
   traceStart,
   traceDuration,
+  eager,
 }: {
   span: SpanDetail;
   traceStart: Instant;
   traceDuration: number;
+  eager: boolean;
 }): ReactNode {
   const allowed = usePermission("logs:read");
-  const [shown, setShown] = useState<"" | "span" | "trace">("");
+  const [chosen, setChosen] = useState<"" | "span" | "trace" | null>(null);
   const trace = fieldTerm("trace_id", span.traceId);
   const own = `${trace} ${fieldTerm("span_id", span.spanId)}`;
   const ownRange = paddedSpan(fromNsText(span.start), span.duration);
@@ -294,6 +299,8 @@ function Logs({
   const ownCount = useLogCount(own, ownRange, allowed);
   const wholeCount = useLogCount(trace, wholeRange, allowed);
   if (!allowed) return <p className={styles.muted}>{x.noLogsRight}</p>;
+  const first = (ownCount.data?.count ?? 0) > 0 ? "span" : eager && ownCount.data && wholeCount.data ? "trace" : "";
+  const shown = chosen ?? (first === "trace" && wholeCount.data?.count === 0 ? "" : first);
   const none = ownCount.data?.count === 0 && wholeCount.data?.count === 0;
   return (
     <section className={styles.group} data-testid="span-logs">
@@ -304,7 +311,7 @@ function Logs({
           aria-label={x.logs}
           disabled={none}
           value={shown}
-          onChange={(value) => setShown(value as typeof shown)}
+          onChange={(value) => setChosen(value as typeof shown)}
           data={[
             { value: "", label: "–" },
             { value: "span", label: `${x.logsSpanOnly}${ownCount.data ? ` (${ownCount.data.count})` : ""}` },

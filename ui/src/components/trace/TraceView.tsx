@@ -1,6 +1,6 @@
 /** One trace: head, minimap, toolbar, and one of the ways to look at it; the open span beside or below. */
+
 import { Button, Menu } from "@mantine/core";
-import { notifications } from "@mantine/notifications";
 import {
   IconAlertTriangle,
   IconDots,
@@ -16,9 +16,19 @@ import type { TraceDocument } from "../../core/api/traces.ts";
 import { formatCount } from "../../core/format.ts";
 import { formatInstant } from "../../core/time/format.ts";
 import type { Span } from "../../core/time/range.ts";
+import { failureToast } from "../../core/toasts.ts";
 import { FILE_ID } from "../../core/traces/file.ts";
 import { nextHit } from "../../core/traces/find.ts";
-import { nameOf, pathByService, serviceOf, spanById, type Trace } from "../../core/traces/model.ts";
+import {
+  BLAME,
+  type Blame,
+  blamed,
+  nameOf,
+  pathByService,
+  serviceOf,
+  spanById,
+  type Trace,
+} from "../../core/traces/model.ts";
 import { type Folds, NO_FOLDS, reveal } from "../../core/traces/rows.ts";
 import { formatNs, hiddenBy, type TraceView as View } from "../../core/traces/view.ts";
 import { x } from "../../core/tracesText.ts";
@@ -142,6 +152,16 @@ function Opened({ id, document, view, onView, inPanel, onTrace }: Props & { docu
     input.current.select();
     return true;
   });
+  const [accused, setAccused] = useState("");
+  const wanted = BLAME.find((one) => one === view.span) as Blame | undefined;
+  useEffect(() => {
+    if (!trace || !wanted) return;
+    const span = blamed(trace, wanted);
+    const id = trace.ids[span] ?? "";
+    if (span >= 0) setFolds((now) => reveal(trace, now, span));
+    setAccused(id);
+    onView({ span: id });
+  }, [trace, wanted, onView]);
   // The span of the address comes into view once the trace is there.
   // biome-ignore lint/correctness/useExhaustiveDependencies: once for each trace
   useEffect(() => {
@@ -202,6 +222,7 @@ function Opened({ id, document, view, onView, inPanel, onTrace }: Props & { docu
       spanId={view.span}
       traceStart={trace.start}
       traceDuration={trace.duration}
+      eager={view.span === accused}
       onTrace={onTrace}
     />
   );
@@ -261,7 +282,7 @@ function Head({ id, trace, inPanel, view }: { id: string; trace: Trace; inPanel:
       const file = await api.traceOtlp(id);
       download(`trace-${id}.json`, "application/json", JSON.stringify(file));
     } catch (error) {
-      notifications.show({ color: "red", message: error instanceof Error ? error.message : String(error) });
+      failureToast(error instanceof Error ? error.message : String(error));
     }
   };
   const shares = useMemo(() => pathByService(trace).slice(0, 5), [trace]);

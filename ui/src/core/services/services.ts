@@ -34,6 +34,12 @@ export function tracesOf(service: string, ...more: string[]): string {
   return `{ ${[equals(SERVICE, service), ...more].join(" && ")} }`;
 }
 
+/** Requests to it that took at least so many seconds. */
+export function slowOf(service: string, seconds: number): string {
+  const least = seconds >= 0.001 ? `${Math.floor(seconds * 1000)}ms` : `${Math.floor(seconds * 1e6)}us`;
+  return tracesOf(service, `duration >= ${least}`);
+}
+
 /** PromQL over the derived series: what the charts of a service draw. */
 export function serviceQueries(service: string, seconds: number): { rate: string; errors: string; latency: string[] } {
   const window = `${Math.max(60, Math.round(seconds / 60))}s`;

@@ -197,6 +197,22 @@ export function spanById(trace: Trace, id: string): number {
   return id === "" ? -1 : trace.ids.indexOf(id);
 }
 
+export const BLAME = ["slow", "error"] as const;
+export type Blame = (typeof BLAME)[number];
+
+/**
+ * The span that is to blame for how long the trace took (the most time on the critical path), or for its failure (failed,
+ * with nothing below it that failed, the most time on the path first). -1 when there is none.
+ */
+export function blamed(trace: Trace, what: Blame): number {
+  let found = -1;
+  for (let span = 0; span < trace.count; span += 1) {
+    if (what === "error" && (trace.status[span] !== ERROR || trace.failed[span] !== 1)) continue;
+    if (found < 0 || (trace.onPath[span] ?? 0) > (trace.onPath[found] ?? 0)) found = span;
+  }
+  return found;
+}
+
 /** Time on the critical path by service, the most first. */
 export function pathByService(trace: Trace): { service: string; time: number; share: number }[] {
   const times = new Float64Array(trace.services.length);

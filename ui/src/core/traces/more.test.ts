@@ -3,11 +3,52 @@ import { versionsOf } from "../services/versions.ts";
 import { parsePanel, parsePanels, popPanel, printPanel, pushPanel } from "../url/panels.ts";
 import { spansOfFile } from "./file.ts";
 import { type Box, boxOf, chosenBy, compareSides, heatStep, readHeatmap, withDurations } from "./heatmap.ts";
+import { blamed, readTrace } from "./model.ts";
 import { clampZoom, FIRST_VIEW, filtersOn, formatNs, moveZoom, parseZoom, printZoom, ticksOf, zoomAt } from "./view.ts";
 import { choicesOf, fieldsOf, frameOfSeries, readSpan, readSummary } from "./wire.ts";
 
 const SECOND = 1_000_000_000n;
 const STATISTICS = { query_id: "", elapsed_ms: 1, rows_read: 1, bytes_read: 1 } as never;
+
+describe("the span to blame", () => {
+  const trace = readTrace({
+    traceId: "a".repeat(32),
+    start: "0",
+    duration: "100",
+    errors: 3,
+    services: ["web"],
+    names: ["GET"],
+    ids: ["01", "02", "03", "04"],
+    parents: [-1, 0, 1, 0],
+    starts: [0, 5, 10, 80],
+    durations: [100, 70, 20, 10],
+    service: [0, 0, 0, 0],
+    name: [0, 0, 0, 0],
+    kind: [2, 1, 1, 1],
+    status: [2, 2, 2, 0],
+    events: [0, 0, 0, 0],
+    links: [0, 0, 0, 0],
+    orphans: [],
+    skewed: [],
+    cycles: [],
+    critical: [
+      [0, 0, 5],
+      [1, 5, 10],
+      [2, 10, 30],
+      [1, 30, 75],
+    ],
+    spans: 4,
+    truncated: false,
+  } as never);
+
+  it("is where the time went, or where the failure began", () => {
+    expect(blamed(trace, "slow")).toBe(1);
+    expect(blamed(trace, "error")).toBe(2);
+    expect(blamed({ ...trace, status: new Uint8Array(4), failed: new Int32Array(4) }, "error")).toBe(-1);
+    expect(parsePanel("trace:ab:slow")).toEqual({ kind: "trace", id: "ab", span: "slow" });
+    expect(parsePanel("trace:ab:nonsense")).toBeNull();
+  });
+});
 
 describe("the heatmap of durations", () => {
   const span = { from: 100n * SECOND, to: 160n * SECOND };

@@ -1,6 +1,7 @@
 /** What stands in the right-hand panel, as the address holds it: at most two, the last on top. */
 
 export type Panel =
+  /** `span` is an id, or says which span is looked for: "slow" or "error" for the one that is to blame. */
   | { kind: "trace"; id: string; span: string }
   | { kind: "service"; name: string }
   | { kind: "logs"; query: string; from: string; to: string }
@@ -23,7 +24,7 @@ export function parsePanel(text: string): Panel | null {
   const at = text.indexOf(":");
   const [kind, rest] = [text.slice(0, at), text.slice(at + 1)];
   if (kind === "trace") {
-    const match = /^([0-9a-f]{1,32})(?::([0-9a-f]{16}))?$/.exec(rest);
+    const match = /^([0-9a-f]{1,32})(?::([0-9a-f]{16}|slow|error))?$/.exec(rest);
     return match ? { kind, id: match[1] ?? "", span: match[2] ?? "" } : null;
   }
   if (kind === "service") return rest === "" ? null : { kind, name: rest };

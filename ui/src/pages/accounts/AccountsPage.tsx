@@ -1,10 +1,12 @@
 /** Service accounts: the list, and one of them in a dialog. */
+
 import { type ReactNode, useState } from "react";
 import { Link } from "react-router";
-import { ConfirmTyped, RoleChips, styles, toast, When } from "../../components/security/parts.tsx";
+import { ConfirmTyped, RoleChips, styles, When } from "../../components/security/parts.tsx";
 import { EditDelete, TablePage } from "../../components/security/TablePage.tsx";
 import type { AccountInfo } from "../../core/api/security.ts";
 import { s } from "../../core/securityText.ts";
+import { toast } from "../../core/toasts.ts";
 import { useApi } from "../../hooks/useApi.tsx";
 import { usePagePath } from "../../hooks/usePagePath.ts";
 import { useAccounts, useChanged } from "../../hooks/useSecurity.ts";

@@ -1,11 +1,13 @@
 /** The dialog of a service account, new or there already. */
+
 import { Button, Switch, TextInput } from "@mantine/core";
 import { useMutation } from "@tanstack/react-query";
 import { type FormEvent, type ReactNode, useState } from "react";
-import { Dialog, Problem, styles, toast } from "../../components/security/parts.tsx";
+import { Dialog, Problem, styles } from "../../components/security/parts.tsx";
 import { RolesField } from "../../components/security/RolesField.tsx";
 import type { AccountInfo } from "../../core/api/security.ts";
 import { s } from "../../core/securityText.ts";
+import { toast } from "../../core/toasts.ts";
 import { useApi } from "../../hooks/useApi.tsx";
 import { useChanged } from "../../hooks/useSecurity.ts";
 

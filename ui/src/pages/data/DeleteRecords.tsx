@@ -1,6 +1,6 @@
 /** The dialog that deletes records: what, of when, why; how many that are; and their number typed before it runs. */
+
 import { Button, Modal, TextInput } from "@mantine/core";
-import { notifications } from "@mantine/notifications";
 import { useMutation } from "@tanstack/react-query";
 import { type FormEvent, type ReactNode, useState } from "react";
 import { Link } from "react-router";
@@ -9,6 +9,7 @@ import { ApiError } from "../../core/api/errors.ts";
 import type { DeletionRequest } from "../../core/api/lifecycle.ts";
 import { confirms } from "../../core/lifecycle/days.ts";
 import { t } from "../../core/text.ts";
+import { toast } from "../../core/toasts.ts";
 import { useBackend } from "../../hooks/useApi.tsx";
 import { usePagePath } from "../../hooks/usePagePath.ts";
 import styles from "./DataPage.module.css";
@@ -61,7 +62,7 @@ function Form({ onClose }: { onClose(): void }): ReactNode {
       void client.invalidateQueries({ queryKey: ["deletions"] });
       void client.invalidateQueries({ queryKey: ["audit"] });
       void client.invalidateQueries({ queryKey: ["logs"] });
-      notifications.show({ message: t.data.deletions.begun, autoClose: 2500 });
+      toast(t.data.deletions.begun);
       onClose();
     },
   });

@@ -1,6 +1,6 @@
 /** How long records are kept: rules in order, and the days of all others. */
+
 import { Button, TextInput } from "@mantine/core";
-import { notifications } from "@mantine/notifications";
 import { IconPlus, IconX } from "@tabler/icons-react";
 import { useMutation } from "@tanstack/react-query";
 import { type ReactNode, useState } from "react";
@@ -13,6 +13,7 @@ import type { RetentionAnswer } from "../../core/api/lifecycle.ts";
 import { readDays } from "../../core/lifecycle/days.ts";
 import { moved } from "../../core/pipelines/draft.ts";
 import { t } from "../../core/text.ts";
+import { toast } from "../../core/toasts.ts";
 import { useBackend } from "../../hooks/useApi.tsx";
 import { useRetention } from "../../hooks/useLifecycle.ts";
 import { usePermission } from "../../hooks/useSession.ts";
@@ -70,7 +71,7 @@ function Form({ answer }: { answer: RetentionAnswer }): ReactNode {
       void client.invalidateQueries({ queryKey: ["audit"] });
       setBase(policy);
       setTried(false);
-      notifications.show({ message: t.data.retention.saved, autoClose: 2500 });
+      toast(t.data.retention.saved);
     },
   });
   const edit = (next: Partial<Policy>): void => {

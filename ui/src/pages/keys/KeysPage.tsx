@@ -1,13 +1,15 @@
 /** API keys: the list, making one (its secret is shown once), rotating one, revoking one (its name has to be typed). */
+
 import { Button } from "@mantine/core";
 import { IconPlus } from "@tabler/icons-react";
 import { type ReactNode, useState } from "react";
 import { ErrorState, Skeleton, State } from "../../components/common/State.tsx";
-import { ConfirmTyped, FindField, Pager, styles, toast, usePaged, When } from "../../components/security/parts.tsx";
+import { ConfirmTyped, FindField, Pager, styles, usePaged, When } from "../../components/security/parts.tsx";
 import type { ApiKey } from "../../core/api/types.ts";
 import { keyState, mayWords } from "../../core/security/keys.ts";
 import { matching } from "../../core/security/paging.ts";
 import { s } from "../../core/securityText.ts";
+import { toast } from "../../core/toasts.ts";
 import { useApi } from "../../hooks/useApi.tsx";
 import { useChanged, useKeys } from "../../hooks/useSecurity.ts";
 import { usePermission } from "../../hooks/useSession.ts";

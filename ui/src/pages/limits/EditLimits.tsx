@@ -1,12 +1,14 @@
 /** The dialog that sets the limits of a subject: somebody named, or each one without limits of its own. */
+
 import { Autocomplete, Button, NativeSelect } from "@mantine/core";
 import { useMutation } from "@tanstack/react-query";
 import { type FormEvent, type ReactNode, useState } from "react";
 import { LimitFields, limitTexts, limitValues } from "../../components/security/LimitFields.tsx";
-import { Dialog, Problem, styles, toast } from "../../components/security/parts.tsx";
+import { Dialog, Problem, styles } from "../../components/security/parts.tsx";
 import type { LimitSet, Limits } from "../../core/api/security.ts";
 import { ofScope, scopes } from "../../core/security/limits.ts";
 import { s } from "../../core/securityText.ts";
+import { toast } from "../../core/toasts.ts";
 import { useApi } from "../../hooks/useApi.tsx";
 import { useChanged, useKeys, useTenants, useUsers } from "../../hooks/useSecurity.ts";
 import { usePermission } from "../../hooks/useSession.ts";

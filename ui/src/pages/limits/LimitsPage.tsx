@@ -1,13 +1,15 @@
 /** Limits: what is used now, what is set, and the defaults. */
+
 import { Button } from "@mantine/core";
 import { IconPlus } from "@tabler/icons-react";
 import { type ReactNode, useState } from "react";
 import { ErrorState, Skeleton } from "../../components/common/State.tsx";
-import { ConfirmTyped, Pager, styles, toast, usePaged } from "../../components/security/parts.tsx";
+import { ConfirmTyped, Pager, styles, usePaged } from "../../components/security/parts.tsx";
 import type { LimitInfo, LimitSet, LimitUse } from "../../core/api/security.ts";
 import { formatCount } from "../../core/format.ts";
 import { formatLimit, level, orderedSets, share } from "../../core/security/limits.ts";
 import { s } from "../../core/securityText.ts";
+import { toast } from "../../core/toasts.ts";
 import { useApi } from "../../hooks/useApi.tsx";
 import { useChanged, useLimits } from "../../hooks/useSecurity.ts";
 import { usePermission } from "../../hooks/useSession.ts";

@@ -1,6 +1,6 @@
 /** Saved views: find, open, save, update, rename, share, delete; all of it with the keyboard too. */
+
 import { Button, Checkbox, Popover, TextInput } from "@mantine/core";
-import { notifications } from "@mantine/notifications";
 import {
   IconBookmark,
   IconDeviceFloppy,
@@ -17,16 +17,13 @@ import { ErrorState, Skeleton, State } from "../../components/common/State.tsx";
 import { ApiError } from "../../core/api/errors.ts";
 import type { View } from "../../core/api/explore.ts";
 import { t } from "../../core/text.ts";
+import { toast } from "../../core/toasts.ts";
 import { viewPath, viewState } from "../../core/url/codecs.ts";
 import { useAction } from "../../hooks/useActions.tsx";
 import { useBackend } from "../../hooks/useApi.tsx";
 import { useDeleteView, useSaveView, useViews } from "../../hooks/useExplore.ts";
 import { useLogsUrl, useSearchText } from "../../hooks/useUrlState.ts";
 import styles from "./ViewsMenu.module.css";
-
-function said(message: string): void {
-  notifications.show({ message, color: "nexus", autoClose: 2500 });
-}
 
 /** What the menu shows: the list, or one form. */
 type Mode = { kind: "list" } | { kind: "form"; view: View | null } | { kind: "remove"; view: View };
@@ -91,7 +88,7 @@ function Menu({ current, changed, onClose }: MenuProps): ReactNode {
       { id, view: { name, description, shared, state: viewState(search) } },
       {
         onSuccess: () => {
-          said(t.views.updated);
+          toast(t.views.updated);
           onClose();
         },
       },
@@ -205,7 +202,7 @@ function ViewForm({ view, onBack, onDone }: { view: View | null; onBack(): void;
       { id: view?.id ?? "", view: { name: name.trim(), description: view?.description ?? "", shared, state } },
       {
         onSuccess: (saved) => {
-          said(t.views.saved);
+          toast(t.views.saved);
           if (view) return onBack();
           setUrl({ view: saved.id });
           onDone();
@@ -273,7 +270,7 @@ function Remove({ view, onBack }: { view: View; onBack(): void }): ReactNode {
           onClick={() =>
             remove.mutate(view.id, {
               onSuccess: () => {
-                said(t.views.removed);
+                toast(t.views.removed);
                 if (url.view === view.id) setUrl({ view: "" });
                 onBack();
               },

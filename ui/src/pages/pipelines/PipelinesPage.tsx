@@ -1,13 +1,14 @@
 /** Pipelines: what is done to records before they are stored, edited beside a preview on real records. */
+
 import { Button } from "@mantine/core";
 import { useDebouncedValue } from "@mantine/hooks";
-import { notifications } from "@mantine/notifications";
 import { type ReactNode, useEffect, useState } from "react";
 import { ErrorState, NoPermission, Skeleton } from "../../components/common/State.tsx";
 import { ApiError } from "../../core/api/errors.ts";
 import type { PipelinesAnswer, Processor } from "../../core/api/pipelines.ts";
 import { type Draft, faultOf } from "../../core/pipelines/draft.ts";
 import { t } from "../../core/text.ts";
+import { toast } from "../../core/toasts.ts";
 import { useBackend } from "../../hooks/useApi.tsx";
 import { usePipelines, usePreview, useProcessors, useStepFigures } from "../../hooks/usePipelines.ts";
 import { usePermission } from "../../hooks/useSession.ts";
@@ -29,7 +30,7 @@ interface Props {
 
 function Pipelines({ loaded, processors, onReload }: Props): ReactNode {
   const mayWrite = usePermission("pipelines:write");
-  const bench = useWorkbench(loaded, () => notifications.show({ message: t.pipelines.saved, autoClose: 2500 }));
+  const bench = useWorkbench(loaded, () => toast(t.pipelines.saved));
   const figures = useStepFigures();
   const [query, setQuery] = useState("");
   const [wanted] = useDebouncedValue(bench.specs, 350);

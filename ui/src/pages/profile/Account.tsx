@@ -1,13 +1,15 @@
 /** Name, e-mail and password. */
+
 import { Button, TextInput } from "@mantine/core";
 import { useMutation } from "@tanstack/react-query";
 import { type FormEvent, type ReactNode, useState } from "react";
 import { NewPassword } from "../../components/security/NewPassword.tsx";
-import { Dialog, Problem, styles, toast, When } from "../../components/security/parts.tsx";
+import { Dialog, Problem, styles, When } from "../../components/security/parts.tsx";
 import { NotConfirmed, useConfirmed } from "../../components/security/useConfirmed.tsx";
 import type { Profile } from "../../core/api/security.ts";
 import { sourceName } from "../../core/security/source.ts";
 import { s } from "../../core/securityText.ts";
+import { toast } from "../../core/toasts.ts";
 import { useBackend } from "../../hooks/useApi.tsx";
 import { useProfileChanged } from "../../hooks/useProfile.ts";
 import own from "./ProfilePage.module.css";

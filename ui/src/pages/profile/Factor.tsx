@@ -1,11 +1,13 @@
 /** The second factor: authenticator app and recovery codes. */
+
 import { Button } from "@mantine/core";
 import { type ReactNode, useState } from "react";
-import { ConfirmTyped, Dialog, Problem, styles, toast } from "../../components/security/parts.tsx";
+import { ConfirmTyped, Dialog, Problem, styles } from "../../components/security/parts.tsx";
 import { RecoveryCodes, TotpForm } from "../../components/security/Totp.tsx";
 import { NotConfirmed, useConfirmed } from "../../components/security/useConfirmed.tsx";
 import type { Profile, TotpSetup } from "../../core/api/security.ts";
 import { s } from "../../core/securityText.ts";
+import { toast } from "../../core/toasts.ts";
 import { useApi } from "../../hooks/useApi.tsx";
 import { useProfileChanged } from "../../hooks/useProfile.ts";
 import own from "./ProfilePage.module.css";

@@ -1,14 +1,16 @@
 /** Passkeys: adding one, and removing one. */
+
 import { Button, TextInput } from "@mantine/core";
 import { IconFingerprint } from "@tabler/icons-react";
 import { useMutation } from "@tanstack/react-query";
 import { type FormEvent, type ReactNode, useState } from "react";
-import { ConfirmTyped, Dialog, Problem, styles, toast, When } from "../../components/security/parts.tsx";
+import { ConfirmTyped, Dialog, Problem, styles, When } from "../../components/security/parts.tsx";
 import { RecoveryCodes } from "../../components/security/Totp.tsx";
 import { NotConfirmed, useConfirmed } from "../../components/security/useConfirmed.tsx";
 import type { PasskeyInfo, Profile } from "../../core/api/security.ts";
 import { makePasskey, PasskeyError, passkeysWork } from "../../core/security/webauthn.ts";
 import { s } from "../../core/securityText.ts";
+import { toast } from "../../core/toasts.ts";
 import { useApi } from "../../hooks/useApi.tsx";
 import { useLoginOptions, useProfileChanged } from "../../hooks/useProfile.ts";
 import own from "./ProfilePage.module.css";

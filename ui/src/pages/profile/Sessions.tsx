@@ -1,11 +1,13 @@
 /** Where one is signed in. */
+
 import { Button } from "@mantine/core";
 import { useMutation } from "@tanstack/react-query";
 import type { ReactNode } from "react";
-import { Problem, styles, toast } from "../../components/security/parts.tsx";
+import { Problem, styles } from "../../components/security/parts.tsx";
 import { SessionTable } from "../../components/security/SessionTable.tsx";
 import type { SessionInfo } from "../../core/api/security.ts";
 import { s } from "../../core/securityText.ts";
+import { toast } from "../../core/toasts.ts";
 import { useApi } from "../../hooks/useApi.tsx";
 import { useProfileChanged } from "../../hooks/useProfile.ts";
 import own from "./ProfilePage.module.css";

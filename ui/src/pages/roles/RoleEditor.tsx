@@ -1,4 +1,5 @@
 /** A role being edited: permissions with their resources, the policy, masked fields; beside it what the draft would show. */
+
 import { Button, Checkbox, TextInput } from "@mantine/core";
 import { IconArrowLeft, IconEye } from "@tabler/icons-react";
 import { useMutation, useQuery } from "@tanstack/react-query";
@@ -7,7 +8,7 @@ import { State } from "../../components/common/State.tsx";
 import { QueryField } from "../../components/editor/QueryField.tsx";
 import { AccessPreview } from "../../components/security/AccessPreview.tsx";
 import { NamesField } from "../../components/security/NamesField.tsx";
-import { ConfirmTyped, Problem, styles, toast } from "../../components/security/parts.tsx";
+import { ConfirmTyped, Problem, styles } from "../../components/security/parts.tsx";
 import type { GrantInfo, PermissionInfo, RoleInfo, RoleList, RoleRequest } from "../../core/api/security.ts";
 import {
   areas,
@@ -20,6 +21,7 @@ import {
   wrongResources,
 } from "../../core/security/roles.ts";
 import { s } from "../../core/securityText.ts";
+import { toast } from "../../core/toasts.ts";
 import { useApi } from "../../hooks/useApi.tsx";
 import { useCompletions } from "../../hooks/useLogs.ts";
 import { useChanged } from "../../hooks/useSecurity.ts";

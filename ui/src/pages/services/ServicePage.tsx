@@ -75,7 +75,7 @@ export function ServicePage(): ReactNode {
               </p>
             )}
             <span className={styles.space} />
-            <Jumps service={name} onOpen={open} />
+            <Jumps service={name} slow={service?.p95 ?? null} onOpen={open} />
           </div>
           <ServiceTabs tab={url.tab} onTab={(next) => setUrl({ tab: next })} />
           <div className={styles.body} role="tabpanel" id={PANEL} aria-labelledby={`service-tab-${url.tab}`}>

@@ -239,7 +239,7 @@ export function Errors({ name, onOpen }: Props): ReactNode {
                     <IconButton
                       label={x.example}
                       size={24}
-                      onClick={() => onOpen({ kind: "trace", id: row.traceId, span: "" })}
+                      onClick={() => onOpen({ kind: "trace", id: row.traceId, span: "error" })}
                     >
                       <IconRoute size={14} />
                     </IconButton>
@@ -295,7 +295,7 @@ export function ServiceTraces({ name, onOpen }: Props): ReactNode {
           <TraceList
             traces={answer.data.traces}
             selected=""
-            onOpen={(trace, spanId = "") => onOpen({ kind: "trace", id: trace.traceId, span: spanId })}
+            onOpen={(trace, spanId = "slow") => onOpen({ kind: "trace", id: trace.traceId, span: spanId })}
           />
         </div>
       )}

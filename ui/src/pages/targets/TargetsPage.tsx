@@ -1,6 +1,6 @@
 /** What Nexus scrapes: pools and their targets, what went wrong last, and how each target got its labels. */
+
 import { Button, TextInput } from "@mantine/core";
-import { notifications } from "@mantine/notifications";
 import { IconRefresh, IconSearch } from "@tabler/icons-react";
 import { useMutation, useQuery } from "@tanstack/react-query";
 import { type ReactNode, useMemo, useState } from "react";
@@ -14,6 +14,7 @@ import { g } from "../../core/metricsText.ts";
 import { scrapeConfig, scrapeExample } from "../../core/snippets.ts";
 import { formatAge } from "../../core/time/format.ts";
 import { fromMs, type Instant } from "../../core/time/instant.ts";
+import { toast } from "../../core/toasts.ts";
 import { useAction } from "../../hooks/useActions.tsx";
 import { useApi, useBackend } from "../../hooks/useApi.tsx";
 import { type TargetsUrl, useTargetsUrl } from "../../hooks/useMetricsUrl.ts";
@@ -120,7 +121,7 @@ function Head({ answer, now, onReloaded }: HeadProps): ReactNode {
   const api = useApi();
   const reload = useMutation({
     mutationFn: () => api.reloadTargets(),
-    onSuccess: (done) => notifications.show({ message: g.reloaded(done.pools, done.targets), autoClose: 2500 }),
+    onSuccess: (done) => toast(g.reloaded(done.pools, done.targets)),
     onSettled: onReloaded,
   });
   const loaded = Date.parse(answer.loaded_at);

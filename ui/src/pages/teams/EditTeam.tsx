@@ -1,12 +1,14 @@
 /** The dialog of a team, new or there already. */
+
 import { Button, TextInput } from "@mantine/core";
 import { useMutation } from "@tanstack/react-query";
 import { type FormEvent, type ReactNode, useState } from "react";
 import { NamesField } from "../../components/security/NamesField.tsx";
-import { Dialog, Problem, styles, toast } from "../../components/security/parts.tsx";
+import { Dialog, Problem, styles } from "../../components/security/parts.tsx";
 import { RolesField } from "../../components/security/RolesField.tsx";
 import type { TeamInfo } from "../../core/api/security.ts";
 import { s } from "../../core/securityText.ts";
+import { toast } from "../../core/toasts.ts";
 import { useApi } from "../../hooks/useApi.tsx";
 import { useChanged, useUsers } from "../../hooks/useSecurity.ts";
 

@@ -1,9 +1,11 @@
 /** Teams: the list, and one of them in a dialog. */
+
 import { type ReactNode, useState } from "react";
-import { ConfirmTyped, RoleChips, styles, toast } from "../../components/security/parts.tsx";
+import { ConfirmTyped, RoleChips, styles } from "../../components/security/parts.tsx";
 import { EditDelete, TablePage } from "../../components/security/TablePage.tsx";
 import type { TeamInfo } from "../../core/api/security.ts";
 import { s } from "../../core/securityText.ts";
+import { toast } from "../../core/toasts.ts";
 import { useApi } from "../../hooks/useApi.tsx";
 import { useChanged, useTeams } from "../../hooks/useSecurity.ts";
 import { usePermission } from "../../hooks/useSession.ts";

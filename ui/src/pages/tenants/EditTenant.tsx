@@ -1,11 +1,13 @@
 /** The dialog of a tenant: a new one, or the description of one. */
+
 import { Button, TextInput } from "@mantine/core";
 import { useMutation } from "@tanstack/react-query";
 import { type FormEvent, type ReactNode, useState } from "react";
-import { Dialog, Problem, styles, toast } from "../../components/security/parts.tsx";
+import { Dialog, Problem, styles } from "../../components/security/parts.tsx";
 import type { TenantInfo } from "../../core/api/security.ts";
 import { readDays } from "../../core/lifecycle/days.ts";
 import { s } from "../../core/securityText.ts";
+import { toast } from "../../core/toasts.ts";
 import { useApi } from "../../hooks/useApi.tsx";
 import { useChanged } from "../../hooks/useSecurity.ts";
 

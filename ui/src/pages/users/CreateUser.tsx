@@ -1,11 +1,13 @@
 /** The dialog that makes a user; a password that was made up is shown once. */
+
 import { Button, PasswordInput, TextInput } from "@mantine/core";
 import { useMutation } from "@tanstack/react-query";
 import { type FormEvent, type ReactNode, useState } from "react";
-import { Dialog, Problem, SecretOnce, styles, toast } from "../../components/security/parts.tsx";
+import { Dialog, Problem, SecretOnce, styles } from "../../components/security/parts.tsx";
 import { RolesField } from "../../components/security/RolesField.tsx";
 import type { RoleIn } from "../../core/api/security.ts";
 import { s } from "../../core/securityText.ts";
+import { toast } from "../../core/toasts.ts";
 import { useApi } from "../../hooks/useApi.tsx";
 import { useChanged } from "../../hooks/useSecurity.ts";
 

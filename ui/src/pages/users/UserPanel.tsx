@@ -1,4 +1,5 @@
 /** One user: account, roles, how signing in works, sessions, and what the person sees. */
+
 import { Button, Switch, TextInput } from "@mantine/core";
 import { IconEye } from "@tabler/icons-react";
 import { useMutation, useQuery } from "@tanstack/react-query";
@@ -12,7 +13,6 @@ import {
   RoleChips,
   SecretOnce,
   styles,
-  toast,
   When,
 } from "../../components/security/parts.tsx";
 import { RolesField } from "../../components/security/RolesField.tsx";
@@ -21,6 +21,7 @@ import { SidePanel } from "../../components/shell/SidePanel.tsx";
 import type { UserInfo } from "../../core/api/security.ts";
 import { sourceName } from "../../core/security/source.ts";
 import { s } from "../../core/securityText.ts";
+import { toast } from "../../core/toasts.ts";
 import { useApi } from "../../hooks/useApi.tsx";
 import { useChanged } from "../../hooks/useSecurity.ts";
 import { usePermission, useSession } from "../../hooks/useSession.ts";
