@@ -35,6 +35,25 @@ async function search({ page, world }) {
   await traces.rows.nth(3).waitFor();
 }
 
+/** Escape, as the button, ends the search on the server too: a proxy may keep a request alive that the page gave up. */
+async function cancelling({ page, world }) {
+  const tenant = await traced(world);
+  const traces = new TracesPage(page);
+  const held = [];
+  await page.route("**/traces/search", (route) => held.push(route.request().postDataJSON().query_id));
+  await traces.open(tenant);
+  await page.getByRole("button", { name: "Cancel", exact: true }).waitFor();
+  const asked = page.waitForRequest(
+    (request) => request.method() === "DELETE" && held.some((id) => request.url().endsWith(`/queries/${id}`)),
+  );
+  await page.keyboard.press("Escape");
+  await asked;
+  await page.getByText("The query was cancelled").waitFor();
+  await page.unroute("**/traces/search");
+  await page.getByRole("tabpanel").getByRole("button", { name: "Run" }).click();
+  await traces.rows.nth(3).waitFor();
+}
+
 async function facetsAndPanel({ page, world }) {
   const tenant = await traced(world);
   const traces = new TracesPage(page);
@@ -243,6 +262,7 @@ async function jumps({ page, world }) {
 
 export default {
   "search by text and form, mistakes, nothing found": search,
+  "Escape cancels a search here and on the server": cancelling,
   "attributes and the panel, whose verbs edit the query": facetsAndPanel,
   "a box of the heatmap is compared and zoomed to": heatmap,
   "TraceQL metrics are charts": metrics,

@@ -13,7 +13,8 @@ async function list({ page, world }) {
   await page.waitForFunction(() => document.querySelectorAll("[data-testid=service-row]").length === 1);
   await rows.first().click();
   const panel = page.getByTestId("service-panel");
-  await panel.getByTestId("jump-traces").getByText(/\d/).waitFor();
+  // All of them are counted: 240 and those that tests ask for by name.
+  await panel.getByTestId("jump-traces").getByText(/Traces 24\d/).waitFor();
   await panel.getByTestId("jump-traces").click();
   await traces.panel.getByTestId("trace-row").first().waitFor();
   await page.getByRole("button", { name: "Back" }).click();
@@ -43,6 +44,39 @@ async function map({ page, world }) {
   await page.getByTestId("service-panel").waitFor();
 }
 
+async function twoClicks({ page, world }) {
+  const tenant = await traced(world);
+  const traces = new TracesPage(page);
+  // One click on the service that fails, one on a request: the span that failed first, and the logs of its trace.
+  await traces.services(tenant);
+  await page.getByTestId("service-row").filter({ hasText: "payment" }).click();
+  await page.getByTestId("blamed-error").getByTestId("trace-row").first().click();
+  await traces.panel.getByTestId("span-details").getByText("POST /charge").first().waitFor();
+  await traces.panel.getByTestId("span-logs").waitFor();
+  assert.match(traces.argument("panel"), /^service:payment\ntrace:/);
+  // From the page of the service: the slow ones with their number, the longest first, and where the time went.
+  await traces.services(tenant, "/payment");
+  await page.getByTestId("jump-slow").getByText(/Slow [1-9]/).waitFor();
+  await page.getByTestId("jump-slow").click();
+  await traces.panel.getByTestId("trace-row").first().click();
+  await traces.panel.getByTestId("span-details").getByText("POST /charge").first().waitFor();
+}
+
+async function groups({ page, world }) {
+  const tenant = await traced(world);
+  const traces = new TracesPage(page);
+  await traces.services(tenant, "", { view: "map", group: "namespace" });
+  const shop = page.getByTestId("map-node").filter({ hasText: "shop" });
+  await shop.waitFor();
+  // A group opens into its services and those around them.
+  await shop.click();
+  await page.waitForURL((url) => url.searchParams.get("focus") === "namespace:shop");
+  await page.getByTestId("map-node").filter({ hasText: "payment" }).waitFor();
+  await traces.services(tenant, "", { view: "map", vs: "week" });
+  await page.getByText("There were no calls then").waitFor();
+  assert.match(await page.getByTestId("map-node").filter({ hasText: "payment" }).getAttribute("aria-label"), /, new$/);
+}
+
 async function service({ page, world }) {
   const tenant = await traced(world);
   const traces = new TracesPage(page);
@@ -69,5 +103,7 @@ async function service({ page, world }) {
 export default {
   "the list, the panel and its jumps": list,
   "the map by keys": map,
+  "two clicks to the span to blame": twoClicks,
+  "groups and the difference to another time": groups,
   "one service": service,
 };

@@ -93,7 +93,7 @@ export const x = {
   loadingTrace: "Loading the trace",
   openTrace: "Open the trace",
   slow: "Slow",
-  slowHelp: "Traces with a span of this service in the slowest twentieth of its requests",
+  slowHelp: (duration: string): string => `With a span of this service of at least ${duration}, half of its p95`,
   slowest: "Slow requests: what took the time",
   failures: "Failed requests: what failed",
   openPage: "Open as a page",

@@ -27,7 +27,7 @@ interface Props {
 
 export default function TraceListPanel({ query, span, onOpen }: Props): ReactNode {
   const to = usePagePath();
-  const answer = useTraceSearch({ query, span }, "newest", FIRST_TRACES);
+  const answer = useTraceSearch({ query, span }, query.includes("duration >=") ? "longest" : "newest", FIRST_TRACES);
   const count = useTraceCount(query, span);
   const traces = answer.data?.traces;
   return (

@@ -3,6 +3,7 @@ import { Button } from "@mantine/core";
 import { IconAlertTriangle, IconClock, IconLogs, IconRoute } from "@tabler/icons-react";
 import type { ReactNode } from "react";
 import { formatShort } from "../../core/format.ts";
+import { formatUnit } from "../../core/metrics/units.ts";
 import { fieldTerm } from "../../core/query/edit.ts";
 import { slowOf, tracesOf } from "../../core/services/services.ts";
 import { toIso } from "../../core/time/instant.ts";
@@ -14,7 +15,7 @@ import { useLogCount, useTraceCount } from "../../hooks/useTraces.ts";
 
 interface Props {
   service: string;
-  /** Seconds from which on a request of it is slow. */
+  /** Its 95th percentile in seconds, where it is known. */
   slow?: number | null;
   onOpen(panel: Panel): void;
 }
@@ -48,7 +49,7 @@ export function Jumps({ service, slow = null, onOpen }: Props): ReactNode {
         <Button
           size="compact-xs"
           variant="default"
-          title={x.slowHelp}
+          title={x.slowHelp(formatUnit((slow ?? 0) / 2, "seconds"))}
           leftSection={<IconClock size={14} />}
           c={lateCount.data === 0 ? "dimmed" : undefined}
           onClick={() => onOpen({ kind: "traces", query: late, ...range })}

@@ -181,7 +181,7 @@ export function ServiceMap({ placed, focus, difference, onOpen, onFocus, onEdge 
           const compared = difference?.edges.get(edgeKey(edge));
           const dim = near !== null && edge.client !== hover && edge.server !== hover;
           const middle = middleOf(points);
-          const said = `${x.calls(edge.client, edge.server)}: ${formatRate(edge.requestRate)}, ${formatShare(edge.errorRate)} ${x.errorRate}, p95 ${formatUnit(edge.p95Server || edge.p95Client, "seconds")}`;
+          const said = `${x.calls(edge.client, edge.server)}: ${formatRate(edge.requestRate)}, ${formatShare(edge.errorRate)} ${x.errorRate}, p95 ${formatUnit(edge.p95Server || edge.p95Client, "seconds")}${compared ? `, ${changeText(compared)}` : ""}`;
           return (
             // biome-ignore lint/a11y/noInteractiveElementToNoninteractiveRole: a drawing; the keyboard reaches the same by its service
             <g
@@ -203,7 +203,7 @@ export function ServiceMap({ placed, focus, difference, onOpen, onFocus, onEdge 
               />
               {(map.edges.length <= MANY || (near && !dim)) && (
                 <text className={styles.edgeLabel} x={middle.x} y={middle.y - 5}>
-                  {compared ? changeText(compared) : formatRate(edge.requestRate)}
+                  {compared ? changeText({ ...compared, errors: 0 }) : formatRate(edge.requestRate)}
                 </text>
               )}
             </g>

@@ -34,8 +34,12 @@ export function tracesOf(service: string, ...more: string[]): string {
   return `{ ${[equals(SERVICE, service), ...more].join(" && ")} }`;
 }
 
-/** Requests to it that took at least so many seconds. */
-export function slowOf(service: string, seconds: number): string {
+/**
+ * Requests to it that took at least half of its 95th percentile, in seconds. That comes from buckets of which each is
+ * twice as wide as the one before: the slowest requests may all have taken less than it says, but not less than half.
+ */
+export function slowOf(service: string, p95: number): string {
+  const seconds = p95 / 2;
   const least = seconds >= 0.001 ? `${Math.floor(seconds * 1000)}ms` : `${Math.floor(seconds * 1e6)}us`;
   return tracesOf(service, `duration >= ${least}`);
 }
