@@ -8,7 +8,9 @@ import { LogsPage } from "../pages/logs.mjs";
 import { MetricsPage } from "../pages/metrics.mjs";
 import { PipelinesPage } from "../pages/pipelines.mjs";
 import { SettingsPage } from "../pages/settings.mjs";
+import { TracesPage } from "../pages/traces.mjs";
 import { totp } from "../totp.mjs";
+import { NAMED, traced } from "../traced.mjs";
 
 async function screens({ page, world }, suffix) {
   if (!world.shots) return;
@@ -420,6 +422,60 @@ async function metering({ page, world }, suffix) {
   }
 }
 
+async function tracing({ page, world }, suffix) {
+  if (!world.shots) return;
+  const tenant = await traced(world);
+  const shot = async (name) => {
+    await page.waitForTimeout(700);
+    await page.screenshot({ path: `${world.shots}/${name}-${suffix}.png` });
+  };
+  const traces = new TracesPage(page);
+  await traces.open(tenant);
+  await traces.rows.nth(5).waitFor();
+  await page.locator("[data-testid=heatmap-plot][data-cells]").waitFor();
+  await shot("traces");
+  await traces.open(tenant, { tab: "compare", q: "{ status = error }" });
+  await page.getByTestId("compared-tag").first().waitFor();
+  await shot("traces-compare");
+  await traces.open(tenant, { q: '{ name = "nothing is called so" }' });
+  await page.getByText("No traces match").waitFor();
+  await shot("traces-empty");
+  await traces.open(tenant, { q: "{ status = " });
+  await page.locator(".cm-problem").waitFor();
+  await shot("traces-mistake");
+  await traces.trace(tenant, NAMED.odd, { span: "error" });
+  await traces.spans.nth(3).waitFor();
+  await shot("trace");
+  await traces.trace(tenant, NAMED.large, { view: "flame" });
+  await page.getByTestId("flame").waitFor();
+  await shot("trace-flame");
+  await traces.services(tenant);
+  const rows = page.getByTestId("service-row");
+  await rows.first().waitFor();
+  await shot("services");
+  await rows.filter({ hasText: "payment" }).click();
+  await page.getByTestId("blamed-error").getByTestId("trace-row").first().waitFor();
+  await shot("service-panel");
+  await page.getByTestId("blamed-error").getByTestId("trace-row").first().click();
+  await traces.panel.getByTestId("span-logs").waitFor();
+  await shot("service-blame");
+  await traces.services(tenant, "", { view: "map" });
+  await page.getByTestId("map-node").first().waitFor();
+  await shot("service-map");
+  await traces.services(tenant, "", { view: "map", vs: "previous" });
+  await page.getByTestId("map-node").first().waitFor();
+  await shot("service-map-difference");
+  await traces.services(`e2e-nothing-${world.run}`);
+  await page.getByText("No services yet").waitFor();
+  await shot("services-empty");
+  for (const tab of ["overview", "operations", "errors", "deployments"]) {
+    await traces.services(tenant, "/payment", { tab });
+    await page.getByTestId("service-head").waitFor();
+    await page.waitForTimeout(1200);
+    await shot(`service-${tab}`);
+  }
+}
+
 async function login({ page, world }, suffix) {
   if (!world.shots) return;
   await page.goto(`${BASE}/login`);
@@ -442,6 +498,7 @@ for (const theme of ["light", "dark"]) {
     tests[`operating ${suffix}`] = Object.assign((context) => operating(context, suffix), { options });
     tests[`administering ${suffix}`] = Object.assign((context) => administering(context, suffix), { options });
     tests[`metering ${suffix}`] = Object.assign((context) => metering(context, suffix), { options });
+    tests[`tracing ${suffix}`] = Object.assign((context) => tracing(context, suffix), { options });
     tests[`identity ${suffix}`] = Object.assign((context) => identity(context, suffix), { options, anonymous: true });
     tests[`login ${suffix}`] = Object.assign((context) => login(context, suffix), { options, anonymous: true });
   }
