@@ -14,7 +14,10 @@ async function list({ page, world }) {
   await rows.first().click();
   const panel = page.getByTestId("service-panel");
   // All of them are counted: 240 and those that tests ask for by name.
-  await panel.getByTestId("jump-traces").getByText(/Traces 24\d/).waitFor();
+  await panel
+    .getByTestId("jump-traces")
+    .getByText(/Traces 24\d/)
+    .waitFor();
   await panel.getByTestId("jump-traces").click();
   await traces.panel.getByTestId("trace-row").first().waitFor();
   await page.getByRole("button", { name: "Back" }).click();
@@ -56,7 +59,10 @@ async function twoClicks({ page, world }) {
   assert.match(traces.argument("panel"), /^service:payment\ntrace:/);
   // From the page of the service: the slow ones with their number, the longest first, and where the time went.
   await traces.services(tenant, "/payment");
-  await page.getByTestId("jump-slow").getByText(/Slow [1-9]/).waitFor();
+  await page
+    .getByTestId("jump-slow")
+    .getByText(/Slow [1-9]/)
+    .waitFor();
   await page.getByTestId("jump-slow").click();
   await traces.panel.getByTestId("trace-row").first().click();
   await traces.panel.getByTestId("span-details").getByText("POST /charge").first().waitFor();
