@@ -38,7 +38,11 @@ def test_an_existing_directory_is_ready_soon(launch: Launch) -> None:
     first = launch()
     first.ingest(lines({"_msg": "x"}))
     first.stop()
-    assert launch().seconds < 30, "the target is 2 s on an idle machine; `make bench-logs` measures it"
+    again = launch()
+    # Seconds of the processor, of which others take none.
+    fields = Path(f"/proc/{again.pid}/stat").read_text().rpartition(")")[2].split()
+    seconds = (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+    assert seconds < 10, "the target is 2 s on an idle machine; `make bench-logs` measures it"
 
 
 def test_a_second_process_names_the_first_one(launch: Launch) -> None:
