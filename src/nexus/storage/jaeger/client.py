@@ -155,7 +155,7 @@ def ways(search: Search, *, attributes: bool) -> Iterator[list[Argument]]:
 
 
 def tag_of(condition: Condition) -> Argument | None:
-    """The attribute that Jaeger finds spans of a condition by: it looks for it at the span, its resource, scope and events."""
+    """The attribute by which Jaeger finds spans of a condition: it looks at the span, its resource, scope and events."""
     place, name, value = condition.field.place, condition.field.name, condition.value.value
     if condition.op != "=":
         return None

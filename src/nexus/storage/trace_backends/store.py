@@ -2,8 +2,8 @@
 answered from the whole traces that its API finds.
 
 The API is asked for no more than a plan can be about (`narrowing`). What it returns goes through the statements of the
-embedded store (`SpanReaders`), so that TraceQL, row policies, masks and all counts mean the same everywhere. A backend returns
-a limited number of traces: where there may be others, the answer says so in `incomplete`.
+embedded store (`SpanReaders`), so that TraceQL, row policies, masks and all counts mean the same everywhere. A backend
+returns a limited number of traces: where there may be others, the answer says so in `incomplete`.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from nexus.query.trace_plan import (
     SpanField,
     TagValues,
 )
-from nexus.storage.api import Receipt, Statistics, Table, Token
+from nexus.storage.api import Receipt, Table, Token
 from nexus.storage.forwarding.queue import BodyQueue
 from nexus.storage.forwarding.sender import Sender, SenderStatistics
 from nexus.storage.trace_api import SeriesSet, SpanRows, TraceHits

@@ -1,6 +1,6 @@
-"""Answers to plans over spans that were fetched from somewhere else: they lie in a table of the query's connection, in memory,
-until the query has ended, and the statements are those of the stored ones. So whatever a plan means, row policies and masks
-included, it means for both.
+"""Answers to plans over spans that were fetched from somewhere else: they lie in a table of the query's connection, in
+memory, until the query has ended, and the statements are those of the stored ones. So whatever a plan means, row policies and
+masks included, it means for both.
 """
 
 from __future__ import annotations
@@ -61,13 +61,11 @@ class _Fetched(PlanReader):
 
     def known(self, session: Session, query: Scoped) -> Catalog:
         """See `PlanReader`."""
-        times = self._batch.times()
-        if times is None:
-            return Catalog(in_maps=frozenset(), table=FETCHED)
         session.hold(self._table(session, query.tenant))
-        partition = Partition("all", *times, self._batch.num_rows)
+        times = self._batch.times()
+        partitions = (Partition("all", *times, self._batch.num_rows),) if times else ()
         there = frozenset((key, letter) for key, letter, _, _ in self._batch.attribute_stats())
-        return known_to(query, Catalog((), (partition,), there, table=FETCHED))
+        return known_to(query, Catalog((), partitions, there, table=FETCHED))
 
     @contextmanager
     def _table(self, session: Session, tenant: str) -> Iterator[None]:
@@ -76,7 +74,8 @@ class _Fetched(PlanReader):
         session.prepare(drop)
         session.prepare(self._spans.create(session))
         try:
-            session.insert(FETCHED.path, block)
+            if block:
+                session.insert(FETCHED.path, block)
             yield
         finally:
             try:
