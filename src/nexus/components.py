@@ -318,6 +318,8 @@ def open_store(
             lambda: trace_policies(metadata()),
             lambda: sampling_policies(metadata()),
             sampling_counters(registry),
+            elsewhere=dict.fromkeys((one.tenant for one in config.traces.jaeger), "a Jaeger")
+            | dict.fromkeys((one.tenant for one in config.traces.tempo), "a Tempo"),
         ),
     )
     for name, (help_text, _) in store.metrics().items():

@@ -1,6 +1,6 @@
 """Answers to plans over spans that were fetched from somewhere else: they lie in a table of the query's connection, in
-memory, until the query has ended, and the statements are those of the stored ones. So whatever a plan means, row policies and
-masks included, it means for both.
+memory, until the query has ended, and the statements are those of the stored ones. So whatever a plan means, row policies
+and masks included, it means for both.
 """
 
 from __future__ import annotations
