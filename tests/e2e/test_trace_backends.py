@@ -77,9 +77,7 @@ def shop(traces: int = 10) -> Shop:
 
 def figure(nexus: NexusProcess, name: str) -> float:
     lines = nexus.get("/metrics").body.decode().splitlines()
-    return sum(
-        float(line.rsplit(" ", 1)[1]) for line in lines if line.startswith((f"{name} ", f"{name}{{"))
-    )
+    return sum(float(line.rsplit(" ", 1)[1]) for line in lines if line.startswith((f"{name} ", f"{name}{{")))
 
 
 @pytest.mark.parametrize("kind", DURABLE)

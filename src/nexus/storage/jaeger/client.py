@@ -81,7 +81,7 @@ class JaegerClient:
         body = await self._ask.get("/api/v3/traces", arguments, within=within)
         if body is None:
             return Fetched()
-        batch = await decoded(body)
+        batch = await self._decoded(body)
         return Fetched([batch], more=len(await asyncio.to_thread(batch.trace_ids)) >= limit)
 
     async def _by_service(self, time: TimeRange, limit: int, *, within: float) -> Fetched:
@@ -97,28 +97,24 @@ class JaegerClient:
 
         async def one(id: bytes) -> list[_native.SpanBatch]:
             body = await self._ask.get(f"/api/v3/traces/{id.hex()}", [("raw_traces", "true")], within=within)
-            return [] if body is None else [await decoded(body)]
+            return [] if body is None else [await self._decoded(body)]
 
         return Fetched([batch for batches in await many(one, ids) for batch in batches])
 
     async def services(self, *, within: float) -> list[str]:
         """See `Client`."""
-        body = await self._ask.get("/api/v3/services", [], within=within)
-        return sorted(msgspec.json.decode(body, type=_Services).services) if body else []
+        return sorted((await self._ask.document("/api/v3/services", [], _Services, within=within)).services)
 
     async def operations(self, service: str, *, within: float) -> list[str]:
         """See `Client`."""
-        body = await self._ask.get("/api/v3/operations", [("service", service)], within=within)
-        found = msgspec.json.decode(body, type=_Operations).operations if body else []
-        return sorted({one.name for one in found})
+        found = await self._ask.document("/api/v3/operations", [("service", service)], _Operations, within=within)
+        return sorted({one.name for one in found.operations})
 
-
-async def decoded(body: bytes) -> _native.SpanBatch:
-    """The spans of an answer. Raises `Away` when it has none that can be read."""
-    try:
-        return await asyncio.to_thread(_native.decode_trace_file, body, now_ns=0)
-    except ValueError as error:
-        raise Away(f"Jaeger's answer cannot be read: {error}.") from None
+    async def _decoded(self, body: bytes) -> _native.SpanBatch:
+        try:
+            return await asyncio.to_thread(_native.decode_trace_file, body, now_ns=0)
+        except ValueError as error:
+            raise self._ask.unreadable(error) from None
 
 
 def about_the_search(error: Away) -> bool:

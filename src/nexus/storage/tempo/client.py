@@ -68,8 +68,7 @@ class TempoClient:
             ("limit", str(limit)),
             ("spss", "1"),
         ]
-        body = await self._ask.get("/api/search", arguments, within=within)
-        hits = msgspec.json.decode(body, type=_Hits).traces if body else []
+        hits = (await self._ask.document("/api/search", arguments, _Hits, within=within)).traces
         wanted = [(trace_id(hit.trace_id), _around(hit)) for hit in hits]
         found = await self._fetch(wanted, within=within)
         return Fetched(found.batches, found.more or len(hits) >= limit)
@@ -116,9 +115,8 @@ class TempoClient:
 
     async def _values(self, tag: str, query: str, *, within: float) -> list[str]:
         arguments = [("q", query)] if query else []
-        body = await self._ask.get(f"/api/v2/search/tag/{tag}/values", arguments, within=within)
-        found = msgspec.json.decode(body, type=_Values).tag_values if body else []
-        return sorted({one.value for one in found})
+        found = await self._ask.document(f"/api/v2/search/tag/{tag}/values", arguments, _Values, within=within)
+        return sorted({one.value for one in found.tag_values})
 
 
 def trace_id(text: str) -> bytes:
@@ -151,5 +149,5 @@ async def _decoded(trace: bytes) -> _native.SpanBatch:
 
 
 def _around(hit: _Hit) -> tuple[int, int] | None:
-    start = int(hit.start_time_unix_nano or 0) // _NS
+    start = int(hit.start_time_unix_nano) // _NS if hit.start_time_unix_nano.isdecimal() else 0
     return (max(start - _AROUND, 0), start + hit.duration_ms // 1000 + 1 + _AROUND) if start else None

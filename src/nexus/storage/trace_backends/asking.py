@@ -6,6 +6,8 @@ import asyncio
 from collections.abc import Awaitable, Callable, Iterable
 from typing import Final, TypeVar
 
+import msgspec
+
 from nexus.errors import InvalidRequest, LimitExceeded, Overloaded
 from nexus.storage.forwarding.errors import Away
 from nexus.storage.forwarding.http import Arguments, Http, shown
@@ -15,6 +17,7 @@ AT_A_TIME: Final = 8
 
 T = TypeVar("T")
 K = TypeVar("K")
+D = TypeVar("D", bound=msgspec.Struct)
 
 
 class Asking:
@@ -45,6 +48,18 @@ class Asking:
         if status // 100 == 4 and status not in (401, 403):
             raise InvalidRequest(f"{name}: {shown(body)}")
         raise Away(f"{name} answers {status}: {shown(body)}", hint=self._http.access.hint)
+
+    async def document(self, path: str, query: Arguments, type: type[D], *, within: float) -> D:
+        """An answer in JSON; that of nothing when it is not found. Raises as `get`, and `Away` when it cannot be read."""
+        body = await self.get(path, query, within=within)
+        try:
+            return msgspec.json.decode(body or b"{}", type=type)
+        except (msgspec.DecodeError, msgspec.ValidationError, UnicodeDecodeError) as error:
+            raise self.unreadable(error) from None
+
+    def unreadable(self, error: Exception) -> Away:
+        """What is wrong when an answer is not what it should be."""
+        return Away(f"{self._http.access.name}'s answer cannot be read: {error}.", hint=self._http.access.hint)
 
 
 async def many(work: Callable[[K], Awaitable[T]], of: Iterable[K]) -> list[T]:

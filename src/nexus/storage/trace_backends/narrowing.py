@@ -18,6 +18,7 @@ from nexus.query.trace_plan import (
     Constant,
     CriticalPaths,
     FindTraces,
+    Place,
     SearchSpans,
     SpanCount,
     SpanErrors,
@@ -37,6 +38,7 @@ MAX_SEARCHES: Final = 8
 """Alternatives of a plan that are asked for one by one; with more, all traces of its time are."""
 COMPARISONS: Final = frozenset({"=", "!=", "<", "<=", ">", ">=", "=~", "!~"})
 _MIRRORED: Final = {"<": ">", "<=": ">=", ">": "<", ">=": "<="}
+SERVICE: Final = SpanField(Place.INTRINSIC, "service")
 _NEVER: Final = Constant("bool", False)
 
 Searched = (
@@ -87,6 +89,11 @@ def searches(plan: Searched) -> tuple[Search, ...]:
     return tuple(dict.fromkeys(found))
 
 
+def plain(field: SpanField) -> SpanField:
+    """The name of a service is one field, however it is written."""
+    return SERVICE if (field.place, field.name) == (Place.RESOURCE, "service.name") else field
+
+
 def within(inner: TimeRange, outer: TimeRange) -> TimeRange:
     """What two ranges share."""
     starts = [start for start in (inner.start, outer.start) if start is not None]
@@ -128,11 +135,11 @@ def _alternatives(expression: SpanExpr) -> Iterator[tuple[Condition, ...]]:
             for one, other in product(_few(left), _few(right)):
                 yield (*one, *other)
         case Binary(op, SpanField() as field, Constant() as value) if op in COMPARISONS:
-            yield (Condition(field, op, value),)
+            yield (Condition(plain(field), op, value),)
         case Binary(op, Constant() as value, SpanField() as field) if op in COMPARISONS and "~" not in op:
-            yield (Condition(field, _MIRRORED.get(op, op), value),)
+            yield (Condition(plain(field), _MIRRORED.get(op, op), value),)
         case SpanField():
-            yield (Condition(expression, "=", Constant("bool", True)),)
+            yield (Condition(plain(expression), "=", Constant("bool", True)),)
         case _ if expression == _NEVER:
             return
         case _:

@@ -30,7 +30,7 @@ from nexus.storage.forwarding.queue import BodyQueue
 from nexus.storage.forwarding.sender import Sender, SenderStatistics
 from nexus.storage.trace_api import SeriesSet, SpanRows, TraceHits
 from nexus.storage.trace_backends.client import Client, Fetched
-from nexus.storage.trace_backends.narrowing import Search, searches
+from nexus.storage.trace_backends.narrowing import SERVICE, Search, plain, searches
 from nexus.storage.trace_backends.options import Backend
 from nexus.storage.trace_backends.otlp import OtlpClient
 
@@ -44,7 +44,6 @@ AT_A_TIME: Final = 4
 _NS: Final = 10**9
 _AHEAD: Final = 86_400 * _NS
 """How far from now a search without an end goes: clocks of senders may be ahead."""
-_SERVICE: Final = SpanField(Place.INTRINSIC, "service")
 _NAME: Final = SpanField(Place.INTRINSIC, "name")
 
 T = TypeVar("T", SpanRows, TraceHits, SeriesSet, Table)
@@ -165,8 +164,8 @@ class BackendTraceStore:
         """Services and operations that the backend knows, beside those of the traces that were fetched."""
         within = query.limits.seconds
         (one, *others) = searches(plan)
-        services = [each for each in one.conditions if each.field == _SERVICE and each.op == "="]
-        if plan.field == _SERVICE and not one.conditions:
+        services = [each for each in one.conditions if each.field == SERVICE and each.op == "="]
+        if plain(plan.field) == SERVICE and not one.conditions:
             names = await self._client.services(within=within)
         elif plan.field == _NAME and len(services) == len(one.conditions) == 1 and not others:
             names = await self._client.operations(str(services[0].value.value), within=within)
