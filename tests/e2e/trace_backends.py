@@ -8,6 +8,8 @@ import os
 import shutil
 import urllib.error
 import urllib.request
+import uuid
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Protocol, Self
 
@@ -201,3 +203,49 @@ class OnBackend(NexusProcess):
 def kind_of(nexus: NexusProcess) -> str:
     """Where the traces of a test's tenant are."""
     return nexus.kind if isinstance(nexus, OnBackend) else "embedded"
+
+
+# ------------------------------------------------------------------------------------- fixtures for modules that import them
+
+POOL = 40
+"""Tenants with their traces elsewhere that a module may use."""
+
+
+class Elsewhere(NexusProcess):
+    """A Nexus with the traces of the tenants `elsewhere-0`, ... in one backend."""
+
+    def __init__(self, kind: str, folder: Path, **settings: str) -> None:
+        self.backend = made(kind, folder)
+        self._next = 0
+        names = [f"elsewhere-{number}" for number in range(POOL)]
+        entries = [{**self.backend.entry, "tenant": name, "org": name} for name in names]
+        super().__init__(folder / "data", NEXUS_TRACES_JAEGER=json.dumps(entries), **settings)
+
+    def take_tenant(self) -> str:
+        """A tenant that was not used yet."""
+        self._next += 1
+        return f"elsewhere-{self._next - 1}"
+
+
+@pytest.fixture(scope="module", params=["embedded", "elsewhere"])
+def nexus(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[NexusProcess]:
+    """A Nexus with its own store, and one with the traces of its tenants in a Jaeger (or in a Nexus, without one)."""
+    folder = tmp_path_factory.mktemp("elsewhere")
+    limits = {"NEXUS_INGEST_MAX_BODY_BYTES": "4MiB"}
+    if request.param == "embedded":
+        process = NexusProcess(folder / "data", **limits).start()
+    else:
+        process = Elsewhere("jaeger" if JAEGER else "nexus-as-jaeger", folder, **limits)
+        process.backend.start()
+        process.start()
+    yield process
+    assert process.stop() == 0
+    if isinstance(process, Elsewhere):
+        process.backend.stop()
+    assert "Traceback" not in process.output(), process.output()
+
+
+@pytest.fixture
+def tenant(nexus: NexusProcess) -> str:
+    """A tenant that nobody else uses."""
+    return nexus.take_tenant() if isinstance(nexus, Elsewhere) else f"t-{uuid.uuid4().hex[:12]}"

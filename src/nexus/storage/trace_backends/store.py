@@ -33,6 +33,7 @@ from nexus.storage.trace_backends.client import Client, Fetched
 from nexus.storage.trace_backends.narrowing import SERVICE, Search, plain, searches
 from nexus.storage.trace_backends.options import Backend
 from nexus.storage.trace_backends.otlp import OtlpClient
+from nexus.storage.trace_backends.tokens import Tokens
 
 SPANS_OF_A_BODY: Final = 2_000
 BYTES_OF_A_BODY: Final = 2 << 20
@@ -77,6 +78,7 @@ class BackendTraceStore:
         self.name = backend.access.name
         self._queue = BodyQueue(backend.queue, backend.queue_bytes, self.name, fsync=backend.fsync)
         self._sender = Sender(otlp, self._queue, self.name, backend.tenant, "spans")
+        self._tokens = Tokens()
         self._gate = asyncio.Semaphore(AT_A_TIME)
 
     def start(self) -> None:
@@ -107,7 +109,9 @@ class BackendTraceStore:
         self, tenant: str, batch: Any, token: Token | None = None, reply: bytes = b"", records: int | None = None
     ) -> Receipt:
         """See `TraceStore`: durable when it returns; visible, too, while the backend is there and as soon as it shows what
-        it takes. Tokens are not remembered: a span that is sent again is shown once."""
+        it takes. Tokens are remembered while the process runs."""
+        if token is not None and (known := self._tokens.find(token)) is not None:
+            return known
         bodies = await asyncio.to_thread(
             _native.encode_otlp_traces, batch, max_spans=SPANS_OF_A_BODY, max_bytes=BYTES_OF_A_BODY
         )
@@ -117,11 +121,14 @@ class BackendTraceStore:
             refused += taken.refused
             sentence = sentence or taken.sentence
         count = batch.num_rows if records is None else records
-        return Receipt(count - refused, refused=refused, sentence=sentence)
+        receipt = Receipt(count - refused, refused=refused, sentence=sentence)
+        if token is not None:
+            self._tokens.note(token, receipt, reply)
+        return receipt
 
     async def replayed(self, tenant: str, token: Token) -> Receipt | None:
-        """See `TraceStore`; nothing is."""
-        return None
+        """See `TraceStore`."""
+        return self._tokens.find(token)
 
     # ----------------------------------------------------------------------------------------------------------- reading
 
