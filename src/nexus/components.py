@@ -450,7 +450,7 @@ def _trace_backend(name: str, one: TraceBackendConfig, config: Config, embedded:
         queue=config.data_path / name.lower() / one.tenant,
         queue_bytes=int(one.queue_bytes),
         fsync=config.durability == "fsync",
-        max_traces=one.max_traces,
+        max_traces=one.max_traces or (1_000 if name == "Jaeger" else 200),
         max_bytes=int(one.max_bytes),
         lookback=int(one.lookback),
         attributes=one.attributes,

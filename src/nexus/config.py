@@ -232,8 +232,14 @@ class TraceBackendConfig(Masked, forbid_unknown_fields=True, frozen=True, kw_onl
         Size, Meta(description="Disk space for spans while it is away; beyond it ingest of the tenant stops with a 503.")
     ] = Size(4 << 30)
     max_traces: Annotated[
-        int, Meta(ge=1, le=1_500, description="Traces that one query fetches at most; an answer says when there are more.")
-    ] = 1_000
+        int,
+        Meta(
+            ge=0,
+            le=1_500,
+            description="Traces that one query fetches at most; an answer says when there may be more. 0: 1,000 of a "
+            "Jaeger, 200 of a Tempo, which is asked for each.",
+        ),
+    ] = 0
     max_bytes: Annotated[Size, Meta(description="Bytes that one query fetches at most.")] = Size(256 << 20)
     lookback: Annotated[Duration, Meta(description="How far back a search without a beginning goes.")] = Duration(7 * 86_400)
     attributes: Annotated[

@@ -122,18 +122,18 @@ def asked(plan: Any, **options: Any) -> Scoped:
 async def test_a_search_for_the_newest_fetches_few(tmp_path: Path) -> None:
     client = Known(200)
     found = await store(client, tmp_path).find(asked(FindTraces(TIME, limit=3)))
-    assert [limit for _, limit in client.asked] == [23]
+    assert [limit for _, limit in client.asked] == [8]
     assert (len(found.hits), found.incomplete) == (3, "")
 
 
 async def test_and_more_as_long_as_too_few_match(tmp_path: Path) -> None:
     client = Known(200)
     found = await store(client, tmp_path, matching=False, max_traces=150).find(asked(FindTraces(TIME, limit=3)))
-    assert [limit for _, limit in client.asked] == [23, 92, 150]
+    assert [limit for _, limit in client.asked] == [8, 32, 128, 150]
     assert found.incomplete == "Jaeger may have more traces: 150 of them were looked at."
     client = Known(50)
     found = await store(client, tmp_path, matching=False, max_traces=150).find(asked(FindTraces(TIME, limit=3)))
-    assert ([limit for _, limit in client.asked], found.incomplete) == ([23, 92], "")
+    assert ([limit for _, limit in client.asked], found.incomplete) == ([8, 32, 128], "")
 
 
 async def test_too_large_traces_are_fewer(tmp_path: Path) -> None:

@@ -12,7 +12,7 @@ from nexus.errors import InvalidRequest, LimitExceeded, Overloaded
 from nexus.storage.forwarding.errors import Away
 from nexus.storage.forwarding.http import Arguments, Http, shown
 
-AT_A_TIME: Final = 8
+AT_A_TIME: Final = 16
 """Requests of one query."""
 
 T = TypeVar("T")

@@ -37,8 +37,8 @@ from nexus.storage.trace_backends.tokens import Tokens
 
 SPANS_OF_A_BODY: Final = 2_000
 BYTES_OF_A_BODY: Final = 2 << 20
-FEW: Final = 20
-"""Traces that a search for the newest asks for beyond those that are wanted."""
+FEW: Final = 5
+"""Traces that a search for the newest asks for beyond those that are wanted, or a quarter of those."""
 GROWTH: Final = 4
 AT_A_TIME: Final = 4
 """Queries that fetch traces at one time."""
@@ -205,7 +205,7 @@ class BackendTraceStore:
         enough: Callable[[T], bool],
     ) -> T:
         """An answer of the newest: from few traces, and from more of them as long as it is not enough."""
-        began, wanted = time.perf_counter(), min(limit + FEW, self._most(query))
+        began, wanted = time.perf_counter(), min(limit + max(limit // 4, FEW), self._most(query))
         async with self._gate:
             while True:
                 fetched = await self._searched(query, wanted)
