@@ -1024,6 +1024,15 @@ class SpanBatch:
     def take(self, mask: bytes) -> SpanBatch:
         """The spans that `mask` marks: one byte a span, 0 leaves it out. Raises ValueError on another length."""
 
+    def distinct(self) -> SpanBatch:
+        """Each span once: the first of those with one trace id, span id and kind."""
+
+    def trace_ids(self) -> list[bytes]:
+        """Ids of the traces, each once."""
+
+    def times(self) -> tuple[int, int] | None:
+        """When the first and the last span began, ns; None without spans."""
+
     def render(self, limit: int) -> list[bytes]:
         """The first `limit` spans, each a JSON object, for people to look at."""
 
@@ -1047,6 +1056,9 @@ def decode_otlp_traces_protobuf(body: bytes, *, now_ns: int) -> DecodedSpans:
 
 def decode_otlp_traces_json(body: bytes, *, now_ns: int) -> DecodedSpans:
     """The same request in JSON. What Tempo answers (`batches`, ids in base64, names of enums) is read too."""
+
+def decode_trace_file(body: bytes, *, now_ns: int) -> SpanBatch:
+    """Decode a file of spans as `spans_of_file` reads them. Raises `DecodeError`, also when no span can be used."""
 
 def decode_zipkin_json(body: bytes, *, now_ns: int) -> DecodedSpans:
     """Decode an array of Zipkin's spans, version 2 or 1. Raises `DecodeError` on anything else."""
@@ -1095,6 +1107,10 @@ def encode_native_spans(
     """One Native block of `nexus.spans` with all its columns, rows sorted as the table is (empty when it would have no
     rows), and 0. `pending` is the slice of time in which undecided spans arrived. Other arguments and errors as those of
     `encode_native`."""
+
+def encode_otlp_traces(batch: SpanBatch, *, max_spans: int, max_bytes: int) -> list[tuple[bytes, int]]:
+    """`ExportTraceServiceRequest` bodies in gzip, each with how many spans it has: `max_spans` at most, of about `max_bytes`
+    before they are compressed. A larger span has a body of its own."""
 
 # Rows of whole spans (`rows`, `sources`: a `SpanRows` of the trace store), those of a trace one after the other, rendered; a
 # span that came twice is shown once. Raise ValueError when rows end early.

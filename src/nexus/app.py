@@ -38,6 +38,7 @@ if TYPE_CHECKING:
     from nexus.server.http import HttpServer
     from nexus.server.services import Services
     from nexus.storage.metric_router import MetricRouter
+    from nexus.storage.trace_router import TraceRouter
 
 TIDY_INTERVAL: Final = 60.0
 QUERY_GRACE: Final = 3.0
@@ -135,6 +136,7 @@ class Process:
         self._audit: Audit | None = None
         self._forwarding: Forwarding | None = None
         self._metrics: MetricRouter | None = None
+        self._traces: TraceRouter | None = None
         self._span_metrics: SpanMetrics | None = None
 
     def config(self) -> Config:
@@ -187,11 +189,13 @@ class Process:
         for name in components.trace_ports(self._config):
             doors[name].app = server_app.otlp_app(services, [components.trace_receiver(name, services.trace_pipeline)])
         await self._start_grpc(services)
-        assert self._metrics is not None
+        assert self._metrics is not None and self._traces is not None
         self._metrics.start()
+        self._traces.start()
         assert self._span_metrics is not None
         self._span_metrics.start()
         self._exits.push_async_callback(self._metrics.close)
+        self._exits.push_async_callback(self._traces.close)
         self._exits.push_async_callback(self._drain, services)
         await self._start_listeners(services)
         await self._start_scraping(services)
@@ -385,9 +389,10 @@ class Process:
             tenants.check_active,
         )
         intake = components.metric_intake(self._config, metric_pipeline)
+        traces = self._traces = components.trace_router(self._config, store.traces, self._registry)
         span_metrics = self._span_metrics = SpanMetrics(metric_pipeline, SpanMetricsOptions(), self._registry)
         trace_pipeline = TracePipeline(
-            store.traces,
+            traces,
             IngestStatistics(self._registry, signal=TRACES),
             pool,
             tenants.ensure,
@@ -396,7 +401,7 @@ class Process:
             lambda tenant: Meter(limiter, Subjects(tenant=tenant)),
             tenants.check_active,
         )
-        deletions = Deletions(metadata, {"logs": store, "traces": store.traces}, audit, time.time_ns)
+        deletions = Deletions(metadata, {"logs": store, "traces": traces}, audit, time.time_ns)
         # What remembers something of a tenant drops it when the tenant is gone.
         forget = (
             pipelines.forget,
@@ -414,7 +419,7 @@ class Process:
             await asyncio.gather(*(one.settle(seconds) for one in pipelines))
 
         removals = Removals(
-            metadata, store, store, metrics, store.traces, deletions, audit, time.time_ns, settle, forget, tenants.removed
+            metadata, store, store, metrics, traces, deletions, audit, time.time_ns, settle, forget, tenants.removed
         )
         budget = Budget(self._config.ingest.receiving_bytes, "bodies being received")
         queries = RunningQueries()
@@ -456,8 +461,8 @@ class Process:
             lifecycle=store,
             metrics=metrics,
             metric_lifecycle=store.series,
-            traces=store.traces,
-            trace_lifecycle=store.traces,
+            traces=traces,
+            trace_lifecycle=traces,
             metric_pipeline=metric_pipeline,
             trace_pipeline=trace_pipeline,
             intake=intake,

@@ -6,7 +6,7 @@ import contextlib
 import time
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, Protocol
 
 from nexus.errors import ConfigError, Unauthenticated
 from nexus.pipeline.body import BodyLimits
@@ -29,7 +29,7 @@ from nexus.pipeline.topology import Topology
 from nexus.security.permissions import Permission
 
 if TYPE_CHECKING:
-    from nexus.config import Config, TracePortConfig
+    from nexus.config import Config, TraceBackendConfig, TracePortConfig
     from nexus.model.batch import MetricBatch
     from nexus.outgoing.targets import Rules as OutgoingRules
     from nexus.pipeline.intake import MetricIntake
@@ -49,11 +49,14 @@ if TYPE_CHECKING:
     from nexus.storage.clickhouse.metrics.writer import SeriesLimits
     from nexus.storage.clickhouse.options import StoreOptions
     from nexus.storage.clickhouse.store import ClickHouseStore
+    from nexus.storage.clickhouse.traces.store import EmbeddedTraceStore
+    from nexus.storage.forwarding.sender import SenderStatistics
     from nexus.storage.metadata.api import MetadataStore
     from nexus.storage.metadata.database import DatabaseState
     from nexus.storage.metric_api import MetricStore
     from nexus.storage.metric_router import MetricRouter
-    from nexus.storage.victoriametrics.store import VictoriaMetricsStore
+    from nexus.storage.trace_backends.store import BackendTraceStore
+    from nexus.storage.trace_router import TraceRouter
     from nexus.telemetry import Registry
 
 
@@ -315,6 +318,8 @@ def open_store(
             lambda: trace_policies(metadata()),
             lambda: sampling_policies(metadata()),
             sampling_counters(registry),
+            elsewhere=dict.fromkeys((one.tenant for one in config.traces.jaeger), "a Jaeger")
+            | dict.fromkeys((one.tenant for one in config.traces.tempo), "a Tempo"),
         ),
     )
     for name, (help_text, _) in store.metrics().items():
@@ -391,46 +396,96 @@ def metric_policies(metadata: MetadataStore) -> dict[str, MetricPolicy]:
 def metric_router(config: Config, embedded: MetricStore, registry: Registry) -> MetricRouter:
     """The metric store of each tenant: the embedded one, but for those that the configuration sends elsewhere. Raises
     `StorageError`."""
+    from nexus.storage.forwarding.http import authorization
     from nexus.storage.metric_router import MetricRouter
-    from nexus.storage.victoriametrics.options import Backend, basic
+    from nexus.storage.victoriametrics.options import Backend
     from nexus.storage.victoriametrics.store import VictoriaMetricsStore
 
     backends: dict[str, VictoriaMetricsStore] = {}
     for one in config.metrics.victoriametrics:
-        headers = {}
-        if one.token or one.username:
-            headers["Authorization"] = f"Bearer {one.token}" if one.token else basic(one.username, one.password)
         backends[one.tenant] = VictoriaMetricsStore(
             Backend(
                 tenant=one.tenant,
                 insert=one.url.rstrip("/"),
                 select=(one.query_url or one.url).rstrip("/"),
-                headers=headers,
+                headers=authorization(one.username, one.password, one.token),
                 ca=one.ca,
                 queue=config.data_path / "victoriametrics" / one.tenant,
                 queue_bytes=int(one.queue_bytes),
                 fsync=config.durability == "fsync",
             )
         )
-    if backends:
-        _count_backends(registry, tuple(backends.values()))
+    _count_backends(registry, "victoriametrics", "VictoriaMetrics", "samples", tuple(backends.values()))
     return MetricRouter(embedded, backends)
 
 
-def _count_backends(registry: Registry, stores: Sequence[VictoriaMetricsStore]) -> None:
-    figures: dict[str, tuple[str, Callable[[VictoriaMetricsStore], float]]] = {
-        "sent_samples": ("Samples that VictoriaMetrics has taken.", lambda store: store.statistics.sent),
-        "queued_samples": ("Samples that went through a queue for VictoriaMetrics.", lambda store: store.statistics.queued),
-        "refused_samples": ("Samples that VictoriaMetrics refused for good.", lambda store: store.statistics.refused),
-        "waiting_samples": ("Samples that wait for VictoriaMetrics.", lambda store: store.waiting[0]),
-        "waiting_bytes": ("Bytes that wait for VictoriaMetrics.", lambda store: store.waiting[1]),
+def trace_router(config: Config, embedded: EmbeddedTraceStore, registry: Registry) -> TraceRouter:
+    """The trace store of each tenant: the embedded one, but for those that the configuration sends elsewhere. Raises
+    `StorageError`."""
+    from nexus.storage.trace_router import TraceRouter
+
+    jaeger = {one.tenant: _trace_backend("Jaeger", one, config, embedded) for one in config.traces.jaeger}
+    tempo = {one.tenant: _trace_backend("Tempo", one, config, embedded) for one in config.traces.tempo}
+    _count_backends(registry, "jaeger", "Jaeger", "spans", tuple(jaeger.values()))
+    _count_backends(registry, "tempo", "Tempo", "spans", tuple(tempo.values()))
+    return TraceRouter(embedded, {**jaeger, **tempo})
+
+
+def _trace_backend(name: str, one: TraceBackendConfig, config: Config, embedded: EmbeddedTraceStore) -> BackendTraceStore:
+    from nexus.storage.forwarding.http import Access, Http, authorization
+    from nexus.storage.jaeger.client import JaegerClient
+    from nexus.storage.tempo.client import TempoClient
+    from nexus.storage.trace_backends.options import Backend
+    from nexus.storage.trace_backends.otlp import OtlpClient
+    from nexus.storage.trace_backends.store import BackendTraceStore
+
+    headers = authorization(one.username, one.password, one.token)
+    if one.org:
+        headers |= {"X-Scope-OrgID": one.org, "x-tenant": one.org}
+    backend = Backend(
+        tenant=one.tenant,
+        query=one.url.rstrip("/"),
+        otlp=one.otlp_url.rstrip("/"),
+        access=Access(name, headers, one.ca),
+        queue=config.data_path / name.lower() / one.tenant,
+        queue_bytes=int(one.queue_bytes),
+        fsync=config.durability == "fsync",
+        max_traces=one.max_traces or (1_000 if name == "Jaeger" else 200),
+        max_bytes=int(one.max_bytes),
+        lookback=int(one.lookback),
+        attributes=one.attributes,
+    )
+    http = Http(backend.access)
+    client = JaegerClient(backend, http) if name == "Jaeger" else TempoClient(backend, http)
+    return BackendTraceStore(backend, client, OtlpClient(backend, http), embedded.fetched)
+
+
+class _Counted(Protocol):
+    """A store in a backend."""
+
+    @property
+    def statistics(self) -> SenderStatistics: ...
+    @property
+    def waiting(self) -> tuple[int, int]: ...
+
+
+def _count_backends(registry: Registry, prefix: str, name: str, records: str, stores: Sequence[_Counted]) -> None:
+    if not stores:
+        return
+    of = records.capitalize()
+    figures: dict[str, tuple[str, Callable[[_Counted], float]]] = {
+        f"sent_{records}": (f"{of} that {name} has taken.", lambda store: store.statistics.sent),
+        f"queued_{records}": (f"{of} that went through a queue for {name}.", lambda store: store.statistics.queued),
+        f"refused_{records}": (f"{of} that {name} refused for good.", lambda store: store.statistics.refused),
+        f"waiting_{records}": (f"{of} that wait for {name}.", lambda store: store.waiting[0]),
+        "waiting_bytes": (f"Bytes that wait for {name}.", lambda store: store.waiting[1]),
         "away": ("Backends that cannot be reached.", lambda store: bool(store.statistics.error)),
     }
-    for name, (help_text, read) in figures.items():
-        registry.gauge(f"nexus_victoriametrics_{name}", help_text, read=partial(_sum, read, stores))
+    for figure, (help_text, read) in figures.items():
+        registry.gauge(f"nexus_{prefix}_{figure}", help_text, read=partial(_sum, read, stores))
 
 
-def _sum(read: Callable[[VictoriaMetricsStore], float], stores: Sequence[VictoriaMetricsStore]) -> float:
+def _sum(read: Callable[[_Counted], float], stores: Sequence[_Counted]) -> float:
     return float(sum(map(read, stores)))
 
 

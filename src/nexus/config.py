@@ -208,10 +208,70 @@ class SamplingConfig(Struct, forbid_unknown_fields=True, frozen=True):
             raise ValueError("`slice` has to be whole seconds, from 1s to 1h")
 
 
+class TraceBackendConfig(Masked, forbid_unknown_fields=True, frozen=True, kw_only=True):
+    """A Jaeger or Tempo that holds the traces of one tenant instead of the embedded store."""
+
+    tenant: Annotated[str, Meta(description="The tenant.", pattern=r"^[A-Za-z0-9_.-]{1,64}$")]
+    url: Annotated[
+        str,
+        Meta(description="Where questions go: Jaeger's query service, http://jaeger:16686, or Tempo, http://tempo:3200."),
+    ]
+    otlp_url: Annotated[
+        str, Meta(description="Where spans go: its OTLP/HTTP receiver, http://jaeger:4318; `/v1/traces` is added.")
+    ]
+    username: Annotated[str, Meta(description="User of Basic authentication.")] = ""
+    password: Annotated[str, Meta(description="Its password.", extra=SECRET)] = ""
+    token: Annotated[str, Meta(description="Bearer token.", extra=SECRET)] = ""
+    org: Annotated[
+        str, Meta(description="Its own tenant, sent as `X-Scope-OrgID` (Tempo) and `x-tenant` (Jaeger); empty: none.")
+    ] = ""
+    ca: Annotated[
+        str, Meta(description="File with the authorities (PEM) that its certificate is from; empty: the system's.")
+    ] = ""
+    queue_bytes: Annotated[
+        Size, Meta(description="Disk space for spans while it is away; beyond it ingest of the tenant stops with a 503.")
+    ] = Size(4 << 30)
+    max_traces: Annotated[
+        int,
+        Meta(
+            ge=0,
+            le=1_500,
+            description="Traces that one query fetches at most; an answer says when there may be more. 0: 1,000 of a "
+            "Jaeger, 200 of a Tempo, which is asked for each.",
+        ),
+    ] = 0
+    max_bytes: Annotated[Size, Meta(description="Bytes that one query fetches at most.")] = Size(256 << 20)
+    lookback: Annotated[Duration, Meta(description="How far back a search without a beginning goes.")] = Duration(7 * 86_400)
+    attributes: Annotated[
+        bool, Meta(description="Ask it for spans by their attributes; `false` where its storage does not index them all.")
+    ] = True
+
+    def __post_init__(self) -> None:
+        """Check what a single value does not show."""
+        for url in (self.url, self.otlp_url):
+            parts = urlsplit(url)
+            if parts.scheme not in ("http", "https") or not parts.hostname or parts.query or parts.fragment:
+                raise ValueError("addresses are written like http://jaeger:16686")
+            if parts.username or parts.password:
+                raise ValueError("addresses hold no credentials; use `username` and `password`, or `token`")
+        if self.token and self.username:
+            raise ValueError("give either `token` or `username`")
+        if not self.org.isprintable():
+            raise ValueError("`org` is a line of printable characters")
+
+
 class TracesConfig(Struct, forbid_unknown_fields=True, frozen=True):
     """The store of traces."""
 
     sampling: SamplingConfig = SamplingConfig()
+    jaeger: Annotated[list[TraceBackendConfig], Meta(description="Tenants whose traces are in a Jaeger.")] = []
+    tempo: Annotated[list[TraceBackendConfig], Meta(description="Tenants whose traces are in a Tempo.")] = []
+
+    def __post_init__(self) -> None:
+        """Check what a single value does not show."""
+        tenants = [one.tenant for one in (*self.jaeger, *self.tempo)]
+        if len(set(tenants)) < len(tenants):
+            raise ValueError("two entries of `jaeger` and `tempo` have the same tenant")
 
 
 class LogConfig(Struct, forbid_unknown_fields=True, frozen=True):

@@ -3,7 +3,8 @@
     NexusError
     ├── InvalidRequest          400  the request is wrong
     │   ├── QuerySyntaxError    400  ... at a place in the query text
-    │   └── TargetRefused       400  ... it names an address that Nexus does not ask
+    │   ├── TargetRefused       400  ... it names an address that Nexus does not ask
+    │   └── KeptElsewhere       400  ... what it is about is kept by a backend, not by Nexus
     ├── Unauthenticated         401  no credentials, or wrong ones
     ├── PermissionDenied        403  known, but not allowed
     │   ├── TenantDeleted       403  ... because the tenant is being removed
@@ -76,6 +77,12 @@ class TargetRefused(InvalidRequest):
     """An address that Nexus was told to ask is not one that it asks: see `nexus.outgoing.targets`."""
 
     code = "target_refused"
+
+
+class KeptElsewhere(InvalidRequest):
+    """What the request is about is a matter of the backend that keeps it."""
+
+    code = "kept_elsewhere"
 
 
 class Unauthenticated(NexusError):

@@ -9,7 +9,10 @@ from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTrace
 from tests.e2e.conftest import Launch
 from tests.e2e.nexus_process import NexusProcess, wait_for
 from tests.e2e.promql import vector
+from tests.e2e.trace_backends import nexus, tenant
 from tests.oracles.service_graph import Labels, Span, calls, edges, random_traces
+
+__all__ = ["nexus", "tenant"]
 
 NS = 1_000_000_000
 WAIT = 10.0

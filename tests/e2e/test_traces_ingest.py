@@ -33,9 +33,12 @@ from py_zipkin.zipkin import zipkin_span
 from tests.e2e.conftest import Launch
 from tests.e2e.listeners import LOCAL
 from tests.e2e.nexus_process import API, TOKEN, NexusProcess, wait_for
+from tests.e2e.trace_backends import nexus, tenant
 from tests.oracles import thrift as by_hand
 from thrift.protocol.TBinaryProtocol import TBinaryProtocol
 from thrift.transport.TTransport import TMemoryBuffer
+
+__all__ = ["nexus", "tenant"]
 
 ROOT = Path(__file__).parents[2]
 NOW = 1_780_315_200_000_000_000

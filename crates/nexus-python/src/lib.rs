@@ -78,12 +78,13 @@ mod _native {
     #[pymodule_export]
     use crate::traces::decode::{
         DecodedSpans, decode_jaeger_datagrams, decode_jaeger_protobuf, decode_jaeger_thrift_binary,
-        decode_jaeger_thrift_compact, decode_otlp_traces_json, decode_otlp_traces_protobuf, decode_zipkin_json,
+        decode_jaeger_thrift_compact, decode_otlp_traces_json, decode_otlp_traces_protobuf, decode_trace_file,
+        decode_zipkin_json,
     };
     #[pymodule_export]
     use crate::traces::derive::SpanDeriver;
     #[pymodule_export]
-    use crate::traces::encode::encode_native_spans;
+    use crate::traces::encode::{encode_native_spans, encode_otlp_traces};
     #[pymodule_export]
     use crate::traces::render::{
         order_traces, render_span, render_spans_jaeger, render_spans_jaeger_protobuf, render_spans_otlp_json,

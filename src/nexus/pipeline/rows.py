@@ -206,7 +206,12 @@ class RowDeliveries(Deliveries):
         if receipt.replayed:
             self.statistics.replayed(tenant, receiver)
             return Outcome(accepted=receipt.records, replayed=True, reply=receipt.reply)
-        self.statistics.stored(tenant, receiver, size, batch, decoded.rejected)
+        if receipt.refused:
+            outcome.accepted -= receipt.refused
+            outcome.rejected += receipt.refused
+            outcome.errors = [*outcome.errors, (0, receipt.sentence)]
+            outcome.reply = answer(outcome)
+        self.statistics.stored(tenant, receiver, size, batch, decoded.rejected + receipt.refused)
         await self._kept(tenant, batch)
         return outcome
 

@@ -44,22 +44,26 @@ class Token:
 
 @dataclass(frozen=True, slots=True)
 class Receipt:
-    """Answer to an append. `reply` is the sender-facing answer (JSON) to repeat byte for byte on a replay."""
+    """Answer to an append. `reply` is the sender-facing answer (JSON) to repeat byte for byte on a replay. `refused` records
+    were not taken by a backend, for the reason in `sentence`; they are none of the `records`."""
 
     records: int
     replayed: bool = False
     reply: bytes = b""
+    refused: int = 0
+    sentence: str = ""
 
 
 @dataclass(slots=True)
 class Statistics:
-    """What a query cost."""
+    """What a query cost. `incomplete` is a sentence when not everything was looked at that the answer is about."""
 
     query_id: str = ""
     elapsed_ms: float = 0.0
     rows_read: int = 0
     bytes_read: int = 0
     sql: tuple[str, ...] = ()
+    incomplete: str = ""
 
 
 @dataclass(slots=True)

@@ -4,6 +4,8 @@
 Writing. As `storage.api.LogStore`: `append` returns after the batch is durable and visible to every query that starts
 afterwards; tokens, bounds, overload and full disks are the same. A span stored twice without a token is shown once.
 
+A backend takes what it is handed over when it is there; else spans are durable in a queue, and visible once it is back.
+
 Reading. A store accepts only `Scoped` plans of `query.trace_plan.TracePlan`. An unknown tenant reads as empty; spans that
 the row policy hides are not there, also not in counts, roots and durations of traces. Cancelling the awaiting task cancels
 the query. `find` and `series` may tell of what they have so far (`Tell`): each trace once, as it will be in the answer, or
@@ -149,6 +151,11 @@ class TraceStore(Protocol):
 class TraceLifecycle(LogLifecycle, Protocol):
     """What happens to stored spans, as `LogLifecycle` says of records: an erasure is about the spans of a `SpanCount`.
     `forget_tenant` also removes every span of the tenant from disk, and proves it, before it forgets the policy."""
+
+    def check_here(self, tenant: str, what: str) -> None:
+        """Refuse what only the embedded store does (`what`, the subject of a sentence) for a tenant whose spans a backend
+        keeps. Raises `KeptElsewhere`."""
+        ...
 
     async def follow_sampling(self) -> None:
         """Policies of tail sampling have changed: take them over for spans that come and traces that are decided from now

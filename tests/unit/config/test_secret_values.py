@@ -24,6 +24,7 @@ MARKER = "hunter2-of-the-test"
 # What entries of lists need besides their secrets.
 NEEDED: dict[str, Any] = {
     "tenant": "a", "networks": ["10.0.0.0/8"], "username": "u", "issuer": "https://id.example", "url": "https://a.example/v1/logs",
+    "otlp_url": "https://a.example",
 }  # fmt: skip
 
 
@@ -44,6 +45,10 @@ def secrets_of(option: Option, secret: str) -> Any:
     """A value of the option that holds the secret, None when it can hold none."""
     if item := item_struct(option.type):
         entries = list(entries_of(item, secret, whole=option.secret))
+        for entry in entries:
+            if "tenant" in entry:
+                # Two lists may be of different tenants only.
+                entry["tenant"] = ".".join(option.path)
         return entries or None
     return value_of(option.type, secret) if option.secret else None
 

@@ -7,6 +7,7 @@ use crate::dictionary::{Dictionary, Renumbered};
 use crate::origins::Origins;
 use crate::rows::Rows;
 use crate::select::take::marked;
+use std::collections::HashSet;
 
 /// Spans in columns. Times are nanoseconds since the Unix epoch, never negative.
 ///
@@ -165,6 +166,16 @@ impl SpanBatch {
         taken.links = self.links.take(&rows, &mut texts, &mut taken.texts);
         taken.origins = self.origins.take(&rows, |row| (self.timestamps[row], self.row_bytes(row)));
         taken
+    }
+
+    /// Each span once: the first of those with one trace id, span id and kind.
+    #[must_use]
+    pub fn distinct(&self) -> Self {
+        let mut seen = HashSet::with_capacity_and_hasher(self.num_rows(), foldhash::fast::RandomState::default());
+        let mask: Vec<bool> = (0..self.num_rows())
+            .map(|row| seen.insert((self.trace_ids[row], self.span_ids[row], self.kinds[row])))
+            .collect();
+        self.take(&mask)
     }
 
     fn append(&mut self, part: &Self) {

@@ -240,7 +240,8 @@ pub fn rows_of(batch: &SpanBatch) -> Vec<u8> {
     out
 }
 
-fn write_row(out: &mut Vec<u8>, batch: &SpanBatch, row: usize) {
+/// A row of a batch, as those of [`rows_of`].
+pub(super) fn write_row(out: &mut Vec<u8>, batch: &SpanBatch, row: usize) {
     let text_of = |id: u32| batch.texts.get(id, 0);
     let origins = batch.origins();
     let (resource, scope) = (origins.resource_ids[row], origins.scope_ids[row]);

@@ -6,6 +6,7 @@ mod builder;
 pub mod critical;
 pub mod derive;
 pub mod duration;
+pub mod export;
 pub mod file;
 mod jaeger;
 mod jaeger_protobuf;

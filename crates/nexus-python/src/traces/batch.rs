@@ -71,6 +71,26 @@ impl SpanBatch {
         Ok(Self { inner: Arc::new(taken) })
     }
 
+    /// Each span once: the first of those with one trace id, span id and kind.
+    fn distinct(&self, py: Python<'_>) -> PyResult<Self> {
+        let once = detached(py, || Ok::<_, Infallible>(self.inner.distinct()))?;
+        Ok(Self { inner: Arc::new(once) })
+    }
+
+    /// Ids of the traces, each once.
+    fn trace_ids<'py>(&self, py: Python<'py>) -> Vec<Bound<'py, PyBytes>> {
+        let mut ids = self.inner.trace_ids.clone();
+        ids.sort_unstable();
+        ids.dedup();
+        ids.iter().map(|id| PyBytes::new(py, id)).collect()
+    }
+
+    /// When the first and the last span began, ns; None without spans.
+    fn times(&self) -> Option<(i64, i64)> {
+        let times = &self.inner.timestamps;
+        Some((*times.iter().min()?, *times.iter().max()?))
+    }
+
     /// The first `limit` spans, each a JSON object.
     fn render<'py>(&self, py: Python<'py>, limit: usize) -> PyResult<Vec<Bound<'py, PyBytes>>> {
         let shown = detached(py, || Ok::<_, Infallible>(preview(&self.inner, limit)))?;

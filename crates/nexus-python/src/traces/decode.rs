@@ -51,6 +51,15 @@ pub fn decode_otlp_traces_json(py: Python<'_>, body: &Bound<'_, PyBytes>, now_ns
     decode(py, body, now_ns, traces::decode_traces_json)
 }
 
+/// Decode a file of spans, as `spans_of_file` reads them.
+#[pyfunction]
+#[pyo3(signature = (body, *, now_ns))]
+pub fn decode_trace_file(py: Python<'_>, body: &Bound<'_, PyBytes>, now_ns: i64) -> PyResult<SpanBatch> {
+    let bytes = body.as_bytes();
+    let batch = detached(py, || traces::file::decode_file(bytes, now_ns))?;
+    Ok(SpanBatch { inner: Arc::new(batch) })
+}
+
 /// Decode spans of Zipkin in JSON, version 2 or 1.
 #[pyfunction]
 #[pyo3(signature = (body, *, now_ns))]

@@ -5,6 +5,7 @@ use crate::encode::{promoted_columns, rules_of};
 use crate::error::detached;
 use crate::select::Filter;
 use nexus_core::native::retention::Retention;
+use nexus_core::traces::export::requests;
 use nexus_core::traces::native::{SpanBlockOptions, encode_spans};
 use pyo3::prelude::*;
 use pyo3::types::PyBytes;
@@ -37,4 +38,17 @@ pub fn encode_native_spans<'py>(
     };
     let block = detached(py, || encode_spans(&batch.inner, &options))?;
     Ok((PyBytes::new(py, &block), 0))
+}
+
+/// A batch as `ExportTraceServiceRequest` bodies, gzip, with how many spans each has.
+#[pyfunction]
+#[pyo3(signature = (batch, *, max_spans, max_bytes))]
+pub fn encode_otlp_traces<'py>(
+    py: Python<'py>,
+    batch: &SpanBatch,
+    max_spans: usize,
+    max_bytes: usize,
+) -> PyResult<Vec<(Bound<'py, PyBytes>, usize)>> {
+    let bodies = detached(py, || requests(&batch.inner, max_spans, max_bytes))?;
+    Ok(bodies.iter().map(|(body, spans)| (PyBytes::new(py, body), *spans)).collect())
 }

@@ -102,6 +102,14 @@ class Session:
         self._job.bytes_read = self.bytes_read
         return result.data
 
+    def prepare(self, sql: str) -> None:
+        """Run a statement of the store's own for its effect on this connection alone. Raises `EngineError`."""
+        self._connection.execute(sql)
+
+    def insert(self, table: str, block: bytes) -> None:
+        """Fill a table of this connection with a Native block. Raises `EngineError`."""
+        self._connection.insert(table, "max_insert_threads = 1", [block])
+
     def spend(self, size: int) -> None:
         """Count bytes that were read elsewhere than in the engine."""
         self.bytes_read += size

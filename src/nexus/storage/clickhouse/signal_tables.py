@@ -25,11 +25,13 @@ class SignalTable:
     """Before the names of what `ingest.sqlite` holds of it; logs were there first and have none."""
     pending: bool = False
     """Whether rows may be pending (tail sampling): a day has further partitions then, `<day>-<slice>`."""
+    temporary: bool = False
+    """Whether it is of one connection, in memory, for one query."""
 
     @property
     def path(self) -> str:
         """The name for statements."""
-        return f"nexus.{self.name}"
+        return self.name if self.temporary else f"nexus.{self.name}"
 
     @property
     def day(self) -> str:

@@ -5,11 +5,12 @@ from __future__ import annotations
 
 import functools
 import logging
-from collections.abc import AsyncIterator, Callable
-from dataclasses import dataclass
+from collections.abc import AsyncIterator, Callable, Mapping
+from dataclasses import dataclass, field
 from typing import Any
 
 from nexus import _native
+from nexus.errors import KeptElsewhere
 from nexus.query.plan import Count, Scoped
 from nexus.storage.api import (
     EncodedTable,
@@ -23,6 +24,7 @@ from nexus.storage.api import (
     Table,
     Token,
 )
+from nexus.storage.clickhouse.catalog import Catalog
 from nexus.storage.clickhouse.disk import DiskGuard
 from nexus.storage.clickhouse.engine import Engine
 from nexus.storage.clickhouse.housekeeping import Housekeeper
@@ -34,7 +36,7 @@ from nexus.storage.clickhouse.metrics.store import EmbeddedMetricStore
 from nexus.storage.clickhouse.migrate import EMBEDDED, migrate, pending, plan
 from nexus.storage.clickhouse.options import StoreOptions
 from nexus.storage.clickhouse.plain_days import PlainDays
-from nexus.storage.clickhouse.queries import QueryPool
+from nexus.storage.clickhouse.queries import QueryPool, Session
 from nexus.storage.clickhouse.reader import LogReader
 from nexus.storage.clickhouse.retention import Policies
 from nexus.storage.clickhouse.scan import erasure_condition
@@ -71,6 +73,8 @@ class TraceSettings:
     """Of the tenants that sample."""
     sampled: Counted = uncounted
     """Told what became of spans of a tenant by a rule."""
+    elsewhere: Mapping[str, str] = field(default_factory=dict)
+    """Tenants whose spans are in a backend, with what that is called: SQL does not reach them."""
 
 
 class ClickHouseStore:
@@ -102,12 +106,13 @@ class ClickHouseStore:
                 engine, connection, database, self._maintenance, self._disk, LOGS, encode, retention_days, policies,
                 self._changed, plain.note,
             )  # fmt: skip
+            self._elsewhere = dict(traces.elsewhere)
             self.traces = EmbeddedTraceStore(
                 engine, connection, database, self._maintenance, self._disk, self._pool,
                 traces.retention_days or (lambda: options.retention_days), traces.policies, traces.sampling,
                 sampled=traces.sampled,
             )  # fmt: skip
-            self._reader = LogReader(self._pool, self._ingest.learned, plain, self.traces.reader.known)
+            self._reader = LogReader(self._pool, self._ingest.learned, plain, self._spans_here)
             self.series = EmbeddedMetricStore(
                 engine,
                 connection,
@@ -165,6 +170,14 @@ class ClickHouseStore:
         self.series.close()
         self._database.close()
         self._engine.close()
+
+    def _spans_here(self, session: Session, query: Scoped) -> Catalog:
+        backend = self._elsewhere.get(query.tenant)
+        if backend:
+            raise KeptElsewhere(
+                f"the spans of this tenant are in {backend}, which SQL does not reach.", hint="Ask in TraceQL."
+            )
+        return self.traces.reader.known(session, query)
 
     def _changed(self) -> None:
         self._reader.changed()

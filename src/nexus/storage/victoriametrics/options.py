@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import base64
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -35,8 +34,3 @@ class Backend:
             return self.select
         head, _, tail = self.select.rpartition("/select/")
         return f"{head}/delete/{tail}"
-
-
-def basic(username: str, password: str) -> str:
-    """The value of an Authorization header."""
-    return "Basic " + base64.b64encode(f"{username}:{password}".encode()).decode()

@@ -34,12 +34,13 @@ from nexus.query.plan import (
     SeriesScan,
 )
 from nexus.query.series_policy import extra_filters
+from nexus.storage.forwarding.http import Arguments
+from nexus.storage.forwarding.queue import BodyQueue
+from nexus.storage.forwarding.sender import Sender, SenderStatistics
 from nexus.storage.metric_api import Estimate, MetricReceipt, Refusal, SeriesAnswer, SeriesStatistics
-from nexus.storage.victoriametrics.client import Arguments, Client, Envelope
+from nexus.storage.victoriametrics.client import Client, Envelope
 from nexus.storage.victoriametrics.families import Family, families
 from nexus.storage.victoriametrics.options import Backend
-from nexus.storage.victoriametrics.queue import BodyQueue
-from nexus.storage.victoriametrics.sender import Sender, SenderStatistics
 
 NAMES_AT_A_TIME: Final = 10_000
 """Names of metrics that a search of the catalog looks through."""
@@ -57,8 +58,8 @@ class VictoriaMetricsStore:
         """Opens the queue that an earlier process left. Raises `StorageError`."""
         self._backend = backend
         self._client = Client(backend)
-        self._queue = BodyQueue(backend.queue, backend.queue_bytes, fsync=backend.fsync)
-        self._sender = Sender(self._client, self._queue, backend.tenant)
+        self._queue = BodyQueue(backend.queue, backend.queue_bytes, "VictoriaMetrics", fsync=backend.fsync)
+        self._sender = Sender(self._client, self._queue, "VictoriaMetrics", backend.tenant, "samples")
 
     def start(self) -> None:
         """Begin to send what waits."""
@@ -76,7 +77,7 @@ class VictoriaMetricsStore:
     @property
     def waiting(self) -> tuple[int, int]:
         """Samples and bytes in the queue."""
-        return self._queue.samples, self._queue.size
+        return self._queue.records, self._queue.size
 
     def dialect(self, tenant: str) -> Literal["promql", "metricsql"]:
         """See `MetricStore`."""
@@ -91,9 +92,9 @@ class VictoriaMetricsStore:
             _native.encode_remote_write, batch, version=1, max_series=SERIES_OF_A_BODY, compress=True
         )
         for body, of_floats, of_histograms in bodies:
-            sentence = await self._sender.send(body, of_floats + of_histograms)
-            if sentence:
-                refusals.append(Refusal("backend_refused", sentence, of_floats + of_histograms))
+            taken = await self._sender.send(body, of_floats + of_histograms)
+            if taken.refused:
+                refusals.append(Refusal("backend_refused", taken.sentence, taken.refused))
             else:
                 samples += of_floats
                 histograms += of_histograms

@@ -33,6 +33,13 @@ pub fn render_chunks(rows: &[u8], sources: &[AttributeSource]) -> Result<Vec<Vec
         .collect())
 }
 
+/// All spans of rows as one `ExportTraceServiceRequest`, which has the form of a `TracesData`; also those that come twice.
+pub fn render_every(rows: &[u8], sources: &[AttributeSource]) -> Result<Vec<u8>, BadRows> {
+    let mut out = Vec::with_capacity(rows.len());
+    write_spans(&mut out, read_spans(rows, sources)?.iter().collect());
+    Ok(out)
+}
+
 fn write_spans(out: &mut Vec<u8>, spans: Vec<&Span<'_>>) {
     for resource in grouped(spans) {
         message(out, 1, |out| {

@@ -18,7 +18,13 @@ _NUMBERS = frozenset({"severity_number"})
 
 def statistics_of(statistics: Statistics, query_id: str) -> schema.Statistics:
     """What a query cost, as told to the caller."""
-    return schema.Statistics(query_id, round(statistics.elapsed_ms, 3), statistics.rows_read, statistics.bytes_read)
+    return schema.Statistics(
+        query_id,
+        round(statistics.elapsed_ms, 3),
+        statistics.rows_read,
+        statistics.bytes_read,
+        statistics.incomplete,
+    )
 
 
 def facets_of(table: Table, asked: tuple[Field, ...], limit: int) -> list[schema.Facet]:

@@ -56,6 +56,7 @@ async def _delete(call: Call, signal: Signal) -> Response:
         )
     services = call.services
     if signal == "traces":
+        services.trace_lifecycle.check_here(call.tenant, "Deleting spans")
         spans = span_scan(wanted.query, start, end)
         check_erasable(spans)
         counted = services.trace_lifecycle.count(close_plan(call, SpanCount(spans), query_id))

@@ -26,6 +26,7 @@ async def put_trace_retention(call: Call) -> Response:
     """Replace the policy. It holds for every span that comes from now on; stored ones follow in the background. A rule that
     asks for what spans do not have (words of a message, a severity) is for no span."""
     call.check_sees_all("how long traces are kept")
+    call.services.trace_lifecycle.check_here(call.tenant, "How long spans are kept")
     wanted: schema.RetentionRequest = call.payload
     check_rules(wanted)
     services = call.services

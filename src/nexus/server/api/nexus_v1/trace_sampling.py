@@ -30,6 +30,7 @@ async def put_sampling(call: Call) -> Response:
     """Replace the policy. It holds for spans that come and for traces that are decided from now on; what was decided stays
     so."""
     call.check_sees_all(_WHAT)
+    call.services.trace_lifecycle.check_here(call.tenant, "Tail sampling")
     policy = _written(call.payload)
     lower_policy(policy)
     await _put(call, policy)

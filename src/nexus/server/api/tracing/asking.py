@@ -119,6 +119,7 @@ class Asker:
         self.spent.elapsed_ms += spent.elapsed_ms
         self.spent.rows_read += spent.rows_read
         self.spent.bytes_read += spent.bytes_read
+        self.spent.incomplete = self.spent.incomplete or spent.incomplete
         return answer
 
 

@@ -16,15 +16,15 @@ from nexus.storage.clickhouse import fields
 from nexus.storage.clickhouse.catalog import Catalog
 from nexus.storage.clickhouse.literals import quote
 from nexus.storage.clickhouse.masking import changed_source, masked_attributes, masked_object
-from nexus.storage.clickhouse.signal_tables import SPANS
 
-_COLUMNS: Final = (
+COLUMNS: Final = (
     *("tenant", "slot", "trace_id", "timestamp", "duration", "duration_class", "ids", "span_id", "parent_span_id", "root"),
     *("name", "kind", "status", "status_message", "service", "trace_state", "flags", "resource", "scope_name"),
     *("scope_version", "scope_attributes", "dropped_attributes", "dropped_events", "dropped_links"),
     *("events_timestamp", "events_name", "events_attributes", "links_trace_id", "links_span_id", "links_trace_state"),
     *("links_attributes", "weight", "_part_offset"),
 )
+"""Of spans, but attributes."""
 _TEXTS: Final = ("service", "scope_name", "scope_version")
 
 
@@ -38,8 +38,8 @@ def known_to(scoped: Scoped, catalog: Catalog) -> Catalog:
 
 def source(scoped: Scoped, catalog: Catalog, choice: str, text: str) -> str:
     """What to read from instead of the table: the spans that a WHERE chooses, masked, with the columns that `text` names."""
-    names = [*_COLUMNS, *fields.ALL_MAPS.values(), *(column.name for column in catalog.columns)]
-    return changed_source(SPANS.path, names, dict(_changed(scoped, catalog)), choice, text)
+    names = [*COLUMNS, *fields.ALL_MAPS.values(), *(column.name for column in catalog.columns)]
+    return changed_source(catalog.table.path, names, dict(_changed(scoped, catalog)), choice, text)
 
 
 def _changed(scoped: Scoped, catalog: Catalog) -> Iterator[tuple[str, str]]:

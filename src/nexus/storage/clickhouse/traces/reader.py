@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from abc import ABC, abstractmethod
 from collections.abc import Callable
 from dataclasses import replace
 from typing import Any, Final, TypeVar
@@ -51,19 +52,15 @@ MAX_LISTED: Final = search.MAX_SPANS
 _LETTERS: Final = {"s": "string", "i": "int", "f": "float", "b": "bool", "d": "duration", "t": "status", "k": "kind"}
 
 
-class TraceReader:
-    """See the module text. `changed` must be called whenever spans came or went, before anybody is told."""
+class PlanReader(ABC):
+    """Answers to plans, as `storage.trace_api.TraceStore` has them, over the spans of a catalog."""
 
-    def __init__(self, pool: QueryPool, learned: Callable[[], LearnedColumns], visibility: Visibility) -> None:
+    def __init__(self, pool: QueryPool) -> None:
         self._pool = pool
-        self._visibility = visibility
-        self._learned = learned
-        self._version = 0
-        self._catalog: tuple[int, Catalog] | None = None
 
-    def changed(self) -> None:
-        """Forget the catalog. May be called from any thread."""
-        self._version += 1
+    @abstractmethod
+    def known(self, session: Session, query: Scoped) -> Catalog:
+        """The spans that a scoped plan is about; they are there until the session ends. Runs in a query thread."""
 
     async def spans(self, query: Scoped) -> SpanRows:
         """Run a `GetTrace`, `GetTraces`, `SearchSpans` or `CriticalPaths`."""
@@ -130,6 +127,21 @@ class TraceReader:
             return work(_Asking(session, query, self.known(session, query)))
 
         return await self._pool.run(query, run)
+
+
+class TraceReader(PlanReader):
+    """Stored spans. `changed` must be called whenever spans came or went, before anybody is told."""
+
+    def __init__(self, pool: QueryPool, learned: Callable[[], LearnedColumns], visibility: Visibility) -> None:
+        super().__init__(pool)
+        self._visibility = visibility
+        self._learned = learned
+        self._version = 0
+        self._catalog: tuple[int, Catalog] | None = None
+
+    def changed(self) -> None:
+        """Forget the catalog. May be called from any thread."""
+        self._version += 1
 
     def known(self, session: Session, query: Scoped) -> Catalog:
         """What is stored, as far as it concerns what a scoped plan sees. Spans that move are seen once until the session

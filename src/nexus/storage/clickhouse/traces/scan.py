@@ -77,8 +77,8 @@ def _scan(scoped: Scoped, time: TimeRange, catalog: Catalog, conditions: list[st
             reading = partial(_masked, scoped, catalog, chosen, joins)
             branches.append((reading, tuple(conditions) or ("1",)))
         else:
-            branches.append((partial(_table, joins), (*chosen, *conditions)))
-    return Scan(tuple(branches), SPANS.path)
+            branches.append((partial(_table, catalog.table.path + joins), (*chosen, *conditions)))
+    return Scan(tuple(branches), catalog.table.path)
 
 
 def seen(scoped: Scoped, catalog: Catalog) -> tuple[str, ...]:
@@ -95,8 +95,8 @@ def readable(scoped: Scoped, catalog: Catalog, text: str) -> str:
     return f"{SPANS.path} {'PREWHERE' if scoped.restricted else 'WHERE'} {conditions}"
 
 
-def _table(joins: str, text: str) -> str:
-    return SPANS.path + joins
+def _table(joined: str, text: str) -> str:
+    return joined
 
 
 def _masked(scoped: Scoped, catalog: Catalog, chosen: tuple[str, ...], joins: str, text: str) -> str:

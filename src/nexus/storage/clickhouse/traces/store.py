@@ -21,6 +21,7 @@ from nexus.storage.clickhouse.maintenance import Maintenance
 from nexus.storage.clickhouse.queries import QueryPool
 from nexus.storage.clickhouse.retention import Policies
 from nexus.storage.clickhouse.signal_tables import SPANS
+from nexus.storage.clickhouse.traces.elsewhere import FetchedSpans
 from nexus.storage.clickhouse.traces.reader import TraceReader
 from nexus.storage.clickhouse.traces.sampling.sampler import Counted, Sampler, uncounted
 from nexus.storage.clickhouse.traces.sampling.sampler import Policies as SamplingPolicies
@@ -51,6 +52,7 @@ class EmbeddedTraceStore:
     ) -> None:
         self._maintenance = maintenance
         self.sampler = Sampler(engine, database, engine.options.sampling, sampling, clock, sampled)
+        self.fetched = FetchedSpans(pool)
         self.reader = TraceReader(pool, lambda: self.ingest.learned, self.sampler.visibility)
         self.ingest = SignalIngest(
             engine, connection, database, maintenance, disk, SPANS, _native.encode_native_spans, retention_days, policies,
@@ -67,6 +69,9 @@ class EmbeddedTraceStore:
         """Commit what waits, end their threads."""
         self.ingest.writer.stop()
         self.sampler.stop()
+
+    def check_here(self, tenant: str, what: str) -> None:
+        """See `storage.trace_api.TraceLifecycle`; all spans are."""
 
     async def follow_sampling(self) -> None:
         """Take over policies of sampling that have changed."""

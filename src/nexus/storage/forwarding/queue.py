@@ -1,8 +1,8 @@
 """Bodies that wait for a backend that is away: a folder with one file each, sent in order.
 
 A body is in the queue once its file has its final name, so a process that is killed leaves a body there or not at all.
-The name holds its place and how many samples it has: `00000000000000000042-10000`. Bounded in bytes. Blocking; used from
-threads, by one process.
+The name holds its place and how many records (samples, spans) it has: `00000000000000000042-10000`. Bounded in bytes.
+Blocking; used from threads, by one process.
 """
 
 from __future__ import annotations
@@ -25,16 +25,17 @@ class Waiting:
     """A body in the queue."""
 
     path: Path
-    samples: int
+    records: int
     bytes: int
 
 
 class BodyQueue:
     """See the module text."""
 
-    def __init__(self, folder: Path, max_bytes: int, *, fsync: bool) -> None:
-        """Opens what an earlier process left. Raises `StorageError`."""
+    def __init__(self, folder: Path, max_bytes: int, backend: str, *, fsync: bool) -> None:
+        """Opens what an earlier process left. `backend` is what messages call it. Raises `StorageError`."""
         self._folder = folder
+        self._backend = backend
         self._max_bytes = max_bytes
         self._fsync = fsync
         self._lock = threading.Lock()
@@ -55,23 +56,23 @@ class BodyQueue:
         return self._bytes
 
     @property
-    def samples(self) -> int:
-        """Samples that wait."""
+    def records(self) -> int:
+        """Records that wait."""
         with self._lock:
-            return sum(one.samples for one in self._waiting.values())
+            return sum(one.records for one in self._waiting.values())
 
-    def put(self, body: bytes, samples: int) -> None:
+    def put(self, body: bytes, records: int) -> None:
         """Append a body; it is durable on return. Raises `Overloaded` when the queue is full, `DiskFull`, `StorageError`."""
         with self._lock:
             if self._bytes + len(body) > self._max_bytes:
                 raise Overloaded(
-                    f"VictoriaMetrics is away and its queue is full ({self._bytes >> 20} MiB).", retry_after=10.0,
-                    hint="Bring VictoriaMetrics back, or enlarge `queue_bytes`.",
+                    f"{self._backend} is away and its queue is full ({self._bytes >> 20} MiB).", retry_after=10.0,
+                    hint=f"Bring {self._backend} back, or enlarge `queue_bytes`.",
                 )  # fmt: skip
             number = self._next
             self._next += 1
             self._bytes += len(body)
-        path = self._folder / f"{number:020}-{samples}"
+        path = self._folder / f"{number:020}-{records}"
         unfinished = path.with_suffix(".part")
         try:
             with unfinished.open("wb") as file:
@@ -87,9 +88,9 @@ class BodyQueue:
                 self._bytes -= len(body)
             unfinished.unlink(missing_ok=True)
             kind = DiskFull if error.errno in _NO_SPACE else StorageError
-            raise kind(f"the queue for VictoriaMetrics cannot be written: {error.strerror}.") from error
+            raise kind(f"the queue for {self._backend} cannot be written: {error.strerror}.") from error
         with self._lock:
-            self._waiting[path.name] = Waiting(path, samples, len(body))
+            self._waiting[path.name] = Waiting(path, records, len(body))
 
     def first(self) -> Waiting | None:
         """The oldest body."""

@@ -1,0 +1,1 @@
+"""Traces of a tenant in a Jaeger."""

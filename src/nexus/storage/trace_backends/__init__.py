@@ -1,0 +1,1 @@
+"""What traces in a Jaeger and in a Tempo have in common."""
