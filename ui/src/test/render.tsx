@@ -38,7 +38,7 @@ export function refused(status: number, code: string, message: string, headers: 
   return new Failure(status, { error: { code, message, hint: "" } }, headers);
 }
 
-export const STATISTICS = { query_id: "q-1", elapsed_ms: 3, rows_read: 10, bytes_read: 100 };
+export const STATISTICS = { query_id: "q-1", elapsed_ms: 3, rows_read: 10, bytes_read: 100, incomplete: "" };
 
 /** Replaces fetch; returns the calls made so far. */
 export function answer(answers: Answers): { calls: { name: string; body: Record<string, unknown> }[] } {

@@ -35,7 +35,7 @@ class Statistics(Struct):
     elapsed_ms: float
     rows_read: int
     bytes_read: int
-    incomplete: str = ""
+    incomplete: str
     """A sentence when not everything was looked at that the answer is about: traces in a Jaeger or Tempo that has more."""
 
 
