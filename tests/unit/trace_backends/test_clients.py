@@ -228,6 +228,18 @@ async def test_statuses_of_answers(serve: Serve, status: int, error: type[Except
             await client.services(within=10)
 
 
+async def test_another_server_is_not_empty(serve: Serve) -> None:
+    """An address at which there is no such API has not "no traces"."""
+    backend, http = await serve(lambda request: web.Response(status=404, text="404 page not found\n"))
+    with pytest.raises(Away, match="404"):
+        await JaegerClient(backend, http).traces([bytes(16)], TimeRange(), within=10)
+    backend, http = await serve(lambda request: web.Response(status=404))
+    for client in (JaegerClient(backend, http), TempoClient(backend, http)):
+        assert (await client.traces([bytes(16)], TimeRange(), within=10)).batches == []
+        with pytest.raises(Away, match="nothing at"):
+            await client.services(within=10)
+
+
 async def test_answers_are_bounded(serve: Serve) -> None:
     backend, http = await serve(lambda request: web.Response(text=otlp_json(range(SHOP.traces))), max_bytes=1_000)
     with pytest.raises(LimitExceeded):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -12,7 +13,7 @@ from tests.e2e.trace_shop import Shop
 
 from nexus import _native
 from nexus.errors import LimitExceeded, TokenReused
-from nexus.query.plan import Compare, Field, FieldKind, Scoped, TimeRange
+from nexus.query.plan import Compare, Field, FieldKind, Limits, Scoped, TimeRange
 from nexus.query.policy import scope
 from nexus.query.trace_plan import FindTraces, GetTrace, Place, SpanCount, SpanField, SpanScan, TagValues
 from nexus.storage.api import Receipt, Statistics, Table, Token
@@ -143,6 +144,16 @@ async def test_too_large_traces_are_fewer(tmp_path: Path) -> None:
     assert found.statistics.incomplete == "Jaeger may have more traces: 10 of them were looked at."
     with pytest.raises(LimitExceeded):
         await store(Known(9, largest=0), tmp_path).table(asked(SpanCount(SpanScan(TIME))))
+
+
+async def test_requests_take_no_longer_than_the_query_may(tmp_path: Path) -> None:
+    class Slow(Known):
+        async def find(self, search: Search, limit: int, *, within: float) -> Fetched:
+            await asyncio.Event().wait()
+            return Fetched()
+
+    with pytest.raises(LimitExceeded, match="did not answer all"):
+        await store(Slow(1), tmp_path).find(asked(FindTraces(TIME), limits=Limits(seconds=0.01)))
 
 
 async def test_spans_are_once(tmp_path: Path) -> None:

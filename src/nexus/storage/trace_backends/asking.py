@@ -15,6 +15,9 @@ from nexus.storage.forwarding.http import Arguments, Http, shown
 AT_A_TIME: Final = 16
 """Requests of one query."""
 
+_NO_PAGE: Final = b"404 page not found"
+"""What servers in Go say when they have nothing at an address at all."""
+
 T = TypeVar("T")
 K = TypeVar("K")
 D = TypeVar("D", bound=msgspec.Struct)
@@ -39,21 +42,23 @@ class Asking:
         name = self._http.access.name
         if status // 100 == 2:
             return body
-        if status == 404:
+        if status == 404 and body.strip()[:18] != _NO_PAGE:
             return None
         if status == 429:
             raise Overloaded(f"{name} is busy: {shown(body)}", retry_after=5.0)
         if status in (413, 422):
             raise LimitExceeded(f"{name}: {shown(body)}", hint="Ask for less: a shorter range, say.")
-        if status // 100 == 4 and status not in (401, 403):
+        if status // 100 == 4 and status not in (401, 403, 404):
             raise InvalidRequest(f"{name}: {shown(body)}")
         raise Away(f"{name} answers {status}: {shown(body)}", hint=self._http.access.hint)
 
     async def document(self, path: str, query: Arguments, type: type[D], *, within: float) -> D:
-        """An answer in JSON; that of nothing when it is not found. Raises as `get`, and `Away` when it cannot be read."""
+        """An answer in JSON. Raises as `get`, and `Away` when there is none or it cannot be read."""
         body = await self.get(path, query, within=within)
+        if body is None:
+            raise Away(f"{self._http.access.name} has nothing at {path}.", hint=self._http.access.hint)
         try:
-            return msgspec.json.decode(body or b"{}", type=type)
+            return msgspec.json.decode(body, type=type)
         except (msgspec.DecodeError, msgspec.ValidationError, UnicodeDecodeError) as error:
             raise self.unreadable(error) from None
 

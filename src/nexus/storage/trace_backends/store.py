@@ -10,7 +10,8 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from contextlib import asynccontextmanager
 from dataclasses import replace
 from typing import Any, Final, Protocol, TypeVar
 
@@ -191,7 +192,7 @@ class BackendTraceStore:
     ) -> T:
         """An answer from what is fetched."""
         began = time.perf_counter()
-        async with self._gate:
+        async with self._gate, self._in_time(query):
             fetched = await fetch()
             answer = await self._over(query, fetched, ask)
         answer.statistics = replace(answer.statistics, elapsed_ms=(time.perf_counter() - began) * 1000)
@@ -206,7 +207,7 @@ class BackendTraceStore:
     ) -> T:
         """An answer of the newest: from few traces, and from more of them as long as it is not enough."""
         began, wanted = time.perf_counter(), min(limit + max(limit // 4, FEW), self._most(query))
-        async with self._gate:
+        async with self._gate, self._in_time(query):
             while True:
                 fetched = await self._searched(query, wanted)
                 answer = await self._over(query, fetched, ask)
@@ -217,6 +218,19 @@ class BackendTraceStore:
         elapsed = (time.perf_counter() - began) * 1000
         answer.statistics = replace(answer.statistics, elapsed_ms=elapsed, incomplete=incomplete)
         return answer
+
+    @asynccontextmanager
+    async def _in_time(self, query: Scoped) -> AsyncIterator[None]:
+        """All requests of a query together take no longer than it may. Raises `LimitExceeded`."""
+        try:
+            # A single request that takes as long is told of in its own words.
+            async with asyncio.timeout(query.limits.seconds + 1):
+                yield
+        except TimeoutError:
+            raise LimitExceeded(
+                f"{self.name} did not answer all of it within {query.limits.seconds:g} s.",
+                hint="Ask for a shorter range, or for what fewer traces have.",
+            ) from None
 
     async def _over(self, query: Scoped, fetched: Fetched, ask: Callable[[SpanReader, Scoped], Awaitable[T]]) -> T:
         batch = await asyncio.to_thread(_joined, fetched.batches)
