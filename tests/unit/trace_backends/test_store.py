@@ -40,17 +40,22 @@ def batch_of(numbers: Sequence[int]) -> _native.SpanBatch:
 
 @dataclass
 class Known:
-    """A client that has so many traces, the last ones the newest."""
+    """A client that has so many traces, the last ones the newest; told in some order when it is not `ordered`."""
 
     traces_there: int
     largest: int = 1 << 30
+    ordered: bool = True
     asked: list[tuple[Search, int]] = field(default_factory=list)
 
     async def find(self, search: Search, limit: int, *, within: float) -> Fetched:
         self.asked.append((search, limit))
         if limit > self.largest:
             raise LimitExceeded("too much")
-        some = list(range(self.traces_there))[::-1][:limit]
+        assert search.time.start is not None
+        some = [number for number in range(self.traces_there) if SHOP.start(number) >= search.time.start]
+        if self.ordered:
+            some.reverse()
+        some = some[:limit]
         return Fetched([batch_of([number]) for number in some], more=len(some) >= limit)
 
     async def traces(self, ids: Sequence[bytes], hint: TimeRange, *, within: float) -> Fetched:
@@ -75,8 +80,9 @@ class Reader:
 
     async def find(self, query: Scoped) -> TraceHits:
         assert isinstance(query.plan, FindTraces)
-        ids = self.batch.trace_ids()[: query.plan.limit] if self.matching else []
-        return TraceHits([TraceHit(id.hex(), "", "", 0, 0, 0, 0, {}, []) for id in ids])
+        ids = self.batch.trace_ids()[::-1][: query.plan.limit] if self.matching else []
+        starts = [SHOP.start(int.from_bytes(id) - 1) for id in ids]
+        return TraceHits([TraceHit(id.hex(), "", "", at, 0, 0, 0, {}, []) for id, at in zip(ids, starts, strict=True)])
 
     async def series(self, query: Scoped) -> SeriesSet:
         return SeriesSet([])
@@ -135,6 +141,20 @@ async def test_and_more_as_long_as_too_few_match(tmp_path: Path) -> None:
     client = Known(50)
     found = await store(client, tmp_path, matching=False, max_traces=150).find(asked(FindTraces(TIME, limit=3)))
     assert ([limit for _, limit in client.asked], found.incomplete) == ([8, 32, 128], "")
+
+
+async def test_the_newest_of_a_backend_without_an_order(tmp_path: Path) -> None:
+    """It tells of the oldest first: later ones are asked for until there are no more."""
+    client = Known(60, ordered=False)
+    found = await store(client, tmp_path, max_traces=30).find(asked(FindTraces(TIME, limit=3)))
+    assert [hit.trace_id for hit in found.hits] == [SHOP.id(number) for number in (59, 58, 57)]
+    assert found.incomplete == ""
+    assert len(client.asked) > 5 and {limit for _, limit in client.asked} == {8}
+    # Everything of one time, more than may be fetched: nobody knows which are the newest.
+    client = Known(60, ordered=False)
+    stuck = store(client, tmp_path, max_traces=3)
+    found = await stuck.find(asked(FindTraces(TIME, limit=3)))
+    assert len(found.hits) == 3 and found.incomplete == "Jaeger may have more traces: 3 of them were looked at."
 
 
 async def test_too_large_traces_are_fewer(tmp_path: Path) -> None:

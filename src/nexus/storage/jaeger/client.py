@@ -50,6 +50,9 @@ class _Operations(msgspec.Struct):
 class JaegerClient:
     """See `trace_backends.client.Client`."""
 
+    ordered = False
+    """Storages differ: that in memory tells of what arrived last."""
+
     def __init__(self, backend: Backend, http: Http) -> None:
         """`http` is shared and closed elsewhere."""
         self._ask = Asking(backend.query, http, backend.max_bytes)

@@ -51,6 +51,9 @@ class _Values(msgspec.Struct, rename="camel"):
 class TempoClient:
     """See `trace_backends.client.Client`."""
 
+    ordered = True
+    """It is asked for the most recent."""
+
     def __init__(self, backend: Backend, http: Http) -> None:
         """`http` is shared and closed elsewhere."""
         self._ask = Asking(backend.query, http, backend.max_bytes)

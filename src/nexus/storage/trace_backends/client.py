@@ -22,9 +22,12 @@ class Fetched:
 class Client(Protocol):
     """The query API of a backend. Lives on an event loop."""
 
+    ordered: bool
+    """Does it tell of the newest traces first, by its own word?"""
+
     async def find(self, search: Search, limit: int, *, within: float) -> Fetched:
-        """At most `limit` whole traces that a search finds, or more than it finds; the newest, as far as the backend has an
-        order. Times of the search are bounded. Raises `Away`, `InvalidRequest`, `LimitExceeded`, `Overloaded`."""
+        """At most `limit` whole traces that a search finds, or more than it finds; the newest when it is `ordered`. Times of
+        the search are bounded. Raises `Away`, `InvalidRequest`, `LimitExceeded`, `Overloaded`."""
         ...
 
     async def traces(self, ids: Sequence[bytes], hint: TimeRange, *, within: float) -> Fetched:

@@ -31,7 +31,7 @@ from nexus.storage.forwarding.queue import BodyQueue
 from nexus.storage.forwarding.sender import Sender, SenderStatistics
 from nexus.storage.trace_api import SeriesSet, SpanRows, Tell, TraceHits
 from nexus.storage.trace_backends.client import Client, Fetched
-from nexus.storage.trace_backends.narrowing import SERVICE, Search, plain, searches
+from nexus.storage.trace_backends.narrowing import SERVICE, Search, plain, searches, within
 from nexus.storage.trace_backends.options import Backend
 from nexus.storage.trace_backends.otlp import OtlpClient
 from nexus.storage.trace_backends.tokens import Tokens
@@ -41,6 +41,8 @@ BYTES_OF_A_BODY: Final = 2 << 20
 FEW: Final = 5
 """Traces that a search for the newest asks for beyond those that are wanted, or a quarter of those."""
 GROWTH: Final = 4
+ROUNDS: Final = 10
+"""How often a backend without an order is asked for what is newer than what was found."""
 AT_A_TIME: Final = 4
 """Queries that fetch traces at one time."""
 _NS: Final = 10**9
@@ -149,7 +151,7 @@ class BackendTraceStore:
         if not isinstance(plan, FindTraces):
             raise TypeError("not a search for traces")
         if plan.order == "newest":
-            answer = await self._newest(query, plan.limit, _find, lambda found: len(found.hits) >= plan.limit)
+            answer = await self._newest(query, plan.limit)
         else:
             answer = await self._answer(query, lambda: self._all(query), _find)
         answer.incomplete = answer.incomplete or answer.statistics.incomplete
@@ -170,13 +172,13 @@ class BackendTraceStore:
 
     async def _add_names(self, answer: Table, plan: TagValues, query: Scoped) -> None:
         """Services and operations that the backend knows, beside those of the traces that were fetched."""
-        within = query.limits.seconds
+        seconds = query.limits.seconds
         (one, *others) = searches(plan)
         services = [each for each in one.conditions if each.field == SERVICE and each.op == "="]
         if plain(plan.field) == SERVICE and not one.conditions:
-            names = await self._client.services(within=within)
+            names = await self._client.services(within=seconds)
         elif plan.field == _NAME and len(services) == len(one.conditions) == 1 and not others:
-            names = await self._client.operations(str(services[0].value.value), within=within)
+            names = await self._client.operations(str(services[0].value.value), within=seconds)
         else:
             return
         known = {row[0] for row in answer.rows}
@@ -198,23 +200,36 @@ class BackendTraceStore:
         answer.statistics = replace(answer.statistics, elapsed_ms=(time.perf_counter() - began) * 1000)
         return answer
 
-    async def _newest(
-        self,
-        query: Scoped,
-        limit: int,
-        ask: Callable[[SpanReader, Scoped], Awaitable[T]],
-        enough: Callable[[T], bool],
-    ) -> T:
-        """An answer of the newest: from few traces, and from more of them as long as it is not enough."""
-        began, wanted = time.perf_counter(), min(limit + max(limit // 4, FEW), self._most(query))
+    async def _newest(self, query: Scoped, limit: int) -> TraceHits:
+        """The newest that match: from few traces, and from more of them as long as too few match.
+
+        Which traces a backend tells of is its choice, unless it is `ordered`. Those that began before the last of the hits
+        are no matter, so all that are later are asked for, until there are no more of them than are told."""
+        began, most = time.perf_counter(), self._most(query)
+        wanted = min(limit + max(limit // 4, FEW), most)
         async with self._gate, self._in_time(query):
             while True:
                 fetched = await self._searched(query, wanted)
-                answer = await self._over(query, fetched, ask)
-                if not fetched.more or enough(answer) or wanted >= self._most(query):
+                answer = await self._over(query, fetched, _find)
+                if not fetched.more or len(answer.hits) >= limit or wanted >= most:
                     break
-                wanted = min(wanted * GROWTH, self._most(query))
-        incomplete = answer.statistics.incomplete if not enough(answer) else ""
+                wanted = min(wanted * GROWTH, most)
+            complete = not fetched.more or (self._client.ordered and len(answer.hits) >= limit)
+            since = -1
+            for _ in range(ROUNDS):
+                if complete or len(answer.hits) < limit:
+                    break
+                cut = min(hit.start for hit in answer.hits)
+                if cut <= since:
+                    if wanted >= most:
+                        break
+                    wanted = min(wanted * GROWTH, most)
+                since = cut
+                later = await self._searched(query, wanted, since)
+                fetched.batches = [await asyncio.to_thread(_joined, [*fetched.batches, *later.batches])]
+                answer = await self._over(query, fetched, _find)
+                complete = not later.more
+        incomplete = "" if complete else answer.statistics.incomplete
         elapsed = (time.perf_counter() - began) * 1000
         answer.statistics = replace(answer.statistics, elapsed_ms=elapsed, incomplete=incomplete)
         return answer
@@ -251,11 +266,12 @@ class BackendTraceStore:
         asked = query.plan.max_candidates if isinstance(query.plan, FindTraces) else self._backend.max_traces
         return max(min(asked, self._backend.max_traces), 1)
 
-    async def _searched(self, query: Scoped, limit: int) -> Fetched:
-        """At most so many traces of each search of a plan; fewer when those are too large."""
+    async def _searched(self, query: Scoped, limit: int, since: int | None = None) -> Fetched:
+        """At most so many traces of each search of a plan, of those with spans from a time (ns) on; fewer when they are too
+        large."""
         found = Fetched()
         for search in searches(query.plan):  # type: ignore[arg-type]
-            bounded = self._bounded(search)
+            bounded = self._bounded(replace(search, time=within(search.time, TimeRange(since, None))))
             if bounded is None:
                 continue
             one = await self._fewer(bounded, limit, query.limits.seconds)
