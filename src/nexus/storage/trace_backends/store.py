@@ -41,7 +41,7 @@ BYTES_OF_A_BODY: Final = 2 << 20
 FEW: Final = 5
 """Traces that a search for the newest asks for beyond those that are wanted, or a quarter of those."""
 GROWTH: Final = 4
-ROUNDS: Final = 10
+ROUNDS: Final = 5
 """How often a backend without an order is asked for what is newer than what was found."""
 AT_A_TIME: Final = 4
 """Queries that fetch traces at one time."""
@@ -220,11 +220,9 @@ class BackendTraceStore:
                 if complete or len(answer.hits) < limit:
                     break
                 cut = min(hit.start for hit in answer.hits)
-                if cut <= since:
-                    if wanted >= most:
-                        break
-                    wanted = min(wanted * GROWTH, most)
-                since = cut
+                if cut <= since and wanted >= most:
+                    break
+                since, wanted = cut, min(wanted * GROWTH, most)
                 later = await self._searched(query, wanted, since)
                 fetched.batches = [await asyncio.to_thread(_joined, [*fetched.batches, *later.batches])]
                 answer = await self._over(query, fetched, _find)
