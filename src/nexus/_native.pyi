@@ -35,7 +35,7 @@ class LogBatch:
         """(service, rows, bytes of bodies, attribute keys and attribute values), by service."""
 
     def attribute_stats(self) -> list[tuple[str, str, int, int]]:
-        """(key, type letter s, i, f, b or j, rows, distinct values among the first 1,000). Distinct values of JSON are
+        """(key, type letter s, i, f, b or j, rows, distinct values among up to 1,000). Distinct values of JSON are
         not counted."""
 
     @staticmethod

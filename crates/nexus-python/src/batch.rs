@@ -13,7 +13,7 @@ use pyo3::types::{PyBytes, PyCapsule};
 use std::convert::Infallible;
 use std::sync::Arc;
 
-/// (key, type letter, rows, distinct values among the first 1,000).
+/// (key, type letter, rows, distinct values among up to 1,000, taken evenly).
 pub(crate) fn attribute_stats(py: Python<'_>, columns: &Attributes) -> PyResult<Vec<(String, &'static str, u64, u64)>> {
     let stats = detached(py, || Ok::<_, Infallible>(stats::attribute_stats(columns)))?;
     Ok(stats.into_iter().map(|s| (s.key, s.attribute_type.letter(), s.rows, s.distinct)).collect())
@@ -66,7 +66,7 @@ impl LogBatch {
         self.inner.services()
     }
 
-    /// (key, type letter, rows, distinct values among the first 1,000).
+    /// (key, type letter, rows, distinct values among up to 1,000, taken evenly).
     fn attribute_stats(&self, py: Python<'_>) -> PyResult<Vec<(String, &'static str, u64, u64)>> {
         attribute_stats(py, &self.inner.attributes)
     }

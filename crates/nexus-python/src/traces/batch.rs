@@ -47,7 +47,7 @@ impl SpanBatch {
         self.inner.services()
     }
 
-    /// (key, type letter, spans, distinct values among the first 1,000).
+    /// (key, type letter, spans, distinct values among up to 1,000, taken evenly).
     fn attribute_stats(&self, py: Python<'_>) -> PyResult<Vec<(String, &'static str, u64, u64)>> {
         attribute_stats(py, &self.inner.attributes)
     }
