@@ -20,6 +20,8 @@ export interface DurationHeat {
   mostErrors: number;
   total: number;
   failed: number;
+  /** A sentence when not all spans are in it. */
+  incomplete: string;
 }
 
 /** Bounds of a class of durations in ns: four to an octave, 0 is no time at all. */
@@ -55,6 +57,7 @@ export function readHeatmap(answer: TracesHeatmapAnswer, span: Span, step: bigin
     mostErrors: 0,
     total: 0,
     failed: 0,
+    incomplete: answer.statistics.incomplete,
   };
   answer.buckets.forEach((bucket, index) => {
     const column = Number((fromNsText(bucket) - from) / step);

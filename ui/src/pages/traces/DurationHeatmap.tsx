@@ -183,7 +183,12 @@ export function DurationHeatmap(props: Props): ReactNode {
             { value: "errors", label: `${x.errorsShown}${heat ? ` (${formatCount(heat.failed)})` : ""}` },
           ]}
         />
-        {heat && !empty && !facts && <span className={styles.muted}>{x.heatmapCell(heat.total, heat.failed)}</span>}
+        {heat && !empty && !facts && (
+          <span className={styles.muted}>
+            {x.heatmapCell(heat.total, heat.failed)}
+            {heat.incomplete !== "" && ` · ${heat.incomplete}`}
+          </span>
+        )}
         <span className={styles.space} />
         {facts ? (
           <span className={styles.chosen} role="status" data-testid="heatmap-box">

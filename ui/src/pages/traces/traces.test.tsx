@@ -232,7 +232,7 @@ describe("the heatmap", () => {
         ],
         counts: [[4, 2]],
         errors: [[0, 1]],
-        statistics: STATISTICS,
+        statistics: { ...STATISTICS, incomplete: "Jaeger may have more traces." },
       },
       SPAN,
       step,
@@ -256,6 +256,7 @@ describe("the heatmap", () => {
         onColumns={() => undefined}
       />,
     );
+    expect(screen.getByText("6 spans, 1 error · Jaeger may have more traces.")).toBeVisible();
     screen.getByTestId("heatmap-plot").focus();
     await userEvent.keyboard("{ArrowLeft}{Shift>}{ArrowLeft}{/Shift}");
     await waitFor(() => expect(screen.getByTestId("heatmap-box")).toHaveTextContent("2ms to ∞"));
