@@ -68,7 +68,8 @@ async def exchange(server: HttpServer, *pieces: bytes, pause: float = 0.0) -> by
     return bytes(received)
 
 
-async def test_keep_alive_and_pipelining(running: tuple[HttpServer, App]) -> None:
+async def test_keep_alive_and_pipelining(running: tuple[HttpServer, App], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(http, "HEAD_TIMEOUT", 60.0)
     received = await exchange(running[0], REQUEST, REQUEST * 2, pause=0.05)
     assert received.count(b"HTTP/1.1 200") == 3
     assert b"date: " in received
@@ -90,7 +91,10 @@ async def test_a_connection_that_says_nothing_is_closed(running: tuple[HttpServe
     "head",
     [b"GET / HTTP/1.1\r\nX: " + b"a" * 200_000, b"GET /" + b"a" * 200_000, b"GET / HTTP/1.1\r\n" + b"A: b\r\n" * 40_000],
 )
-async def test_a_head_that_is_too_long(running: tuple[HttpServer, App], head: bytes) -> None:
+async def test_a_head_that_is_too_long(
+    running: tuple[HttpServer, App], monkeypatch: pytest.MonkeyPatch, head: bytes
+) -> None:
+    monkeypatch.setattr(http, "HEAD_TIMEOUT", 60.0)
     pieces = [head[position : position + 20_000] for position in range(0, len(head), 20_000)]
     assert b"HTTP/1.1 431" in await exchange(running[0], *pieces, pause=0.01)
 
