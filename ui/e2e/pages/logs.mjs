@@ -62,7 +62,9 @@ export class LogsPage {
   }
 
   async count() {
-    return Number((await this.matched.textContent()).match(/[\d,]+/)[0].replaceAll(",", ""));
+    // It has no number before the answer.
+    const text = await this.matched.filter({ hasText: /\d/ }).textContent();
+    return Number(text.match(/[\d,]+/)[0].replaceAll(",", ""));
   }
 
   facet(name) {
