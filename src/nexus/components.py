@@ -6,7 +6,7 @@ import contextlib
 import time
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
-from typing import TYPE_CHECKING, Final, Protocol
+from typing import TYPE_CHECKING, Final
 
 from nexus.errors import ConfigError, Unauthenticated
 from nexus.pipeline.body import BodyLimits
@@ -50,7 +50,7 @@ if TYPE_CHECKING:
     from nexus.storage.clickhouse.options import StoreOptions
     from nexus.storage.clickhouse.store import ClickHouseStore
     from nexus.storage.clickhouse.traces.store import EmbeddedTraceStore
-    from nexus.storage.forwarding.sender import SenderStatistics
+    from nexus.storage.forwarding.store import ForwardingStore
     from nexus.storage.metadata.api import MetadataStore
     from nexus.storage.metadata.database import DatabaseState
     from nexus.storage.metric_api import MetricStore
@@ -460,20 +460,11 @@ def _trace_backend(name: str, one: TraceBackendConfig, config: Config, embedded:
     return BackendTraceStore(backend, client, OtlpClient(backend, http), embedded.fetched)
 
 
-class _Counted(Protocol):
-    """A store in a backend."""
-
-    @property
-    def statistics(self) -> SenderStatistics: ...
-    @property
-    def waiting(self) -> tuple[int, int]: ...
-
-
-def _count_backends(registry: Registry, prefix: str, name: str, records: str, stores: Sequence[_Counted]) -> None:
+def _count_backends(registry: Registry, prefix: str, name: str, records: str, stores: Sequence[ForwardingStore]) -> None:
     if not stores:
         return
     of = records.capitalize()
-    figures: dict[str, tuple[str, Callable[[_Counted], float]]] = {
+    figures: dict[str, tuple[str, Callable[[ForwardingStore], float]]] = {
         f"sent_{records}": (f"{of} that {name} has taken.", lambda store: store.statistics.sent),
         f"queued_{records}": (f"{of} that went through a queue for {name}.", lambda store: store.statistics.queued),
         f"refused_{records}": (f"{of} that {name} refused for good.", lambda store: store.statistics.refused),
@@ -485,7 +476,7 @@ def _count_backends(registry: Registry, prefix: str, name: str, records: str, st
         registry.gauge(f"nexus_{prefix}_{figure}", help_text, read=partial(_sum, read, stores))
 
 
-def _sum(read: Callable[[_Counted], float], stores: Sequence[_Counted]) -> float:
+def _sum(read: Callable[[ForwardingStore], float], stores: Sequence[ForwardingStore]) -> float:
     return float(sum(map(read, stores)))
 
 

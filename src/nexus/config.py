@@ -208,10 +208,36 @@ class SamplingConfig(Struct, forbid_unknown_fields=True, frozen=True):
             raise ValueError("`slice` has to be whole seconds, from 1s to 1h")
 
 
-class TraceBackendConfig(Masked, forbid_unknown_fields=True, frozen=True, kw_only=True):
-    """A Jaeger or Tempo that holds the traces of one tenant instead of the embedded store."""
+class BackendConfig(Masked, forbid_unknown_fields=True, frozen=True, kw_only=True):
+    """A server that holds data of one tenant instead of an embedded store, and what it knows us by."""
 
     tenant: Annotated[str, Meta(description="The tenant.", pattern=r"^[A-Za-z0-9_.-]{1,64}$")]
+    username: Annotated[str, Meta(description="User of Basic authentication.")] = ""
+    password: Annotated[str, Meta(description="Its password.", extra=SECRET)] = ""
+    token: Annotated[str, Meta(description="Bearer token.", extra=SECRET)] = ""
+    ca: Annotated[
+        str, Meta(description="File with the authorities (PEM) that its certificate is from; empty: the system's.")
+    ] = ""
+
+    def addresses(self) -> tuple[str, ...]:
+        """Where it is."""
+        raise NotImplementedError
+
+    def __post_init__(self) -> None:
+        """Check what a single value does not show."""
+        for url in self.addresses():
+            parts = urlsplit(url)
+            if parts.scheme not in ("http", "https") or not parts.hostname or parts.query or parts.fragment:
+                raise ValueError("addresses are written like http://host:port")
+            if parts.username or parts.password:
+                raise ValueError("addresses hold no credentials; use `username` and `password`, or `token`")
+        if self.token and self.username:
+            raise ValueError("give either `token` or `username`")
+
+
+class TraceBackendConfig(BackendConfig, forbid_unknown_fields=True, frozen=True, kw_only=True):
+    """A Jaeger or Tempo that holds the traces of one tenant instead of the embedded store."""
+
     url: Annotated[
         str,
         Meta(description="Where questions go: Jaeger's query service, http://jaeger:16686, or Tempo, http://tempo:3200."),
@@ -219,14 +245,8 @@ class TraceBackendConfig(Masked, forbid_unknown_fields=True, frozen=True, kw_onl
     otlp_url: Annotated[
         str, Meta(description="Where spans go: its OTLP/HTTP receiver, http://jaeger:4318; `/v1/traces` is added.")
     ]
-    username: Annotated[str, Meta(description="User of Basic authentication.")] = ""
-    password: Annotated[str, Meta(description="Its password.", extra=SECRET)] = ""
-    token: Annotated[str, Meta(description="Bearer token.", extra=SECRET)] = ""
     org: Annotated[
         str, Meta(description="Its own tenant, sent as `X-Scope-OrgID` (Tempo) and `x-tenant` (Jaeger); empty: none.")
-    ] = ""
-    ca: Annotated[
-        str, Meta(description="File with the authorities (PEM) that its certificate is from; empty: the system's.")
     ] = ""
     queue_bytes: Annotated[
         Size, Meta(description="Disk space for spans while it is away; beyond it ingest of the tenant stops with a 503.")
@@ -246,16 +266,13 @@ class TraceBackendConfig(Masked, forbid_unknown_fields=True, frozen=True, kw_onl
         bool, Meta(description="Ask it for spans by their attributes; `false` where its storage does not index them all.")
     ] = True
 
+    def addresses(self) -> tuple[str, ...]:
+        """See `BackendConfig`."""
+        return self.url, self.otlp_url
+
     def __post_init__(self) -> None:
         """Check what a single value does not show."""
-        for url in (self.url, self.otlp_url):
-            parts = urlsplit(url)
-            if parts.scheme not in ("http", "https") or not parts.hostname or parts.query or parts.fragment:
-                raise ValueError("addresses are written like http://jaeger:16686")
-            if parts.username or parts.password:
-                raise ValueError("addresses hold no credentials; use `username` and `password`, or `token`")
-        if self.token and self.username:
-            raise ValueError("give either `token` or `username`")
+        super().__post_init__()
         if not self.org.isprintable():
             raise ValueError("`org` is a line of printable characters")
 
@@ -424,10 +441,9 @@ class StorageConfig(Struct, forbid_unknown_fields=True, frozen=True):
     ] = Size(0)
 
 
-class VictoriaMetricsConfig(Masked, forbid_unknown_fields=True, frozen=True, kw_only=True):
+class VictoriaMetricsConfig(BackendConfig, forbid_unknown_fields=True, frozen=True, kw_only=True):
     """A VictoriaMetrics that holds the metrics of one tenant instead of the embedded store."""
 
-    tenant: Annotated[str, Meta(description="The tenant.", pattern=r"^[A-Za-z0-9_.-]{1,64}$")]
     url: Annotated[
         str,
         Meta(
@@ -442,26 +458,13 @@ class VictoriaMetricsConfig(Masked, forbid_unknown_fields=True, frozen=True, kw_
             "http://vmselect:8481/select/0:0/prometheus; empty is `url`."
         ),
     ] = ""
-    username: Annotated[str, Meta(description="User of Basic authentication.")] = ""
-    password: Annotated[str, Meta(description="Its password.", extra=SECRET)] = ""
-    token: Annotated[str, Meta(description="Bearer token.", extra=SECRET)] = ""
-    ca: Annotated[
-        str, Meta(description="File with the authorities (PEM) that its certificate is from; empty: the system's.")
-    ] = ""
     queue_bytes: Annotated[
         Size, Meta(description="Disk space for samples while it is away; beyond it ingest of the tenant stops with a 503.")
     ] = Size(4 << 30)
 
-    def __post_init__(self) -> None:
-        """Check what a single value does not show."""
-        for url in filter(None, (self.url, self.query_url)):
-            parts = urlsplit(url)
-            if parts.scheme not in ("http", "https") or not parts.hostname or parts.query or parts.fragment:
-                raise ValueError("addresses are written like http://victoriametrics:8428")
-            if parts.username or parts.password:
-                raise ValueError("addresses hold no credentials; use `username` and `password`, or `token`")
-        if self.token and self.username:
-            raise ValueError("give either `token` or `username`")
+    def addresses(self) -> tuple[str, ...]:
+        """See `BackendConfig`."""
+        return self.url, *filter(None, (self.query_url,))
 
 
 class MetricsConfig(Struct, forbid_unknown_fields=True, frozen=True):

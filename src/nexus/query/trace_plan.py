@@ -391,10 +391,8 @@ class SamplingPreview:
     policy: SamplingPolicy
 
 
-TracePlan = (
-    GetTrace
-    | GetTraces
-    | FindTraces
+Searched = (
+    FindTraces
     | SearchSpans
     | TagNames
     | TagValues
@@ -405,5 +403,6 @@ TracePlan = (
     | CriticalPaths
     | SpanErrors
     | SpanCount
-    | SamplingPreview
 )
+"""Plans about the spans of a time that meet conditions."""
+TracePlan = GetTrace | GetTraces | Searched | SamplingPreview

@@ -2,47 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator
 from typing import Literal, Protocol
 
 from nexus.model.batch import MetricBatch
 from nexus.query.plan import Scoped
+from nexus.storage import tenant_stores
 from nexus.storage.metric_api import Estimate, MetricReceipt, MetricStore, SeriesAnswer
+from nexus.storage.tenant_stores import TenantStores
 
 
-class Backend(MetricStore, Protocol):
-    """A store somewhere else, with a beginning and an end."""
-
-    def start(self) -> None:
-        """Begin to hand over what waits."""
-        ...
-
-    async def close(self) -> None:
-        """Stop; what waits stays on disk."""
-        ...
+class Backend(MetricStore, tenant_stores.Backend, Protocol):
+    """A `MetricStore` somewhere else."""
 
 
-class MetricRouter:
+class MetricRouter(TenantStores[MetricStore, Backend]):
     """A `MetricStore` that hands everything on to the tenant's store."""
-
-    def __init__(self, embedded: MetricStore, backends: Mapping[str, Backend]) -> None:
-        """`backends` by tenant; every other tenant is embedded."""
-        self._embedded = embedded
-        self._backends = backends
-
-    def start(self) -> None:
-        """Begin to hand over what waits for backends."""
-        for backend in self._backends.values():
-            backend.start()
-
-    async def close(self) -> None:
-        """Stop that; the embedded store is not this one's to close."""
-        for backend in self._backends.values():
-            await backend.close()
-
-    def store_of(self, tenant: str) -> MetricStore:
-        """The tenant's store."""
-        return self._backends.get(tenant, self._embedded)
 
     def dialect(self, tenant: str) -> Literal["promql", "metricsql"]:
         """See `MetricStore`."""

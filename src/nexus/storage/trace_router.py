@@ -3,31 +3,24 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping
 from typing import Any, Protocol
 
 from nexus.errors import KeptElsewhere
 from nexus.query.plan import Scoped
 from nexus.query.trace_plan import SamplingPreview
+from nexus.storage import tenant_stores
 from nexus.storage.api import Progress, Receipt, Table, Token
+from nexus.storage.tenant_stores import TenantStores
 from nexus.storage.trace_api import SeriesSet, SpanRows, Tell, TraceHits, TraceLifecycle, TraceStore
 
 log = logging.getLogger(__name__)
 
 
-class Backend(TraceStore, Protocol):
-    """A store somewhere else, with a beginning and an end. Its spans are kept, sampled and deleted by it."""
+class Backend(TraceStore, tenant_stores.Backend, Protocol):
+    """A `TraceStore` somewhere else. Its spans are kept, sampled and deleted by it."""
 
     name: str
     """What it is called in messages."""
-
-    def start(self) -> None:
-        """Begin to hand over what waits."""
-        ...
-
-    async def close(self) -> None:
-        """Stop; what waits stays on disk."""
-        ...
 
     async def forget(self) -> None:
         """Drop what waits."""
@@ -38,27 +31,8 @@ class Embedded(TraceStore, TraceLifecycle, Protocol):
     """The store of this process."""
 
 
-class TraceRouter:
+class TraceRouter(TenantStores[Embedded, Backend]):
     """A `TraceStore` and `TraceLifecycle` that hands everything on to the tenant's store."""
-
-    def __init__(self, embedded: Embedded, backends: Mapping[str, Backend]) -> None:
-        """`backends` by tenant; every other tenant is embedded."""
-        self._embedded = embedded
-        self._backends = backends
-
-    def start(self) -> None:
-        """Begin to hand over what waits for backends."""
-        for backend in self._backends.values():
-            backend.start()
-
-    async def close(self) -> None:
-        """Stop that; the embedded store is not this one's to close."""
-        for backend in self._backends.values():
-            await backend.close()
-
-    def store_of(self, tenant: str) -> TraceStore:
-        """The tenant's store."""
-        return self._backends.get(tenant, self._embedded)
 
     def check_here(self, tenant: str, what: str) -> None:
         """See `TraceLifecycle`."""

@@ -165,7 +165,7 @@ async def serve() -> AsyncIterator[Serve]:
 
 
 def otlp_json(numbers: range) -> str:
-    body = Shop.whole.fget(SHOP) if len(numbers) == SHOP.traces else SHOP.requests[numbers[0]]  # type: ignore[attr-defined]
+    body = SHOP.whole if len(numbers) == SHOP.traces else SHOP.requests[numbers[0]]
     batch = _native.decode_otlp_traces_protobuf(body.SerializeToString(), now_ns=0).batch
     (one,) = _native.encode_otlp_traces(batch, max_spans=10_000, max_bytes=1 << 30)
     import gzip

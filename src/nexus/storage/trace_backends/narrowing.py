@@ -16,22 +16,15 @@ from nexus.query.trace_plan import (
     EVERY_SPAN,
     Binary,
     Constant,
-    CriticalPaths,
     FindTraces,
     Place,
-    SearchSpans,
-    SpanCount,
-    SpanErrors,
+    Searched,
     SpanExpr,
-    SpanFacets,
     SpanField,
-    SpanHeatmap,
     SpanProfile,
     SpanScan,
     SpanSeries,
     Spansets,
-    TagNames,
-    TagValues,
 )
 
 MAX_SEARCHES: Final = 8
@@ -40,20 +33,6 @@ COMPARISONS: Final = frozenset({"=", "!=", "<", "<=", ">", ">=", "=~", "!~"})
 _MIRRORED: Final = {"<": ">", "<=": ">=", ">": "<", ">=": "<="}
 SERVICE: Final = SpanField(Place.INTRINSIC, "service")
 _NEVER: Final = Constant("bool", False)
-
-Searched = (
-    FindTraces
-    | SearchSpans
-    | TagNames
-    | TagValues
-    | SpanFacets
-    | SpanHeatmap
-    | SpanProfile
-    | SpanSeries
-    | CriticalPaths
-    | SpanErrors
-    | SpanCount
-)
 
 
 @dataclass(frozen=True, slots=True)

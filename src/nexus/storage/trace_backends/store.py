@@ -23,12 +23,14 @@ from nexus.query.trace_plan import (
     GetTrace,
     GetTraces,
     Place,
+    Searched,
     SpanField,
     TagValues,
 )
 from nexus.storage.api import Receipt, Table, Token
 from nexus.storage.forwarding.queue import BodyQueue
-from nexus.storage.forwarding.sender import Sender, SenderStatistics
+from nexus.storage.forwarding.sender import Sender
+from nexus.storage.forwarding.store import ForwardingStore
 from nexus.storage.trace_api import SeriesSet, SpanRows, Tell, TraceHits
 from nexus.storage.trace_backends.client import Client, Fetched
 from nexus.storage.trace_backends.narrowing import SERVICE, Search, plain, searches, within
@@ -70,7 +72,7 @@ class SpanReaders(Protocol):
         ...
 
 
-class BackendTraceStore:
+class BackendTraceStore(ForwardingStore):
     """See the module text. Made on any thread; the rest lives on an event loop."""
 
     def __init__(self, backend: Backend, client: Client, otlp: OtlpClient, readers: SpanReaders) -> None:
@@ -79,32 +81,10 @@ class BackendTraceStore:
         self._client = client
         self._readers = readers
         self.name = backend.access.name
-        self._queue = BodyQueue(backend.queue, backend.queue_bytes, self.name, fsync=backend.fsync)
-        self._sender = Sender(otlp, self._queue, self.name, backend.tenant, "spans")
+        queue = BodyQueue(backend.queue, backend.queue_bytes, self.name, fsync=backend.fsync)
+        super().__init__(queue, Sender(otlp, queue, self.name, backend.tenant, "spans"))
         self._tokens = Tokens()
         self._gate = asyncio.Semaphore(AT_A_TIME)
-
-    def start(self) -> None:
-        """Begin to send what waits."""
-        self._sender.start()
-
-    async def close(self) -> None:
-        """Stop sending; the queue stays."""
-        await self._sender.close()
-
-    @property
-    def statistics(self) -> SenderStatistics:
-        """What was sent."""
-        return self._sender.statistics
-
-    @property
-    def waiting(self) -> tuple[int, int]:
-        """Spans and bytes in the queue."""
-        return self._queue.records, self._queue.size
-
-    async def forget(self) -> None:
-        """Drop what waits."""
-        await self._sender.forget()
 
     # ----------------------------------------------------------------------------------------------------------- writing
 
@@ -267,8 +247,11 @@ class BackendTraceStore:
     async def _searched(self, query: Scoped, limit: int, since: int | None = None) -> Fetched:
         """At most so many traces of each search of a plan, of those with spans from a time (ns) on; fewer when they are too
         large."""
+        plan = query.plan
+        if not isinstance(plan, Searched):
+            raise TypeError(f"{type(plan).__name__} is no search")
         found = Fetched()
-        for search in searches(query.plan):  # type: ignore[arg-type]
+        for search in searches(plan):
             bounded = self._bounded(replace(search, time=within(search.time, TimeRange(since, None))))
             if bounded is None:
                 continue

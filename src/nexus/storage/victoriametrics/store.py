@@ -36,7 +36,8 @@ from nexus.query.plan import (
 from nexus.query.series_policy import extra_filters
 from nexus.storage.forwarding.http import Arguments
 from nexus.storage.forwarding.queue import BodyQueue
-from nexus.storage.forwarding.sender import Sender, SenderStatistics
+from nexus.storage.forwarding.sender import Sender
+from nexus.storage.forwarding.store import ForwardingStore
 from nexus.storage.metric_api import Estimate, MetricReceipt, Refusal, SeriesAnswer, SeriesStatistics
 from nexus.storage.victoriametrics.client import Client, Envelope
 from nexus.storage.victoriametrics.families import Family, families
@@ -51,33 +52,15 @@ FIGURES_WINDOW: Final = 86_400
 """Seconds at the end of a range in which series of the catalog are counted."""
 
 
-class VictoriaMetricsStore:
+class VictoriaMetricsStore(ForwardingStore):
     """See the module text. Made on any thread; the rest lives on an event loop."""
 
     def __init__(self, backend: Backend) -> None:
         """Opens the queue that an earlier process left. Raises `StorageError`."""
         self._backend = backend
         self._client = Client(backend)
-        self._queue = BodyQueue(backend.queue, backend.queue_bytes, "VictoriaMetrics", fsync=backend.fsync)
-        self._sender = Sender(self._client, self._queue, "VictoriaMetrics", backend.tenant, "samples")
-
-    def start(self) -> None:
-        """Begin to send what waits."""
-        self._sender.start()
-
-    async def close(self) -> None:
-        """Stop sending; the queue stays."""
-        await self._sender.close()
-
-    @property
-    def statistics(self) -> SenderStatistics:
-        """What was sent."""
-        return self._sender.statistics
-
-    @property
-    def waiting(self) -> tuple[int, int]:
-        """Samples and bytes in the queue."""
-        return self._queue.records, self._queue.size
+        queue = BodyQueue(backend.queue, backend.queue_bytes, "VictoriaMetrics", fsync=backend.fsync)
+        super().__init__(queue, Sender(self._client, queue, "VictoriaMetrics", backend.tenant, "samples"))
 
     def dialect(self, tenant: str) -> Literal["promql", "metricsql"]:
         """See `MetricStore`."""
@@ -283,7 +266,7 @@ class VictoriaMetricsStore:
 
     async def forget_tenant(self, tenant: str) -> None:
         """See `MetricStore`. The files of VictoriaMetrics lose deleted samples when it merges them."""
-        await self._sender.forget()
+        await self.forget()
         await self._client.delete([("match[]", '{__name__!=""}')], within=ERASE_SECONDS)
 
 

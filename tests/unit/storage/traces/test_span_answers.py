@@ -41,6 +41,7 @@ from nexus.query.trace_plan import (
     Spansets,
     TagNames,
     TagValues,
+    TraceOrder,
 )
 from nexus.storage.clickhouse.traces.durations import class_of
 
@@ -159,11 +160,12 @@ async def test_searches(filled: Filled, seed: int) -> None:
     """Traces with matching spans in every order, what they are as a whole and their first matching spans."""
     chance = random.Random(seed)
     maker = Maker(2000 + seed, filled.spans)
-    for order in ("newest", "longest", "spans", "errors"):
+    orders: tuple[TraceOrder, ...] = ("newest", "longest", "spans", "errors")
+    for order in orders:
         leaves = tuple(maker.condition(2) for _ in range(chance.choice((1, 1, 2))))
         time = chance.choice((ALL, TimeRange(NOON - 3 * HOUR, NOON + 5 * HOUR), TimeRange()))
         select = (chance.choice(FIELDS), SpanField(Place.SPAN, "http.status"))
-        plan = FindTraces(time, Spansets(leaves), select, limit=chance.choice((3, 1000)), order=order)  # type: ignore[arg-type]
+        plan = FindTraces(time, Spansets(leaves), select, limit=chance.choice((3, 1000)), order=order)
         answer = await filled.store.traces.find(filled.scoped(plan))
         matching = within((s for s in filled.spans if any(filled.oracle.holds(leaf, s) for leaf in leaves)), time)
         by_trace: dict[bytes, list[Span]] = {}

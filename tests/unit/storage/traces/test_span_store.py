@@ -20,7 +20,18 @@ from tests.unit.storage.traces.batches import batch
 from nexus.errors import InvalidRequest, TokenReused
 from nexus.query.plan import Compare, CompareOp, Field, FieldKind, TimeRange, Word
 from nexus.query.policy import scope
-from nexus.query.trace_plan import Binary, Constant, FindTraces, GetTrace, Place, SpanCount, SpanField, SpanScan, Spansets
+from nexus.query.trace_plan import (
+    Binary,
+    Constant,
+    FindTraces,
+    GetTrace,
+    Place,
+    SpanCount,
+    SpanField,
+    SpanScan,
+    Spansets,
+    TraceOrder,
+)
 from nexus.storage.api import RetentionPolicy, Token
 from nexus.storage.clickhouse.store import ClickHouseStore, TraceSettings
 
@@ -209,8 +220,9 @@ async def test_spans_that_were_stored_twice(open_store: OpenStore) -> None:
         await store.traces.append("t", batch(part))
     for route, matched, first in (("/a", 3, [one, other, third]), ("/b", 1, [again])):
         leaf = Binary("=", ROUTE, Constant("string", route))
-        for order in ("newest", "longest"):
-            plan = FindTraces(TimeRange(), Spansets((leaf,)), spans_per_trace=2, order=order)  # type: ignore[arg-type]
+        orders: tuple[TraceOrder, ...] = ("newest", "longest")
+        for order in orders:
+            plan = FindTraces(TimeRange(), Spansets((leaf,)), spans_per_trace=2, order=order)
             (hit,) = (await store.traces.find(scope(plan, tenant="t", query_id="q"))).hits
             assert hit.spans == 4
             (told,) = hit.sets
