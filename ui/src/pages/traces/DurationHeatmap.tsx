@@ -19,6 +19,8 @@ import styles from "./DurationHeatmap.module.css";
 
 const HEIGHT = 150;
 const SCALE = 64;
+/** Pixels: a time nearer to an edge would be cut off. */
+const HALF_LABEL = 28;
 const BOTTOM = 18;
 const SHADES = 64;
 
@@ -264,11 +266,13 @@ export function DurationHeatmap(props: Props): ReactNode {
           {empty && <p className={styles.empty}>{x.heatmapNone}</p>}
         </div>
         <div className={styles.times} style={{ left: SCALE }} aria-hidden>
-          {ticks.map(({ at, label }) => (
-            <span key={label} style={{ left: `${share(at) * 100}%` }}>
-              {label}
-            </span>
-          ))}
+          {ticks
+            .filter(({ at }) => Math.min(share(at), 1 - share(at)) * plot >= HALF_LABEL)
+            .map(({ at, label }) => (
+              <span key={label} style={{ left: `${share(at) * 100}%` }}>
+                {label}
+              </span>
+            ))}
         </div>
       </div>
       {table && heat && <DurationTable heat={heat} />}
