@@ -141,10 +141,10 @@ class TraceStore(Protocol):
         ...
 
     async def table(self, query: Scoped) -> Table:
-        """Run a `TagNames` (place, name), `TagValues` (value, type, spans), `SpanFacets` (field, value, spans),
-        `SpanHeatmap` (bucket, class, spans, errors), `SpanProfile` (as `plan.Profile`), `SpanErrors` (service, operation,
-        type, message, count, first, last, trace_id), `SpanCount` (spans, traces) or `SamplingPreview` (rule, traces, kept
-        traces, spans, kept spans) plan."""
+        """Run a `TagNames` (place, name), `TagValues` (value, type, spans), `SpanFacets` (field, value, spans; the fields in
+        their order, of each what is most first), `SpanHeatmap` (bucket, class, spans, errors), `SpanProfile` (as
+        `plan.Profile`), `SpanErrors` (service, operation, type, message, count, first, last, trace_id), `SpanCount` (spans,
+        traces) or `SamplingPreview` (rule, traces, kept traces, spans, kept spans) plan."""
         ...
 
 

@@ -266,8 +266,6 @@ async def facets(call: Call, asker: Asker) -> schema.TracesFacetsAnswer:
     found: dict[str, list[schema.TagValue]] = {field_label(field): [] for field in fields}
     for name, value, spans in table.rows:
         found.setdefault(str(name), []).append(schema.TagValue(value, type_name(value), float(spans)))
-    for values in found.values():
-        values.sort(key=lambda one: (-one.count, str(one.value)))
     return schema.TracesFacetsAnswer([schema.TagFacet(name, values) for name, values in found.items()], _spent(asker))
 
 

@@ -26,6 +26,7 @@ from nexus.query.trace_plan import (
     SpanSeries,
     TagNames,
     TagValues,
+    field_label,
     key_value,
 )
 from nexus.storage.api import Statistics, Table
@@ -287,6 +288,10 @@ class _Asking:
                 return [[key_value(text), _LETTERS[text[:1]], spans] for text, spans in answer]
             case SpanFacets():
                 answer = self.rows(tables.facets(query, plan, catalog, self.spansets(plan.scan)[0]))
+                fields = map(field_label, tables.facet_fields(query, plan, catalog))
+                place = {name: number for number, name in enumerate(fields)}
+                # The engine asks for all of them at once and answers as they come.
+                answer.sort(key=lambda row: (place[row[0]], -row[2], row[1]))
                 return [[field, key_value(text), spans] for field, text, spans in answer]
             case SpanHeatmap():
                 return self.rows(tables.heatmap(query, plan, catalog, self.spansets(plan.scan)[0]))

@@ -102,7 +102,7 @@ def facets(scoped: Scoped, plan: SpanFacets, catalog: Catalog, extra: tuple[str,
     """(field, value with its type, spans)."""
     compiled = Expressions(catalog)
     parts = []
-    for field in plan.fields or hot_fields(scoped, catalog):
+    for field in facet_fields(scoped, plan, catalog):
         scan = matching(scoped, plan.scan, catalog, extra, (field,))
         grouped, key = compiled.group_key(field, "g")
         inner = scan.union(f"{grouped} AS g, sum(weight) AS w", "\nGROUP BY g")
@@ -111,6 +111,11 @@ def facets(scoped: Scoped, plan: SpanFacets, catalog: Catalog, extra: tuple[str,
             f"GROUP BY v\nHAVING isNotNull(v)\nORDER BY n DESC, v\nLIMIT {plan.limit}"
         )
     return "\nUNION ALL\n".join(f"SELECT * FROM (\n{part}\n)" for part in parts)
+
+
+def facet_fields(scoped: Scoped, plan: SpanFacets, catalog: Catalog) -> tuple[SpanField, ...]:
+    """The fields of an answer, in its order."""
+    return plan.fields or hot_fields(scoped, catalog)
 
 
 def hot_fields(scoped: Scoped, catalog: Catalog) -> tuple[SpanField, ...]:
